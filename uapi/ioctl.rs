@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! The ioctls of `/dev/ckpt`.
+//!
+//! One open file is one *session*: one checkpoint or one restart. Every ioctl takes a pointer to one struct
+//! whose first field is its own size. A shorter struct than the module knows is zero-extended; a longer one is
+//! accepted when the unknown tail is zero and refused with `E2BIG` otherwise. Unknown flags and non-zero
+//! reserved fields are `EINVAL`.
+//!
+//! Every failure also leaves messages in the session ([`crate::status`]), read with `read(2)`.
+//!
+//! Errors that mean the same everywhere:
+//!
+//! | errno | meaning |
+//! | --- | --- |
+//! | `ENOTTY` | no such ioctl |
+//! | `EINVAL` | the struct is too short, a flag is unknown, a reserved field is not zero, or the arguments contradict |
+//! | `E2BIG` | the struct has a non-zero tail that this module does not know |
+//! | `EFAULT` | the struct, or a buffer that it names, cannot be read or written |
+//! | `EBUSY` | the session is not in the stage that the ioctl needs, or a task did not stop in time |
+//! | `ESRCH` | no such task, or it has exited |
+//! | `EPERM`, `EACCES` | the caller may not ptrace the target, or may not have what the statefile asks for |
+//! | `EOPNOTSUPP` | something in the target cannot be saved; the messages name everything that stands in the way |
+//! | `EBADF` | the fd is not open, or not open for what is needed |
+//! | `EBADMSG` | the statefile is damaged: wrong checksum, order, value or size; the message names the offset |
+//! | `ENODATA` | the statefile ends too early |
+//! | `EPROTONOSUPPORT` | the statefile needs a record, version or machine feature that this kernel does not have |
+//! | `EINTR` | a fatal signal ended the operation |
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Path of the device node.
+pub const DEVICE: &str = "/dev/ckpt";
+/// The `type` byte of the ioctl numbers.
+pub const IOC_TYPE: u32 = 0xc5;
+
+const fn io(nr: u32) -> u32 {
+    (IOC_TYPE << 8) | nr
+}
+
+/// What the module is and can do on this kernel: [`Info`].
+pub const CKPT_INFO: u32 = io(0x00);
+/// Choose the target of the session: [`Attach`].
+pub const CKPT_ATTACH: u32 = io(0x01);
+/// Report every obstacle without touching the target: [`Check`].
+pub const CKPT_CHECK: u32 = io(0x02);
+/// Stop the target: [`Freeze`].
+pub const CKPT_FREEZE: u32 = io(0x03);
+/// Let the target go on: [`Thaw`].
+pub const CKPT_THAW: u32 = io(0x04);
+/// Kill the target with SIGKILL: [`Kill`].
+pub const CKPT_KILL: u32 = io(0x05);
+/// Write the target into a file descriptor: [`Checkpoint`].
+pub const CKPT_CHECKPOINT: u32 = io(0x06);
+/// Begin a restart from a file descriptor: [`RestartBegin`].
+pub const CKPT_RESTART_BEGIN: u32 = io(0x10);
+/// Copy out the task tree that has to be built: [`RestartPrologue`].
+pub const CKPT_RESTART_PROLOGUE: u32 = io(0x11);
+/// Become one of the saved tasks: [`RestartTask`].
+pub const CKPT_RESTART_TASK: u32 = io(0x12);
+/// Wait until every task is restored, and let them go: [`RestartEnd`].
+pub const CKPT_RESTART_END: u32 = io(0x13);
+
+/// Feature bits of [`Info::features`]: what was found on the running kernel.
+pub mod feature {
+    /// Processes with any number of threads.
+    pub const PROCESS: u64 = 1 << 0;
+    /// The caller can save itself.
+    pub const SELF: u64 = 1 << 1;
+    /// Streams: the statefile may be written to and read from a pipe or a socket.
+    pub const STREAM: u64 = 1 << 2;
+    /// Guard regions (`MADV_GUARD_INSTALL`) are saved.
+    pub const GUARD: u64 = 1 << 3;
+}
+
+/// Argument of [`CKPT_INFO`]. All fields but `size` and `flags` are results.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Info {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// Must be zero.
+    pub flags: u32,
+    /// [`crate::ABI_VERSION`] of the module.
+    pub abi_version: u32,
+    /// Statefile format that the module writes.
+    pub format_version: u32,
+    /// Oldest statefile format that the module reads.
+    pub format_oldest: u32,
+    /// Page size in bytes.
+    pub page_size: u32,
+    /// [`feature`] bits.
+    pub features: u64,
+    /// XSAVE features of the CPU that user space may use (XCR0 bits).
+    pub xfeatures: u64,
+    /// Size of the xstate of a task in bytes.
+    pub xstate_size: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Module version, NUL-terminated.
+    pub version: [u8; 32],
+    /// Release of the running kernel, NUL-terminated.
+    pub release: [u8; 64],
+}
+
+/// Values of [`Attach::scope`].
+pub mod scope {
+    /// One process with all its threads.
+    pub const PROCESS: u32 = 0;
+}
+
+/// Argument of [`CKPT_ATTACH`].
+///
+/// Errors: `ESRCH`, `EPERM` (the kernel's ptrace check, for every thread), `EBUSY` (attached already),
+/// `EINVAL` (a kernel thread, or the caller itself: that is [`CKPT_CHECKPOINT`] with `pid` 0).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Attach {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// Must be zero.
+    pub flags: u32,
+    /// A pidfd of the target, or -1 when `pid` names it.
+    pub pidfd: i32,
+    /// Process id in the caller's pid namespace; used when `pidfd` is -1.
+    pub pid: i32,
+    /// What belongs to the target: [`scope`].
+    pub scope: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+
+/// Argument of [`CKPT_CHECK`]. Needs an attached session.
+///
+/// Returns 0 also when there are obstacles: their number is in `obstacles`, each is a message.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Check {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// Must be zero.
+    pub flags: u32,
+    /// Result: number of obstacles.
+    pub obstacles: u32,
+    /// Result: number of tasks looked at.
+    pub tasks: u32,
+}
+
+/// Argument of [`CKPT_FREEZE`]. Needs an attached session.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Freeze {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// Must be zero.
+    pub flags: u32,
+    /// How long to wait for the tasks to stop, in milliseconds; 0 means 10,000.
+    pub timeout_ms: u32,
+    /// Result: number of tasks that are stopped.
+    pub tasks: u32,
+}
+
+/// Argument of [`CKPT_THAW`]. Needs a frozen session.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Thaw {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// Must be zero.
+    pub flags: u32,
+}
+
+/// Argument of [`CKPT_KILL`]. Needs an attached session; a frozen target dies without running again.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Kill {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// Must be zero.
+    pub flags: u32,
+}
+
+/// Flags of [`Checkpoint::flags`].
+pub mod checkpoint_flags {
+    /// Kill the target when the statefile is complete.
+    pub const KILL: u32 = 1 << 0;
+    /// Leave the target stopped (as by SIGSTOP) when the statefile is complete.
+    pub const STOP: u32 = 1 << 1;
+    /// All known flags.
+    pub const ALL: u32 = KILL | STOP;
+}
+
+/// Argument of [`CKPT_CHECKPOINT`].
+///
+/// With an attached (perhaps frozen) session it saves that target, and leaves a frozen one frozen. With an
+/// unattached session it is the whole checkpoint in one call: attach to `pidfd` or `pid`, freeze, dump, and
+/// resume, stop or kill. With `pidfd` -1 and `pid` 0 the caller saves itself, with all its threads: the ioctl
+/// returns 0 when the statefile is complete, and 1 in the program that wakes up restarted.
+///
+/// The statefile is written from the fd's current position on. Nothing is written when something cannot be
+/// saved (`EOPNOTSUPP`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Checkpoint {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// [`checkpoint_flags`].
+    pub flags: u32,
+    /// Where the statefile goes: a file, pipe or socket that is open for writing.
+    pub fd: i32,
+    /// A pidfd of the target, or -1.
+    pub pidfd: i32,
+    /// Process id of the target in the caller's pid namespace, or 0.
+    pub pid: i32,
+    /// How long to wait for the tasks to stop, in milliseconds; 0 means 10,000.
+    pub timeout_ms: u32,
+    /// Result: bytes written.
+    pub bytes: u64,
+    /// Result: records written.
+    pub records: u64,
+    /// Result: pages of memory written.
+    pub pages: u64,
+    /// Result: how long the target stood still for this call, in nanoseconds.
+    pub frozen_ns: u64,
+    /// Result: how long the dump took, in nanoseconds.
+    pub dump_ns: u64,
+    /// Result: number of tasks saved.
+    pub tasks: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+
+/// Flags of [`RestartBegin::flags`].
+pub mod restart_flags {
+    /// Accept mapped files whose size or modification time differs from the saved one.
+    pub const CHANGED_FILES: u32 = 1 << 0;
+    /// All known flags.
+    pub const ALL: u32 = CHANGED_FILES;
+}
+
+/// Argument of [`CKPT_RESTART_BEGIN`]: reads and verifies the prologue.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct RestartBegin {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// [`restart_flags`].
+    pub flags: u32,
+    /// Where the statefile comes from: a file, pipe or socket that is open for reading.
+    pub fd: i32,
+    /// Result: number of tasks in the tree.
+    pub tasks: u32,
+}
+
+/// Argument of [`CKPT_RESTART_PROLOGUE`]: copies out [`crate::record::tree::Tree`] entries.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct RestartPrologue {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// Must be zero.
+    pub flags: u32,
+    /// User address of an array of [`crate::record::tree::Tree`].
+    pub tree: u64,
+    /// Number of entries that the array holds; `EINVAL` when the tree has more.
+    pub capacity: u32,
+    /// Result: number of entries written.
+    pub tasks: u32,
+}
+
+/// Argument of [`CKPT_RESTART_TASK`].
+///
+/// The caller becomes the saved task. From the first change to the caller on, a failure kills it; the session
+/// keeps the reason. On success the call does not return here: the task goes on at its saved instruction when
+/// [`CKPT_RESTART_END`] lets all tasks go.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct RestartTask {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// Must be zero.
+    pub flags: u32,
+    /// Index of the task in the tree of [`CKPT_RESTART_PROLOGUE`].
+    pub index: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+
+/// Flags of [`RestartEnd::flags`].
+pub mod restart_end_flags {
+    /// Kill what has been built instead of waiting for it.
+    pub const ABORT: u32 = 1 << 0;
+    /// All known flags.
+    pub const ALL: u32 = ABORT;
+}
+
+/// Argument of [`CKPT_RESTART_END`]: waits until all tasks are restored and the whole statefile has been
+/// verified, then lets all of them go; or returns the first error after all of them are killed.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct RestartEnd {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// [`restart_end_flags`].
+    pub flags: u32,
+    /// Result: bytes read from the statefile.
+    pub bytes: u64,
+    /// Result: time from [`CKPT_RESTART_BEGIN`] until the tasks were let go, in nanoseconds.
+    pub restart_ns: u64,
+}
+
+const _: () = assert!(size_of::<Info>() == 48 + 32 + 64);
+const _: () = assert!(size_of::<Attach>() == 24);
+const _: () = assert!(size_of::<Check>() == 16);
+const _: () = assert!(size_of::<Freeze>() == 16);
+const _: () = assert!(size_of::<Thaw>() == 8);
+const _: () = assert!(size_of::<Kill>() == 8);
+const _: () = assert!(size_of::<Checkpoint>() == 72);
+const _: () = assert!(size_of::<RestartBegin>() == 16);
+const _: () = assert!(size_of::<RestartPrologue>() == 24);
+const _: () = assert!(size_of::<RestartTask>() == 16);
+const _: () = assert!(size_of::<RestartEnd>() == 24);

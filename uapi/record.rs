@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! The records of a statefile: one file per kind of kernel state.
+//!
+//! Values have the meaning that user space knows: what a system call would take or return. A type number is never
+//! reused. Order: `STATEFILE.md`, "Order of records".
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+pub mod cred;
+pub mod fd;
+pub mod file;
+pub mod fpu;
+pub mod fs;
+pub mod header;
+pub mod itimer;
+pub mod mm;
+pub mod regs;
+pub mod restart_block;
+pub mod rlimit;
+pub mod sched;
+pub mod shmem;
+pub mod signal;
+pub mod task;
+pub mod trailer;
+pub mod tree;
+
+macro_rules! record_types {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $label:literal;)*) => {
+        /// Type number of a record.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u16)]
+        pub enum RecordType {
+            $($(#[$doc])* $name = $number,)*
+        }
+
+        impl RecordType {
+            /// Every known type, in the order of the numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The type with this number, if it is known.
+            pub const fn from_number(number: u16) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// Name for people, as `ckptctl inspect` prints it.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $label,)*
+                }
+            }
+
+            /// The number.
+            pub const fn number(self) -> u16 {
+                self as u16
+            }
+        }
+    };
+}
+
+record_types! {
+    /// What was saved, when and where: [`header::Header`].
+    Header = 0x01, "header";
+    /// Part of the task tree: [`tree::Head`] and [`tree::Tree`] entries.
+    Tree = 0x02, "tree";
+    /// The prologue is complete; the tasks follow. No body.
+    PrologueEnd = 0x03, "prologue-end";
+    /// Last record: [`trailer::Trailer`].
+    Trailer = 0x0f, "trailer";
+    /// What follows belongs to this task: [`task::Task`].
+    Task = 0x10, "task";
+    /// User registers: [`regs::Regs`].
+    Regs = 0x11, "regs";
+    /// Extended processor state: [`fpu::Fpu`] and the xstate.
+    Fpu = 0x12, "fpu";
+    /// Credentials: [`cred::Cred`] and the supplementary groups.
+    Cred = 0x13, "cred";
+    /// Scheduling: [`sched::Sched`] and the affinity mask.
+    Sched = 0x14, "sched";
+    /// Blocked signals and alternate stack: [`signal::Mask`].
+    SignalMask = 0x15, "signal-mask";
+    /// Pending signals of the thread or of the process: [`signal::Pending`] and [`signal::Info`] entries.
+    SignalPending = 0x16, "signal-pending";
+    /// How the interrupted system call goes on: [`restart_block::RestartBlock`].
+    RestartBlock = 0x17, "restart-block";
+    /// Resource limits: [`rlimit::Rlimits`].
+    Rlimit = 0x18, "rlimit";
+    /// Signal actions: [`signal::Actions`].
+    SignalAction = 0x19, "signal-action";
+    /// Interval timers: [`itimer::Itimers`].
+    Itimer = 0x1a, "itimer";
+    /// Every record of the task has been written. No body.
+    TaskEnd = 0x1f, "task-end";
+    /// Address space: [`mm::Mm`] and the auxiliary vector.
+    Mm = 0x20, "mm";
+    /// Mappings: [`mm::Vmas`] and [`mm::Vma`] entries.
+    Vma = 0x21, "vma";
+    /// Contents of memory: [`mm::Pages`] and [`mm::Extent`] entries; the payload holds the pages.
+    Pages = 0x22, "pages";
+    /// Name of an anonymous mapping: [`mm::VmaName`] and the text.
+    VmaName = 0x23, "vma-name";
+    /// The address space is complete. No body.
+    MmEnd = 0x2f, "mm-end";
+    /// Shared anonymous memory: [`shmem::Shmem`]; [`mm::Pages`] records with its objref follow.
+    Shmem = 0x28, "shmem";
+    /// Working and root directory, umask: [`fs::Fs`] and the paths.
+    Fs = 0x30, "fs";
+    /// Descriptor table: [`fd::Fds`] and [`fd::Fd`] entries.
+    Fd = 0x31, "fd";
+    /// Open file: [`file::File`] and the path.
+    File = 0x40, "file";
+}
+
+/// A record with a fixed struct.
+pub trait Record: FromBytes + IntoBytes + Immutable + KnownLayout + Copy {
+    /// Its type.
+    const TYPE: RecordType;
+    /// Version of its meaning, written and read by this crate.
+    const VERSION: u16 = 1;
+    /// Shortest fixed part that a reader accepts: the size of the first version.
+    const MIN_LEN: usize;
+}
+
+/// An entry of a record's variable part. Its size is part of the format and never changes.
+pub trait Entry: FromBytes + IntoBytes + Immutable + KnownLayout + Copy {}
+
+/// Body of a record that has none.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Empty {}
+
+macro_rules! record {
+    ($t:ty, $kind:ident, $size:literal) => {
+        const _: () = assert!(size_of::<$t>() == $size);
+        impl $crate::record::Record for $t {
+            const TYPE: $crate::record::RecordType = $crate::record::RecordType::$kind;
+            const MIN_LEN: usize = $size;
+        }
+    };
+}
+pub(crate) use record;
+
+macro_rules! entry {
+    ($t:ty, $size:literal) => {
+        const _: () = assert!(size_of::<$t>() == $size);
+        impl $crate::record::Entry for $t {}
+    };
+}
+pub(crate) use entry;
+
+impl Entry for u8 {}
+impl Entry for u32 {}
+impl Entry for u64 {}

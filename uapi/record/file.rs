@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Open files.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::record;
+
+/// Values of [`File::kind`].
+pub mod kind {
+    /// A regular file, by path.
+    pub const REGULAR: u32 = 1;
+    /// A directory, by path.
+    pub const DIRECTORY: u32 = 2;
+    /// A device without state (/dev/null, zero, full, random, urandom), by path.
+    pub const DEVICE: u32 = 3;
+    /// A terminal or pipe that the target inherited: becomes the restarter's descriptor `stdio`.
+    pub const STDIO: u32 = 4;
+    /// A session of /dev/ckpt; comes back as a new, unattached session.
+    pub const SESSION: u32 = 5;
+}
+
+/// Fixed part of a file record. The variable part is the path, seen from the root directory of the task.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct File {
+    /// Number of the object.
+    pub objref: u32,
+    /// [`kind`].
+    pub kind: u32,
+    /// O_* flags, as fcntl(F_GETFL).
+    pub flags: u32,
+    /// File type and permissions, as `st_mode`.
+    pub mode: u32,
+    /// Offset in bytes.
+    pub pos: u64,
+    /// As `st_size`.
+    pub size: u64,
+    /// Modification time in nanoseconds since the epoch.
+    pub mtime_ns: u64,
+    /// As `st_ino`.
+    pub ino: u64,
+    /// As `st_dev`.
+    pub dev: u64,
+    /// As `st_rdev`.
+    pub rdev: u64,
+    /// For STDIO: the lowest of descriptors 0, 1, 2 that refers to it.
+    pub stdio: u32,
+    /// Length of the path in bytes.
+    pub path_len: u32,
+}
+record!(File, File, 72);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Scheduling attributes.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::record;
+
+/// Fixed part of a scheduling record. The variable part is the affinity mask (`u64` words, as
+/// sched_getaffinity(2)).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Sched {
+    /// SCHED_OTHER, SCHED_FIFO, ..., as sched_getattr(2).
+    pub policy: u32,
+    /// Nice value, -20 to 19.
+    pub nice: i32,
+    /// Static priority of SCHED_FIFO and SCHED_RR.
+    pub priority: u32,
+    /// SCHED_FLAG_RESET_ON_FORK and no other.
+    pub flags: u32,
+    /// As prctl(PR_GET_TIMERSLACK), in nanoseconds.
+    pub timer_slack_ns: u64,
+    /// Number of words of the affinity mask.
+    pub affinity: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+record!(Sched, Sched, 32);

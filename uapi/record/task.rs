@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! One task (a thread): what has no room of its own.
+
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::record;
+
+/// Values of [`Task::flags`].
+pub mod flags {
+    /// `rseq` fields are valid.
+    pub const RSEQ: u32 = 1 << 0;
+    /// All known flags.
+    pub const ALL: u32 = RSEQ;
+}
+
+/// Body of a task record.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Task {
+    /// Index of the task in the tree.
+    pub index: u32,
+    /// [`flags`].
+    pub flags: u32,
+    /// Execution domain, as personality(2).
+    pub personality: u32,
+    /// Signal at the death of the parent, as prctl(PR_GET_PDEATHSIG).
+    pub pdeath_signal: u32,
+    /// Command name, NUL-terminated, as prctl(PR_GET_NAME).
+    pub comm: [u8; 16],
+    /// Address that is cleared and woken when the thread exits, as set_tid_address(2).
+    pub clear_child_tid: u64,
+    /// Head of the robust futex list, as get_robust_list(2).
+    pub robust_list: u64,
+    /// Length of the robust list head in bytes; 0 without one.
+    pub robust_list_len: u64,
+    /// Address of the rseq area, as rseq(2).
+    pub rseq: u64,
+    /// Length of the rseq area in bytes.
+    pub rseq_len: u32,
+    /// Signature of the rseq area.
+    pub rseq_sig: u32,
+}
+record!(Task, Task, 72);
