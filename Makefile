@@ -58,7 +58,7 @@ mirror=$$(apt-get indextargets --format '$$(REPO_URI)' 'Origin: Debian' 'Label: 
 lines=; for s in $$suites; do lines="$$lines
 deb $$mirror $$s main"; done
 aptopts=(--aptopt='Acquire::Retries "3"')
-while IFS= read -r o; do aptopts+=("--aptopt=$$o"); done < <(apt-config dump | grep -E '^Acquire::(http|https)::(Proxy|Verify|CaInfo)' || true)
+while IFS= read -r o; do aptopts+=("--aptopt=$$o"); done < <(apt-config dump | grep -E '^Acquire::(Check-|(http|https)::(Proxy|Verify|CaInfo))' || true)
 rm -rf --one-file-system "$$dir" "$$dir.tmp"
 mmdebstrap --variant=minbase --skip=cleanup/apt/lists --include="$$packages" "$${aptopts[@]}" "$$@" "$${suites%% *}" "$$dir.tmp" - <<<"$$lines" >"$$log" 2>&1 ||
 	{ tail -30 "$$log" >&2; echo "make: mmdebstrap could not make $$dir from $$mirror; the log is $$log" >&2; exit 1; }
@@ -182,3 +182,16 @@ $(KERNEL_READY): $(KERNEL_PKGS)
 
 .PHONY: kernel
 kernel: $(KERNEL_READY)
+
+# ---- the module ----------------------------------------------------------------------------------------------------------
+
+# kbuild knows what has changed; it is always asked.
+module_make = make -s --no-print-directory -C $(KERNEL)/obj M=$(TOP) MO=$(1) CC=x86_64-linux-gnu-gcc-14 HOSTCC=gcc-14 KERNELRELEASE=$$(cat $(KERNEL)/release) -j$(JOBS)
+
+.PHONY: module
+module: $(KERNEL_READY)
+	@mkdir -p $(OUT)
+	$(call in_tree,"$(call module_make,$(BUILD)/module) $(if $(V),V=$(V)) modules")
+	cmp -s $(BUILD)/module/ckpt.ko $(OUT)/ckpt.ko || { cp $(BUILD)/module/ckpt.ko $(OUT)/ckpt.ko; echo "  MODULE  $(OUT)/ckpt.ko"; }
+
+include qemu-test/guest.mk

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/bvec.h>
+#include <linux/fdtable.h>
+#include <linux/file.h>
+#include <linux/filelock.h>
+#include <linux/fs.h>
+#include <linux/fs_struct.h>
+#include <linux/kdev_t.h>
+#include <linux/path.h>
+#include <linux/uio.h>
+
+#include "helpers.h"
+
+struct file *ckpt_get_file(struct file *f)
+{
+	return get_file(f);
+}
+
+/*
+ * Collects open descriptors from number @from on into @out, at most @max of them, each with a reference to its file.
+ * Returns how many; *next is where to go on, or 0 at the end of the table. -ESRCH when the task has no table any more.
+ */
+int ckpt_collect_fds(struct task_struct *t, unsigned int from, struct ckpt_fd *out, unsigned int max,
+		     unsigned int *next)
+{
+	struct files_struct *files;
+	struct fdtable *fdt;
+	unsigned int fd;
+	int n = 0;
+
+	*next = 0;
+	task_lock(t);
+	files = t->files;
+	if (!files) {
+		task_unlock(t);
+		return -ESRCH;
+	}
+	spin_lock(&files->file_lock);
+	fdt = files_fdtable(files);
+	for (fd = from; fd < fdt->max_fds; fd++) {
+		struct file *file = rcu_dereference_check_fdtable(files, fdt->fd[fd]);
+
+		if (!file)
+			continue;
+		if (n == max) {
+			*next = fd;
+			break;
+		}
+		out[n].fd = fd;
+		out[n].cloexec = close_on_exec(fd, fdt);
+		out[n].file = get_file(file);
+		n++;
+	}
+	spin_unlock(&files->file_lock);
+	task_unlock(t);
+	return n;
+}
+
+/* Who else uses the descriptor table, the fs_struct or the address space: counts, 0 when it is gone. */
+void ckpt_sharing(struct task_struct *t, struct ckpt_sharing *out)
+{
+	task_lock(t);
+	out->files = t->files ? atomic_read(&t->files->count) : 0;
+	out->fs = t->fs ? t->fs->users : 0;
+	out->sighand = 0;
+	rcu_read_lock();
+	if (rcu_dereference(t->sighand))
+		out->sighand = refcount_read(&rcu_dereference(t->sighand)->count);
+	rcu_read_unlock();
+	task_unlock(t);
+}
+
+int ckpt_get_fs(struct task_struct *t, struct path *root, struct path *pwd, int *umask)
+{
+	int ret = -ESRCH;
+
+	task_lock(t);
+	if (t->fs) {
+		read_seqlock_excl(&t->fs->seq);
+		*root = t->fs->root;
+		path_get(root);
+		*pwd = t->fs->pwd;
+		path_get(pwd);
+		*umask = t->fs->umask;
+		read_sequnlock_excl(&t->fs->seq);
+		ret = 0;
+	}
+	task_unlock(t);
+	return ret;
+}
+
+const struct path *ckpt_file_path(const struct file *f)
+{
+	return &f->f_path;
+}
+
+bool ckpt_path_unlinked(const struct path *p)
+{
+	return d_unlinked(p->dentry);
+}
+
+/* Whether a lock or lease is held through this open file or by this descriptor table: its kind, or NULL. */
+const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t)
+{
+	struct file_lock_context *ctx = locks_inode_context(file_inode(f));
+	struct file_lock_core *flc;
+	const char *kind = NULL;
+	struct files_struct *files;
+
+	if (!ctx)
+		return NULL;
+	task_lock(t);
+	files = t->files;
+	task_unlock(t);
+	spin_lock(&ctx->flc_lock);
+	list_for_each_entry(flc, &ctx->flc_flock, flc_list)
+		if (flc->flc_file == f)
+			kind = "flock";
+	list_for_each_entry(flc, &ctx->flc_posix, flc_list) {
+		if (flc->flc_owner == files)
+			kind = "POSIX";
+		else if (flc->flc_file == f)
+			kind = "OFD";
+	}
+	list_for_each_entry(flc, &ctx->flc_lease, flc_list)
+		if (flc->flc_file == f)
+			kind = "lease";
+	spin_unlock(&ctx->flc_lock);
+	return kind;
+}
+
+bool ckpt_file_has_owner(struct file *f)
+{
+	struct fown_struct *owner = file_f_owner(f);
+
+	return owner && owner->pid;
+}
+
+unsigned int ckpt_file_mode(struct file *f)
+{
+	return file_inode(f)->i_mode;
+}
+
+/* Encodes a kernel dev_t as stat(2) returns it. */
+u64 ckpt_encode_dev(dev_t dev)
+{
+	return new_encode_dev(dev);
+}
+
+loff_t ckpt_file_pos(struct file *f)
+{
+	return f->f_pos;
+}
+
+void ckpt_set_file_pos(struct file *f, loff_t pos)
+{
+	f->f_pos = pos;
+}
+
+bool ckpt_file_is_stream(struct file *f)
+{
+	return f->f_mode & FMODE_STREAM || S_ISFIFO(file_inode(f)->i_mode) || S_ISSOCK(file_inode(f)->i_mode);
+}
+
+unsigned int ckpt_file_fmode(struct file *f)
+{
+	return (__force unsigned int)f->f_mode;
+}
+
+/* Writes (or reads) all of the vector; a short count is the caller's business. pos NULL: a stream. */
+ssize_t ckpt_iter_bvec(struct file *f, bool write, struct bio_vec *bvec, unsigned long nr, size_t len, loff_t *pos)
+{
+	struct iov_iter iter;
+
+	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, bvec, nr, len);
+	return write ? vfs_iter_write(f, &iter, pos, 0) : vfs_iter_read(f, &iter, pos, 0);
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What Rust cannot call by itself: inline functions, macros, and the static calls to unexported functions.
+ * One file per C subsystem, sorted.
+ */
+
+#include "completion.c"
+#include "file.c"
+#include "mm.c"
+#include "symbol.c"
+#include "task.c"

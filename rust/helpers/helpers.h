@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What the helpers share with Rust: structs, and prototypes for bindgen. Sorted by file. */
+#ifndef CKPT_HELPERS_H
+#define CKPT_HELPERS_H
+
+#include <linux/bvec.h>
+#include <linux/completion.h>
+#include <linux/fs.h>
+#include <linux/hrtimer.h>
+#include <linux/mm_types.h>
+#include <linux/path.h>
+#include <linux/sched.h>
+
+/* completion.c */
+void ckpt_init_completion(struct completion *x);
+
+/* file.c */
+struct ckpt_fd {
+	unsigned int fd;
+	unsigned int cloexec;
+	struct file *file;
+};
+
+struct ckpt_sharing {
+	int files;
+	int fs;
+	int sighand;
+};
+
+struct file *ckpt_get_file(struct file *f);
+int ckpt_collect_fds(struct task_struct *t, unsigned int from, struct ckpt_fd *out, unsigned int max,
+		     unsigned int *next);
+void ckpt_sharing(struct task_struct *t, struct ckpt_sharing *out);
+int ckpt_get_fs(struct task_struct *t, struct path *root, struct path *pwd, int *umask);
+const struct path *ckpt_file_path(const struct file *f);
+bool ckpt_path_unlinked(const struct path *p);
+const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t);
+bool ckpt_file_has_owner(struct file *f);
+unsigned int ckpt_file_mode(struct file *f);
+u64 ckpt_encode_dev(dev_t dev);
+loff_t ckpt_file_pos(struct file *f);
+void ckpt_set_file_pos(struct file *f, loff_t pos);
+bool ckpt_file_is_stream(struct file *f);
+unsigned int ckpt_file_fmode(struct file *f);
+ssize_t ckpt_iter_bvec(struct file *f, bool write, struct bio_vec *bvec, unsigned long nr, size_t len, loff_t *pos);
+
+/* mm.c */
+#define CKPT_EXTENT_GUARD 1
+
+struct ckpt_extent {
+	u64 address;
+	u32 pages;
+	u32 flags;
+};
+
+/* One batch of the page walk. */
+struct ckpt_walk {
+	struct bio_vec *bvec;
+	struct ckpt_extent *extent;
+	unsigned int bvecs, max_bvecs;
+	unsigned int extents, max_extents;
+	unsigned int pages, max_pages;
+	bool fault;
+	unsigned long next;
+};
+
+void ckpt_mmap_read_lock(struct mm_struct *mm);
+void ckpt_mmap_read_unlock(struct mm_struct *mm);
+bool ckpt_mm_flag(struct mm_struct *mm, int bit);
+const char *ckpt_vma_anon_name(struct vm_area_struct *vma);
+const char *ckpt_vma_ops_name(struct vm_area_struct *vma);
+bool ckpt_vma_is_shmem(struct vm_area_struct *vma);
+bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma);
+bool ckpt_vma_has_policy(struct vm_area_struct *vma);
+bool ckpt_mm_has_ldt(struct mm_struct *mm);
+bool ckpt_mm_has_aio(struct mm_struct *mm);
+unsigned long ckpt_mm_vdso(struct mm_struct *mm);
+void *ckpt_page_address(struct page *page);
+void ckpt_put_page(struct page *page);
+int ckpt_walk_anon(struct mm_struct *mm, unsigned long start, unsigned long end, struct ckpt_walk *w);
+void ckpt_put_bvecs(struct bio_vec *bvec, unsigned int nr);
+long ckpt_get_user_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages,
+			 struct bio_vec *bvec);
+long ckpt_fault_in(struct mm_struct *mm, unsigned long addr);
+struct page *ckpt_shmem_page(struct file *f, unsigned long index);
+vma_flags_t ckpt_shmem_flags(bool noreserve);
+
+/* task.c */
+void ckpt_task_lock(struct task_struct *t);
+void ckpt_task_unlock(struct task_struct *t);
+void ckpt_unlock_task_sighand(struct task_struct *t, unsigned long *flags);
+struct task_struct *ckpt_get_task_struct(struct task_struct *t);
+void ckpt_put_task_struct(struct task_struct *t);
+struct task_struct *ckpt_current(void);
+struct task_struct *ckpt_next_thread(struct task_struct *leader, struct task_struct *prev);
+struct task_struct *ckpt_group_leader(struct task_struct *t);
+pid_t ckpt_task_tgid_of_parent(struct task_struct *t, struct pid_namespace *ns);
+struct pid_namespace *ckpt_task_active_pid_ns(struct task_struct *t);
+bool ckpt_has_children(struct task_struct *t);
+struct pt_regs *ckpt_task_pt_regs(struct task_struct *t);
+bool ckpt_task_sigpending(void);
+bool ckpt_signal_pending(void);
+bool ckpt_fatal_signal_pending(void);
+void ckpt_set_sigpending(void);
+bool ckpt_test_restore_sigmask(struct task_struct *t);
+bool ckpt_is_ia32(struct task_struct *t);
+bool ckpt_has_shadow_stack(struct task_struct *t);
+bool ckpt_has_io_bitmap(struct task_struct *t);
+bool ckpt_has_breakpoints(struct task_struct *t);
+bool ckpt_has_user_dispatch(struct task_struct *t);
+bool ckpt_has_seccomp(struct task_struct *t);
+unsigned int ckpt_task_state(struct task_struct *t);
+bool ckpt_task_is_vfork_parent(struct task_struct *t);
+int ckpt_task_nice(struct task_struct *t);
+unsigned long ckpt_in_execve(struct task_struct *t);
+unsigned long ckpt_no_new_privs(struct task_struct *t);
+bool ckpt_sched_reset_on_fork(struct task_struct *t);
+const char *ckpt_foreign_namespace(struct task_struct *t);
+u64 ckpt_ktime_get_ns(void);
+u64 ckpt_ktime_get_boottime_ns(void);
+u64 ckpt_ktime_get_real_ns(void);
+u64 ckpt_hrtimer_remaining_ns(const struct hrtimer *timer);
+u64 ckpt_xfeatures_user(void);
+
+#endif

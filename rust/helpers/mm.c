@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/bvec.h>
+#include <linux/highmem.h>
+#include <linux/leafops.h>
+#include <linux/mm.h>
+#include <linux/mm_inline.h>
+#include <linux/mmap_lock.h>
+#include <linux/pagewalk.h>
+#include <linux/sched/mm.h>
+#include <linux/shmem_fs.h>
+#include <linux/swap.h>
+
+#include "helpers.h"
+#include "symbol.h"
+
+void ckpt_mmap_read_lock(struct mm_struct *mm)
+{
+	mmap_read_lock(mm);
+}
+
+void ckpt_mmap_read_unlock(struct mm_struct *mm)
+{
+	mmap_read_unlock(mm);
+}
+
+bool ckpt_mm_flag(struct mm_struct *mm, int bit)
+{
+	return mm_flags_test(bit, mm);
+}
+
+const char *ckpt_vma_anon_name(struct vm_area_struct *vma)
+{
+	struct anon_vma_name *name = anon_vma_name(vma);
+
+	return name ? name->name : NULL;
+}
+
+const char *ckpt_vma_ops_name(struct vm_area_struct *vma)
+{
+	if (!vma->vm_ops || !vma->vm_ops->name)
+		return NULL;
+	return vma->vm_ops->name(vma);
+}
+
+bool ckpt_vma_is_shmem(struct vm_area_struct *vma)
+{
+	return vma_is_shmem(vma);
+}
+
+bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma)
+{
+	return vma->vm_userfaultfd_ctx.ctx != NULL;
+}
+
+bool ckpt_vma_has_policy(struct vm_area_struct *vma)
+{
+	return vma->vm_policy != NULL;
+}
+
+bool ckpt_mm_has_ldt(struct mm_struct *mm)
+{
+	return mm->context.ldt != NULL;
+}
+
+bool ckpt_mm_has_aio(struct mm_struct *mm)
+{
+	return rcu_access_pointer(mm->ioctx_table) != NULL;
+}
+
+unsigned long ckpt_mm_vdso(struct mm_struct *mm)
+{
+	return (unsigned long)mm->context.vdso;
+}
+
+void *ckpt_page_address(struct page *page)
+{
+	return page_address(page);
+}
+
+void ckpt_put_page(struct page *page)
+{
+	put_page(page);
+}
+
+/* Adds a run of pages of one folio; false when the batch is full. */
+static bool ckpt_walk_add(struct ckpt_walk *w, unsigned long addr, struct page *page, unsigned int pages)
+{
+	struct bio_vec *last = w->bvecs ? &w->bvec[w->bvecs - 1] : NULL;
+	struct ckpt_extent *ext = w->extents ? &w->extent[w->extents - 1] : NULL;
+	bool grow_bvec, grow_ext;
+
+	if (w->pages + pages > w->max_pages)
+		return false;
+	grow_bvec = last && page_folio(last->bv_page) == page_folio(page) &&
+		    page_address(last->bv_page) + last->bv_offset + last->bv_len == page_address(page);
+	grow_ext = ext && !ext->flags && ext->address + ((u64)ext->pages << PAGE_SHIFT) == addr;
+	if ((!grow_bvec && w->bvecs == w->max_bvecs) || (!grow_ext && w->extents == w->max_extents))
+		return false;
+
+	if (grow_bvec) {
+		last->bv_len += pages << PAGE_SHIFT;
+	} else {
+		/* One reference for the whole run: it stays within one folio. */
+		folio_get(page_folio(page));
+		bvec_set_page(&w->bvec[w->bvecs++], page, pages << PAGE_SHIFT, 0);
+	}
+	if (grow_ext) {
+		ext->pages += pages;
+	} else {
+		w->extent[w->extents].address = addr;
+		w->extent[w->extents].pages = pages;
+		w->extent[w->extents++].flags = 0;
+	}
+	w->pages += pages;
+	return true;
+}
+
+static bool ckpt_walk_add_guard(struct ckpt_walk *w, unsigned long addr)
+{
+	struct ckpt_extent *ext = w->extents ? &w->extent[w->extents - 1] : NULL;
+
+	if (ext && ext->flags && ext->address + ((u64)ext->pages << PAGE_SHIFT) == addr) {
+		ext->pages++;
+		return true;
+	}
+	if (w->extents == w->max_extents)
+		return false;
+	w->extent[w->extents].address = addr;
+	w->extent[w->extents].pages = 1;
+	w->extent[w->extents++].flags = CKPT_EXTENT_GUARD;
+	return true;
+}
+
+enum { CKPT_WALK_STOP = 1 };
+
+static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm_walk *walk)
+{
+	struct ckpt_walk *w = walk->private;
+	struct vm_area_struct *vma = walk->vma;
+	spinlock_t *ptl;
+	pte_t *start, *pte;
+	int ret = 0;
+
+	ptl = pmd_trans_huge_lock(pmd, vma);
+	if (ptl) {
+		if (pmd_present(*pmd)) {
+			struct page *page = vm_normal_page_pmd(vma, addr, *pmd);
+
+			if (page && PageAnon(page)) {
+				page += (addr & ~PMD_MASK) >> PAGE_SHIFT;
+				while (addr < end) {
+					unsigned int room = w->max_pages - w->pages;
+					unsigned int pages = min_t(unsigned long, (end - addr) >> PAGE_SHIFT, room);
+
+					if (!pages || !ckpt_walk_add(w, addr, page, pages)) {
+						w->next = addr;
+						ret = CKPT_WALK_STOP;
+						break;
+					}
+					addr += (unsigned long)pages << PAGE_SHIFT;
+					page += pages;
+				}
+			}
+		} else {
+			/* Being migrated: the caller faults it in, which waits. */
+			w->next = addr;
+			w->fault = true;
+			ret = CKPT_WALK_STOP;
+		}
+		spin_unlock(ptl);
+		return ret;
+	}
+
+	start = pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	if (!pte) {
+		walk->action = ACTION_AGAIN;
+		return 0;
+	}
+	for (; addr < end; addr += PAGE_SIZE, pte++) {
+		pte_t ptent = ptep_get(pte);
+
+		if (pte_none(ptent))
+			continue;
+		if (pte_present(ptent)) {
+			struct page *page = vm_normal_page(vma, addr, ptent);
+
+			if (!page || !PageAnon(page))
+				continue;
+			if (ckpt_walk_add(w, addr, page, 1))
+				continue;
+		} else {
+			softleaf_t entry = softleaf_from_pte(ptent);
+
+			if (softleaf_is_guard_marker(entry)) {
+				if (ckpt_walk_add_guard(w, addr))
+					continue;
+			} else if (softleaf_is_marker(entry) && !softleaf_is_poison_marker(entry)) {
+				continue;
+			} else {
+				/* Swapped out or being migrated. Poison makes the caller's fault fail, as it must. */
+				w->fault = true;
+			}
+		}
+		w->next = addr;
+		ret = CKPT_WALK_STOP;
+		break;
+	}
+	pte_unmap_unlock(start, ptl);
+	cond_resched();
+	return ret;
+}
+
+/* Only areas that the caller has chosen are walked, also those that have no fault handler of their own. */
+static int ckpt_walk_test(unsigned long start, unsigned long end, struct mm_walk *walk)
+{
+	return 0;
+}
+
+static const struct mm_walk_ops ckpt_walk_ops = {
+	.pmd_entry = ckpt_walk_pmd,
+	.test_walk = ckpt_walk_test,
+	.walk_lock = PGWALK_RDLOCK,
+};
+
+/*
+ * Collects anonymous pages of [start, end), which lies in one VMA, with references. Call with mmap_lock held for reading.
+ * 0: the range is done; 1: stopped at w->next because the batch is full, or, with w->fault, because the page there has to be
+ * faulted in first.
+ */
+int ckpt_walk_anon(struct mm_struct *mm, unsigned long start, unsigned long end, struct ckpt_walk *w)
+{
+	w->fault = false;
+	w->next = end;
+	return ckpt_walk_page_range(mm, start, end, &ckpt_walk_ops, w);
+}
+
+void ckpt_put_bvecs(struct bio_vec *bvec, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		folio_put(page_folio(bvec[i].bv_page));
+}
+
+/*
+ * Gets @nr pages at @start of the caller's (or @mm's) memory with references, writable, into @bvec. FOLL_FORCE: private
+ * mappings that are read-only or PROT_NONE have contents too. Returns the number of pages or a negative errno.
+ */
+long ckpt_get_user_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages,
+			 struct bio_vec *bvec)
+{
+	long i, got;
+
+	mmap_read_lock(mm);
+	got = get_user_pages_remote(mm, start, nr, FOLL_WRITE | FOLL_FORCE, pages, NULL);
+	mmap_read_unlock(mm);
+	for (i = 0; i < got; i++)
+		bvec_set_page(&bvec[i], pages[i], PAGE_SIZE, 0);
+	return got;
+}
+
+/* Faults one page in for reading; 0 or a negative errno. Call with mmap_lock held for reading. */
+long ckpt_fault_in(struct mm_struct *mm, unsigned long addr)
+{
+	struct page *page;
+	long got = get_user_pages_remote(mm, addr, 1, FOLL_FORCE, &page, NULL);
+
+	if (got == 1)
+		put_page(page);
+	return got == 1 ? 0 : got < 0 ? got : -EFAULT;
+}
+
+/* The page of a shared memory object at @index with a reference (it is read from swap when it has to be). */
+struct page *ckpt_shmem_page(struct file *f, unsigned long index)
+{
+	return shmem_read_mapping_page_gfp(f->f_mapping, index, GFP_KERNEL);
+}
+
+vma_flags_t ckpt_shmem_flags(bool noreserve)
+{
+	return legacy_to_vma_flags(noreserve ? VM_NORESERVE : 0);
+}

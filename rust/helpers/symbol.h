@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Unexported kernel functions: X(return type, name, parameters, arguments).
+ *
+ * The static call takes its type from the kernel's own declaration (typeof), so a changed prototype breaks the
+ * build. A direct call is legal under IBT also where the function's ENDBR has been sealed; a call through a
+ * pointer would not be.
+ */
+#ifndef CKPT_SYMBOL_H
+#define CKPT_SYMBOL_H
+
+#include <asm/syscall.h>
+#include <linux/dcache.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/pagewalk.h>
+#include <linux/pid.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+#include <linux/sched/coredump.h>
+#include <linux/sched/cputime.h>
+#include <linux/sched/signal.h>
+#include <linux/task_work.h>
+
+#define CKPT_SYMBOLS(X)                                                                                                \
+	X(char *, __d_path, (const struct path *p, const struct path *root, char *buf, int len), (p, root, buf, len))  \
+	X(int, f_dupfd, (unsigned int from, struct file *file, unsigned int flags), (from, file, flags))                \
+	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
+	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \
+	X(struct task_struct *, pidfd_get_task, (int pidfd, unsigned int *flags), (pidfd, flags))                       \
+	X(bool, ptrace_may_access, (struct task_struct *t, unsigned int mode), (t, mode))                               \
+	X(int, replace_mm_exe_file, (struct mm_struct *mm, struct file *file), (mm, file))                              \
+	X(enum task_dumpable, task_exec_state_get_dumpable, (struct task_struct *t), (t))                               \
+	X(bool, task_work_cancel, (struct task_struct *t, struct callback_head *work), (t, work))                       \
+	X(void, thread_group_cputime, (struct task_struct *t, struct task_cputime *times), (t, times))                  \
+	X(unsigned long, wait_task_inactive, (struct task_struct *t, unsigned int state), (t, state))                   \
+	X(int, walk_page_range,                                                                                         \
+	  (struct mm_struct *mm, unsigned long start, unsigned long end, const struct mm_walk_ops *ops, void *private), \
+	  (mm, start, end, ops, private))                                                                               \
+	X(long, x64_sys_call, (const struct pt_regs *regs, unsigned int nr), (regs, nr))
+
+/* Functions that are only stored and called back by the kernel itself (restart_block.fn): X(name). */
+#define CKPT_ADDRESSES(X)                                                                                              \
+	X(hrtimer_nanosleep_restart)                                                                                    \
+	X(posix_cpu_nsleep_restart)                                                                                     \
+	X(do_restart_poll)                                                                                              \
+	X(futex_wait_restart)
+
+#define CKPT_DECLARE(ret, name, params, args) ret ckpt_##name params;
+CKPT_SYMBOLS(CKPT_DECLARE)
+#undef CKPT_DECLARE
+
+/* Index into ckpt_address[]. */
+enum ckpt_address_index {
+#define CKPT_INDEX(name) CKPT_ADDRESS_##name,
+	CKPT_ADDRESSES(CKPT_INDEX)
+#undef CKPT_INDEX
+	CKPT_ADDRESS_COUNT,
+};
+
+extern unsigned long ckpt_address[CKPT_ADDRESS_COUNT];
+
+/* Resolves everything; -ENOENT and the name in *missing when something is not there. */
+int ckpt_resolve_symbols(const char **missing);
+
+#endif

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <asm/processor.h>
+#include <linux/cred.h>
+#include <linux/nsproxy.h>
+#include <linux/ptrace.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/sched/mm.h>
+#include <linux/seccomp.h>
+#include <linux/time_namespace.h>
+#include <linux/timekeeping.h>
+
+#include "helpers.h"
+
+void ckpt_task_lock(struct task_struct *t)
+{
+	task_lock(t);
+}
+
+void ckpt_task_unlock(struct task_struct *t)
+{
+	task_unlock(t);
+}
+
+void ckpt_unlock_task_sighand(struct task_struct *t, unsigned long *flags)
+{
+	unlock_task_sighand(t, flags);
+}
+
+struct task_struct *ckpt_get_task_struct(struct task_struct *t)
+{
+	return get_task_struct(t);
+}
+
+void ckpt_put_task_struct(struct task_struct *t)
+{
+	put_task_struct(t);
+}
+
+struct task_struct *ckpt_current(void)
+{
+	return current;
+}
+
+/* The next live thread of the group with a reference, NULL at the end; prev NULL starts. Drops prev's reference. */
+struct task_struct *ckpt_next_thread(struct task_struct *leader, struct task_struct *prev)
+{
+	struct task_struct *next = NULL;
+
+	rcu_read_lock();
+	if (!prev)
+		next = leader;
+	else if (pid_alive(prev))
+		next = __next_thread(prev);
+	if (next)
+		get_task_struct(next);
+	rcu_read_unlock();
+	if (prev)
+		put_task_struct(prev);
+	return next;
+}
+
+/* The leader of t's thread group, with a reference. */
+struct task_struct *ckpt_group_leader(struct task_struct *t)
+{
+	struct task_struct *leader;
+
+	rcu_read_lock();
+	leader = t->group_leader;
+	get_task_struct(leader);
+	rcu_read_unlock();
+	return leader;
+}
+
+pid_t ckpt_task_tgid_of_parent(struct task_struct *t, struct pid_namespace *ns)
+{
+	pid_t pid;
+
+	rcu_read_lock();
+	pid = task_tgid_nr_ns(rcu_dereference(t->real_parent), ns);
+	rcu_read_unlock();
+	return pid;
+}
+
+struct pid_namespace *ckpt_task_active_pid_ns(struct task_struct *t)
+{
+	return task_active_pid_ns(t);
+}
+
+bool ckpt_has_children(struct task_struct *t)
+{
+	return !list_empty(&t->children);
+}
+
+struct pt_regs *ckpt_task_pt_regs(struct task_struct *t)
+{
+	return task_pt_regs(t);
+}
+
+bool ckpt_task_sigpending(void)
+{
+	return task_sigpending(current);
+}
+
+bool ckpt_signal_pending(void)
+{
+	return signal_pending(current);
+}
+
+bool ckpt_fatal_signal_pending(void)
+{
+	return fatal_signal_pending(current);
+}
+
+void ckpt_set_sigpending(void)
+{
+	set_thread_flag(TIF_SIGPENDING);
+}
+
+bool ckpt_test_restore_sigmask(struct task_struct *t)
+{
+	return test_tsk_restore_sigmask(t);
+}
+
+bool ckpt_is_ia32(struct task_struct *t)
+{
+	return test_tsk_thread_flag(t, TIF_ADDR32);
+}
+
+bool ckpt_has_shadow_stack(struct task_struct *t)
+{
+	return t->thread.features & ARCH_SHSTK_SHSTK;
+}
+
+bool ckpt_has_io_bitmap(struct task_struct *t)
+{
+	return t->thread.io_bitmap || t->thread.iopl_emul;
+}
+
+bool ckpt_has_breakpoints(struct task_struct *t)
+{
+	int i;
+
+	for (i = 0; i < HBP_NUM; i++)
+		if (t->thread.ptrace_bps[i])
+			return true;
+	return false;
+}
+
+bool ckpt_has_user_dispatch(struct task_struct *t)
+{
+	return test_task_syscall_work(t, SYSCALL_USER_DISPATCH);
+}
+
+bool ckpt_has_seccomp(struct task_struct *t)
+{
+	return t->seccomp.mode != SECCOMP_MODE_DISABLED;
+}
+
+unsigned int ckpt_task_state(struct task_struct *t)
+{
+	return READ_ONCE(t->__state);
+}
+
+bool ckpt_task_is_vfork_parent(struct task_struct *t)
+{
+	/* kernel_clone() waits for vfork_done of its child; in_execve and the like do not set this state. */
+	return READ_ONCE(t->__state) == (TASK_KILLABLE | TASK_FREEZABLE);
+}
+
+int ckpt_task_nice(struct task_struct *t)
+{
+	return task_nice(t);
+}
+
+unsigned long ckpt_in_execve(struct task_struct *t)
+{
+	return t->in_execve;
+}
+
+unsigned long ckpt_no_new_privs(struct task_struct *t)
+{
+	return task_no_new_privs(t);
+}
+
+bool ckpt_sched_reset_on_fork(struct task_struct *t)
+{
+	return t->sched_reset_on_fork;
+}
+
+/* First namespace in which t differs from the caller, as a word; NULL when it differs in none. */
+const char *ckpt_foreign_namespace(struct task_struct *t)
+{
+	struct nsproxy *mine = current->nsproxy, *theirs;
+	const char *name = NULL;
+
+	rcu_read_lock();
+	if (__task_cred(t)->user_ns != current_user_ns())
+		name = "user";
+	else if (task_active_pid_ns(t) != task_active_pid_ns(current))
+		name = "pid";
+	rcu_read_unlock();
+	if (name)
+		return name;
+
+	task_lock(t);
+	theirs = t->nsproxy;
+	if (!theirs || theirs == mine)
+		name = NULL;
+	else if (theirs->mnt_ns != mine->mnt_ns)
+		name = "mount";
+	else if (theirs->net_ns != mine->net_ns)
+		name = "network";
+	else if (theirs->uts_ns != mine->uts_ns)
+		name = "uts";
+	else if (theirs->ipc_ns != mine->ipc_ns)
+		name = "ipc";
+	else if (theirs->time_ns != mine->time_ns)
+		name = "time";
+	else if (theirs->cgroup_ns != mine->cgroup_ns)
+		name = "cgroup";
+	else if (theirs->pid_ns_for_children != mine->pid_ns_for_children)
+		name = "pid (for children)";
+	else if (theirs->time_ns_for_children != mine->time_ns_for_children)
+		name = "time (for children)";
+	task_unlock(t);
+	return name;
+}
+
+u64 ckpt_ktime_get_ns(void)
+{
+	return ktime_get_ns();
+}
+
+u64 ckpt_ktime_get_boottime_ns(void)
+{
+	return ktime_get_boottime_ns();
+}
+
+u64 ckpt_ktime_get_real_ns(void)
+{
+	return ktime_get_real_ns();
+}
+
+/* Remaining time of an armed hrtimer in nanoseconds (at least 1), 0 when it is not armed. */
+u64 ckpt_hrtimer_remaining_ns(const struct hrtimer *timer)
+{
+	s64 left;
+
+	if (!hrtimer_active(timer))
+		return 0;
+	left = ktime_to_ns(hrtimer_get_remaining(timer));
+	return left > 0 ? left : 1;
+}
+
+u64 ckpt_xfeatures_user(void)
+{
+	return xstate_get_guest_group_perm() | 0;
+}
