@@ -28,8 +28,8 @@ endif
 
 # ---- the host ------------------------------------------------------------------------------------------------------------
 
-HOST_PACKAGES := mmdebstrap debian-archive-keyring e2fsprogs cpio zstd xz-utils util-linux qemu-system-x86
-HOST_COMMANDS := mmdebstrap mke2fs cpio zstd xz unshare qemu-system-x86_64
+HOST_PACKAGES := mmdebstrap debian-archive-keyring e2fsprogs xz-utils util-linux qemu-system-x86
+HOST_COMMANDS := mmdebstrap mke2fs xz unshare setpriv qemu-system-x86_64
 HOST := $(BUILD)/.host
 
 # Commands in /usr/sbin count too: they are not in the PATH of a user of Debian.
@@ -71,16 +71,22 @@ debootstrap = $(SUDO) bash -euo pipefail -c "$$debootstrap_sh" debootstrap
 
 # The compilers are Debian 13's, because the kernel's Rust symbols carry hashes that depend on the compiler's version.
 TREE_PACKAGES := gcc-14 libc6-dev make bc flex bison libelf-dev libssl-dev libdw-dev rustc rust-src cargo rustfmt rust-clippy \
-	bindgen libclang-19-dev clang-19 kmod cpio xz-utils zstd pkg-config python3 perl ca-certificates
+	bindgen libclang-19-dev clang-19 kmod cpio xz-utils zstd pkg-config python3 perl pahole ca-certificates virtiofsd
 empty :=
 space := $(empty) $(empty)
 comma := ,
-TREE_READY := $(TREE)/.ready
+# The stamp's name carries the list: a tree with an older list gets what is missing.
+TREE_READY := $(TREE)/.ready-$(firstword $(shell echo '$(TREE_PACKAGES)' | md5sum))
 tree_packages := $(subst $(space),$(comma),$(strip $(TREE_PACKAGES)))
 
 $(TREE_READY): | $(HOST)
 	@echo "  TREE    $(TREE)"
-	$(debootstrap) "trixie trixie-updates trixie-backports" $(TREE) "$(tree_packages)" $(BUILD)/tree.log
+	if [ -e $(TREE)/usr/bin/gcc ]; then
+		$(call in_tree_root,"apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $(TREE_PACKAGES)") >$(BUILD)/tree.log 2>&1 ||
+			{ tail -20 $(BUILD)/tree.log >&2; echo "make: cannot install packages in $(TREE) (log: $(BUILD)/tree.log); rm -rf $(TREE) makes it anew" >&2; exit 1; }
+	else
+		$(debootstrap) "trixie trixie-updates trixie-backports" $(TREE) "$(tree_packages)" $(BUILD)/tree.log
+	fi
 	$(SUDO) ln -sf gcc-14 $(TREE)/usr/bin/gcc
 	$(SUDO) ln -sf gcc-14 $(TREE)/usr/bin/cc
 	$(SUDO) touch $@
@@ -146,7 +152,7 @@ get() { apt-get -q -o APT::Sandbox::User=root download "$$@" >>"$$dir/$$rel/pack
 	cat "$$dir/$$rel/packages.log" >&2
 	echo "make: cannot get $$* from the archive; name another kernel release: make KREL=RELEASE (apt-cache pkgnames linux-modules-)" >&2; exit 1; }; }
 [ -e "$$src/.unpacked" ] || get "linux-source-$$short=$$version"
-get "linux-modules-$$rel=$$version" "linux-binary-unsigned-$$rel=$$version" "linux-headers-$$rel=$$version"
+get "linux-modules-$$rel=$$version" "linux-binary-unsigned-$$rel=$$version" "linux-base-$$rel=$$version" "linux-headers-$$rel=$$version"
 if [ ! -e "$$src/.unpacked" ]; then
 	rm -rf "$$src" "$$src.tmp"; mkdir -p "$$src.tmp"
 	dpkg-deb --fsys-tarfile linux-source-"$$short"_*.deb | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' | xz -dc -T0 | tar -x --strip-components=1 -C "$$src.tmp"
@@ -177,7 +183,12 @@ $(KERNEL_READY): $(KERNEL_PKGS)
 	$(call in_tree,"make -s -C $(KERNEL)/src O=$(KERNEL)/obj -j$(JOBS) CC=x86_64-linux-gnu-gcc-14 HOSTCC=gcc-14 KERNELRELEASE=$$release olddefconfig modules_prepare") >$(KERNEL)/prepare.log 2>&1 ||
 		{ tail -20 $(KERNEL)/prepare.log >&2; echo "make: the kernel's headers could not be prepared, see $(KERNEL)/prepare.log" >&2; exit 1; }
 	grep -q '^CONFIG_RUST=y' $(KERNEL)/obj/.config || { echo "make: $$release was configured without Rust (or rustc, bindgen of the tree were refused): ckpt needs CONFIG_RUST=y" >&2; exit 1; }
+	# A symbol that the tools made olddefconfig drop (pahole: BTF) would change the layout of structures: never go on then.
+	lost=$$(grep -h '^CONFIG_' $$headers/.config | grep -vE '^CONFIG_(CC|GCC|LD|AS|RUSTC|PAHOLE|CLANG)_' | grep -vxFf $(KERNEL)/obj/.config || true)
+	[ -z "$$lost" ] || { echo "make: the prepared kernel differs from the stock one in its configuration:" $$lost >&2; exit 1; }
 	cp $$headers/Module.symvers $(KERNEL)/obj/
+	# kbuild does not see that the crates below a module have changed.
+	rm -rf $(KERNEL)/module $(KERNEL)/clippy
 	touch $@
 
 .PHONY: kernel
@@ -191,7 +202,43 @@ module_make = make -s --no-print-directory -C $(KERNEL)/obj M=$(TOP) MO=$(1) CC=
 .PHONY: module
 module: $(KERNEL_READY)
 	@mkdir -p $(OUT)
-	$(call in_tree,"$(call module_make,$(BUILD)/module) $(if $(V),V=$(V)) modules")
-	cmp -s $(BUILD)/module/ckpt.ko $(OUT)/ckpt.ko || { cp $(BUILD)/module/ckpt.ko $(OUT)/ckpt.ko; echo "  MODULE  $(OUT)/ckpt.ko"; }
+	$(call in_tree,"$(call module_make,$(KERNEL)/module) $(if $(V),V=$(V)) modules")
+	cmp -s $(KERNEL)/module/ckpt.ko $(OUT)/ckpt.ko || { cp $(KERNEL)/module/ckpt.ko $(OUT)/ckpt.ko; echo "  MODULE  $(OUT)/ckpt.ko"; }
+
+# ---- user space -----------------------------------------------------------------------------------------------------------
+
+# Static: the same binary runs on any release and in an initramfs.  One target directory, so that both workspaces share crates.
+# PATH of cargo's own configuration of the user (mirrors, proxies) is honoured; its registry is below build/.
+CARGO_FLAGS := --release --target x86_64-unknown-linux-gnu
+CARGO_OUT := $(BUILD)/cargo/x86_64-unknown-linux-gnu/release
+cargo = mkdir -p $(BUILD)/home/.cargo; for f in $(HOME)/.cargo/config.toml; do [ ! -e $$f ] || cp -u $$f $(BUILD)/home/.cargo/; done; \
+	$(call in_tree,"RUSTFLAGS='-C target-feature=+crt-static' cargo $(1)")
+# copy NEW OLD: only if it differs, so that what depends on build/out is made again only if something has changed.
+copy = cmp -s $(1) $(2) || { rm -f $(2); cp $(1) $(2); echo "  OUT     $(2)"; }
+
+.PHONY: userspace
+userspace: | $(TREE_READY)
+	@mkdir -p $(OUT)
+	$(call cargo,build -q --manifest-path userspace/Cargo.toml $(CARGO_FLAGS))
+	$(call copy,$(CARGO_OUT)/ckptctl,$(OUT)/ckptctl)
+	[ ! -e uapi/ckpt.h ] || { $(call copy,uapi/ckpt.h,$(OUT)/ckpt.h); }
+
+.PHONY: runner
+RUNNER := $(CARGO_OUT)/runner
+runner: | $(TREE_READY)
+	@$(call cargo,build -q --manifest-path qemu-test/Cargo.toml -p runner $(CARGO_FLAGS))
+
+# The test binaries (cases, bench, demo as they come) and the programs that they save.
+.PHONY: tests
+tests: programs | $(TREE_READY)
+	@$(call cargo,build -q --manifest-path qemu-test/Cargo.toml $(CARGO_FLAGS))
+	for b in $$(find $(CARGO_OUT) -maxdepth 1 -type f -perm /111 ! -name 'runner' ! -name 'ckptctl' ! -name '*.so'); do
+		$(call copy,$$b,$(OUT)/$${b##*/})
+	done
 
 include qemu-test/guest.mk
+
+# ---- what people call ------------------------------------------------------------------------------------------------------
+
+.PHONY: all
+all: module userspace
