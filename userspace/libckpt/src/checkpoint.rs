@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Checkpoint: of another process, and of the caller.
+
+use crate::device::{pidfd_open, Session};
+use crate::error::{Error, Result};
+use crate::message::Message;
+use ckpt_uapi::ioctl;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::process::{pidfd_send_signal, Signal};
+use std::time::{Duration, Instant};
+
+/// What is to be saved.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// The process with this id, with all its threads.
+    Pid(u32),
+    /// The process that this pidfd names, with all its threads.
+    PidFd(BorrowedFd<'a>),
+}
+
+/// What becomes of the target when the statefile is complete.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum After {
+    /// It goes on.
+    #[default]
+    Resume,
+    /// It stays stopped, as by SIGSTOP.
+    Stop,
+    /// It is killed without running again.
+    Kill,
+}
+
+/// How to save.
+#[derive(Clone, Debug, Default)]
+pub struct CheckpointOptions {
+    /// What becomes of the target.
+    pub after: After,
+    /// How long to wait for the target to stop; `None` is the module's own limit of ten seconds.
+    pub timeout: Option<Duration>,
+}
+
+/// A complete checkpoint.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Checkpointed {
+    /// Bytes written.
+    pub bytes: u64,
+    /// Records written.
+    pub records: u64,
+    /// Pages of memory written.
+    pub pages: u64,
+    /// Tasks saved.
+    pub tasks: u32,
+    /// How long the target stood still: until it went on, or until the statefile was complete if it does not go on.
+    pub frozen: Duration,
+    /// How long the kernel wrote.
+    pub dump: Duration,
+    /// What the kernel has to say about it.
+    pub warnings: Vec<Message>,
+}
+
+impl Checkpointed {
+    fn new(result: &ioctl::Checkpoint, frozen: Duration, warnings: Vec<Message>) -> Self {
+        Self {
+            bytes: result.bytes,
+            records: result.records,
+            pages: result.pages,
+            tasks: result.tasks,
+            frozen,
+            dump: Duration::from_nanos(result.dump_ns),
+            warnings,
+        }
+    }
+}
+
+/// On which side of the statefile [`checkpoint_self`] returns.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The statefile is complete; this is the program that wrote it.
+    Saved(Checkpointed),
+    /// This is the program that came back from the statefile.
+    Restarted,
+}
+
+/// Saves a process into `file`, from the current position of `file` on.
+///
+/// With [`After::Kill`] the target is killed as soon as the kernel has written the statefile: use [`checkpoint_with`]
+/// to make the statefile safe first.
+pub fn checkpoint(target: Target<'_>, file: &impl AsFd, options: &CheckpointOptions) -> Result<Checkpointed> {
+    checkpoint_with(target, file, options, |_| Ok(()))
+}
+
+/// Saves a process into `file`; `commit` makes the complete statefile safe (syncs it, gives it its name).
+///
+/// A target that is to go on does so before `commit`, so that it stands still for a short time only. One that is to be
+/// killed or stopped is so only after `commit` has succeeded; if `commit` fails, the target goes on.
+pub fn checkpoint_with<E: From<Error>>(
+    target: Target<'_>,
+    file: &impl AsFd,
+    options: &CheckpointOptions,
+    commit: impl FnOnce(&Checkpointed) -> std::result::Result<(), E>,
+) -> std::result::Result<Checkpointed, E> {
+    let own: OwnedFd;
+    let pidfd = match target {
+        Target::PidFd(pidfd) => pidfd,
+        Target::Pid(pid) => {
+            own = pidfd_open(pid)?;
+            own.as_fd()
+        }
+    };
+    let timeout_ms = milliseconds(options.timeout);
+    let session = Session::open()?;
+    session.attach(pidfd)?;
+    let start = Instant::now();
+    session.freeze(timeout_ms)?;
+    let result = session.checkpoint(file.as_fd(), timeout_ms)?;
+    if options.after == After::Resume {
+        session.thaw()?;
+    }
+    let done = Checkpointed::new(&result, start.elapsed(), session.messages());
+    commit(&done)?;
+    match options.after {
+        After::Resume => {}
+        After::Stop => {
+            // The signal waits in the frozen target and stops it before it runs its own code again.
+            pidfd_send_signal(pidfd, Signal::STOP).map_err(|errno| Error::io("cannot stop the target", errno))?;
+            session.thaw()?;
+        }
+        After::Kill => session.kill()?,
+    }
+    Ok(done)
+}
+
+/// Saves the calling process, with all its threads, into `file`.
+///
+/// Returns [`Outcome::Saved`] when the statefile is complete, and [`Outcome::Restarted`] in the process that a restart
+/// of it brings back: there `file` is open as it was, at the offset that it had when the save began.
+pub fn checkpoint_self(file: &impl AsFd) -> Result<Outcome> {
+    let session = Session::open()?;
+    let (result, restarted) = session.checkpoint_self(file.as_fd(), 0)?;
+    if restarted {
+        return Ok(Outcome::Restarted);
+    }
+    let frozen = Duration::from_nanos(result.frozen_ns);
+    Ok(Outcome::Saved(Checkpointed::new(&result, frozen, session.messages())))
+}
+
+/// A time limit as an ioctl takes it, where 0 means the default.
+fn milliseconds(timeout: Option<Duration>) -> u32 {
+    timeout.map_or(0, |timeout| {
+        u32::try_from(timeout.as_millis()).unwrap_or(u32::MAX).max(1)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_limit_is_never_the_default_by_accident() {
+        assert_eq!(milliseconds(None), 0);
+        assert_eq!(milliseconds(Some(Duration::from_micros(10))), 1);
+        assert_eq!(milliseconds(Some(Duration::from_secs(3))), 3000);
+        assert_eq!(milliseconds(Some(Duration::MAX)), u32::MAX);
+    }
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Restart: build the processes, let each task restore itself, let them go.
+
+use crate::device::{self, Built, Group, Plan, Session, Step};
+use crate::error::{Error, Result, TakenPid};
+use crate::foreground::{self, Ended, Terminal};
+use crate::message::Message;
+use crate::tree::Process;
+use ckpt_uapi::ioctl::{restart_flags, RestartEnd};
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{Mode, OFlags};
+use rustix::pipe::{pipe_with, PipeFlags};
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What becomes the program's descriptors 0, 1 and 2 where they were an inherited terminal or pipe.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Stdio {
+    /// The caller's own.
+    #[default]
+    Inherit,
+    /// The caller's own, but /dev/null as standard input: for a statefile that comes from standard input.
+    InheritOutput,
+    /// /dev/null.
+    Null,
+    /// /dev/null as standard input, and this file (appended to) as standard output and standard error.
+    File(PathBuf),
+}
+
+/// Where the program lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// In the caller's session. A program that led a process group leads one again; if the caller has the terminal of
+    /// its standard input, that group gets it, until [`Restarted::wait_in_foreground`] or dropping takes it back.
+    #[default]
+    Foreground,
+    /// In a session of its own.
+    Detached,
+}
+
+/// How to restart.
+#[derive(Clone, Debug, Default)]
+pub struct RestartOptions {
+    /// Standard descriptors.
+    pub stdio: Stdio,
+    /// Session and process group.
+    pub placement: Placement,
+    /// Accept mapped files whose size or modification time differs from the saved one.
+    pub changed_files: bool,
+}
+
+/// A program that runs again. Dropping the value does not end the program.
+#[derive(Debug)]
+pub struct Restarted {
+    process: Built,
+    terminal: Option<Terminal>,
+    /// Bytes read from the statefile.
+    pub bytes: u64,
+    /// Tasks restored.
+    pub tasks: u32,
+    /// How long it took in the kernel.
+    pub duration: Duration,
+    /// What the kernel has to say about it.
+    pub warnings: Vec<Message>,
+}
+
+impl Restarted {
+    /// Its process id: the saved one.
+    pub fn pid(&self) -> u32 {
+        self.process.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Its pidfd. The program is a child of the caller.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.process.pidfd.as_fd()
+    }
+
+    /// Waits until it ends.
+    pub fn wait(&mut self) -> Result<Ended> {
+        foreground::wait(self.process.pidfd.as_fd())
+    }
+
+    /// Waits until it ends, as a shell does for a program in the foreground: signals to the caller go on to it, and when
+    /// it stops for job control, the caller stops too.
+    pub fn wait_in_foreground(&mut self) -> Result<Ended> {
+        let ended =
+            foreground::wait_in_foreground(self.process.pid, self.process.pidfd.as_fd(), self.terminal.as_ref());
+        self.terminal = None;
+        ended
+    }
+}
+
+/// Brings back the program of a statefile, which is read from the current position of `file` on.
+///
+/// The new process is a child of the caller. It dies with the calling thread until it is complete. The caller needs no
+/// privilege but for its pids: they are the saved ones (CAP_CHECKPOINT_RESTORE), and the rest is asked for as the program.
+pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> {
+    let session = Session::open()?;
+    let flags = if options.changed_files {
+        restart_flags::CHANGED_FILES
+    } else {
+        0
+    };
+    let tasks = session.restart_begin(file.as_fd(), flags)?;
+    let tree = Process::new(session.restart_prologue(tasks)?)?;
+    let taken = tree.taken();
+    if !taken.is_empty() {
+        return Err(Error::PidsInUse(taken));
+    }
+
+    let files = open_stdio(&options.stdio)?;
+    let group = match options.placement {
+        Placement::Detached => Group::Session,
+        Placement::Foreground if tree.leads_group() => Group::Own,
+        Placement::Foreground => Group::Inherit,
+    };
+    let plan = Plan {
+        session: session.as_fd(),
+        tasks: tree.tasks(),
+        stdio: [0, 1, 2].map(|number| files.get(number)),
+        group,
+    };
+    let mut process = device::build(&plan).map_err(|error| explain(&tree, error))?;
+    let terminal = match group {
+        Group::Own => Terminal::give_to(process.pid),
+        Group::Inherit | Group::Session => None,
+    };
+    let end = end(&session, &process)?;
+    process.let_go();
+    Ok(Restarted {
+        process,
+        terminal,
+        bytes: end.bytes,
+        tasks,
+        duration: Duration::from_nanos(end.restart_ns),
+        warnings: session.messages(),
+    })
+}
+
+/// Waits until every task is restored. The kernel waits for tasks; one that died before it got there would be waited
+/// for in vain, so a thread of ours looks at the process.
+fn end(session: &Session, process: &Built) -> Result<RestartEnd> {
+    const GRACE: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 500_000_000,
+    };
+    let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| Error::io("cannot make a pipe", errno))?;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut fds = [
+                PollFd::new(&process.pidfd, PollFlags::IN),
+                PollFd::new(&stopped, PollFlags::IN),
+            ];
+            while let Err(rustix::io::Errno::INTR) = poll(&mut fds, None) {}
+            // The kernel usually knows before we do, and has a better reason.
+            let mut fds = [PollFd::new(&stopped, PollFlags::IN)];
+            if let Ok(0) = poll(&mut fds, Some(&GRACE)) {
+                let _ = session.restart_abort();
+            }
+        });
+        let result = session.restart_end();
+        drop(stop);
+        result
+    })
+}
+
+/// Says in the user's words why a process could not be built.
+fn explain(tree: &Process, error: device::BuildError) -> Error {
+    let pid = tree.pid(error.index);
+    let creates = matches!(error.step, Step::Process | Step::Thread);
+    match error.source.raw_os_error() {
+        Some(libc::EEXIST) if creates => {
+            let mut taken = tree.taken();
+            if !taken.iter().any(|other| other.pid == pid) {
+                taken.push(TakenPid {
+                    pid,
+                    tgid: 0,
+                    comm: String::new(),
+                });
+            }
+            Error::PidsInUse(taken)
+        }
+        Some(libc::EPERM) if creates => Error::MayNotChoosePids,
+        Some(libc::EINVAL) if creates => Error::Tree(format!(
+            "the pid namespace has no pid {pid} (see kernel.pid_max), or it lacks an init process"
+        )),
+        _ => {
+            let what = match error.step {
+                Step::Process => format!("cannot create process {pid}"),
+                Step::Thread => format!("cannot create thread {pid}"),
+                Step::DeathSignal => "cannot tie the new process to this one".into(),
+                Step::Group => "cannot make the session or process group".into(),
+                Step::Stdio => "cannot set up the standard descriptors".into(),
+            };
+            Error::Io {
+                what,
+                source: error.source,
+            }
+        }
+    }
+}
+
+/// Files that become the standard descriptors.
+struct StdioFiles {
+    input: Option<OwnedFd>,
+    output: Option<OwnedFd>,
+}
+
+impl StdioFiles {
+    fn get(&self, number: usize) -> Option<BorrowedFd<'_>> {
+        if number == 0 { &self.input } else { &self.output }
+            .as_ref()
+            .map(AsFd::as_fd)
+    }
+}
+
+fn open_stdio(stdio: &Stdio) -> Result<StdioFiles> {
+    let null = || open_high("/dev/null".into(), OFlags::RDWR);
+    Ok(match stdio {
+        Stdio::Inherit => StdioFiles {
+            input: None,
+            output: None,
+        },
+        Stdio::InheritOutput => StdioFiles {
+            input: Some(null()?),
+            output: None,
+        },
+        Stdio::Null => StdioFiles {
+            input: Some(null()?),
+            output: Some(null()?),
+        },
+        Stdio::File(path) => {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND;
+            StdioFiles {
+                input: Some(null()?),
+                output: Some(open_high(path.clone(), flags)?),
+            }
+        }
+    })
+}
+
+/// Opens a file on a descriptor above the standard ones, so that [`device::build`] can put it there.
+fn open_high(path: PathBuf, flags: OFlags) -> Result<OwnedFd> {
+    let error = |errno: rustix::io::Errno| Error::io(format!("cannot open {}", path.display()), errno);
+    let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let fd = rustix::fs::open(&path, flags, Mode::from_raw_mode(0o666)).map_err(error)?;
+    rustix::io::fcntl_dupfd_cloexec(&fd, 3)
+        .map_err(|errno| Error::io("cannot duplicate a descriptor", io::Error::from(errno)))
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Values of records: typed, their own bounds checked.
+
+use super::Problem;
+use ckpt_uapi::record::cred::Cred;
+use ckpt_uapi::record::fd::{Fd, Fds};
+use ckpt_uapi::record::file::File;
+use ckpt_uapi::record::fpu::Fpu;
+use ckpt_uapi::record::fs::Fs;
+use ckpt_uapi::record::header::Header;
+use ckpt_uapi::record::itimer::Itimers;
+use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
+use ckpt_uapi::record::regs::Regs;
+use ckpt_uapi::record::restart_block::RestartBlock;
+use ckpt_uapi::record::rlimit::Rlimits;
+use ckpt_uapi::record::sched::Sched;
+use ckpt_uapi::record::shmem::Shmem;
+use ckpt_uapi::record::signal::{self, Actions, Mask, Pending};
+use ckpt_uapi::record::task::Task;
+use ckpt_uapi::record::trailer::Trailer;
+use ckpt_uapi::record::tree::{Head, Tree};
+use ckpt_uapi::record::{self, Entry, RecordType};
+use ckpt_uapi::statefile::{RecordHeader, OBJECTS_MAX, PATH_MAX, TASKS_MAX};
+
+/// Values of one record. Where a record has a variable part, it is the second field.
+#[allow(
+    missing_docs,
+    reason = "each variant is the record that ckpt_uapi::record documents under the same name"
+)]
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Body {
+    Header(Box<Header>),
+    Tree(Head, Vec<Tree>),
+    PrologueEnd,
+    Trailer(Trailer),
+    Task(Task),
+    Regs(Box<Regs>),
+    Fpu(Fpu, Vec<u8>),
+    Cred(Cred, Vec<u32>),
+    Sched(Sched, Vec<u64>),
+    SignalMask(Mask),
+    SignalPending(Pending, Vec<signal::Info>),
+    RestartBlock(RestartBlock),
+    Rlimit(Box<Rlimits>),
+    SignalAction(Box<Actions>),
+    Itimer(Itimers),
+    TaskEnd,
+    Mm(Box<Mm>, Vec<u64>),
+    Vma(Vmas, Vec<Vma>),
+    Pages(Pages, Vec<Extent>),
+    VmaName(VmaName, Vec<u8>),
+    MmEnd,
+    Shmem(Shmem),
+    Fs(Fs, Vec<u8>, Vec<u8>),
+    Fd(Fds, Vec<Fd>),
+    File(File, Vec<u8>),
+    /// A record that this version does not know and may skip.
+    Unknown,
+}
+
+type Result<T> = std::result::Result<T, Problem>;
+
+/// The two parts of a body.
+struct Parts<'a> {
+    header: &'a RecordHeader,
+    fixed: &'a [u8],
+    variable: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    /// The fixed struct: as much of it as is there, over zeroes.
+    fn fixed<T: record::Record>(&self) -> Result<T> {
+        if self.fixed.len() < T::MIN_LEN {
+            return Err(Problem::Short {
+                fixed: self.header.fixed,
+                least: T::MIN_LEN,
+            });
+        }
+        let mut value = T::new_zeroed();
+        let known = self.fixed.len().min(size_of::<T>());
+        value.as_mut_bytes()[..known].copy_from_slice(&self.fixed[..known]);
+        Ok(value)
+    }
+
+    /// The fixed struct of a record without a variable part.
+    fn alone<T: record::Record>(&self) -> Result<T> {
+        self.nothing()?;
+        self.fixed()
+    }
+
+    /// Exactly `count` entries.
+    fn entries<T: Entry>(&self, count: u32) -> Result<Vec<T>> {
+        if self.variable.len() as u64 != u64::from(count) * size_of::<T>() as u64 {
+            return Err(Problem::Value(
+                "the number of entries does not match the length of the record",
+            ));
+        }
+        let read = |bytes| T::read_from_bytes(bytes).map_err(|_| Problem::Value("an entry is cut"));
+        self.variable.chunks_exact(size_of::<T>()).map(read).collect()
+    }
+
+    /// Exactly `length` bytes of text without a NUL.
+    fn text(&self, length: u32, longest: usize) -> Result<Vec<u8>> {
+        text(self.variable, length, longest)
+    }
+
+    fn nothing(&self) -> Result<()> {
+        check(self.variable.is_empty(), "the record has a variable part")
+    }
+
+    fn pair(&self, first: u32) -> Result<(&'a [u8], &'a [u8])> {
+        let first = first as usize;
+        self.variable
+            .split_at_checked(first)
+            .ok_or(Problem::Value("a length is longer than the record"))
+    }
+}
+
+fn text(bytes: &[u8], length: u32, longest: usize) -> Result<Vec<u8>> {
+    check(
+        bytes.len() as u64 == u64::from(length),
+        "the length of a text does not match the length of the record",
+    )?;
+    check(bytes.len() <= longest, "a text is too long")?;
+    check(!bytes.contains(&0), "a text has a NUL in it")?;
+    Ok(bytes.to_vec())
+}
+
+fn check(right: bool, otherwise: &'static str) -> Result<()> {
+    if right {
+        Ok(())
+    } else {
+        Err(Problem::Value(otherwise))
+    }
+}
+
+fn zero(reserved: impl Into<u64>) -> Result<()> {
+    check(reserved.into() == 0, "a reserved field is not zero")
+}
+
+fn known(flags: impl Into<u64>, all: impl Into<u64>) -> Result<()> {
+    check(flags.into() & !all.into() == 0, "an unknown flag is set")
+}
+
+fn objref(number: u32) -> Result<()> {
+    check((1..=OBJECTS_MAX).contains(&number), "an object number is out of range")
+}
+
+const PAGE: u64 = 4096;
+
+fn page_aligned(address: u64) -> Result<()> {
+    check(address % PAGE == 0, "an address is not on a page boundary")
+}
+
+fn range(start: u64, end: u64) -> Result<()> {
+    page_aligned(start)?;
+    page_aligned(end)?;
+    check(start < end, "a range ends before it begins")
+}
+
+impl Body {
+    /// Reads the body of a record whose checksums are right. Values that need other records to be judged are `Order`'s.
+    pub(super) fn parse(header: &RecordHeader, bytes: &[u8], optional: bool) -> Result<Self> {
+        let Some(kind) = RecordType::from_number(header.kind) else {
+            return if optional {
+                Ok(Self::Unknown)
+            } else {
+                Err(Problem::UnknownType(header.kind))
+            };
+        };
+        if header.version != 1 {
+            return if optional {
+                Ok(Self::Unknown)
+            } else {
+                Err(Problem::UnknownVersion(header.version))
+            };
+        }
+        let (fixed, variable) = bytes
+            .split_at_checked(header.fixed as usize)
+            .ok_or(Problem::Header(ckpt_uapi::statefile::HeaderError::Fixed))?;
+        let parts = Parts {
+            header,
+            fixed,
+            variable,
+        };
+        if kind != RecordType::Pages {
+            check(header.payload == 0, "the record has a payload")?;
+        }
+        Self::parse_known(kind, &parts)
+    }
+
+    fn parse_known(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {
+        Ok(match kind {
+            RecordType::Header => {
+                let fixed: Header = parts.alone()?;
+                zero(fixed.flags)?;
+                check(fixed.arch == record::header::ARCH_X86_64, "it is for another machine")?;
+                check(u64::from(fixed.page_size) == PAGE, "it has another page size")?;
+                check(
+                    (1..=TASKS_MAX).contains(&fixed.tasks),
+                    "the number of tasks is out of range",
+                )?;
+                Self::Header(Box::new(fixed))
+            }
+            RecordType::Tree => {
+                let fixed: Head = parts.fixed()?;
+                let entries = parts.entries::<Tree>(fixed.count)?;
+                for entry in &entries {
+                    known(entry.flags, record::tree::flags::ALL)?;
+                    check(entry.reserved == [0; 4], "a reserved field is not zero")?;
+                }
+                Self::Tree(fixed, entries)
+            }
+            RecordType::PrologueEnd => parts.nothing().map(|()| Self::PrologueEnd)?,
+            RecordType::Trailer => Self::Trailer(parts.alone()?),
+            RecordType::Task => {
+                let fixed: Task = parts.alone()?;
+                known(fixed.flags, record::task::flags::ALL)?;
+                Self::Task(fixed)
+            }
+            RecordType::Regs => Self::Regs(Box::new(parts.alone()?)),
+            RecordType::Fpu => {
+                let fixed: Fpu = parts.fixed()?;
+                zero(fixed.reserved)?;
+                check(fixed.size <= record::fpu::SIZE_MAX, "the processor state is too long")?;
+                Self::Fpu(fixed, parts.entries(fixed.size)?)
+            }
+            RecordType::Cred => {
+                let fixed: Cred = parts.fixed()?;
+                zero(fixed.reserved)?;
+                Self::Cred(fixed, parts.entries(fixed.groups)?)
+            }
+            RecordType::Sched => {
+                let fixed: Sched = parts.fixed()?;
+                zero(fixed.reserved)?;
+                Self::Sched(fixed, parts.entries(fixed.affinity)?)
+            }
+            RecordType::SignalMask => {
+                let fixed: Mask = parts.alone()?;
+                zero(fixed.reserved)?;
+                Self::SignalMask(fixed)
+            }
+            RecordType::SignalPending => {
+                let fixed: Pending = parts.fixed()?;
+                check(fixed.shared <= 1, "a yes-or-no field is neither")?;
+                Self::SignalPending(fixed, parts.entries(fixed.count)?)
+            }
+            RecordType::RestartBlock => {
+                let fixed: RestartBlock = parts.alone()?;
+                zero(fixed.reserved)?;
+                check((1..=4).contains(&fixed.kind), "the kind of system call is not known")?;
+                check(fixed.timed <= 1, "a yes-or-no field is neither")?;
+                Self::RestartBlock(fixed)
+            }
+            RecordType::Rlimit => Self::Rlimit(Box::new(parts.alone()?)),
+            RecordType::SignalAction => Self::SignalAction(Box::new(parts.alone()?)),
+            RecordType::Itimer => Self::Itimer(parts.alone()?),
+            RecordType::TaskEnd => parts.nothing().map(|()| Self::TaskEnd)?,
+            RecordType::Fs => {
+                let fixed: Fs = parts.fixed()?;
+                zero(fixed.reserved)?;
+                let (cwd, root) = parts.pair(fixed.cwd_len)?;
+                Self::Fs(
+                    fixed,
+                    text(cwd, fixed.cwd_len, PATH_MAX)?,
+                    text(root, fixed.root_len, PATH_MAX)?,
+                )
+            }
+            RecordType::Fd => {
+                let fixed: Fds = parts.fixed()?;
+                check(fixed.more <= 1, "a yes-or-no field is neither")?;
+                let entries = parts.entries::<Fd>(fixed.count)?;
+                for entry in &entries {
+                    known(entry.flags, record::fd::flags::ALL)?;
+                    zero(entry.reserved)?;
+                    objref(entry.objref)?;
+                }
+                Self::Fd(fixed, entries)
+            }
+            RecordType::File => {
+                let fixed: File = parts.fixed()?;
+                objref(fixed.objref)?;
+                let kinds = record::file::kind::REGULAR..=record::file::kind::SESSION;
+                check(kinds.contains(&fixed.kind), "the kind of file is not known")?;
+                check(
+                    fixed.kind != record::file::kind::STDIO || fixed.stdio <= 2,
+                    "a standard descriptor is above 2",
+                )?;
+                Self::File(fixed, parts.text(fixed.path_len, PATH_MAX)?)
+            }
+            RecordType::Mm
+            | RecordType::Vma
+            | RecordType::Pages
+            | RecordType::VmaName
+            | RecordType::MmEnd
+            | RecordType::Shmem => Self::parse_memory(kind, parts)?,
+        })
+    }
+
+    fn parse_memory(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {
+        Ok(match kind {
+            RecordType::Mm => {
+                let fixed: Mm = parts.fixed()?;
+                known(fixed.flags, record::mm::mm_flags::ALL)?;
+                Self::Mm(Box::new(fixed), parts.entries(fixed.auxv)?)
+            }
+            RecordType::Vma => {
+                let fixed: Vmas = parts.fixed()?;
+                zero(fixed.reserved)?;
+                let entries = parts.entries::<Vma>(fixed.count)?;
+                entries.iter().try_for_each(check_vma)?;
+                Self::Vma(fixed, entries)
+            }
+            RecordType::Pages => {
+                let fixed: Pages = parts.fixed()?;
+                let extents = parts.entries::<Extent>(fixed.extents)?;
+                let mut bytes = 0;
+                for extent in &extents {
+                    known(extent.flags, record::mm::extent_flags::ALL)?;
+                    page_aligned(extent.address)?;
+                    let length = u64::from(extent.pages) * PAGE;
+                    check(length > 0, "an extent is empty")?;
+                    check(extent.address.checked_add(length).is_some(), "an extent wraps around")?;
+                    if extent.flags & record::mm::extent_flags::GUARD == 0 {
+                        bytes += length;
+                    }
+                }
+                check(
+                    bytes == parts.header.payload,
+                    "the payload is not as long as its extents",
+                )?;
+                Self::Pages(fixed, extents)
+            }
+            RecordType::VmaName => {
+                const LONGEST: usize = 79;
+                let fixed: VmaName = parts.fixed()?;
+                range(fixed.start, fixed.end)?;
+                let length = u32::try_from(parts.variable.len()).unwrap_or(u32::MAX);
+                Self::VmaName(fixed, parts.text(length, LONGEST)?)
+            }
+            RecordType::Shmem => {
+                let fixed: Shmem = parts.alone()?;
+                objref(fixed.objref)?;
+                check(fixed.noreserve <= 1, "a yes-or-no field is neither")?;
+                page_aligned(fixed.size)?;
+                Self::Shmem(fixed)
+            }
+            _ => parts.nothing().map(|()| Self::MmEnd)?,
+        })
+    }
+}
+
+fn check_vma(vma: &Vma) -> Result<()> {
+    use record::mm::vma_kind::{ANON, FILE_PRIVATE, FILE_SHARED, SHMEM, SPECIAL};
+    zero(vma.reserved)?;
+    known(vma.flags, record::mm::vma_flags::ALL)?;
+    known(vma.prot, 7u32)?;
+    range(vma.start, vma.end)?;
+    check((ANON..=SPECIAL).contains(&vma.kind), "the kind of mapping is not known")?;
+    match vma.kind {
+        FILE_PRIVATE | FILE_SHARED | SHMEM => {
+            page_aligned(vma.offset)?;
+            objref(vma.objref)
+        }
+        _ => check(vma.objref == 0, "a mapping without an object names one"),
+    }
+}

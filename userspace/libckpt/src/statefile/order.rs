@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! The order of records (`uapi/STATEFILE.md`, "Order of records"), and what records say about each other.
+
+use super::{Body, Problem};
+use ckpt_uapi::record::mm::{vma_kind, Mm, Vma};
+use ckpt_uapi::record::tree::{flags, Tree};
+use std::collections::HashMap;
+
+/// Kinds of shared objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Object {
+    File,
+    Shmem,
+}
+
+/// What may stand next. Each state is named after the record that it waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    Header,
+    Tree,
+    Task,
+    Mm,
+    /// Mappings and their objects; page records of the shared memory with this objref may follow.
+    Vma(Option<u32>),
+    VmaName,
+    Pages,
+    Fs,
+    Fd,
+    SignalAction,
+    Itimer,
+    Rlimit,
+    SharedPending,
+    Cred,
+    SignalMask,
+    Pending,
+    Regs,
+    RestartBlock,
+    TaskEnd,
+    Complete,
+}
+
+impl State {
+    fn expects(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Tree => "tree or prologue-end",
+            Self::Task => "task or trailer",
+            Self::Mm => "file or mm",
+            Self::Vma(_) => "file, shmem, vma, vma-name, pages or mm-end",
+            Self::VmaName => "vma-name, pages or mm-end",
+            Self::Pages => "pages or mm-end",
+            Self::Fs => "file or fs",
+            Self::Fd => "file or fd",
+            Self::SignalAction => "signal-action",
+            Self::Itimer => "itimer",
+            Self::Rlimit => "rlimit",
+            Self::SharedPending => "signal-pending (shared) or sched",
+            Self::Cred => "cred",
+            Self::SignalMask => "signal-mask",
+            Self::Pending => "signal-pending (thread) or fpu",
+            Self::Regs => "regs",
+            Self::RestartBlock => "restart-block or task-end",
+            Self::TaskEnd => "task-end",
+            Self::Complete => "nothing",
+        }
+    }
+}
+
+/// Follows the records of one statefile.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    state: State,
+    tasks: u32,
+    tree: Vec<Tree>,
+    /// Tasks that are complete.
+    done: u32,
+    objects: HashMap<u32, Object>,
+    /// Mappings of the current task, and how many are to come.
+    vmas: Vec<Vma>,
+    vmas_left: u32,
+    /// Lowest descriptor number that may come next.
+    next_fd: u32,
+}
+
+type Result<T> = std::result::Result<T, Problem>;
+
+fn check(right: bool, otherwise: &'static str) -> Result<()> {
+    if right {
+        Ok(())
+    } else {
+        Err(Problem::Value(otherwise))
+    }
+}
+
+impl Order {
+    /// Whether the trailer has come.
+    pub fn is_complete(&self) -> bool {
+        self.state == State::Complete
+    }
+
+    /// Takes the next record, or says why it may not stand here.
+    pub fn accept(&mut self, body: &Body) -> Result<()> {
+        self.state = match (self.state, body) {
+            (State::Header, Body::Header(header)) => {
+                self.tasks = header.tasks;
+                State::Tree
+            }
+            // Not before the header: a reader wants to know the machine first.
+            (state, Body::Unknown) if state != State::Header => state,
+
+            (State::Tree, Body::Tree(head, entries)) => {
+                check(
+                    head.first as usize == self.tree.len(),
+                    "a part of the tree is missing or repeated",
+                )?;
+                check(
+                    self.tree.len() + entries.len() <= self.tasks as usize,
+                    "the tree has too many tasks",
+                )?;
+                for entry in entries {
+                    self.add_task(entry)?;
+                }
+                State::Tree
+            }
+            (State::Tree, Body::PrologueEnd) => {
+                check(self.tree.len() == self.tasks as usize, "the tree has too few tasks")?;
+                State::Task
+            }
+
+            (State::Task, Body::Task(task)) => {
+                let Some(entry) = self.tree.get(self.done as usize) else {
+                    return Err(Problem::Order("trailer"));
+                };
+                check(task.index == self.done, "the task is not the next one of the tree")?;
+                if entry.flags & flags::LEADER != 0 {
+                    self.vmas.clear();
+                    self.next_fd = 0;
+                    State::Mm
+                } else {
+                    // A thread has no part of the process: its leader's is its own.
+                    State::SharedPending
+                }
+            }
+            (State::Task, Body::Trailer(trailer)) if self.done == self.tasks => {
+                check(trailer.tasks == self.tasks, "the trailer counts other tasks than these")?;
+                check(
+                    trailer.objects as usize == self.objects.len(),
+                    "the trailer counts other objects than these",
+                )?;
+                State::Complete
+            }
+            (state, body) => self.accept_in_task(state, body)?,
+        };
+        Ok(())
+    }
+
+    fn accept_in_task(&mut self, state: State, body: &Body) -> Result<State> {
+        let is_leader = self
+            .tree
+            .get(self.done as usize)
+            .is_some_and(|entry| entry.flags & flags::LEADER != 0);
+        Ok(match (state, body) {
+            (State::Mm, Body::Mm(mm, _)) => {
+                self.check_mm(mm)?;
+                self.vmas_left = mm.vmas;
+                State::Vma(None)
+            }
+            (State::Vma(_), Body::Vma(_, entries)) => {
+                for vma in entries {
+                    self.add_vma(vma)?;
+                }
+                State::Vma(None)
+            }
+            (State::Vma(_), Body::Shmem(shmem)) => {
+                self.add_object(shmem.objref, Object::Shmem)?;
+                State::Vma(Some(shmem.objref))
+            }
+            (State::Vma(Some(shmem)), Body::Pages(pages, _)) if pages.objref == shmem => state,
+            (State::Vma(_) | State::VmaName, Body::VmaName(name, _)) if self.vmas_left == 0 => {
+                check(
+                    self.is_mapped(name.start, name.end),
+                    "a name is for memory that is not mapped",
+                )?;
+                State::VmaName
+            }
+            (State::Vma(_) | State::VmaName | State::Pages, Body::Pages(pages, extents))
+                if self.vmas_left == 0 && pages.objref == 0 =>
+            {
+                for extent in extents {
+                    let end = extent.address.saturating_add(u64::from(extent.pages) * 4096);
+                    check(
+                        self.is_mapped(extent.address, end),
+                        "pages are for memory that is not mapped",
+                    )?;
+                }
+                State::Pages
+            }
+            (State::Vma(_) | State::VmaName | State::Pages, Body::MmEnd) if self.vmas_left == 0 => State::Fs,
+
+            (State::Fs, Body::Fs(..)) => State::Fd,
+            (State::Fd, Body::Fd(table, entries)) => {
+                for fd in entries {
+                    check(
+                        fd.fd >= self.next_fd,
+                        "descriptors are not in the order of their numbers",
+                    )?;
+                    check(
+                        self.objects.get(&fd.objref) == Some(&Object::File),
+                        "a descriptor refers to no file",
+                    )?;
+                    self.next_fd = fd.fd.saturating_add(1);
+                }
+                if table.more == 1 {
+                    State::Fd
+                } else {
+                    State::SignalAction
+                }
+            }
+            // Objects stand before what refers to them.
+            (State::Mm | State::Fs | State::Fd, Body::File(file, _)) => {
+                self.add_object(file.objref, Object::File)?;
+                state
+            }
+            (State::Vma(_), Body::File(file, _)) => {
+                self.add_object(file.objref, Object::File)?;
+                State::Vma(None)
+            }
+
+            (State::SignalAction, Body::SignalAction(_)) => State::Itimer,
+            (State::Itimer, Body::Itimer(_)) => State::Rlimit,
+            (State::Rlimit, Body::Rlimit(_)) => State::SharedPending,
+            (State::SharedPending, Body::SignalPending(pending, _)) if pending.shared == 1 && is_leader => state,
+            (State::SharedPending, Body::Sched(..)) => State::Cred,
+            (State::Cred, Body::Cred(..)) => State::SignalMask,
+            (State::SignalMask, Body::SignalMask(_)) => State::Pending,
+            (State::Pending, Body::SignalPending(pending, _)) if pending.shared == 0 => state,
+            (State::Pending, Body::Fpu(..)) => State::Regs,
+            (State::Regs, Body::Regs(_)) => State::RestartBlock,
+            (State::RestartBlock, Body::RestartBlock(_)) => State::TaskEnd,
+            (State::RestartBlock | State::TaskEnd, Body::TaskEnd) => {
+                self.done += 1;
+                State::Task
+            }
+            (state, _) => return Err(Problem::Order(state.expects())),
+        })
+    }
+
+    fn add_task(&mut self, entry: &Tree) -> Result<()> {
+        let index = self.tree.len() as u32;
+        let is_leader = entry.flags & flags::LEADER != 0;
+        let has_pid = i32::try_from(entry.pid).is_ok_and(|pid| pid > 0);
+        check(has_pid, "a pid is out of range")?;
+        check(
+            is_leader == (entry.leader == index),
+            "a task is its own leader, or it is not",
+        )?;
+        check(
+            is_leader == (entry.pid == entry.tgid),
+            "a leader's pid is its tgid, a thread's is not",
+        )?;
+        if !is_leader {
+            let leader = self.tree.get(entry.leader as usize);
+            let right = leader.is_some_and(|leader| leader.tgid == entry.tgid && leader.flags & flags::LEADER != 0);
+            check(right, "a thread does not follow its leader")?;
+        }
+        self.tree.push(*entry);
+        Ok(())
+    }
+
+    fn add_object(&mut self, objref: u32, object: Object) -> Result<()> {
+        check(
+            self.objects.insert(objref, object).is_none(),
+            "an object is written twice",
+        )
+    }
+
+    fn check_mm(&self, mm: &Mm) -> Result<()> {
+        let is_file = self.objects.get(&mm.exe) == Some(&Object::File);
+        check(mm.exe == 0 || is_file, "the program refers to no file")
+    }
+
+    fn add_vma(&mut self, vma: &Vma) -> Result<()> {
+        check(self.vmas_left > 0, "there are more mappings than announced")?;
+        let after = self.vmas.last().is_none_or(|last| last.end <= vma.start);
+        check(after, "mappings overlap or are not in the order of their addresses")?;
+        let wanted = match vma.kind {
+            vma_kind::FILE_PRIVATE | vma_kind::FILE_SHARED => Some(Object::File),
+            vma_kind::SHMEM => Some(Object::Shmem),
+            _ => None,
+        };
+        let right = wanted.is_none() || self.objects.get(&vma.objref).copied() == wanted;
+        check(right, "a mapping refers to an object of another kind, or to none")?;
+        self.vmas.push(*vma);
+        self.vmas_left -= 1;
+        Ok(())
+    }
+
+    /// Whether mappings cover all of a range.
+    fn is_mapped(&self, mut start: u64, end: u64) -> bool {
+        let first = self.vmas.partition_point(|vma| vma.end <= start);
+        for vma in &self.vmas[first..] {
+            if vma.start > start {
+                return false;
+            }
+            start = vma.end;
+            if start >= end {
+                return true;
+            }
+        }
+        false
+    }
+}

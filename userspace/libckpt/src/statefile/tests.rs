@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Sound statefiles are read, all others are refused.
+
+use super::*;
+use crate::testing::{sample, Part, Statefile};
+use ckpt_uapi::record::regs::Regs;
+use ckpt_uapi::statefile::BODY_MAX;
+use std::mem::offset_of;
+
+/// A small generator of numbers (SplitMix64): the same ones in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+}
+
+fn problem(bytes: &[u8]) -> Problem {
+    verify(bytes).expect_err("a damaged statefile").problem
+}
+
+fn changed(change: impl FnOnce(&mut Vec<Part>)) -> Vec<u8> {
+    let mut statefile = sample();
+    change(&mut statefile.records);
+    statefile.encode()
+}
+
+fn index(kind: RecordType) -> usize {
+    sample()
+        .records
+        .iter()
+        .position(|part| part.kind == kind.number())
+        .expect("the sample has every type")
+}
+
+#[test]
+fn reads_every_record_of_a_sound_statefile() {
+    let bytes = sample().encode();
+    let mut reader = Reader::new(&bytes[..]).unwrap();
+    let mut kinds = Vec::new();
+    while let Some(record) = reader.next_record().unwrap() {
+        assert_eq!(record.offset % 8, 0);
+        kinds.push(record.header.kind);
+    }
+    assert_eq!(reader.offset(), bytes.len() as u64);
+    reader.finish().unwrap();
+    for kind in RecordType::ALL {
+        assert!(kinds.contains(&kind.number()), "the sample lacks {}", kind.name());
+    }
+}
+
+#[test]
+fn parts_go_together_again() {
+    let bytes = sample().encode();
+    assert_eq!(Statefile::parse(&bytes).unwrap().encode(), bytes);
+}
+
+#[test]
+fn refuses_every_truncation() {
+    let bytes = sample().encode();
+    for length in 0..bytes.len() {
+        let error = verify(&bytes[..length]).unwrap_err();
+        assert!(matches!(error.problem, Problem::Truncated), "{length}: {error}");
+        assert_eq!(
+            error.offset,
+            if length < size_of::<Prefix>() { 0 } else { length as u64 }
+        );
+    }
+}
+
+#[test]
+fn refuses_data_after_the_trailer() {
+    let mut bytes = sample().encode();
+    bytes.push(0);
+    assert!(matches!(problem(&bytes), Problem::TrailingData));
+}
+
+#[test]
+fn refuses_every_changed_byte() {
+    let bytes = sample().encode();
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x40;
+        if is_another_sound_prefix(&bytes, &changed) {
+            continue;
+        }
+        assert!(verify(&changed[..]).is_err(), "byte {at}");
+    }
+}
+
+/// The versions in the prefix say what a reader has to know. No checksum covers them.
+fn is_another_sound_prefix(before: &[u8], after: &[u8]) -> bool {
+    let versions = offset_of!(Prefix, format)..size_of::<Prefix>();
+    let mut restored = after.to_vec();
+    if restored.len() != before.len() {
+        return false;
+    }
+    restored[versions.clone()].copy_from_slice(&before[versions]);
+    restored == before
+}
+
+#[test]
+fn refuses_ten_thousand_mutations() {
+    const MUTATIONS: usize = 10_000;
+    let bytes = sample().encode();
+    let mut numbers = Numbers(2024);
+    for round in 0..MUTATIONS {
+        let mut mutated = bytes.clone();
+        for _ in 0..=numbers.below(3) {
+            mutate(&mut mutated, &mut numbers);
+        }
+        if mutated == bytes || is_another_sound_prefix(&bytes, &mutated) {
+            continue;
+        }
+        assert!(verify(&mutated[..]).is_err(), "round {round}");
+    }
+}
+
+fn mutate(bytes: &mut Vec<u8>, numbers: &mut Numbers) {
+    if bytes.is_empty() {
+        return;
+    }
+    let at = numbers.below(bytes.len());
+    match numbers.below(8) {
+        0 => bytes[at] ^= 1 << numbers.below(8),
+        1 => bytes[at] = numbers.next() as u8,
+        2 => bytes.truncate(at),
+        3 => bytes.insert(at, numbers.next() as u8),
+        4 => drop(bytes.remove(at)),
+        5 => {
+            let end = (at + numbers.below(64)).min(bytes.len());
+            bytes[at..end].fill(0xff);
+        }
+        6 => {
+            // A part moves.
+            let length = numbers.below(256).min(bytes.len() - at);
+            let part: Vec<_> = bytes.drain(at..at + length).collect();
+            let to = numbers.below(bytes.len() + 1);
+            bytes.splice(to..to, part);
+        }
+        _ => {
+            let word = [0, 1, 0x7fff_ffff, u32::MAX][numbers.below(4)];
+            let end = (at + 4).min(bytes.len());
+            bytes[at..end].copy_from_slice(&word.to_le_bytes()[..end - at]);
+        }
+    }
+}
+
+/// Behind right checksums: a reader may accept a changed value that means something, but it may not panic.
+#[test]
+fn survives_hostile_values_behind_right_checksums() {
+    let statefile = sample();
+    let mut numbers = Numbers(1066);
+    for _ in 0..10_000 {
+        let mut hostile = statefile.clone();
+        match numbers.below(6) {
+            0 => {
+                let (one, other) = (
+                    numbers.below(hostile.records.len()),
+                    numbers.below(hostile.records.len()),
+                );
+                hostile.records.swap(one, other);
+            }
+            1 => drop(hostile.records.remove(numbers.below(statefile.records.len()))),
+            2 => {
+                let part = hostile.records[numbers.below(statefile.records.len())].clone();
+                hostile.records.insert(numbers.below(statefile.records.len()), part);
+            }
+            3 => {
+                let part = &mut hostile.records[numbers.below(statefile.records.len())];
+                part.fixed = numbers.below(400) as u32;
+            }
+            _ => {
+                let part = &mut hostile.records[numbers.below(statefile.records.len())];
+                mutate(&mut part.body, &mut numbers);
+            }
+        }
+        let _ = verify(&hostile.encode()[..]);
+    }
+}
+
+#[test]
+fn refuses_another_format() {
+    let mut bytes = sample().encode();
+    bytes[8..16].copy_from_slice(&[9, 0, 0, 0, 9, 0, 0, 0]);
+    assert!(matches!(problem(&bytes), Problem::Format { format: 9, oldest: 9 }));
+    assert!(matches!(problem(b"\x7fELF............"), Problem::NotAStatefile));
+    assert!(matches!(problem(b""), Problem::Truncated));
+}
+
+#[test]
+fn reads_longer_records_of_newer_writers() {
+    let bytes = changed(|records| {
+        let regs = &mut records[index(RecordType::Regs)];
+        regs.fixed += 8;
+        regs.body.extend([7; 8]);
+    });
+    verify(&bytes[..]).unwrap();
+}
+
+#[test]
+fn refuses_shorter_records_than_the_first_version() {
+    let bytes = changed(|records| {
+        let regs = &mut records[index(RecordType::Regs)];
+        regs.fixed -= 8;
+        regs.body.truncate(regs.fixed as usize);
+    });
+    assert!(matches!(problem(&bytes), Problem::Short { fixed: 208, least: 216 }));
+}
+
+#[test]
+fn skips_unknown_records_only_where_they_say_so() {
+    let unknown = |flags| {
+        changed(|records| {
+            let part = Part {
+                kind: 0x7777,
+                version: 9,
+                flags,
+                fixed: 0,
+                body: vec![1, 2, 3],
+                payload: Vec::new(),
+            };
+            records.insert(4, part);
+        })
+    };
+    verify(&unknown(record_flags::OPTIONAL)[..]).unwrap();
+    assert!(matches!(problem(&unknown(0)), Problem::UnknownType(0x7777)));
+    let newer = changed(|records| records[index(RecordType::Regs)].version = 2);
+    assert!(matches!(problem(&newer), Problem::UnknownVersion(2)));
+}
+
+#[test]
+fn refuses_lengths_beyond_the_limits() {
+    let long = changed(|records| records[0].body.resize(BODY_MAX as usize + 1, 0));
+    assert!(matches!(problem(&long), Problem::Header(HeaderError::Length)));
+    let payload = changed(|records| records[index(RecordType::Pages)].payload.resize((4 << 20) + 4096, 0));
+    assert!(matches!(problem(&payload), Problem::Header(HeaderError::Payload)));
+}
+
+#[test]
+fn does_not_reserve_what_a_length_announces() {
+    // A header that announces the longest payload, and nothing behind it.
+    let mut bytes = changed(|records| records[index(RecordType::Pages)].payload.resize(4 << 20, 0));
+    bytes.truncate(bytes.len().min(10_000));
+    let mut reader = Reader::new(&bytes[..]).unwrap();
+    while let Ok(Some(_)) = reader.next_record() {}
+    assert!(reader.payload.capacity() < 64 << 10);
+    // After an error nothing more is read.
+    assert!(reader.next_record().is_err());
+}
+
+#[test]
+fn names_the_place() {
+    let bytes = changed(|records| drop(records.remove(index(RecordType::Cred))));
+    let error = verify(&bytes[..]).unwrap_err();
+    assert!(matches!(error.problem, Problem::Order("cred")), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("(signal-mask)") && text.contains("cred expected") && text.starts_with("offset 0x"),
+        "{text}"
+    );
+}
+
+#[test]
+fn refuses_values_that_contradict_each_other() {
+    let cases: &[(RecordType, usize, u8, &str)] = &[
+        (RecordType::Header, 0, 3, "another machine"),
+        (RecordType::Tree, 8 + 64 + 28, 1, "its own leader"),
+        (RecordType::Task, 0, 1, "not the next one"),
+        (RecordType::Mm, 120, 2, "refers to no file"),
+        (RecordType::Vma, 8, 1, "page boundary"),
+        (RecordType::Fd, 8 + 8, 2, "refers to no file"),
+        (RecordType::Shmem, 0, 1, "written twice"),
+        (RecordType::Cred, 44, 1, "reserved"),
+        (RecordType::Trailer, 16, 9, "other objects"),
+    ];
+    for (kind, at, value, text) in cases {
+        let bytes = changed(|records| records[index(*kind)].body[*at] = *value);
+        let error = verify(&bytes[..]).unwrap_err().to_string();
+        assert!(error.contains(text), "{}: {error}", kind.name());
+    }
+}
+
+#[test]
+fn fixed_parts_are_as_long_as_their_structs() {
+    let sample = sample();
+    let regs = &sample.records[index(RecordType::Regs)];
+    assert_eq!(regs.body.len(), size_of::<Regs>());
+}

@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Statefiles made by hand, valid or not: for tests of readers, here and in the kernel. Not for programs.
+//!
+//! ```
+//! use libckpt::statefile::verify;
+//! use libckpt::testing::{sample, Statefile};
+//!
+//! let bytes = sample().encode();
+//! verify(&bytes[..]).expect("the sample is valid");
+//!
+//! // A hostile value behind right checksums:
+//! let mut hostile = Statefile::parse(&bytes).expect("the sample");
+//! hostile.records[0].body[0] ^= 1;
+//! verify(&hostile.encode()[..]).expect_err("another machine");
+//! ```
+
+use ckpt_uapi::record::cred::Cred;
+use ckpt_uapi::record::fd::{Fd, Fds};
+use ckpt_uapi::record::file::{self, File};
+use ckpt_uapi::record::fpu::Fpu;
+use ckpt_uapi::record::fs::Fs;
+use ckpt_uapi::record::header::{self, Header};
+use ckpt_uapi::record::itimer::Itimers;
+use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
+use ckpt_uapi::record::regs::Regs;
+use ckpt_uapi::record::restart_block::{self, RestartBlock};
+use ckpt_uapi::record::rlimit::Rlimits;
+use ckpt_uapi::record::sched::Sched;
+use ckpt_uapi::record::shmem::Shmem;
+use ckpt_uapi::record::signal::{Actions, Info, Mask, Pending};
+use ckpt_uapi::record::task::Task;
+use ckpt_uapi::record::trailer::Trailer;
+use ckpt_uapi::record::tree::{self, Head, Tree};
+use ckpt_uapi::record::{Entry, Record, RecordType};
+use ckpt_uapi::statefile::{padding, Prefix, RecordHeader, HASH_SEED, PAGE_ALIGN, RECORD_ALIGN};
+use std::hash::Hasher;
+use twox_hash::XxHash64;
+use zerocopy::{FromBytes, FromZeros, IntoBytes};
+
+/// A statefile in parts that can be changed. [`Statefile::encode`] makes its checksums and counts right again.
+#[derive(Clone, Debug)]
+pub struct Statefile {
+    /// First bytes.
+    pub prefix: Prefix,
+    /// All records; the trailer's counts and checksum are those of the others when it is encoded.
+    pub records: Vec<Part>,
+}
+
+/// One record. Length, payload length, sequence and both checksums follow from the rest.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Type number.
+    pub kind: u16,
+    /// Version.
+    pub version: u16,
+    /// Flags.
+    pub flags: u32,
+    /// Length of the fixed part.
+    pub fixed: u32,
+    /// Body: the fixed and the variable part.
+    pub body: Vec<u8>,
+    /// Payload.
+    pub payload: Vec<u8>,
+}
+
+impl Part {
+    /// A record with a fixed part only.
+    pub fn new<T: Record>(fixed: &T) -> Self {
+        Self {
+            kind: T::TYPE.number(),
+            version: T::VERSION,
+            flags: 0,
+            fixed: size_of::<T>() as u32,
+            body: fixed.as_bytes().to_vec(),
+            payload: Vec::new(),
+        }
+    }
+
+    /// A record without a body.
+    pub fn empty(kind: RecordType) -> Self {
+        Self {
+            kind: kind.number(),
+            version: 1,
+            flags: 0,
+            fixed: 0,
+            body: Vec::new(),
+            payload: Vec::new(),
+        }
+    }
+
+    /// With entries as the variable part.
+    #[must_use]
+    pub fn entries<T: Entry>(mut self, entries: &[T]) -> Self {
+        self.body.extend_from_slice(entries.as_bytes());
+        self
+    }
+
+    /// With a payload.
+    #[must_use]
+    pub fn payload(mut self, payload: Vec<u8>) -> Self {
+        self.payload = payload;
+        self
+    }
+}
+
+impl Statefile {
+    /// A statefile with these records and a trailer.
+    pub fn new(records: Vec<Part>, objects: u32, tasks: u32) -> Self {
+        let mut records = records;
+        records.push(Part::new(&Trailer {
+            objects,
+            tasks,
+            ..Trailer::new_zeroed()
+        }));
+        Self {
+            prefix: Prefix::CURRENT,
+            records,
+        }
+    }
+
+    /// Takes a statefile apart. Checksums, order and values are not looked at; `None` if a length leads out of it.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (prefix, _) = Prefix::read_from_prefix(bytes).ok()?;
+        let mut records = Vec::new();
+        let mut at = size_of::<Prefix>();
+        while at < bytes.len() {
+            let (header, _) = RecordHeader::read_from_prefix(&bytes[at..]).ok()?;
+            at += size_of::<RecordHeader>();
+            let body = bytes.get(at..at.checked_add(header.length as usize)?)?.to_vec();
+            at += body.len();
+            let mut payload = Vec::new();
+            if header.payload != 0 {
+                at += padding(at as u64, PAGE_ALIGN) as usize;
+                payload = bytes
+                    .get(at..at.checked_add(usize::try_from(header.payload).ok()?)?)?
+                    .to_vec();
+                at += payload.len();
+            }
+            at += padding(at as u64, RECORD_ALIGN) as usize;
+            let RecordHeader {
+                kind,
+                version,
+                flags,
+                fixed,
+                ..
+            } = header;
+            records.push(Part {
+                kind,
+                version,
+                flags,
+                fixed,
+                body,
+                payload,
+            });
+        }
+        Some(Self { prefix, records })
+    }
+
+    /// The bytes, with right lengths, sequence numbers, checksums and counts of records and payload. The trailer's counts
+    /// of objects and tasks stay what they are.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.prefix.as_bytes().to_vec();
+        let mut hashes = XxHash64::with_seed(HASH_SEED);
+        let mut payload_total = 0;
+        for (sequence, part) in (0..).zip(&self.records) {
+            let mut body = part.body.clone();
+            payload_total += part.payload.len() as u64;
+            if part.kind == RecordType::Trailer.number() {
+                if let Ok((trailer, _)) = Trailer::mut_from_prefix(&mut body) {
+                    trailer.records = sequence + 1;
+                    trailer.payload = payload_total;
+                    trailer.hash = hashes.finish();
+                }
+            }
+            let payload_hash = if part.payload.is_empty() {
+                0
+            } else {
+                XxHash64::oneshot(HASH_SEED, &part.payload)
+            };
+            let mut header = RecordHeader {
+                kind: part.kind,
+                version: part.version,
+                flags: part.flags,
+                length: body.len() as u32,
+                fixed: part.fixed,
+                payload: part.payload.len() as u64,
+                payload_hash,
+                sequence,
+                hash: 0,
+            };
+            let mut hash = XxHash64::with_seed(HASH_SEED);
+            hash.write(header.as_bytes());
+            hash.write(&body);
+            header.hash = hash.finish();
+            hashes.write(&header.hash.to_le_bytes());
+
+            bytes.extend_from_slice(header.as_bytes());
+            bytes.extend_from_slice(&body);
+            if !part.payload.is_empty() {
+                pad(&mut bytes, PAGE_ALIGN);
+                bytes.extend_from_slice(&part.payload);
+            }
+            pad(&mut bytes, RECORD_ALIGN);
+        }
+        bytes
+    }
+}
+
+fn pad(bytes: &mut Vec<u8>, align: u64) {
+    bytes.resize(bytes.len() + padding(bytes.len() as u64, align) as usize, 0);
+}
+
+/// A small valid statefile that has every record type: a process with two threads. It restarts nowhere.
+pub fn sample() -> Statefile {
+    let mut records = vec![
+        Part::new(&Header {
+            arch: header::ARCH_X86_64,
+            page_size: PAGE_ALIGN as u32,
+            tasks: 2,
+            xfeatures: 7,
+            realtime_ns: 1_700_000_000_000_000_000,
+            uuid: *b"a-sample-of-ckpt",
+            release: name("7.3.4-sample"),
+            nodename: name("sample"),
+            ..Header::new_zeroed()
+        }),
+        Part::new(&Head { first: 0, count: 2 }).entries(&[
+            Tree {
+                pid: 4000,
+                tgid: 4000,
+                pgid: 4000,
+                exit_signal: 17,
+                flags: tree::flags::LEADER | tree::flags::GROUP_LEADER,
+                comm: name("sample"),
+                ..Tree::new_zeroed()
+            },
+            Tree {
+                pid: 4001,
+                tgid: 4000,
+                pgid: 4000,
+                comm: name("worker"),
+                ..Tree::new_zeroed()
+            },
+        ]),
+        Part::empty(RecordType::PrologueEnd),
+    ];
+    records.push(task(0, "sample"));
+    records.extend(memory());
+    records.extend(files());
+    records.extend([
+        Part::new(&Actions::new_zeroed()),
+        Part::new(&Itimers::new_zeroed()),
+        Part::new(&Rlimits::new_zeroed()),
+        Part::new(&Pending { shared: 1, count: 1 }).entries(&[Info::new_zeroed()]),
+    ]);
+    records.extend(thread());
+    records.push(Part::new(&RestartBlock {
+        kind: restart_block::kind::NANOSLEEP,
+        timed: 1,
+        remaining_ns: 1_500_000_000,
+        ..RestartBlock::new_zeroed()
+    }));
+    records.push(Part::empty(RecordType::TaskEnd));
+    records.push(task(1, "worker"));
+    records.extend(thread());
+    records.push(Part::empty(RecordType::TaskEnd));
+    Statefile::new(records, 3, 2)
+}
+
+fn task(index: u32, comm: &str) -> Part {
+    Part::new(&Task {
+        index,
+        comm: name(comm),
+        ..Task::new_zeroed()
+    })
+}
+
+fn memory() -> Vec<Part> {
+    let page = |fill: u8| vec![fill; PAGE_ALIGN as usize];
+    vec![
+        path(1, file::kind::REGULAR, "/usr/bin/sample"),
+        Part::new(&Mm {
+            exe: 1,
+            vmas: 3,
+            auxv: 2,
+            ..Mm::new_zeroed()
+        })
+        .entries(&[0u64, 0]),
+        Part::new(&Shmem {
+            objref: 2,
+            size: 2 * PAGE_ALIGN,
+            ..Shmem::new_zeroed()
+        }),
+        Part::new(&Pages { objref: 2, extents: 1 })
+            .entries(&[Extent {
+                address: PAGE_ALIGN,
+                pages: 1,
+                flags: 0,
+            }])
+            .payload(page(0x22)),
+        Part::new(&Vmas { count: 3, reserved: 0 }).entries(&[
+            Vma {
+                start: 0x40_0000,
+                end: 0x40_2000,
+                kind: vma_kind::FILE_PRIVATE,
+                prot: 5,
+                objref: 1,
+                ..Vma::new_zeroed()
+            },
+            Vma {
+                start: 0x60_0000,
+                end: 0x60_4000,
+                kind: vma_kind::ANON,
+                prot: 3,
+                ..Vma::new_zeroed()
+            },
+            Vma {
+                start: 0x60_4000,
+                end: 0x60_6000,
+                kind: vma_kind::SHMEM,
+                prot: 3,
+                objref: 2,
+                ..Vma::new_zeroed()
+            },
+        ]),
+        Part::new(&VmaName {
+            start: 0x60_0000,
+            end: 0x60_4000,
+        })
+        .entries(b"heap"),
+        Part::new(&Pages { objref: 0, extents: 2 })
+            .entries(&[
+                Extent {
+                    address: 0x60_0000,
+                    pages: 1,
+                    flags: 0,
+                },
+                Extent {
+                    address: 0x60_2000,
+                    pages: 2,
+                    flags: 1,
+                },
+            ])
+            .payload(page(0x11)),
+        Part::empty(RecordType::MmEnd),
+    ]
+}
+
+fn files() -> Vec<Part> {
+    let (cwd, root) = ("/home/user", "/");
+    vec![
+        Part::new(&Fs {
+            umask: 0o22,
+            cwd_len: cwd.len() as u32,
+            root_len: root.len() as u32,
+            reserved: 0,
+        })
+        .entries(cwd.as_bytes())
+        .entries(root.as_bytes()),
+        path(3, file::kind::DEVICE, "/dev/null"),
+        Part::new(&Fds { count: 2, more: 0 }).entries(&[
+            Fd {
+                fd: 0,
+                flags: 0,
+                objref: 3,
+                reserved: 0,
+            },
+            Fd {
+                fd: 7,
+                flags: 1,
+                objref: 1,
+                reserved: 0,
+            },
+        ]),
+    ]
+}
+
+fn thread() -> Vec<Part> {
+    vec![
+        Part::new(&Sched {
+            affinity: 1,
+            ..Sched::new_zeroed()
+        })
+        .entries(&[3u64]),
+        Part::new(&Cred {
+            uid: 1000,
+            euid: 1000,
+            groups: 2,
+            ..Cred::new_zeroed()
+        })
+        .entries(&[4u32, 1000]),
+        Part::new(&Mask::new_zeroed()),
+        Part::new(&Pending { shared: 0, count: 0 }),
+        Part::new(&Fpu {
+            xfeatures: 3,
+            size: 100,
+            reserved: 0,
+        })
+        .entries(&[0u8; 100]),
+        Part::new(&Regs {
+            ip: 0x40_0123,
+            sp: 0x60_1000,
+            orig_ax: 35,
+            ax: (-516i64) as u64,
+            ..Regs::new_zeroed()
+        }),
+    ]
+}
+
+fn path(objref: u32, kind: u32, path: &str) -> Part {
+    Part::new(&File {
+        objref,
+        kind,
+        path_len: path.len() as u32,
+        ..File::new_zeroed()
+    })
+    .entries(path.as_bytes())
+}
+
+/// NUL-padded text.
+fn name<const N: usize>(text: &str) -> [u8; N] {
+    let mut bytes = [0; N];
+    bytes[..text.len()].copy_from_slice(text.as_bytes());
+    bytes
+}
