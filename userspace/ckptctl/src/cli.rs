@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Arguments.
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use libckpt::Stdio;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Save running programs and bring them back.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ckptctl",
+    version,
+    max_term_width = 100,
+    after_help = "ckptctl(8) has exit statuses and examples."
+)]
+pub struct Cli {
+    /// Write results and errors as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say nothing but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what the module is and can do on this kernel.
+    Info,
+    /// Show everything that stands in the way of saving a process, without touching it.
+    Check(Check),
+    /// Save a process with all its threads.
+    Checkpoint(Checkpoint),
+    /// Bring a saved process back.
+    Restart(Restart),
+    /// Verify a statefile and show what is in it.
+    Inspect(Inspect),
+    /// Stop a process until this command ends.
+    Freeze(Freeze),
+    /// Let a process go on that `ckptctl freeze` holds.
+    Thaw(Thaw),
+    /// Print a completion script for a shell.
+    Completions(Completions),
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Process id.
+    #[arg(value_parser = pid)]
+    pub pid: u32,
+}
+
+#[derive(Args, Debug)]
+pub struct Checkpoint {
+    /// Process id.
+    #[arg(value_parser = pid)]
+    pub pid: u32,
+    /// Where the statefile goes; `-` is standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+    /// Kill the process when the statefile is safe.
+    #[arg(long, conflicts_with = "stop")]
+    pub kill: bool,
+    /// Leave the process stopped, as by SIGSTOP, when the statefile is safe.
+    #[arg(long)]
+    pub stop: bool,
+    /// How long to wait for the process to stand still.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
+}
+
+#[derive(Args, Debug)]
+pub struct Restart {
+    /// The statefile; `-` is standard input.
+    pub file: PathBuf,
+    /// Print the process id and end, instead of waiting for the program.
+    #[arg(short, long)]
+    pub detach: bool,
+    /// What the program's inherited terminal or pipes become: `inherit` (those of this command), `null`, or
+    /// `file:PATH` (appended to).
+    #[arg(long, value_name = "WHAT", default_value = "inherit", value_parser = stdio)]
+    pub stdio: Stdio,
+    /// Accept mapped files that have changed since.
+    #[arg(long)]
+    pub changed_files: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Inspect {
+    /// The statefile; `-` is standard input.
+    pub file: PathBuf,
+    /// List every record.
+    #[arg(long)]
+    pub records: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Freeze {
+    /// Process id.
+    #[arg(value_parser = pid)]
+    pub pid: u32,
+    /// How long to wait for the process to stand still.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Thaw after this time; otherwise at SIGINT, SIGTERM, SIGHUP or `ckptctl thaw`.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub hold: Option<Duration>,
+}
+
+#[derive(Args, Debug)]
+pub struct Thaw {
+    /// Process id.
+    #[arg(value_parser = pid)]
+    pub pid: u32,
+}
+
+#[derive(Args, Debug)]
+pub struct Completions {
+    /// The shell.
+    pub shell: Shell,
+}
+
+fn pid(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(pid) if i32::try_from(pid).is_ok_and(|pid| pid > 0) => Ok(pid),
+        _ => Err("a process id is a number above 0".into()),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let wrong = || "not a number of seconds".to_owned();
+    let seconds: f64 = text.parse().map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+fn stdio(text: &str) -> Result<Stdio, String> {
+    match (text, text.strip_prefix("file:")) {
+        ("inherit", _) => Ok(Stdio::Inherit),
+        ("null", _) => Ok(Stdio::Null),
+        (_, Some(path)) if !path.is_empty() => Ok(Stdio::File(path.into())),
+        _ => Err("one of inherit, null, file:PATH".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn reads_values() {
+        assert_eq!(pid("1"), Ok(1));
+        assert!(pid("0").is_err() && pid("-1").is_err() && pid("4294967295").is_err());
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        assert!(seconds("-1").is_err() && seconds("nan").is_err());
+        assert_eq!(stdio("file:/tmp/log"), Ok(Stdio::File("/tmp/log".into())));
+        assert!(stdio("file:").is_err());
+    }
+
+    /// The man page is written by hand: it may not fall behind.
+    #[test]
+    fn the_man_page_has_every_command_and_option() {
+        let page = include_str!("../man/ckptctl.8").replace("\\-", "-");
+        for command in Cli::command().get_subcommands() {
+            assert!(
+                page.contains(&format!(".SS {}", command.get_name())),
+                "{}",
+                command.get_name()
+            );
+            for argument in command.get_arguments().filter_map(clap::Arg::get_long) {
+                assert!(
+                    page.contains(&format!("--{argument}")),
+                    "{} --{argument}",
+                    command.get_name()
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! `ckptctl checkpoint`: save a process.
+
+use crate::cli::Checkpoint;
+use crate::exit::{Exit, Failed};
+use crate::output::{comm, message_json, Output};
+use crate::place::Place;
+use crate::text::{bytes, milliseconds};
+use libckpt::device::pidfd_open;
+use libckpt::{checkpoint_with, After, CheckpointOptions, Checkpointed, Target};
+use rustix::fd::AsFd;
+use serde_json::json;
+
+pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
+    let pidfd = pidfd_open(args.pid)?;
+    let comm = comm(args.pid);
+    let place = Place::open(&args.output)?;
+    // The place is used up by the commit, but the kernel needs it before.
+    let file = place
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|error| Failed::io("cannot duplicate a descriptor", error))?;
+    let after = match (args.kill, args.stop) {
+        (true, _) => After::Kill,
+        (_, true) => After::Stop,
+        _ => After::Resume,
+    };
+    let options = CheckpointOptions {
+        after,
+        timeout: Some(args.timeout),
+    };
+    let done = checkpoint_with(Target::PidFd(pidfd.as_fd()), &file, &options, |_| place.commit())?;
+    report(args, &comm, after, &done, output)?;
+    Ok(Exit::Done)
+}
+
+fn report(args: &Checkpoint, comm: &str, after: After, done: &Checkpointed, output: &Output) -> Result<(), Failed> {
+    output.warnings(&done.warnings);
+    let (state, sentence) = match after {
+        After::Resume => ("running", "it goes on"),
+        After::Stop => ("stopped", "it is stopped"),
+        After::Kill => ("killed", "it is killed"),
+    };
+    if output.is_json() {
+        return output.result(
+            true,
+            json!({
+                "pid": args.pid,
+                "comm": comm,
+                "file": args.output.to_string_lossy(),
+                "bytes": done.bytes,
+                "records": done.records,
+                "pages": done.pages,
+                "tasks": done.tasks,
+                "frozen_ms": milliseconds(done.frozen),
+                "dump_ms": milliseconds(done.dump),
+                "target": state,
+                "messages": done.warnings.iter().map(message_json).collect::<Vec<_>>(),
+            }),
+        );
+    }
+    output.say(&format!(
+        "{} {comm}: saved {}, {} pages, frozen {:.3} ms, dump {:.3} ms; {sentence}",
+        args.pid,
+        bytes(done.bytes),
+        done.pages,
+        milliseconds(done.frozen),
+        milliseconds(done.dump),
+    ));
+    output.detail(&format!(
+        "{} tasks, {} records, {} bytes",
+        done.tasks, done.records, done.bytes
+    ));
+    Ok(())
+}

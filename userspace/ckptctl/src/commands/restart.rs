@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! `ckptctl restart`: bring a saved process back.
+
+use crate::cli::Restart;
+use crate::exit::{Exit, Failed};
+use crate::output::{message_json, Output};
+use crate::text::milliseconds;
+use libckpt::device::die_by;
+use libckpt::{Ended, Placement, RestartOptions, Restarted, Stdio};
+use rustix::fd::OwnedFd;
+use serde_json::json;
+use std::fs::File;
+use std::path::Path;
+
+pub fn run(args: &Restart, output: &Output) -> Result<Exit, Failed> {
+    let from_stdin = args.file.as_os_str() == "-";
+    let stdio = match &args.stdio {
+        // The statefile was its standard input.
+        Stdio::Inherit if from_stdin => Stdio::InheritOutput,
+        stdio => stdio.clone(),
+    };
+    let placement = if args.detach {
+        Placement::Detached
+    } else {
+        Placement::Foreground
+    };
+    let options = RestartOptions {
+        stdio,
+        placement,
+        changed_files: args.changed_files,
+    };
+    let file = open(&args.file, from_stdin)?;
+    let mut program = libckpt::restart(&file, &options)?;
+    drop(file);
+    report(&program, args.detach, output)?;
+    if args.detach {
+        return Ok(Exit::Done);
+    }
+    let ended = program.wait_in_foreground()?;
+    if let Ended::Signaled(signal) = ended {
+        output.detail(&format!("{} was ended by signal {signal}", program.pid()));
+        die_by(signal);
+    }
+    Ok(Exit::Program(
+        u8::try_from(ended.shell_status() & 0xff).unwrap_or(u8::MAX),
+    ))
+}
+
+fn open(path: &Path, from_stdin: bool) -> Result<OwnedFd, Failed> {
+    if !from_stdin {
+        let file = File::open(path).map_err(|error| Failed::io(format!("cannot open {}", path.display()), error))?;
+        return Ok(file.into());
+    }
+    let stdin = rustix::stdio::stdin();
+    if rustix::termios::isatty(stdin) {
+        return Err(Failed::Usage("will not read a statefile from a terminal".into()));
+    }
+    let _ = rustix::pipe::fcntl_setpipe_size(stdin, 1 << 20);
+    stdin
+        .try_clone_to_owned()
+        .map_err(|error| Failed::io("cannot duplicate a descriptor", error))
+}
+
+fn report(program: &Restarted, detached: bool, output: &Output) -> Result<(), Failed> {
+    output.warnings(&program.warnings);
+    if output.is_json() {
+        return output.result(
+            true,
+            json!({
+                "pid": program.pid(),
+                "tasks": program.tasks,
+                "bytes": program.bytes,
+                "restart_ms": milliseconds(program.duration),
+                "messages": program.warnings.iter().map(message_json).collect::<Vec<_>>(),
+            }),
+        );
+    }
+    let (pid, tasks, time) = (program.pid(), program.tasks, milliseconds(program.duration));
+    output.detail(&format!("{pid} goes on ({tasks} tasks, restored in {time:.3} ms)"));
+    if detached {
+        output.data(format!("{pid}\n").as_bytes())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! What is in a statefile, for people (`summary/text.rs`) and for machines (`summary/json.rs`).
+
+mod json;
+mod text;
+
+use libckpt::statefile::{type_name, Body, Record};
+use libckpt::uapi::record::cred::Cred;
+use libckpt::uapi::record::fd::Fd;
+use libckpt::uapi::record::file::{self, File};
+use libckpt::uapi::record::fpu::Fpu;
+use libckpt::uapi::record::header::Header;
+use libckpt::uapi::record::itimer::Itimers;
+use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
+use libckpt::uapi::record::regs::Regs;
+use libckpt::uapi::record::restart_block::{self, RestartBlock};
+use libckpt::uapi::record::rlimit::Rlimits;
+use libckpt::uapi::record::sched::Sched;
+use libckpt::uapi::record::shmem::Shmem;
+use libckpt::uapi::record::signal::{Actions, Mask};
+use libckpt::uapi::record::task::Task;
+use libckpt::uapi::record::tree::Tree;
+use libckpt::uapi::statefile::Prefix;
+use std::collections::BTreeMap;
+
+/// What is in a statefile, without the contents of memory.
+pub struct Summary {
+    prefix: Prefix,
+    header: Option<Box<Header>>,
+    tree: Vec<Tree>,
+    tasks: Vec<TaskSummary>,
+    objects: BTreeMap<u32, Object>,
+    record_count: u64,
+    payload: u64,
+    /// Every record, if asked for.
+    records: Option<Vec<RecordLine>>,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+struct RecordLine {
+    number: u64,
+    offset: u64,
+    kind: String,
+    version: u16,
+    flags: u32,
+    fixed: u32,
+    length: u32,
+    payload: u64,
+}
+
+enum Object {
+    File(File, Vec<u8>),
+    Shmem { shmem: Shmem, pages: u64 },
+}
+
+/// One task.
+struct TaskSummary {
+    task: Task,
+    process: Option<Box<Process>>,
+    regs: Option<Box<Regs>>,
+    fpu: Option<Fpu>,
+    cred: Option<(Cred, Vec<u32>)>,
+    sched: Option<(Sched, Vec<u64>)>,
+    mask: Option<Mask>,
+    pending: Vec<u32>,
+    restart_block: Option<RestartBlock>,
+}
+
+/// What a leader has for all its threads.
+#[derive(Default)]
+struct Process {
+    mm: Option<Box<Mm>>,
+    auxv: Vec<u64>,
+    vmas: Vec<Vma>,
+    names: Vec<(u64, u64, Vec<u8>)>,
+    /// Pages saved of the address space.
+    pages: u64,
+    guard_pages: u64,
+    cwd: Vec<u8>,
+    root: Vec<u8>,
+    umask: u32,
+    fds: Vec<Fd>,
+    actions: Option<Box<Actions>>,
+    itimers: Option<Itimers>,
+    rlimits: Option<Box<Rlimits>>,
+    pending: Vec<u32>,
+}
+
+impl Summary {
+    pub fn new(prefix: Prefix, records: bool) -> Self {
+        Self {
+            prefix,
+            header: None,
+            tree: Vec::new(),
+            tasks: Vec::new(),
+            objects: BTreeMap::new(),
+            record_count: 0,
+            payload: 0,
+            records: records.then(Vec::new),
+            bytes: 0,
+        }
+    }
+
+    /// Takes the next record.
+    pub fn add(&mut self, record: Record<'_>) {
+        self.record_count += 1;
+        self.payload += record.header.payload;
+        if let Some(records) = &mut self.records {
+            records.push(RecordLine {
+                number: record.header.sequence,
+                offset: record.offset,
+                kind: type_name(record.header.kind),
+                version: record.header.version,
+                flags: record.header.flags,
+                fixed: record.header.fixed,
+                length: record.header.length,
+                payload: record.header.payload,
+            });
+        }
+        match record.body {
+            Body::Header(header) => self.header = Some(header),
+            Body::Tree(_, entries) => self.tree.extend(entries),
+            Body::Task(task) => {
+                let process = self
+                    .tree
+                    .get(self.tasks.len())
+                    .is_some_and(is_leader)
+                    .then(Box::default);
+                self.tasks.push(TaskSummary::new(task, process));
+            }
+            Body::File(file, path) => {
+                self.objects.insert(file.objref, Object::File(file, path));
+            }
+            Body::Shmem(shmem) => {
+                self.objects.insert(shmem.objref, Object::Shmem { shmem, pages: 0 });
+            }
+            Body::Pages(pages, extents) => {
+                let count = |guard: u32| {
+                    let chosen = extents
+                        .iter()
+                        .filter(|extent| extent.flags & extent_flags::GUARD == guard);
+                    chosen.map(|extent| u64::from(extent.pages)).sum::<u64>()
+                };
+                if let Some(Object::Shmem { pages: total, .. }) = self.objects.get_mut(&pages.objref) {
+                    *total += count(0);
+                } else if let Some(process) = self.process() {
+                    process.pages += count(0);
+                    process.guard_pages += count(extent_flags::GUARD);
+                }
+            }
+            body => {
+                if let Some(task) = self.tasks.last_mut() {
+                    task.add(body);
+                }
+            }
+        }
+    }
+
+    fn process(&mut self) -> Option<&mut Process> {
+        self.tasks.last_mut()?.process.as_deref_mut()
+    }
+}
+
+impl TaskSummary {
+    fn new(task: Task, process: Option<Box<Process>>) -> Self {
+        Self {
+            task,
+            process,
+            regs: None,
+            fpu: None,
+            cred: None,
+            sched: None,
+            mask: None,
+            pending: Vec::new(),
+            restart_block: None,
+        }
+    }
+
+    fn add(&mut self, body: Body) {
+        match body {
+            Body::Regs(regs) => self.regs = Some(regs),
+            Body::Fpu(fpu, _) => self.fpu = Some(fpu),
+            Body::Cred(cred, groups) => self.cred = Some((cred, groups)),
+            Body::Sched(sched, affinity) => self.sched = Some((sched, affinity)),
+            Body::SignalMask(mask) => self.mask = Some(mask),
+            Body::RestartBlock(block) => self.restart_block = Some(block),
+            Body::SignalPending(pending, infos) => {
+                // The signal's number is the first word of siginfo_t.
+                let numbers = infos.iter().map(|info| {
+                    let [a, b, c, d, ..] = info.siginfo;
+                    u32::from_le_bytes([a, b, c, d])
+                });
+                match &mut self.process {
+                    Some(process) if pending.shared == 1 => process.pending.extend(numbers),
+                    _ => self.pending.extend(numbers),
+                }
+            }
+            body => {
+                if let Some(process) = &mut self.process {
+                    process.add(body);
+                }
+            }
+        }
+    }
+}
+
+impl Process {
+    fn add(&mut self, body: Body) {
+        match body {
+            Body::Mm(mm, auxv) => {
+                self.mm = Some(mm);
+                self.auxv = auxv;
+            }
+            Body::Vma(_, vmas) => self.vmas.extend(vmas),
+            Body::VmaName(range, name) => self.names.push((range.start, range.end, name)),
+            Body::Fs(fs, cwd, root) => {
+                self.umask = fs.umask;
+                self.cwd = cwd;
+                self.root = root;
+            }
+            Body::Fd(_, fds) => self.fds.extend(fds),
+            Body::SignalAction(actions) => self.actions = Some(actions),
+            Body::Itimer(itimers) => self.itimers = Some(itimers),
+            Body::Rlimit(rlimits) => self.rlimits = Some(rlimits),
+            _ => {}
+        }
+    }
+
+    /// Name of an anonymous mapping.
+    fn vma_name(&self, vma: &Vma) -> Option<&[u8]> {
+        let named = |(start, end, _): &&(u64, u64, Vec<u8>)| *start <= vma.start && vma.end <= *end;
+        self.names.iter().find(named).map(|(_, _, name)| name.as_slice())
+    }
+}
+
+fn is_leader(task: &Tree) -> bool {
+    task.flags & libckpt::uapi::record::tree::flags::LEADER != 0
+}
+
+fn file_kind(kind: u32) -> &'static str {
+    match kind {
+        file::kind::REGULAR => "regular",
+        file::kind::DIRECTORY => "directory",
+        file::kind::DEVICE => "device",
+        file::kind::STDIO => "stdio",
+        file::kind::SESSION => "session",
+        _ => "unknown",
+    }
+}
+
+fn mapping_kind(kind: u32) -> &'static str {
+    match kind {
+        vma_kind::ANON => "anon",
+        vma_kind::FILE_PRIVATE => "file-private",
+        vma_kind::FILE_SHARED => "file-shared",
+        vma_kind::SHMEM => "shmem",
+        vma_kind::SPECIAL => "special",
+        _ => "unknown",
+    }
+}
+
+fn call_kind(kind: u32) -> &'static str {
+    match kind {
+        restart_block::kind::NANOSLEEP => "nanosleep",
+        restart_block::kind::POLL => "poll",
+        restart_block::kind::FUTEX => "futex",
+        restart_block::kind::CPU_NANOSLEEP => "cpu-nanosleep",
+        _ => "unknown",
+    }
+}
+
+/// As in /proc/PID/maps.
+fn protection(vma: &Vma) -> String {
+    let bit = |bit: u32, letter: char| if vma.prot & bit != 0 { letter } else { '-' };
+    let shared = matches!(vma.kind, vma_kind::FILE_SHARED | vma_kind::SHMEM);
+    [bit(1, 'r'), bit(2, 'w'), bit(4, 'x'), if shared { 's' } else { 'p' }]
+        .iter()
+        .collect()
+}
+
+const VMA_FLAGS: &[(u64, &str)] = &[
+    (vma_flags::GROWSDOWN, "growsdown"),
+    (vma_flags::LOCKED, "locked"),
+    (vma_flags::LOCK_ONFAULT, "lock-onfault"),
+    (vma_flags::NORESERVE, "noreserve"),
+    (vma_flags::DROPPABLE, "droppable"),
+    (vma_flags::HUGEPAGE, "hugepage"),
+    (vma_flags::NOHUGEPAGE, "nohugepage"),
+    (vma_flags::DONTFORK, "dontfork"),
+    (vma_flags::WIPEONFORK, "wipeonfork"),
+    (vma_flags::DONTDUMP, "dontdump"),
+    (vma_flags::MERGEABLE, "mergeable"),
+    (vma_flags::SEQUENTIAL, "sequential"),
+    (vma_flags::RANDOM, "random"),
+    (vma_flags::SEALED, "sealed"),
+];
+
+/// Names of RLIMIT_*, by number.
+const RLIMITS: [&str; 16] = [
+    "cpu",
+    "fsize",
+    "data",
+    "stack",
+    "core",
+    "rss",
+    "nproc",
+    "nofile",
+    "memlock",
+    "as",
+    "locks",
+    "sigpending",
+    "msgqueue",
+    "nice",
+    "rtprio",
+    "rttime",
+];
+
+const REGISTERS: [&str; 27] = [
+    "r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx", "rsi", "rdi", "orig_rax",
+    "rip", "cs", "eflags", "rsp", "ss", "fs_base", "gs_base", "ds", "es", "fs", "gs",
+];
+
+/// Values in the order of [`REGISTERS`].
+fn registers(regs: &Regs) -> [u64; 27] {
+    [
+        regs.r15,
+        regs.r14,
+        regs.r13,
+        regs.r12,
+        regs.bp,
+        regs.bx,
+        regs.r11,
+        regs.r10,
+        regs.r9,
+        regs.r8,
+        regs.ax,
+        regs.cx,
+        regs.dx,
+        regs.si,
+        regs.di,
+        regs.orig_ax,
+        regs.ip,
+        regs.cs,
+        regs.flags,
+        regs.sp,
+        regs.ss,
+        regs.fs_base,
+        regs.gs_base,
+        regs.ds,
+        regs.es,
+        regs.fs,
+        regs.gs,
+    ]
+}

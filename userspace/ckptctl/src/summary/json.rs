@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! A summary for machines. Addresses and masks are numbers; signal sets are lists of numbers.
+
+use super::*;
+use crate::text::{printable, until_nul, uuid};
+use serde_json::{json, Map, Value};
+
+impl Summary {
+    /// The whole document.
+    pub fn json(&self, name: &str) -> Value {
+        let mut document = json!({
+            "file": name,
+            "format": self.prefix.format,
+            "format_oldest": self.prefix.oldest,
+            "bytes": self.bytes,
+            "record_count": self.record_count,
+            "payload_bytes": self.payload,
+            "tree": self.tree.iter().map(tree_json).collect::<Vec<_>>(),
+            "tasks": self.tree.iter().zip(&self.tasks).map(|(entry, task)| task_json(entry, task)).collect::<Vec<_>>(),
+            "objects": self.objects.iter().map(|(objref, object)| object_json(*objref, object)).collect::<Vec<_>>(),
+        });
+        if let Some(header) = &self.header {
+            document["header"] = json!({
+                "uuid": uuid(&header.uuid),
+                "nodename": until_nul(&header.nodename),
+                "release": until_nul(&header.release),
+                "arch": header.arch,
+                "page_size": header.page_size,
+                "xfeatures": header.xfeatures,
+                "realtime_ns": header.realtime_ns,
+                "monotonic_ns": header.monotonic_ns,
+                "boottime_ns": header.boottime_ns,
+            });
+        }
+        if let Some(records) = &self.records {
+            document["records"] = records.iter().map(record_json).collect();
+        }
+        document
+    }
+}
+
+fn tree_json(task: &Tree) -> Value {
+    json!({
+        "pid": task.pid, "tgid": task.tgid, "ppid": task.ppid, "pgid": task.pgid, "sid": task.sid,
+        "exit_signal": task.exit_signal, "flags": task.flags, "leader": task.leader, "comm": until_nul(&task.comm),
+    })
+}
+
+fn record_json(record: &RecordLine) -> Value {
+    json!({
+        "number": record.number, "offset": record.offset, "type": record.kind, "version": record.version,
+        "flags": record.flags, "fixed": record.fixed, "length": record.length, "payload": record.payload,
+    })
+}
+
+fn object_json(objref: u32, object: &Object) -> Value {
+    match object {
+        Object::File(file, path) => json!({
+            "objref": objref, "type": "file", "kind": file_kind(file.kind), "path": printable(path), "flags": file.flags,
+            "mode": file.mode, "pos": file.pos, "size": file.size, "mtime_ns": file.mtime_ns, "ino": file.ino,
+            "dev": file.dev, "rdev": file.rdev, "stdio": (file.kind == file::kind::STDIO).then_some(file.stdio),
+        }),
+        Object::Shmem { shmem, pages } => json!({
+            "objref": objref, "type": "shmem", "size": shmem.size, "noreserve": shmem.noreserve == 1, "pages": pages,
+        }),
+    }
+}
+
+fn task_json(entry: &Tree, task: &TaskSummary) -> Value {
+    let mut document = json!({
+        "pid": entry.pid,
+        "comm": until_nul(&task.task.comm),
+        "personality": task.task.personality,
+        "pdeath_signal": task.task.pdeath_signal,
+        "clear_child_tid": task.task.clear_child_tid,
+        "robust_list": task.task.robust_list,
+        "rseq": task.task.rseq,
+        "pending": task.pending,
+    });
+    if let Some(regs) = &task.regs {
+        let values = REGISTERS
+            .iter()
+            .zip(registers(regs))
+            .map(|(name, value)| ((*name).to_owned(), value.into()));
+        document["registers"] = Value::Object(values.collect::<Map<_, _>>());
+    }
+    if let Some(fpu) = &task.fpu {
+        document["fpu"] = json!({"size": fpu.size, "xfeatures": fpu.xfeatures});
+    }
+    if let Some(mask) = &task.mask {
+        document["blocked"] = mask_json(mask.blocked);
+        document["altstack"] =
+            json!({"sp": mask.altstack_sp, "size": mask.altstack_size, "flags": mask.altstack_flags});
+    }
+    if let Some((cred, groups)) = &task.cred {
+        document["cred"] = json!({
+            "uid": cred.uid, "euid": cred.euid, "suid": cred.suid, "fsuid": cred.fsuid,
+            "gid": cred.gid, "egid": cred.egid, "sgid": cred.sgid, "fsgid": cred.fsgid,
+            "groups": groups, "securebits": cred.securebits, "no_new_privs": cred.no_new_privs,
+            "cap_permitted": cred.cap_permitted, "cap_effective": cred.cap_effective,
+            "cap_inheritable": cred.cap_inheritable, "cap_bounding": cred.cap_bounding, "cap_ambient": cred.cap_ambient,
+        });
+    }
+    if let Some((sched, affinity)) = &task.sched {
+        document["sched"] = json!({
+            "policy": sched.policy, "nice": sched.nice, "priority": sched.priority, "flags": sched.flags,
+            "timer_slack_ns": sched.timer_slack_ns, "affinity": affinity,
+        });
+    }
+    if let Some(block) = &task.restart_block {
+        document["restart_block"] = json!({
+            "kind": call_kind(block.kind), "clock": block.clock, "timed": block.timed == 1,
+            "remaining_ns": block.remaining_ns, "args": block.args,
+        });
+    }
+    if let Some(process) = &task.process {
+        document["process"] = process_json(process);
+    }
+    document
+}
+
+fn process_json(process: &Process) -> Value {
+    let mut document = json!({
+        "cwd": printable(&process.cwd),
+        "root": printable(&process.root),
+        "umask": process.umask,
+        "pending": process.pending,
+        "pages": process.pages,
+        "guard_pages": process.guard_pages,
+        "vmas": process.vmas.iter().map(|vma| vma_json(process, vma)).collect::<Vec<_>>(),
+        "fds": process.fds.iter().map(|fd| json!({
+            "fd": fd.fd, "cloexec": fd.flags & 1 != 0, "objref": fd.objref,
+        })).collect::<Vec<_>>(),
+    });
+    if let Some(mm) = &process.mm {
+        document["mm"] = json!({
+            "start_code": mm.start_code, "end_code": mm.end_code, "start_data": mm.start_data, "end_data": mm.end_data,
+            "start_brk": mm.start_brk, "brk": mm.brk, "start_stack": mm.start_stack,
+            "arg_start": mm.arg_start, "arg_end": mm.arg_end, "env_start": mm.env_start, "env_end": mm.env_end,
+            "vdso": mm.vdso, "vvar": mm.vvar, "vdso_size": mm.vdso_size, "vdso_hash": mm.vdso_hash,
+            "exe": mm.exe, "dumpable": mm.dumpable, "flags": mm.flags, "membarrier": mm.membarrier,
+            "auxv": process.auxv,
+        });
+    }
+    if let Some(actions) = &process.actions {
+        document["actions"] = (1..)
+            .zip(&actions.actions)
+            .filter(|(_, action)| action.handler != 0)
+            .map(|(signal, action): (u32, _)| {
+                json!({
+                    "signal": signal, "handler": action.handler, "flags": action.flags, "restorer": action.restorer,
+                    "mask": mask_json(action.mask),
+                })
+            })
+            .collect();
+    }
+    if let Some(itimers) = &process.itimers {
+        let one = |timer: libckpt::uapi::record::itimer::Itimer| json!({"value_ns": timer.value_ns, "interval_ns": timer.interval_ns});
+        document["itimers"] =
+            json!({"real": one(itimers.real), "virtual": one(itimers.virt), "prof": one(itimers.prof)});
+    }
+    if let Some(rlimits) = &process.rlimits {
+        let one = |(name, limit): (&&str, &libckpt::uapi::record::rlimit::Rlimit)| {
+            ((*name).to_owned(), json!([limit.cur, limit.max]))
+        };
+        document["rlimits"] = Value::Object(RLIMITS.iter().zip(&rlimits.limits).map(one).collect());
+    }
+    document
+}
+
+fn vma_json(process: &Process, vma: &Vma) -> Value {
+    json!({
+        "start": vma.start, "end": vma.end, "kind": mapping_kind(vma.kind), "prot": vma.prot, "flags": vma.flags,
+        "offset": vma.offset, "objref": vma.objref, "name": process.vma_name(vma).map(printable),
+    })
+}
+
+/// Numbers of the signals of a mask.
+fn mask_json(mask: u64) -> Value {
+    (1..=64u32).filter(|signal| mask >> (signal - 1) & 1 != 0).collect()
+}

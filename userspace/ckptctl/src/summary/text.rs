@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! A summary for people.
+
+use super::*;
+use crate::text::{bytes, date, flags, printable, seconds, signal, signals, until_nul, uuid};
+use libckpt::uapi::record::tree::flags as tree_flags;
+use std::fmt::{Result, Write};
+
+const INFINITY: u64 = u64::MAX;
+
+impl Summary {
+    /// The whole text.
+    pub fn text(&self, name: &str) -> String {
+        let mut out = String::new();
+        // Writing to a string does not fail.
+        let _ = self.write(&mut out, name);
+        out
+    }
+
+    fn write(&self, out: &mut String, name: &str) -> Result {
+        writeln!(out, "Statefile {name}: sound")?;
+        writeln!(
+            out,
+            "  Format:    {}, readable from {} on",
+            self.prefix.format, self.prefix.oldest
+        )?;
+        if let Some(header) = &self.header {
+            writeln!(out, "  Identity:  {}", uuid(&header.uuid))?;
+            let (node, release) = (until_nul(&header.nodename), until_nul(&header.release));
+            writeln!(
+                out,
+                "  Saved:     {} on {node}, Linux {release}",
+                date(header.realtime_ns)
+            )?;
+            writeln!(
+                out,
+                "  Machine:   x86-64, pages of {}, xfeatures {:#x}",
+                header.page_size, header.xfeatures
+            )?;
+        }
+        let (payload, objects) = (bytes(self.payload), self.objects.len());
+        writeln!(
+            out,
+            "  Size:      {} in {} records, {payload} of pages",
+            bytes(self.bytes),
+            self.record_count
+        )?;
+        writeln!(out, "  Contents:  {} tasks, {objects} shared objects", self.tree.len())?;
+        self.write_tree(out)?;
+        for (entry, task) in self.tree.iter().zip(&self.tasks) {
+            self.write_task(out, entry, task)?;
+        }
+        if let Some(records) = &self.records {
+            write_records(out, records)?;
+        }
+        Ok(())
+    }
+
+    fn write_tree(&self, out: &mut String) -> Result {
+        const FLAGS: &[(u64, &str)] = &[
+            (tree_flags::LEADER as u64, "leader"),
+            (tree_flags::STOPPED as u64, "stopped"),
+            (tree_flags::SESSION_LEADER as u64, "session-leader"),
+            (tree_flags::GROUP_LEADER as u64, "group-leader"),
+        ];
+        writeln!(out, "\nTask tree:")?;
+        writeln!(
+            out,
+            "  {:>7} {:>7} {:>7} {:>7} {:>7}  {:<15}  flags",
+            "pid", "process", "parent", "group", "session", "name"
+        )?;
+        for task in &self.tree {
+            let Tree {
+                pid,
+                tgid,
+                ppid,
+                pgid,
+                sid,
+                ..
+            } = task;
+            let (comm, flags) = (until_nul(&task.comm), flags(task.flags.into(), FLAGS));
+            writeln!(
+                out,
+                "  {pid:>7} {tgid:>7} {ppid:>7} {pgid:>7} {sid:>7}  {comm:<15}  {flags}"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_task(&self, out: &mut String, entry: &Tree, task: &TaskSummary) -> Result {
+        writeln!(out, "\nTask {} ({}):", entry.pid, until_nul(&task.task.comm))?;
+        if let Some(regs) = &task.regs {
+            write_registers(out, regs)?;
+        }
+        if let Some(block) = &task.restart_block {
+            let left = if block.timed == 1 {
+                format!(", {} s left", seconds(block.remaining_ns))
+            } else {
+                String::new()
+            };
+            writeln!(out, "  Interrupted call: {}{left}", call_kind(block.kind))?;
+        }
+        if let Some(fpu) = &task.fpu {
+            writeln!(
+                out,
+                "  Processor state: {} bytes, xfeatures {:#x}",
+                fpu.size, fpu.xfeatures
+            )?;
+        }
+        if let Some(mask) = &task.mask {
+            let pending: Vec<_> = task.pending.iter().map(|number| signal(*number)).collect();
+            writeln!(
+                out,
+                "  Signals: blocked {}; pending {}",
+                signals(mask.blocked),
+                none_or(&pending)
+            )?;
+        }
+        if let Some((cred, groups)) = &task.cred {
+            write_cred(out, cred, groups)?;
+        }
+        if let Some((sched, affinity)) = &task.sched {
+            let mask: Vec<_> = affinity.iter().rev().map(|word| format!("{word:x}")).collect();
+            let (policy, nice, priority) = (policy(sched.policy), sched.nice, sched.priority);
+            writeln!(
+                out,
+                "  Scheduling: {policy}, nice {nice}, priority {priority}, processors {}",
+                mask.join(",")
+            )?;
+        }
+        match &task.process {
+            Some(process) => self.write_process(out, process),
+            None => Ok(()),
+        }
+    }
+
+    fn write_process(&self, out: &mut String, process: &Process) -> Result {
+        let (cwd, root) = (printable(&process.cwd), printable(&process.root));
+        writeln!(
+            out,
+            "  Directories: working {cwd}, root {root}, umask {:04o}",
+            process.umask
+        )?;
+        let pending: Vec<_> = process.pending.iter().map(|number| signal(*number)).collect();
+        if let Some(actions) = &process.actions {
+            let with = |wanted: fn(u64) -> bool| {
+                let mut mask = 0u64;
+                for (bit, action) in actions.actions.iter().enumerate() {
+                    mask |= u64::from(wanted(action.handler)) << bit;
+                }
+                signals(mask)
+            };
+            let (handled, ignored) = (with(|handler| handler > 1), with(|handler| handler == 1));
+            writeln!(
+                out,
+                "  Signal actions: handled {handled}; ignored {ignored}; pending {}",
+                none_or(&pending)
+            )?;
+        }
+        if let Some(itimers) = &process.itimers {
+            for (name, timer) in [
+                ("real", itimers.real),
+                ("virtual", itimers.virt),
+                ("profiling", itimers.prof),
+            ] {
+                if timer.value_ns != 0 {
+                    let (value, interval) = (seconds(timer.value_ns), seconds(timer.interval_ns));
+                    writeln!(out, "  Timer {name}: in {value} s, then every {interval} s")?;
+                }
+            }
+        }
+        if let Some(rlimits) = &process.rlimits {
+            let amount = |limit: u64| {
+                if limit == INFINITY {
+                    "unlimited".into()
+                } else {
+                    limit.to_string()
+                }
+            };
+            let one = |(name, limit): (&&str, &libckpt::uapi::record::rlimit::Rlimit)| {
+                format!("{name} {}/{}", amount(limit.cur), amount(limit.max))
+            };
+            let all: Vec<_> = RLIMITS.iter().zip(&rlimits.limits).map(one).collect();
+            writeln!(out, "  Limits: {}", all.join(", "))?;
+        }
+        self.write_memory(out, process)?;
+        self.write_files(out, process)
+    }
+
+    fn write_memory(&self, out: &mut String, process: &Process) -> Result {
+        let Some(mm) = &process.mm else { return Ok(()) };
+        let (exe, vmas) = (self.object(mm.exe), process.vmas.len());
+        writeln!(out, "  Program: {exe}")?;
+        let saved = bytes(process.pages * 4096);
+        let guard = if process.guard_pages > 0 {
+            format!(", {} guard pages", process.guard_pages)
+        } else {
+            String::new()
+        };
+        writeln!(
+            out,
+            "  Memory: {vmas} mappings, {} pages saved ({saved}){guard}",
+            process.pages
+        )?;
+        for vma in &process.vmas {
+            let what = match vma.kind {
+                vma_kind::ANON => process
+                    .vma_name(vma)
+                    .map_or_else(String::new, |name| format!("[anon:{}]", printable(name))),
+                vma_kind::SPECIAL => "[special]".into(),
+                _ => self.object(vma.objref),
+            };
+            let (range, prot) = (format!("{:012x}-{:012x}", vma.start, vma.end), protection(vma));
+            let extra = flags(vma.flags, VMA_FLAGS);
+            let line = format!(
+                "    {range} {prot} {:08x} {:<12} {extra:<12} {what}",
+                vma.offset,
+                mapping_kind(vma.kind)
+            );
+            writeln!(out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    fn write_files(&self, out: &mut String, process: &Process) -> Result {
+        writeln!(out, "  Descriptors: {}", process.fds.len())?;
+        for fd in &process.fds {
+            let cloexec = if fd.flags & 1 != 0 { " close-on-exec" } else { "" };
+            let (number, object) = (fd.fd, self.object(fd.objref));
+            match self.objects.get(&fd.objref) {
+                Some(Object::File(file, _)) => {
+                    let kind = file_kind(file.kind);
+                    writeln!(
+                        out,
+                        "    {number:>4}  {kind:<9}  flags {:#o}, offset {}{cloexec}  {object}",
+                        file.flags, file.pos
+                    )?;
+                }
+                _ => writeln!(out, "    {number:>4}  {object}")?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What an objref refers to.
+    fn object(&self, objref: u32) -> String {
+        match self.objects.get(&objref) {
+            Some(Object::File(file, _)) if file.kind == file::kind::STDIO => {
+                format!("standard descriptor {}", file.stdio)
+            }
+            Some(Object::File(file, _)) if file.kind == file::kind::SESSION => "/dev/ckpt".into(),
+            Some(Object::File(_, path)) => printable(path),
+            Some(Object::Shmem { shmem, pages }) => {
+                format!("shared memory {objref}: {}, {pages} pages saved", bytes(shmem.size))
+            }
+            None => "none".into(),
+        }
+    }
+}
+
+fn write_registers(out: &mut String, regs: &Regs) -> Result {
+    writeln!(out, "  Registers:")?;
+    let values = registers(regs);
+    for (names, values) in REGISTERS.chunks(4).zip(values.chunks(4)) {
+        write!(out, "   ")?;
+        for (name, value) in names.iter().zip(values) {
+            write!(out, " {name:>8} {value:016x}")?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn write_cred(out: &mut String, cred: &Cred, groups: &[u32]) -> Result {
+    let groups: Vec<_> = groups.iter().map(u32::to_string).collect();
+    let Cred {
+        uid,
+        euid,
+        suid,
+        fsuid,
+        gid,
+        egid,
+        sgid,
+        fsgid,
+        ..
+    } = cred;
+    writeln!(
+        out,
+        "  Credentials: uid {uid}/{euid}/{suid}/{fsuid}, gid {gid}/{egid}/{sgid}/{fsgid}, groups {}",
+        none_or(&groups)
+    )?;
+    let Cred {
+        cap_permitted,
+        cap_effective,
+        cap_inheritable,
+        cap_bounding,
+        cap_ambient,
+        ..
+    } = cred;
+    writeln!(
+        out,
+        "  Capabilities: permitted {cap_permitted:x}, effective {cap_effective:x}, inheritable {cap_inheritable:x}, \
+         bounding {cap_bounding:x}, ambient {cap_ambient:x}"
+    )?;
+    if cred.securebits != 0 || cred.no_new_privs != 0 {
+        writeln!(
+            out,
+            "  Security: securebits {:#x}, no_new_privs {}",
+            cred.securebits, cred.no_new_privs
+        )?;
+    }
+    Ok(())
+}
+
+fn write_records(out: &mut String, records: &[RecordLine]) -> Result {
+    writeln!(out, "\nRecords:")?;
+    writeln!(
+        out,
+        "  {:>6}  {:>12}  {:<16} {:>7} {:>6} {:>8} {:>10}",
+        "number", "offset", "type", "version", "fixed", "body", "payload"
+    )?;
+    for record in records {
+        let RecordLine {
+            number,
+            offset,
+            kind,
+            version,
+            fixed,
+            length,
+            payload,
+            ..
+        } = record;
+        let optional = if record.flags & 1 != 0 { "  optional" } else { "" };
+        writeln!(
+            out,
+            "  {number:>6}  {offset:>#12x}  {kind:<16} {version:>7} {fixed:>6} {length:>8} {payload:>10}{optional}"
+        )?;
+    }
+    Ok(())
+}
+
+fn none_or(items: &[String]) -> String {
+    if items.is_empty() {
+        "none".into()
+    } else {
+        items.join(" ")
+    }
+}
+
+fn policy(number: u32) -> String {
+    match number {
+        0 => "other".into(),
+        1 => "fifo".into(),
+        2 => "rr".into(),
+        3 => "batch".into(),
+        5 => "idle".into(),
+        6 => "deadline".into(),
+        7 => "ext".into(),
+        other => format!("policy {other}"),
+    }
+}

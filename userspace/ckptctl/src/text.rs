@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Values as people read them.
+
+use std::time::Duration;
+
+/// A NUL-terminated name.
+pub fn until_nul(bytes: &[u8]) -> String {
+    let name = bytes.split(|&byte| byte == 0).next().unwrap_or_default();
+    printable(name)
+}
+
+/// Bytes that may be anything, on one line.
+pub fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars()
+        .flat_map(|c| {
+            if c.is_control() {
+                c.escape_default().collect()
+            } else {
+                vec![c]
+            }
+        })
+        .collect()
+}
+
+/// An amount of bytes.
+pub fn bytes(amount: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if amount < 1024 {
+        return format!("{amount} bytes");
+    }
+    let mut value = amount as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// Milliseconds to the microsecond.
+pub fn milliseconds(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
+/// Seconds of nanoseconds.
+pub fn seconds(nanoseconds: u64) -> String {
+    format!("{}.{:09}", nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000)
+}
+
+/// Nanoseconds since the epoch as a date and time in UTC (proleptic Gregorian calendar).
+pub fn date(nanoseconds: u64) -> String {
+    let seconds = nanoseconds / 1_000_000_000;
+    let (days, time) = (seconds / 86400, seconds % 86400);
+    // Years that begin in March have the leap day at their end.
+    let days = days + 719_468;
+    let era = days / 146_097;
+    let day_of_era = days % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    format!(
+        "{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02} UTC",
+        time / 3600,
+        time / 60 % 60,
+        time % 60
+    )
+}
+
+/// A 16-byte identity.
+pub fn uuid(bytes: &[u8; 16]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(
+        "{}-{}-{}-{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[12..16],
+        &hex[16..20],
+        &hex[20..]
+    )
+}
+
+/// Names of the bits of a value, joined by commas; what has no name in hexadecimal; "-" for none.
+pub fn flags(value: u64, names: &[(u64, &str)]) -> String {
+    let mut found: Vec<String> = names
+        .iter()
+        .filter(|(bit, _)| value & bit != 0)
+        .map(|(_, name)| (*name).into())
+        .collect();
+    let rest = names.iter().fold(value, |rest, (bit, _)| rest & !bit);
+    if rest != 0 {
+        found.push(format!("{rest:#x}"));
+    }
+    if found.is_empty() {
+        "-".into()
+    } else {
+        found.join(",")
+    }
+}
+
+const SIGNALS: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
+    "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
+    "PWR", "SYS",
+];
+
+/// Name of a signal without SIG.
+pub fn signal(number: u32) -> String {
+    match SIGNALS.get((number as usize).wrapping_sub(1)) {
+        Some(name) => (*name).into(),
+        None => number.to_string(),
+    }
+}
+
+/// Names of the signals of a mask.
+pub fn signals(mask: u64) -> String {
+    if mask == u64::MAX {
+        return "all".into();
+    }
+    let names: Vec<_> = (0..64)
+        .filter(|bit| mask >> bit & 1 != 0)
+        .map(|bit| signal(bit + 1))
+        .collect();
+    if names.is_empty() {
+        "none".into()
+    } else {
+        names.join(" ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        assert_eq!(date(0), "1970-01-01 00:00:00 UTC");
+        assert_eq!(date(951_782_400_000_000_000), "2000-02-29 00:00:00 UTC");
+        assert_eq!(date(1_700_000_000_123_456_789), "2023-11-14 22:13:20 UTC");
+        assert_eq!(date(4_107_542_399_000_000_000), "2100-02-28 23:59:59 UTC");
+        assert_eq!(date(u64::MAX), "2554-07-21 23:34:33 UTC");
+    }
+
+    #[test]
+    fn amounts_are_short() {
+        assert_eq!(bytes(17), "17 bytes");
+        assert_eq!(bytes(1536), "1.5 KiB");
+        assert_eq!(bytes(u64::MAX), "16777216.0 TiB");
+    }
+
+    #[test]
+    fn names_cannot_confuse_a_terminal() {
+        assert_eq!(until_nul(b"a\x1b[2Jb\0c"), "a\\u{1b}[2Jb");
+        assert_eq!(printable(b"tab\there"), "tab\\there");
+    }
+
+    #[test]
+    fn bits_have_names() {
+        assert_eq!(flags(0x15, &[(1, "one"), (4, "four")]), "one,four,0x10");
+        assert_eq!(flags(0, &[]), "-");
+        assert_eq!(signals(1 << 9 | 1 << 63), "USR1 64");
+        assert_eq!(signals(0), "none");
+    }
+}
