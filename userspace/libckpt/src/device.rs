@@ -550,18 +550,16 @@ fn spawn(child: &Child) -> io::Result<Built> {
     }
     let error = io::Error::last_os_error();
     drop(blocked);
-    match i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        Some(pid) if pid.as_raw_nonzero().get() > 0 => {
-            // SAFETY: with CLONE_PIDFD a successful clone3 stored a new descriptor in `pidfd`; nobody else knows it.
-            let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            Ok(Built {
-                pid,
-                pidfd,
-                bound: true,
-            })
-        }
-        _ => Err(error),
-    }
+    let Some(pid) = i32::try_from(pid).ok().filter(|pid| *pid > 0).and_then(Pid::from_raw) else {
+        return Err(error);
+    };
+    // SAFETY: with CLONE_PIDFD a successful clone3 stored a new descriptor in `pidfd`; nobody else knows it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Built {
+        pid,
+        pidfd,
+        bound: true,
+    })
 }
 
 /// What the new process does. It runs on a copy of a possibly multi-threaded process: system calls only.
@@ -726,5 +724,122 @@ impl Drop for Stacks {
     fn drop(&mut self) {
         // SAFETY: `map` made this mapping, and in this process nobody runs on it: the threads are the new process's.
         unsafe { libc::munmap(self.start.cast(), self.length) };
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::zombie_processes, reason = "the tests wait through the pidfd")]
+mod tests {
+    use super::*;
+    use rustix::process::{waitid, WaitId, WaitIdOptions};
+    use std::fs::File;
+    use std::process::Command;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    /// Thread ids are everybody's: one test at a time.
+    fn one_at_a_time() -> MutexGuard<'static, ()> {
+        static TURN: Mutex<()> = Mutex::new(());
+        TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A plan whose session is no session: every CKPT_RESTART_TASK fails.
+    fn plan(session: &File, tids: &[u32]) -> std::result::Result<Built, BuildError> {
+        let tasks = (0..).zip(tids.iter().copied()).collect();
+        build(&Plan {
+            session: session.as_fd(),
+            tasks,
+            stdio: [None; 3],
+            group: Group::Own,
+        })
+    }
+
+    fn null() -> File {
+        File::open("/dev/null").unwrap()
+    }
+
+    /// Thread ids that nobody has, or nothing where the caller may not choose any.
+    fn free_tids<const N: usize>() -> Option<[u32; N]> {
+        let max: u32 = std::fs::read_to_string("/proc/sys/kernel/pid_max")
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        let mut free = (301..max)
+            .rev()
+            .filter(|tid| !std::path::Path::new(&format!("/proc/{tid}")).exists());
+        let tids = std::array::from_fn(|_| free.next().unwrap());
+        match plan(&null(), &tids[..1]) {
+            Err(error) if error.source.raw_os_error() == Some(libc::EPERM) => {
+                eprintln!("not tested: no CAP_CHECKPOINT_RESTORE");
+                None
+            }
+            _ => Some(tids),
+        }
+    }
+
+    fn exit_status(built: &Built) -> Option<i32> {
+        waitid(WaitId::PidFd(built.pidfd.as_fd()), WaitIdOptions::EXITED)
+            .unwrap()
+            .unwrap()
+            .exit_status()
+    }
+
+    #[test]
+    fn builds_a_process_with_the_wanted_ids_that_cannot_become_a_task_here() {
+        let _turn = one_at_a_time();
+        let Some(tids) = free_tids::<9>() else { return };
+        let mut built = plan(&null(), &tids).unwrap();
+        assert_eq!(built.pid.as_raw_nonzero().get() as u32, tids[0]);
+        built.let_go();
+        assert_eq!(exit_status(&built), Some(EXIT_NOT_RESTORED));
+    }
+
+    #[test]
+    fn says_which_id_is_taken() {
+        let _turn = one_at_a_time();
+        let Some([free]) = free_tids() else { return };
+        let error = plan(&null(), &[1]).unwrap_err();
+        assert_eq!(
+            (error.step, error.source.raw_os_error()),
+            (Step::Process, Some(libc::EEXIST))
+        );
+        let error = plan(&null(), &[free, 1]).unwrap_err();
+        assert_eq!(
+            (error.step, error.index, error.source.raw_os_error()),
+            (Step::Thread, 1, Some(libc::EEXIST))
+        );
+        // The half-built process is gone: its pid is free again.
+        plan(&null(), &[free]).unwrap();
+    }
+
+    #[test]
+    fn an_argument_begins_with_its_size() {
+        assert_eq!(sized::<ioctl::Checkpoint>().size, 72);
+        assert_eq!(sized::<ioctl::Thaw>().size, 8);
+    }
+
+    #[test]
+    fn signals_are_read_instead_of_delivered() {
+        let signals = Signals::take(&[libc::SIGUSR1]).unwrap();
+        assert_eq!(signals.next_signal(), None);
+        // SAFETY: raise sends a signal to the calling thread, which blocks it.
+        unsafe { libc::raise(libc::SIGUSR1) };
+        assert_eq!(
+            signals.next_signal(),
+            Some(Received {
+                signal: libc::SIGUSR1,
+                from_kernel: false
+            })
+        );
+    }
+
+    #[test]
+    fn a_pidfd_is_one_of_a_process() {
+        let child = Command::new("/bin/true").spawn().unwrap();
+        let pidfd = pidfd_open(child.id()).unwrap();
+        assert!(waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED)
+            .unwrap()
+            .is_some());
+        assert!(matches!(pidfd_open(0x3fff_fff0), Err(Error::Attach(_))));
     }
 }
