@@ -7,8 +7,6 @@
 # The one place that names the kernel.  A release that the archive no longer has falls back to the newest that it has.
 KREL ?= 7.3.4+deb13-cloud-amd64
 
-# Command line settings must not leak into kbuild (it has variables T, B, V ... of its own).
-MAKEOVERRIDES :=
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
@@ -240,5 +238,76 @@ include qemu-test/guest.mk
 
 # ---- what people call ------------------------------------------------------------------------------------------------------
 
-.PHONY: all
+.PHONY: all test bench demo check install clean distclean help in-tree
 all: module userspace
+
+# A second make, since the guest's disk depends on files that the first one has just made.
+in_guest = $(MAKE) --no-print-directory guest-files && PATH=$$PATH:/usr/sbin:/sbin $(RUN)
+
+test: all tests runner
+	@$(in_guest) test '$(T)'
+
+bench: all tests runner
+	@$(in_guest) bench '$(B)'
+
+demo: all tests runner
+	@$(in_guest) demo
+
+# No VM.  Every part runs even if one before it failed: one call shows all that is wrong.
+WORKSPACES := userspace/Cargo.toml qemu-test/Cargo.toml uapi/Cargo.toml
+check: $(KERNEL_READY)
+	@bad=
+	echo "  CHECK   rules"; bash qemu-test/rules || bad="$$bad rules"
+	echo "  CHECK   rustfmt"
+	$(call in_tree,"rustfmt --check --edition 2021 \$$(find rust uapi userspace qemu-test -name '*.rs' -not -path '*/target/*')") || bad="$$bad rustfmt"
+	for w in $(WORKSPACES); do
+		echo "  CHECK   clippy and unit tests of $${w%/*}"
+		$(call cargo,clippy -q --manifest-path $$w --all-targets --target x86_64-unknown-linux-gnu -- -D warnings) || bad="$$bad clippy:$$w"
+		$(call cargo,test -q --manifest-path $$w --target x86_64-unknown-linux-gnu) || bad="$$bad test:$$w"
+	done
+	echo "  CHECK   clippy of the module"
+	$(call in_tree,"$(call module_make,$(KERNEL)/clippy) CLIPPY=1 KRUSTFLAGS=-Dwarnings modules") || bad="$$bad clippy:module"
+	[ -z "$$bad" ] || { echo "make: these checks failed:$$bad" >&2; exit 1; }
+	echo "all checks passed"
+
+# A command in the tree, for developers: make in-tree CMD='cargo tree --manifest-path userspace/Cargo.toml'
+in-tree: export CKPT_CMD = $(value CMD)
+in-tree: | $(TREE_READY)
+	@$(call in_tree,"$$CKPT_CMD")
+
+PREFIX ?= /usr/local
+install:
+	@[ -e $(OUT)/ckpt.ko ] && [ -e $(OUT)/ckptctl ] || { echo "make: call make before make install" >&2; exit 1; }
+	release=$$(cat $(KERNEL)/release)
+	install -D -m 644 $(OUT)/ckpt.ko $(DESTDIR)/lib/modules/$$release/updates/ckpt.ko
+	install -D -m 755 $(OUT)/ckptctl $(DESTDIR)$(PREFIX)/bin/ckptctl
+	[ ! -e $(OUT)/ckpt.h ] || install -D -m 644 $(OUT)/ckpt.h $(DESTDIR)$(PREFIX)/include/ckpt.h
+	for m in userspace/ckptctl/man/*.[1-9]; do
+		[ ! -e "$$m" ] || install -D -m 644 "$$m" $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/$${m##*/}
+	done
+	[ -n "$(DESTDIR)" ] || [ "$$(uname -r)" != "$$release" ] || depmod -a
+	echo "installed for kernel $$release; load the module with: modprobe ckpt"
+
+# What is expensive stays: the tree, the kernel, the guest's root.
+clean:
+	@rm -rf $(OUT) $(BUILD)/cargo $(BUILD)/kernel/*/module $(BUILD)/kernel/*/clippy $(GUEST)/out.ext4
+
+distclean:
+	@! grep -q ' $(BUILD)/' /proc/mounts || { echo "make: something is still mounted below $(BUILD)" >&2; exit 1; }
+	$(SUDO) rm -rf --one-file-system $(BUILD)
+
+help:
+	@cat <<-'END'
+	make                     build/out/ckpt.ko, build/out/ckptctl and build/out/ckpt.h; fetches what it needs
+	make module | userspace  one of them
+	make demo                the main job, shown in a guest: a program runs, is saved, is killed, comes back
+	make test [T=pattern]    the whole suite in a guest; the last line is "N passed, N failed, N skipped"
+	make bench [B=pattern]   benchmarks against criu in one boot: bench NAME ckpt=VALUE criu=VALUE ratio=R unit=U
+	make check               formatting, lints, unit tests, dependency and unsafe rules; no guest
+	make shell               an interactive guest with what was built last
+	make guest CMD='...' [SHARE=dir]   one command in a guest with what was built last; dir is at /host, build/out at /ckpt
+	make in-tree CMD='...'   one command in the Debian tree with the compilers
+	make install [PREFIX=/usr/local] [DESTDIR=]
+	make clean | distclean   what was compiled | everything below build/
+	for guests: SMP=vcpus MEM=4G TIMEOUT=seconds LOG=file; for all: KREL=kernel release (now $(KREL))
+	END
