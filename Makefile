@@ -259,7 +259,7 @@ check: $(KERNEL_READY)
 	@bad=
 	echo "  CHECK   rules"; bash qemu-test/rules || bad="$$bad rules"
 	echo "  CHECK   rustfmt"
-	$(call in_tree,"rustfmt --check --edition 2021 \$$(find rust uapi userspace qemu-test -name '*.rs' -not -path '*/target/*')") || bad="$$bad rustfmt"
+	$(call in_tree,"rustfmt --check -l --edition 2021 \$$(find rust uapi userspace qemu-test -name '*.rs' -not -path '*/target/*')") || bad="$$bad rustfmt(make-fmt)"
 	for w in $(WORKSPACES); do
 		echo "  CHECK   clippy and unit tests of $${w%/*}"
 		$(call cargo,clippy -q --manifest-path $$w --all-targets --target x86_64-unknown-linux-gnu -- -D warnings) || bad="$$bad clippy:$$w"
@@ -269,6 +269,10 @@ check: $(KERNEL_READY)
 	$(call in_tree,"$(call module_make,$(KERNEL)/clippy) CLIPPY=1 KRUSTFLAGS=-Dwarnings modules") || bad="$$bad clippy:module"
 	[ -z "$$bad" ] || { echo "make: these checks failed:$$bad" >&2; exit 1; }
 	echo "all checks passed"
+
+.PHONY: fmt
+fmt: | $(TREE_READY)
+	@$(call in_tree,"rustfmt --edition 2021 \$$(find rust uapi userspace qemu-test -name '*.rs' -not -path '*/target/*')")
 
 # A command in the tree, for developers: make in-tree CMD='cargo tree --manifest-path userspace/Cargo.toml'
 in-tree: export CKPT_CMD = $(value CMD)
@@ -304,6 +308,7 @@ help:
 	make test [T=pattern]    the whole suite in a guest; the last line is "N passed, N failed, N skipped"
 	make bench [B=pattern]   benchmarks against criu in one boot: bench NAME ckpt=VALUE criu=VALUE ratio=R unit=U
 	make check               formatting, lints, unit tests, dependency and unsafe rules; no guest
+	make fmt                 formats all Rust sources
 	make shell               an interactive guest with what was built last
 	make guest CMD='...' [SHARE=dir]   one command in a guest with what was built last; dir is at /host, build/out at /ckpt
 	make in-tree CMD='...'   one command in the Debian tree with the compilers
