@@ -101,7 +101,8 @@ impl Parser {
         }
         if number != self.cases.len() + 1 {
             let want = self.cases.len() + 1;
-            self.errors.push(format!("result {number} where {want} was due: {line}"));
+            self.errors
+                .push(format!("result {number} where {want} was due: {line}"));
         }
         if !self.names.insert(name.to_owned()) {
             self.errors.push(format!("a second result of {name}"));
@@ -133,8 +134,9 @@ impl Parser {
             Some(plan) if plan != self.cases.len() => {
                 let got = self.cases.len();
                 let last = self.cases.last().map_or("none", |c| &c.name);
-                self.errors
-                    .push(format!("{plan} cases were planned, {got} reported (the last was {last})"));
+                self.errors.push(format!(
+                    "{plan} cases were planned, {got} reported (the last was {last})"
+                ));
             }
             Some(_) => {}
         }

@@ -103,12 +103,7 @@ fn tied(program: impl AsRef<std::ffi::OsStr>) -> Command {
 
 impl Machine {
     /// Runs a shell command in the guest and hands its output on as it comes.
-    pub fn run(
-        &self,
-        cmd: &str,
-        limit: Option<Duration>,
-        mut on_output: impl FnMut(&[u8]),
-    ) -> Result<Outcome, String> {
+    pub fn run(&self, cmd: &str, limit: Option<Duration>, mut on_output: impl FnMut(&[u8])) -> Result<Outcome, String> {
         let (dir, log) = self.prepare(Some(cmd))?;
         let (mut qemu, _share) = self.qemu(&dir, &log)?;
         // The file backend opens its path anew, which works for the pipe behind the descriptor.
@@ -165,9 +160,8 @@ impl Machine {
         let pid = std::process::id();
         let dir = RunDir(guest.join(format!("run-{pid}")));
         fs::create_dir_all(&dir.0).map_err(|e| format!("{}: {e}", dir.0.display()))?;
-        let read = |path: PathBuf| {
-            fs::read(&path).map_err(|e| format!("{}: {e} (make guest-files makes it)", path.display()))
-        };
+        let read =
+            |path: PathBuf| fs::read(&path).map_err(|e| format!("{}: {e} (make guest-files makes it)", path.display()));
         let mut archive = Archive::default();
         archive.directory("dev");
         archive.file("init", 0o755, &read(guest.join("init"))?);
@@ -238,7 +232,10 @@ impl Machine {
             .args(["-drive", &disk(self.build.join("guest/out.ext4"), "out")])
             .args(["-device", "virtio-blk-pci,drive=out"])
             .args(["-device", "virtio-serial-pci"])
-            .args(["-chardev", &format!("file,id=status,path={}", dir.0.join("status").display())])
+            .args([
+                "-chardev",
+                &format!("file,id=status,path={}", dir.0.join("status").display()),
+            ])
             .args(["-device", "virtserialport,nr=2,name=status,chardev=status"]);
         let share = match &self.share {
             None => None,
@@ -246,10 +243,13 @@ impl Machine {
                 let socket = dir.0.join("share.sock");
                 let daemon = self.virtiofsd(share, &socket)?;
                 // The daemon reads the guest's memory, so that must be shareable.
-                qemu.args(["-object", &format!("memory-backend-memfd,id=ram,share=on,size={}", self.mem)])
-                    .args(["-machine", "memory-backend=ram"])
-                    .args(["-chardev", &format!("socket,id=share,path={}", socket.display())])
-                    .args(["-device", "vhost-user-fs-pci,chardev=share,tag=host"]);
+                qemu.args([
+                    "-object",
+                    &format!("memory-backend-memfd,id=ram,share=on,size={}", self.mem),
+                ])
+                .args(["-machine", "memory-backend=ram"])
+                .args(["-chardev", &format!("socket,id=share,path={}", socket.display())])
+                .args(["-device", "vhost-user-fs-pci,chardev=share,tag=host"]);
                 Some(daemon)
             }
         };

@@ -135,7 +135,9 @@ fn one_boot(
         }
     };
     println!("# boot {boot}: {} vCPU", machine.smp);
-    let outcome = machine.run(&AROUND.replace("CASES", cases), limit, |chunk| lines.feed(chunk, &mut each))?;
+    let outcome = machine.run(&AROUND.replace("CASES", cases), limit, |chunk| {
+        lines.feed(chunk, &mut each)
+    })?;
     lines.finish(&mut each);
 
     let (cases, errors) = parser.finish();
@@ -144,21 +146,30 @@ fn one_boot(
     }
     let problems = complain(&outcome);
     if problems > 0 {
-        totals.failed.push(format!("{boot}: kernel log: {problems} complaints, {}", outcome.log.display()));
+        totals.failed.push(format!(
+            "{boot}: kernel log: {problems} complaints, {}",
+            outcome.log.display()
+        ));
     }
     if outcome.timed_out {
         totals.failed.push(format!("{boot}: time limit reached"));
     }
     if !removed {
-        totals.failed.push(format!("{boot}: rmmod ckpt did not succeed: something still holds the module"));
+        totals.failed.push(format!(
+            "{boot}: rmmod ckpt did not succeed: something still holds the module"
+        ));
     }
     let any_failed = cases.iter().any(|c| c.outcome == Verdict::Fail);
     match outcome.status {
-        None => totals.failed.push(format!("{boot}: the guest ended early, {}", outcome.log.display())),
+        None => totals
+            .failed
+            .push(format!("{boot}: the guest ended early, {}", outcome.log.display())),
         Some(0) => {}
         // The harness says with its status that cases failed: counted above already.
         Some(_) if any_failed => {}
-        Some(status) => totals.failed.push(format!("{boot}: the test program exited with {status}")),
+        Some(status) => totals
+            .failed
+            .push(format!("{boot}: the test program exited with {status}")),
     }
     println!("# boot {boot}: {:.0} s", start.elapsed().as_secs_f64());
     Ok(())
@@ -181,7 +192,13 @@ pub fn test(machine: &Machine, pattern: Option<&str>, limit: Option<Duration>) -
             log: machine.log.clone(),
             module: machine.module,
         };
-        one_boot("smp", &four, &with_pattern("/ckpt/cases --smp", pattern), limit, &mut totals)?;
+        one_boot(
+            "smp",
+            &four,
+            &with_pattern("/ckpt/cases --smp", pattern),
+            limit,
+            &mut totals,
+        )?;
     }
     if totals.passed + totals.failed.len() + totals.skipped.len() == 0 {
         totals.failed.push("no case matches".into());
