@@ -4,10 +4,10 @@
  * Real program: sums that live in AVX registers across rounds, a thread-local counter, a growing heap list and a
  * signal handler. Each round prints a line; at the end everything is computed again from scratch.
  */
+#include "target.h"
+
 #include <immintrin.h>
 #include <signal.h>
-
-#include "target.h"
 
 struct node {
 	struct node *next;

@@ -4,9 +4,9 @@
  * Kind fpu: x87 stack and control word, MXCSR, sixteen xmm registers and (with AVX) their upper halves hold their
  * values across a loop in user mode ("loop") or across a system call that sleeps ("sleep").
  */
-#include <pthread.h>
-
 #include "target.h"
+
+#include <pthread.h>
 
 volatile uint64_t out; /* named in assembly, as is the next */
 struct timespec nap = { 0, 20000000 };

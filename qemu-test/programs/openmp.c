@@ -1,9 +1,9 @@
 // cflags: -O2 -fopenmp
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Real program: an OpenMP loop with four threads, a reduction and a thread-private array, round after round. */
-#include <omp.h>
-
 #include "target.h"
+
+#include <omp.h>
 
 enum { N = 20000 };
 

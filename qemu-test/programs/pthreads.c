@@ -4,9 +4,9 @@
  * Real program: eight threads pass a token around with mutexes and condition variables, sleep, and make and join
  * threads of their own. The order of the token's stations is fixed, so a lost or repeated wake-up shows.
  */
-#include <pthread.h>
-
 #include "target.h"
+
+#include <pthread.h>
 
 enum { THREADS = 8 };
 

@@ -4,9 +4,9 @@
  * Kind regs: every general purpose register and the arithmetic flags keep their values while a loop that touches
  * none of them (but rcx, which reads the way out) runs.
  */
-#include <pthread.h>
-
 #include "target.h"
+
+#include <pthread.h>
 
 volatile uint64_t out; /* named in assembly, as are the next */
 uint64_t got[16], got_flags;

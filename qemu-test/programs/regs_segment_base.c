@@ -1,10 +1,10 @@
 // cflags: -O1 -pthread
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Kind regs: the bases of fs (thread-local storage) and gs are those of each thread. */
+#include "target.h"
+
 #include <asm/prctl.h>
 #include <pthread.h>
-
-#include "target.h"
 
 static __thread uint64_t local;
 static pthread_barrier_t barrier;

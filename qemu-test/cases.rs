@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! What is saved and brought back: one module per kind, one file or one line of a table per behaviour.
+//!
+//! A line of a table is a target program (`programs/<kind>_<behaviour>.c`, which says what it checks): it is saved and
+//! goes on, is saved, killed and restarted, and that once more, compared from outside each time.
+
+mod cred;
+mod fd;
+mod file;
+mod fpu;
+mod freeze;
+mod fs;
+mod itimer;
+mod mm;
+mod program;
+mod regs;
+mod restart_block;
+mod rlimit;
+mod sched;
+mod shmem;
+mod signal;
+mod task;
+mod tree;
+
+use harness::{Case, Program, Recipe};
+
+/// Every case below this.
+pub fn all() -> Vec<Case> {
+    [
+        regs::cases(),
+        fpu::cases(),
+        restart_block::cases(),
+        signal::cases(),
+        itimer::cases(),
+        task::cases(),
+        tree::cases(),
+        sched::cases(),
+        rlimit::cases(),
+        cred::cases(),
+        mm::cases(),
+        shmem::cases(),
+        fs::cases(),
+        fd::cases(),
+        file::cases(),
+        freeze::cases(),
+        program::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A program of the suite that prepares its state and waits.
+pub fn quiet(program: &'static str, args: &'static [&'static str]) -> Recipe {
+    Recipe::quiet(move |context| Ok(Program::own(context, program).args(args)))
+}
+
+/// A program of the suite that prepares its state and computes while it waits.
+pub fn busy(program: &'static str, args: &'static [&'static str]) -> Recipe {
+    Recipe::busy(move |context| Ok(Program::own(context, program).args(args))).goes_on(|target| target.is_unharmed())
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Kind itimer: interval timers.
+
+use super::quiet;
+use harness::Case;
+
+/// The cases of this kind.
+pub fn cases() -> Vec<Case> {
+    vec![
+        quiet("itimer_kept", &["armed"]).case("itimer/keeps_interval_and_remaining_time"),
+        quiet("itimer_kept", &["fires"]).case("itimer/fires_afterwards"),
+    ]
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Kind mm: the address space.
+
+mod deleted_program;
+mod sparse;
+mod swap;
+
+use super::quiet;
+use harness::Case;
+
+/// The cases of this kind.
+pub fn cases() -> Vec<Case> {
+    vec![
+        quiet("mm_anon", &[]).case("mm/keeps_anonymous_memory"),
+        quiet("mm_stack_brk", &[]).case("mm/grows_stack_and_heap"),
+        quiet("mm_file", &[]).case("mm/keeps_file_mappings"),
+        quiet("mm_advice", &[]).case("mm/keeps_advice_locks_and_names"),
+        quiet("mm_advice", &["lockall"]).case("mm/keeps_lock_of_the_future"),
+        quiet("mm_guard_seal", &["guard"]).case("mm/keeps_guard_regions"),
+        quiet("mm_guard_seal", &["seal"]).case("mm/keeps_seals"),
+        quiet("mm_vdso", &[]).case("mm/vdso_tells_the_time"),
+        quiet("mm_many", &["6000"])
+            .case("mm/keeps_thousands_of_mappings")
+            .limit(300),
+        Case::new(
+            "mm/sparse_terabyte_costs_what_is_present",
+            sparse::costs_what_is_present,
+        ),
+        Case::new("mm/keeps_swapped_pages", swap::keeps_swapped_pages).limit(240),
+        Case::new(
+            "mm/changed_file_is_refused_unless_accepted",
+            deleted_program::changed_file,
+        ),
+        Case::new("mm/missing_program_is_refused", deleted_program::missing),
+        Case::new("mm/deleted_program_is_refused", deleted_program::deleted),
+    ]
+}

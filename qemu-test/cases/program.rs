@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Real programs, in every mode.
+
+mod sqlite;
+mod xz;
+
+use harness::{Case, Mode, Program, Recipe};
+
+/// The cases of this group.
+pub fn cases() -> Vec<Case> {
+    let printing = |program: &'static str| Recipe::busy(move |context| Ok(Program::own(context, program)));
+    let java = |work: &'static str| {
+        move |context: &harness::Context| {
+            // Quick to start on a slow machine: no big heap, no optimising compiler, no sharing of archives.
+            let words = [
+                "java",
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+                "-Xmx64m",
+                "-Xss512k",
+                "-cp",
+                harness::PROGRAMS,
+            ];
+            Ok(Program::command(context, &words).args(&["Compute", work]).patience(400))
+        }
+    };
+    let mut cases = vec![
+        printing("avx_sums").cases("program/avx_sums", &Mode::ALL),
+        printing("pthreads").cases("program/pthreads", &Mode::ALL),
+        printing("openmp").cases("program/openmp", &Mode::ALL),
+        Recipe::busy(|context| Ok(Program::command(context, &["python3", "/ckpt/programs/compute.py"]).patience(120)))
+            .cases("program/python3", &Mode::ALL),
+        sqlite::recipe().cases("program/sqlite3", &Mode::ALL),
+    ];
+    let slow = |cases: Vec<Case>| cases.into_iter().map(|case| case.limit(900)).collect::<Vec<_>>();
+    cases.push(slow(
+        Recipe::busy(java("busy")).cases("program/java_busy", &[Mode::LeftRunning, Mode::Twice]),
+    ));
+    cases.push(slow(
+        Recipe::busy(java("idle"))
+            .goes_on(|target| target.is_unharmed())
+            .cases("program/java_idle", &[Mode::Restart, Mode::Pipe]),
+    ));
+    cases.push(slow(xz::cases()));
+    let notices = Case::new("program/targets_notice_disturbance", targets_notice).limit(300);
+    cases.push(vec![notices]);
+    cases.into_iter().flatten().collect()
+}
+
+/// Targets with a way to damage their own state. They have to say FAIL then, or their cases show nothing.
+const DISTURBED: &[&[&str]] = &[
+    &["avx_sums"],
+    &["pthreads"],
+    &["openmp"],
+    &["regs_gprs"],
+    &["regs_segment_base"],
+    &["fpu_registers", "loop"],
+    &["fpu_registers", "sleep"],
+    &["signal_actions"],
+    &["signal_mask"],
+    &["signal_altstack"],
+    &["signal_in_handler"],
+    &["signal_pending"],
+    &["itimer_kept", "armed"],
+    &["task_join"],
+    &["task_rseq"],
+    &["task_attributes"],
+    &["task_threads", "8"],
+    &["sched_attributes"],
+    &["rlimit_all"],
+    &["cred_all", "plain"],
+    &["mm_anon"],
+    &["mm_stack_brk"],
+    &["mm_file"],
+    &["mm_shared_anon"],
+    &["mm_sparse"],
+    &["mm_advice"],
+    &["mm_guard_seal", "guard"],
+    &["mm_guard_seal", "seal"],
+    &["mm_vdso"],
+    &["mm_many", "600"],
+    &["fs_directories"],
+    &["fd_table"],
+    &["fd_many", "100"],
+    &["syscall_blocked", "sigsuspend"],
+    &["syscall_timed", "nanosleep", "400"],
+    &["storm"],
+];
+
+/// The tests of the tests: no checkpoint is made here.
+fn targets_notice(context: &harness::Context) -> harness::Result {
+    for (index, words) in DISTURBED.iter().enumerate() {
+        let dir = context.path(&index.to_string());
+        std::fs::create_dir(&dir)?;
+        let inner = harness::Context::new(context.name(), &dir);
+        let program = Program::own(&inner, words[0])
+            .args(&words[1..])
+            .env("CKPT_DISTURB", "1");
+        let mut target = program.start()?;
+        // Some notice before they are ready.
+        let _ = target.wait_ready();
+        std::thread::sleep(std::time::Duration::from_millis(150));
+        target.go()?;
+        harness::process::wait_end(target.pid, harness::process::PATIENCE)?;
+        let lines = target.lines();
+        let noticed = lines
+            .iter()
+            .any(|line| line.starts_with("FAIL") || line.starts_with("SKIP"));
+        harness::ensure!(noticed, "{words:?} did not notice a damaged state: {lines:?}");
+    }
+    Ok(())
+}

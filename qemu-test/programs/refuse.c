@@ -1,0 +1,642 @@
+// cflags: -O1 -pthread
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Holds one thing that cannot be saved, chosen by name, and says in lines "expect WORD" what a refusal has to name
+ * ("a|b": one of them). It goes on when it is told to and checks that the thing still works. Usage: refuse KIND
+ */
+#include "target.h"
+
+#include <arpa/inet.h>
+#include <linux/aio_abi.h>
+#include <linux/filter.h>
+#include <linux/perf_event.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/shm.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#ifndef SYS_io_uring_setup
+#define SYS_io_uring_setup 425
+#endif
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_landlock_create_ruleset
+#define SYS_landlock_create_ruleset 444
+#define SYS_landlock_restrict_self 446
+#endif
+
+static void expect_fd(int fd)
+{
+	if (fd < 0)
+		skip("cannot be made here: errno %d", errno);
+	say("expect fd %d", fd);
+}
+
+static void expect_address(const void *address)
+{
+	if (address == MAP_FAILED)
+		skip("cannot be made here: errno %d", errno);
+	say("expect %lx", (unsigned long)address);
+}
+
+static void hold(void)
+{
+	ready();
+	wait_go();
+}
+
+static void socket_listening(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), backlog;
+
+	CHECK(bind(fd, (void *)&address, sizeof(address)) == 0 && listen(fd, 5) == 0);
+	say("expect socket");
+	expect_fd(fd);
+	hold();
+	socklen_t length = sizeof(backlog);
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &backlog, &length) == 0);
+	CHECK_EQ(backlog, 1);
+}
+
+static void socket_pair(void)
+{
+	int fds[2];
+	char byte;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+	say("expect socket");
+	expect_fd(fds[0]);
+	expect_fd(fds[1]);
+	hold();
+	CHECK(write(fds[0], "x", 1) == 1 && read(fds[1], &byte, 1) == 1);
+}
+
+static void pipe_inside(void)
+{
+	int fds[2];
+	char byte;
+
+	CHECK(pipe(fds) == 0 && write(fds[1], "x", 1) == 1);
+	say("expect pipe");
+	expect_fd(fds[0]);
+	expect_fd(fds[1]);
+	hold();
+	CHECK(read(fds[0], &byte, 1) == 1);
+}
+
+static void fifo(void)
+{
+	int fd;
+
+	CHECK(mkfifo("fifo", 0600) == 0);
+	fd = open("fifo", O_RDWR);
+	say("expect fifo|pipe");
+	expect_fd(fd);
+	hold();
+	CHECK(write(fd, "x", 1) == 1);
+}
+
+static void epoll(void)
+{
+	struct epoll_event event;
+	int fd = epoll_create1(0);
+
+	say("expect epoll");
+	expect_fd(fd);
+	hold();
+	CHECK_EQ(epoll_wait(fd, &event, 1, 0), 0);
+}
+
+static void event_fd(void)
+{
+	int fd = eventfd(7, 0);
+	uint64_t value;
+
+	say("expect eventfd");
+	expect_fd(fd);
+	hold();
+	CHECK(read(fd, &value, 8) == 8 && value == 7);
+}
+
+static void timer_fd(void)
+{
+	struct itimerspec value = { .it_value = { 10000, 0 } };
+	int fd = timerfd_create(CLOCK_MONOTONIC, 0);
+
+	CHECK(timerfd_settime(fd, 0, &value, NULL) == 0);
+	say("expect timerfd");
+	expect_fd(fd);
+	hold();
+	CHECK(timerfd_gettime(fd, &value) == 0 && value.it_value.tv_sec > 9000);
+}
+
+static void signal_fd(void)
+{
+	struct signalfd_siginfo info;
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, 0);
+	say("expect signalfd");
+	expect_fd(fd);
+	hold();
+	raise(SIGUSR1);
+	CHECK(read(fd, &info, sizeof(info)) == sizeof(info));
+}
+
+static void inotify(void)
+{
+	int fd = inotify_init1(0);
+
+	CHECK(inotify_add_watch(fd, ".", IN_CREATE) >= 0);
+	say("expect inotify");
+	expect_fd(fd);
+	hold();
+	CHECK(mkdir("watched", 0700) == 0);
+	char buffer[256];
+	CHECK(read(fd, buffer, sizeof(buffer)) > 0);
+}
+
+static void memfd(void)
+{
+	int fd = memfd_create("ours", 0);
+
+	CHECK(write(fd, "data", 4) == 4);
+	say("expect memfd");
+	expect_fd(fd);
+	hold();
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 4);
+}
+
+static void memfd_mapped(void)
+{
+	int fd = memfd_create("ours", 0);
+	char *memory;
+
+	CHECK(ftruncate(fd, PAGE) == 0);
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	strcpy(memory, "data");
+	say("expect memfd");
+	expect_address(memory);
+	hold();
+	CHECK(strcmp(memory, "data") == 0);
+}
+
+static void deleted_file(void)
+{
+	int fd = open("deleted", O_RDWR | O_CREAT, 0600);
+
+	CHECK(write(fd, "data", 4) == 4 && unlink("deleted") == 0);
+	say("expect deleted|unlinked");
+	expect_fd(fd);
+	hold();
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 4);
+}
+
+static void temporary_file(void)
+{
+	int fd = open(".", O_RDWR | O_TMPFILE, 0600);
+
+	say("expect deleted|unlinked|temporary");
+	expect_fd(fd);
+	hold();
+	CHECK_EQ(write(fd, "data", 4), 4);
+}
+
+static void replaced_file(void)
+{
+	int fd = open("replaced", O_RDWR | O_CREAT, 0600), other = open("new", O_RDWR | O_CREAT, 0600);
+
+	close(other);
+	CHECK(write(fd, "data", 4) == 4 && rename("new", "replaced") == 0);
+	say("expect deleted|unlinked|replaced|other file");
+	expect_fd(fd);
+	hold();
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 4);
+}
+
+static void deleted_mapping(void)
+{
+	int fd = open("deleted", O_RDWR | O_CREAT, 0600);
+	char *memory;
+
+	CHECK(ftruncate(fd, PAGE) == 0);
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	unlink("deleted");
+	strcpy(memory, "data");
+	say("expect deleted|unlinked");
+	expect_address(memory);
+	hold();
+	CHECK(strcmp(memory, "data") == 0);
+}
+
+static void io_uring(void)
+{
+	char parameters[120] = { 0 };
+	int fd = syscall(SYS_io_uring_setup, 4, parameters);
+
+	say("expect io_uring");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+static void aio(void)
+{
+	aio_context_t context = 0;
+
+	if (syscall(SYS_io_setup, 4, &context) == -1)
+		skip("io_setup: errno %d", errno);
+	say("expect aio");
+	hold();
+	CHECK(syscall(SYS_io_destroy, context) == 0);
+}
+
+static void posix_timer(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct itimerspec value = { .it_value = { 10000, 0 } };
+	timer_t timer;
+
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && timer_settime(timer, 0, &value, NULL) == 0);
+	say("expect timer");
+	hold();
+	CHECK(timer_gettime(timer, &value) == 0 && value.it_value.tv_sec > 9000);
+}
+
+static void shm_sysv(void)
+{
+	int id = shmget(IPC_PRIVATE, PAGE, 0600);
+	char *memory = shmat(id, NULL, 0);
+
+	shmctl(id, IPC_RMID, NULL);
+	say("expect shm|System V|SysV");
+	expect_address(memory);
+	strcpy(memory, "data");
+	hold();
+	CHECK(strcmp(memory, "data") == 0);
+}
+
+static void hugetlb(void)
+{
+	char *memory = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	say("expect huge");
+	expect_address(memory);
+	strcpy(memory, "data");
+	hold();
+	CHECK(strcmp(memory, "data") == 0);
+}
+
+static void device_open(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+
+	say("expect device|/dev/kmsg");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+static void device_mapped(void)
+{
+	int fd = open("/dev/mem", O_RDONLY);
+	volatile char *memory;
+
+	if (fd < 0)
+		skip("no /dev/mem: errno %d", errno);
+	memory = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0xf0000);
+	close(fd);
+	say("expect device|/dev/mem");
+	expect_address((void *)memory);
+	hold();
+	(void)*memory;
+}
+
+static void terminal_master(void)
+{
+	int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+
+	say("expect ptmx|terminal|tty|device");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+static void locked_flock(void)
+{
+	int fd = open("locked", O_RDWR | O_CREAT, 0600);
+
+	CHECK(flock(fd, LOCK_EX) == 0);
+	say("expect lock");
+	expect_fd(fd);
+	hold();
+	CHECK(flock(fd, LOCK_UN) == 0);
+}
+
+static void locked_posix(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 10 };
+	int fd = open("locked", O_RDWR | O_CREAT, 0600);
+
+	CHECK(fcntl(fd, F_SETLK, &lock) == 0);
+	say("expect lock");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_SETLK, &lock) == 0);
+}
+
+static void leased(void)
+{
+	int fd = open("leased", O_RDWR | O_CREAT, 0600);
+
+	CHECK(fcntl(fd, F_SETLEASE, F_WRLCK) == 0);
+	say("expect lease|lock");
+	expect_fd(fd);
+	hold();
+	CHECK_EQ(fcntl(fd, F_GETLEASE), F_WRLCK);
+}
+
+static void notified_directory(void)
+{
+	int fd = open(".", O_RDONLY | O_DIRECTORY);
+
+	CHECK(fcntl(fd, F_NOTIFY, DN_CREATE | DN_MULTISHOT) == 0);
+	signal(SIGIO, SIG_IGN);
+	say("expect notif");
+	expect_fd(fd);
+	hold();
+}
+
+static void child_alive(void)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		while (!go_given())
+			sleep_ms(20);
+		_exit(5);
+	}
+	say("expect child");
+	say("expect %d", child);
+	hold();
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(WEXITSTATUS(status), 5);
+}
+
+static void child_zombie(void)
+{
+	pid_t child = fork();
+	siginfo_t info;
+	int status;
+
+	if (child == 0)
+		_exit(6);
+	CHECK(waitid(P_PID, child, &info, WEXITED | WNOWAIT) == 0);
+	say("expect child|zombie");
+	say("expect %d", child);
+	hold();
+	CHECK(waitpid(child, &status, 0) == child);
+	CHECK_EQ(WEXITSTATUS(status), 6);
+}
+
+/* A child shares the descriptor table. */
+static void shared_table(void)
+{
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+	} arguments = { .flags = CLONE_FILES | CLONE_FS, .exit_signal = SIGCHLD };
+	pid_t child;
+	int status;
+
+	child = syscall(SYS_clone3, &arguments, sizeof(arguments));
+	CHECK(child >= 0);
+	if (child == 0) {
+		while (!go_given())
+			sleep_ms(20);
+		_exit(5);
+	}
+	say("expect shared|shares|child");
+	hold();
+	CHECK(waitpid(child, &status, 0) == child);
+}
+
+static void seccomp_filter(void)
+{
+	struct sock_filter instructions[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
+	struct sock_fprog program = { 1, instructions };
+
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	say("expect seccomp");
+	hold();
+}
+
+static void landlock(void)
+{
+	uint64_t attribute[3] = { 1 << 0 /* execute */ };
+	int fd = syscall(SYS_landlock_create_ruleset, attribute, 8, 0);
+
+	if (fd < 0)
+		skip("no landlock: errno %d", errno);
+	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	CHECK(syscall(SYS_landlock_restrict_self, fd, 0) == 0);
+	close(fd);
+	say("expect landlock|LSM|security");
+	hold();
+}
+
+static void namespace_of(int flag, const char *name)
+{
+	if (unshare(flag) == -1)
+		skip("unshare: errno %d", errno);
+	say("expect namespace");
+	say("expect %s", name);
+	hold();
+}
+
+/* The pid namespace of a process is that of its birth: only the one for its children differs. */
+static void pid_namespace(void)
+{
+	if (unshare(CLONE_NEWPID) == -1)
+		skip("unshare: errno %d", errno);
+	say("expect namespace");
+	say("expect pid");
+	hold();
+}
+
+static void pid_fd(void)
+{
+	int fd = syscall(SYS_pidfd_open, getppid(), 0);
+
+	say("expect pidfd");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+static void userfault(void)
+{
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+	say("expect userfaultfd");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+static void perf_event(void)
+{
+	struct perf_event_attr attribute = { .type = PERF_TYPE_SOFTWARE, .size = sizeof(attribute), .config = PERF_COUNT_SW_PAGE_FAULTS };
+	int fd = syscall(SYS_perf_event_open, &attribute, 0, -1, -1, 0);
+
+	say("expect perf");
+	expect_fd(fd);
+	hold();
+	uint64_t value;
+	CHECK_EQ(read(fd, &value, 8), 8);
+}
+
+static void *wait_forever(void *argument)
+{
+	(void)argument;
+	ready();
+	wait_go();
+	pass();
+}
+
+static void leader_exited(void)
+{
+	pthread_t thread;
+
+	say("expect leader|exited|zombie");
+	CHECK(pthread_create(&thread, NULL, wait_forever, NULL) == 0);
+	pthread_exit(NULL);
+}
+
+static void protection_key(void)
+{
+	char *memory = map_private(PAGE);
+	int key = syscall(SYS_pkey_alloc, 0, 0);
+
+	if (key < 0)
+		skip("no protection keys: errno %d", errno);
+	strcpy(memory, "data");
+	CHECK(syscall(SYS_pkey_mprotect, memory, PAGE, PROT_READ | PROT_WRITE, key) == 0);
+	say("expect key|pkey");
+	expect_address(memory);
+	hold();
+	CHECK(strcmp(memory, "data") == 0);
+}
+
+static void async_owner(void)
+{
+	int fd = open("owned", O_RDWR | O_CREAT, 0600);
+
+	CHECK(fcntl(fd, F_SETOWN, getpid()) == 0 && fcntl(fd, F_SETSIG, SIGUSR2) == 0);
+	say("expect owner|F_SETOWN|F_SETSIG|async");
+	expect_fd(fd);
+	hold();
+	CHECK_EQ(fcntl(fd, F_GETOWN), getpid());
+}
+
+/* Only waits; the harness does something to it (traces it, replaces its file). */
+static void outside(void)
+{
+	hold();
+}
+
+static const struct {
+	const char *name;
+	void (*hold)(void);
+} kinds[] = {
+	{ "socket_listening", socket_listening },
+	{ "socket_pair", socket_pair },
+	{ "pipe", pipe_inside },
+	{ "fifo", fifo },
+	{ "epoll", epoll },
+	{ "eventfd", event_fd },
+	{ "timerfd", timer_fd },
+	{ "signalfd", signal_fd },
+	{ "inotify", inotify },
+	{ "memfd", memfd },
+	{ "memfd_mapped", memfd_mapped },
+	{ "deleted_file", deleted_file },
+	{ "temporary_file", temporary_file },
+	{ "replaced_file", replaced_file },
+	{ "deleted_mapping", deleted_mapping },
+	{ "io_uring", io_uring },
+	{ "aio", aio },
+	{ "posix_timer", posix_timer },
+	{ "shm_sysv", shm_sysv },
+	{ "hugetlb", hugetlb },
+	{ "device_open", device_open },
+	{ "device_mapped", device_mapped },
+	{ "terminal_master", terminal_master },
+	{ "locked_flock", locked_flock },
+	{ "locked_posix", locked_posix },
+	{ "leased", leased },
+	{ "notified_directory", notified_directory },
+	{ "child_alive", child_alive },
+	{ "child_zombie", child_zombie },
+	{ "shared_table", shared_table },
+	{ "seccomp_filter", seccomp_filter },
+	{ "landlock", landlock },
+	{ "pid_namespace", pid_namespace },
+	{ "pidfd", pid_fd },
+	{ "userfaultfd", userfault },
+	{ "perf_event", perf_event },
+	{ "leader_exited", leader_exited },
+	{ "protection_key", protection_key },
+	{ "async_owner", async_owner },
+	{ "outside", outside },
+};
+
+static const struct {
+	const char *name, *kind;
+	int flag;
+} namespaces[] = {
+	{ "mount_namespace", "mnt|mount", CLONE_NEWNS },     { "network_namespace", "net", CLONE_NEWNET },
+	{ "uts_namespace", "uts", CLONE_NEWUTS },	     { "ipc_namespace", "ipc", CLONE_NEWIPC },
+	{ "user_namespace", "user", CLONE_NEWUSER },	     { "cgroup_namespace", "cgroup", CLONE_NEWCGROUP },
+	{ "time_namespace", "time", 0x80 /* CLONE_NEWTIME */ },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 1 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(argv[1], kinds[i].name) == 0) {
+			kinds[i].hold();
+			pass();
+		}
+	}
+	for (size_t i = 0; argc > 1 && i < sizeof(namespaces) / sizeof(namespaces[0]); i++) {
+		if (strcmp(argv[1], namespaces[i].name) == 0) {
+			namespace_of(namespaces[i].flag, namespaces[i].kind);
+			pass();
+		}
+	}
+	fail("unknown kind");
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! What cannot be saved is refused: before the first byte, with pid, descriptor or address, kind and reason. No file
+//! appears, and the target goes on as if nothing had happened.
+
+use harness::case::During;
+use harness::ckptctl::{self, exit};
+use harness::observe::Scope;
+use harness::process::{wait_until, PATIENCE};
+use harness::{ensure, Case, Context, Program, Result, Snapshot, Target};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Kinds that `programs/refuse.c` makes.
+const KINDS: &[&str] = &[
+    "socket_listening",
+    "socket_pair",
+    "pipe",
+    "fifo",
+    "epoll",
+    "eventfd",
+    "timerfd",
+    "signalfd",
+    "inotify",
+    "memfd",
+    "memfd_mapped",
+    "deleted_file",
+    "temporary_file",
+    "replaced_file",
+    "deleted_mapping",
+    "io_uring",
+    "aio",
+    "posix_timer",
+    "shm_sysv",
+    "hugetlb",
+    "device_open",
+    "device_mapped",
+    "terminal_master",
+    "locked_flock",
+    "locked_posix",
+    "leased",
+    "notified_directory",
+    "child_alive",
+    "child_zombie",
+    "shared_table",
+    "seccomp_filter",
+    "landlock",
+    "pid_namespace",
+    "pidfd",
+    "userfaultfd",
+    "perf_event",
+    "leader_exited",
+    "protection_key",
+    "async_owner",
+    "mount_namespace",
+    "network_namespace",
+    "uts_namespace",
+    "ipc_namespace",
+    "user_namespace",
+    "cgroup_namespace",
+    "time_namespace",
+];
+
+/// Every case below this.
+pub fn all() -> Vec<Case> {
+    let case = |kind: &&'static str| {
+        let kind = *kind;
+        Case::new(format!("refuse/{kind}"), move |context| by_kind(context, kind))
+    };
+    let mut cases: Vec<Case> = KINDS.iter().map(case).collect();
+    cases.push(Case::new("refuse/traced", traced));
+    cases.push(Case::new("refuse/every_obstacle_at_once", all_at_once));
+    cases.push(Case::new("refuse/kernel_thread", kernel_thread));
+    cases.push(Case::new("refuse/no_such_process", no_such_process));
+    cases
+}
+
+/// `check` and `checkpoint` refuse the target by name, no file appears, the target does not change.
+pub fn refused(target: &mut Target, file: &Path, names: &[impl AsRef<str>]) -> Result {
+    let before = Snapshot::of(target.pid)?;
+    let pid = target.pid.to_string();
+    let check = ckptctl::run(&["check", &pid])?.expect(exit::REFUSED).during("check")?;
+    check.names(&[&pid]).and_then(|()| check.names(names)).during("check")?;
+    for extra in [&[][..], &["--kill"]] {
+        let mut command = ckptctl::command(&["checkpoint", &pid, "-o"]);
+        let done = ckptctl::finish(command.arg(file).args(extra))?
+            .expect(exit::REFUSED)
+            .during("checkpoint")?;
+        done.names(&[&pid])
+            .and_then(|()| done.names(names))
+            .during("checkpoint")?;
+        ensure!(!file.exists(), "there is a statefile");
+        let dir = file.with_file_name("");
+        let left = fs::read_dir(dir)?
+            .flatten()
+            .find(|entry| entry.file_name().to_string_lossy().contains("ckptctl"));
+        ensure!(left.is_none(), "a temporary file was left: {left:?}");
+        target.is_unharmed()?;
+    }
+    before.expect(
+        target.pid,
+        Scope {
+            busy: true,
+            ..Scope::default()
+        },
+    )
+}
+
+/// What the program says that a refusal has to name.
+fn expectations(target: &Target) -> Vec<String> {
+    target
+        .lines()
+        .iter()
+        .filter_map(|line| Some(line.strip_prefix("expect ")?.to_owned()))
+        .collect()
+}
+
+fn by_kind(context: &Context, kind: &str) -> Result {
+    if kind == "hugetlb" {
+        let _ = fs::write("/proc/sys/vm/nr_hugepages", "4");
+    }
+    let result = refuse_kind(context, kind);
+    if kind == "hugetlb" {
+        let _ = fs::write("/proc/sys/vm/nr_hugepages", "0");
+    }
+    result
+}
+
+fn refuse_kind(context: &Context, kind: &str) -> Result {
+    let mut target = Program::own(context, "refuse").args(&[kind]).start()?;
+    target.wait_ready()?;
+    let names = expectations(&target);
+    ensure!(!names.is_empty(), "the program expects nothing");
+    refused(&mut target, &context.path("refused.ckpt"), &names)?;
+    target.finish()
+}
+
+/// A process that a debugger holds.
+fn traced(context: &Context) -> Result {
+    let mut target = Program::own(context, "tick").start()?;
+    target.wait_ready()?;
+    let mut strace = Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "-p", &target.pid.to_string()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let held = || {
+        harness::process::status_field(target.pid, "TracerPid")
+            .filter(|tracer| tracer != "0")
+            .map(drop)
+    };
+    ensure!(wait_until(PATIENCE, held).is_some(), "strace does not attach");
+    let result = refused(&mut target, &context.path("traced.ckpt"), &["trace|ptrace"]);
+    let _ = harness::process::signal(strace.id() as i32, rustix::process::Signal::TERM);
+    let _ = strace.wait();
+    result?;
+    target.wait_more_lines(2)?;
+    target.finish()
+}
+
+/// Three different obstacles are all named in one go.
+fn all_at_once(context: &Context) -> Result {
+    let script = "import os,select,socket,time\n                  a=socket.socket(); b=select.epoll(); c=os.eventfd(0)\n                  print('expect fd',a.fileno()); print('expect fd',b.fileno()); print('expect fd',c)\n                  print('expect socket'); print('expect epoll'); print('expect eventfd')\n                  print('ready',flush=True)\n                  while not os.path.exists(os.environ['CKPT_GO']): time.sleep(0.02)\n                  print('OK',flush=True)";
+    let mut target = Program::command(context, &["python3", "-c", script]).start()?;
+    target.wait_ready()?;
+    let names = expectations(&target);
+    refused(&mut target, &context.path("refused.ckpt"), &names)?;
+    target.finish()
+}
+
+fn kernel_thread(context: &Context) -> Result {
+    let file = context.path("kthreadd.ckpt");
+    let done = ckptctl::run(&[
+        OsStr::new("checkpoint"),
+        OsStr::new("2"),
+        OsStr::new("-o"),
+        file.as_os_str(),
+    ])?;
+    ensure!(
+        done.code == exit::REFUSED || done.code == exit::FAILED,
+        "exit status {}: {}",
+        done.code,
+        done.err
+    );
+    done.names(&["2"])?;
+    ensure!(!file.exists(), "there is a statefile");
+    Ok(())
+}
+
+fn no_such_process(context: &Context) -> Result {
+    let file = context.path("none.ckpt");
+    let done = ckptctl::run(&[
+        OsStr::new("checkpoint"),
+        OsStr::new("4194303"),
+        OsStr::new("-o"),
+        file.as_os_str(),
+    ])?;
+    ensure!(done.code == exit::FAILED, "exit status {}: {}", done.code, done.err);
+    done.names(&["ESRCH|no such process|no process"])?;
+    ensure!(!file.exists(), "there is a statefile");
+    Ok(())
+}
