@@ -221,10 +221,13 @@ userspace: | $(TREE_READY)
 	$(call copy,$(CARGO_OUT)/ckptctl,$(OUT)/ckptctl)
 	[ ! -e uapi/ckpt.h ] || { $(call copy,uapi/ckpt.h,$(OUT)/ckpt.h); }
 
+# By its sources, so that `make guest` asks cargo only if there is something to do.
 .PHONY: runner
 RUNNER := $(CARGO_OUT)/runner
-runner: | $(TREE_READY)
+runner: $(RUNNER)
+$(RUNNER): $(wildcard qemu-test/runner/Cargo.toml qemu-test/runner/src/*.rs) | $(TREE_READY)
 	@$(call cargo,build -q --manifest-path qemu-test/Cargo.toml -p runner $(CARGO_FLAGS))
+	touch $@
 
 # The test binaries (cases, bench, demo as they come) and the programs that they save.
 .PHONY: tests

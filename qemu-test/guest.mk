@@ -52,8 +52,7 @@ $(GUEST)/out.ext4: $(shell find $(OUT) 2>/dev/null) | $(HOST)
 	mv $$tmp $@
 
 .PHONY: guest-files
-guest-files: $(KERNEL)/root.ext4 $(KERNEL)/virtio_blk.ko $(GUEST)/init $(GUEST)/out.ext4
-	@[ -x $(RUNNER) ] || $(MAKE) --no-print-directory runner
+guest-files: $(KERNEL)/root.ext4 $(KERNEL)/virtio_blk.ko $(GUEST)/init $(GUEST)/out.ext4 $(RUNNER)
 
 RUN = $(RUNNER) --build $(BUILD) --kernel $(KERNEL) $(if $(SMP),--smp $(SMP)) $(if $(MEM),--mem $(MEM)) $(if $(LOG),--log '$(LOG)') \
 	$(if $(SHARE),--share '$(SHARE)') $(if $(TIMEOUT),--timeout $(TIMEOUT))
