@@ -73,7 +73,7 @@ pub fn date(nanoseconds: u64) -> String {
 
 /// A 16-byte identity.
 pub fn uuid(bytes: &[u8; 16]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!("{:032x}", u128::from_be_bytes(*bytes));
     format!(
         "{}-{}-{}-{}-{}",
         &hex[..8],
@@ -122,7 +122,7 @@ pub fn signals(mask: u64) -> String {
         return "all".into();
     }
     let names: Vec<_> = (0..64)
-        .filter(|bit| mask >> bit & 1 != 0)
+        .filter(|bit| (mask >> bit) & 1 != 0)
         .map(|bit| signal(bit + 1))
         .collect();
     if names.is_empty() {
@@ -159,10 +159,18 @@ mod tests {
     }
 
     #[test]
+    fn an_identity_has_five_groups() {
+        assert_eq!(
+            uuid(b"\0\x01\x02\x03a-sample-of-"),
+            "00010203-612d-7361-6d70-6c652d6f662d"
+        );
+    }
+
+    #[test]
     fn bits_have_names() {
         assert_eq!(flags(0x15, &[(1, "one"), (4, "four")]), "one,four,0x10");
         assert_eq!(flags(0, &[]), "-");
-        assert_eq!(signals(1 << 9 | 1 << 63), "USR1 64");
+        assert_eq!(signals((1 << 9) | (1 << 63)), "USR1 64");
         assert_eq!(signals(0), "none");
     }
 }

@@ -178,5 +178,5 @@ fn vma_json(process: &Process, vma: &Vma) -> Value {
 
 /// Numbers of the signals of a mask.
 fn mask_json(mask: u64) -> Value {
-    (1..=64u32).filter(|signal| mask >> (signal - 1) & 1 != 0).collect()
+    (1..=64u32).filter(|signal| (mask >> (signal - 1)) & 1 != 0).collect()
 }
