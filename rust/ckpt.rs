@@ -1,53 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0
-//! Throw-away: shows that the build works.
+
+//! ckpt: checkpoint and restart of running programs.
+//!
+//! `docs/DESIGN.md` has the picture; `resource.rs` the list of the kinds of state; `wrapper.rs` all unsafe code.
+
+#![deny(unsafe_code)]
 
 use kernel::{
-    fs::File,
-    miscdevice::{MiscDevice, MiscDeviceOptions, MiscDeviceRegistration},
-    prelude::*,
+    miscdevice::{MiscDeviceOptions, MiscDeviceRegistration},
+    prelude::*, //
 };
+
+mod device;
+mod dump;
+mod error;
+mod freeze;
+mod objects;
+mod resource;
+mod restore;
+mod session;
+mod statefile;
+mod wrapper;
+
+/// Version of the module.
+pub(crate) const VERSION: &str = "0.1.0";
 
 module! {
     type: Ckpt,
     name: "ckpt",
-    authors: ["ckpt"],
-    description: "checkpoint and restart of running programs",
+    authors: ["The ckpt authors"],
+    description: "Checkpoint and restart of running programs",
     license: "GPL",
 }
 
 #[pin_data]
 struct Ckpt {
     #[pin]
-    dev: MiscDeviceRegistration<Dev>,
+    device: MiscDeviceRegistration<device::Device>,
+    /// Dropped after the device: no new task can park then.
+    _quiesce: wrapper::park::Quiesce,
 }
 
 impl kernel::InPlaceModule for Ckpt {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        pr_info!(
-            "hello, abi {}, task_struct {}, page {}\n",
-            ckpt_uapi::ABI_VERSION,
-            core::mem::size_of::<ckpt_bindings::task_struct>(),
-            ckpt_bindings::TEST_PAGE,
-        );
         try_pin_init!(Self {
-            dev <- MiscDeviceRegistration::register(MiscDeviceOptions { name: c"ckpt" }),
+            _: { wrapper::symbol::resolve()? },
+            device <- MiscDeviceRegistration::register(MiscDeviceOptions { name: c"ckpt" }),
+            _quiesce: wrapper::park::Quiesce,
         })
-    }
-}
-
-struct Dev;
-
-#[vtable]
-impl MiscDevice for Dev {
-    type Ptr = Pin<KBox<Self>>;
-
-    fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> Result<Pin<KBox<Self>>> {
-        Ok(KBox::pin(Dev, GFP_KERNEL)?)
-    }
-
-    fn ioctl(_me: Pin<&Dev>, _file: &File, _cmd: u32, _arg: usize) -> Result<isize> {
-        let t = kernel::current!().as_ptr().cast();
-        // SAFETY: `t` is the current task.
-        Ok(unsafe { ckpt_bindings::ckpt_helper_hello(t) } as isize)
     }
 }

@@ -11,7 +11,8 @@
 //! never reused; a change of meaning is a new record version or a new ioctl. `STATEFILE.md` and the C header
 //! `ckpt.h` change in the same commit.
 
-#![no_std]
+// The kernel build says no_std on the command line.
+#![cfg_attr(not(MODULE), no_std)]
 #![deny(unsafe_op_in_unsafe_fn)]
 #![warn(missing_docs)]
 
@@ -26,22 +27,3 @@ pub const ABI_VERSION: u32 = 1;
 pub const FORMAT_VERSION: u32 = 1;
 /// Oldest format version that this crate reads.
 pub const FORMAT_OLDEST: u32 = 1;
-
-/// Kernel-side marker implementations: the orphan rule keeps them next to the types.
-#[cfg(MODULE)]
-mod kernel_impl {
-    use crate::ioctl::*;
-
-    macro_rules! plain {
-        ($($t:ty),* $(,)?) => {$(
-            // SAFETY: the derive of `zerocopy::FromBytes` on the type proves that every bit pattern is valid.
-            unsafe impl kernel::transmute::FromBytes for $t {}
-            // SAFETY: the derive of `zerocopy::IntoBytes` on the type proves that it has no padding.
-            unsafe impl kernel::transmute::AsBytes for $t {}
-        )*};
-    }
-    plain!(
-        Info, Attach, Check, Freeze, Thaw, Kill, Checkpoint, RestartBegin, RestartPrologue, RestartTask,
-        RestartEnd,
-    );
-}

@@ -27,7 +27,7 @@
 //! | `EPROTONOSUPPORT` | the statefile needs a record, version or machine feature that this kernel does not have |
 //! | `EINTR` | a fatal signal ended the operation |
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Path of the device node.
 pub const DEVICE: &str = "/dev/ckpt";

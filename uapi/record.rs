@@ -127,11 +127,6 @@ pub trait Record: FromBytes + IntoBytes + Immutable + KnownLayout + Copy {
 /// An entry of a record's variable part. Its size is part of the format and never changes.
 pub trait Entry: FromBytes + IntoBytes + Immutable + KnownLayout + Copy {}
 
-/// Body of a record that has none.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-pub struct Empty {}
-
 macro_rules! record {
     ($t:ty, $kind:ident, $size:literal) => {
         const _: () = assert!(size_of::<$t>() == $size);

@@ -9,7 +9,7 @@
 //! The body is a fixed struct of `fixed` bytes, which may grow in later versions, and a variable part (an array or a
 //! text) of `length - fixed` bytes. A reader copies `min(fixed, size it knows)` bytes over zeroes.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// First bytes: a high bit, the name, and the line ends that a text transfer would damage.
 pub const MAGIC: [u8; 8] = *b"\x89CKPT\r\n\x1a";

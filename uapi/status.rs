@@ -6,7 +6,7 @@
 //! buffer is too short for the next one ([`MESSAGE_MAX`] always suffices). A message is a [`Message`] followed
 //! by `text_len` bytes of UTF-8 text without a terminating NUL, padded with zeroes to [`Message::size`].
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// Largest size of one message in bytes, text included.
 pub const MESSAGE_MAX: usize = 512;

@@ -7,6 +7,7 @@
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/kdev_t.h>
+#include <linux/mount.h>
 #include <linux/path.h>
 #include <linux/uio.h>
 
@@ -48,7 +49,7 @@ int ckpt_collect_fds(struct task_struct *t, unsigned int from, struct ckpt_fd *o
 			break;
 		}
 		out[n].fd = fd;
-		out[n].cloexec = close_on_exec(fd, fdt);
+		out[n].cloexec = close_on_exec(fd, files);
 		out[n].file = get_file(file);
 		n++;
 	}
@@ -128,6 +129,18 @@ const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t)
 			kind = "lease";
 	spin_unlock(&ctx->flc_lock);
 	return kind;
+}
+
+size_t ckpt_file_references(struct file *f)
+{
+	return file_count(f);
+}
+
+/* As prctl(PR_SET_MM_EXE_FILE) checks it. */
+bool ckpt_file_may_execute(struct file *f)
+{
+	return S_ISREG(file_inode(f)->i_mode) && !(f->f_path.mnt->mnt_flags & MNT_NOEXEC) &&
+	       !file_permission(f, MAY_EXEC);
 }
 
 bool ckpt_file_has_owner(struct file *f)

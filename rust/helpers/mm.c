@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <asm/vdso.h>
 #include <linux/bvec.h>
 #include <linux/highmem.h>
 #include <linux/leafops.h>
@@ -43,11 +44,6 @@ const char *ckpt_vma_ops_name(struct vm_area_struct *vma)
 	return vma->vm_ops->name(vma);
 }
 
-bool ckpt_vma_is_shmem(struct vm_area_struct *vma)
-{
-	return vma_is_shmem(vma);
-}
-
 bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma)
 {
 	return vma->vm_userfaultfd_ctx.ctx != NULL;
@@ -56,6 +52,11 @@ bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma)
 bool ckpt_vma_has_policy(struct vm_area_struct *vma)
 {
 	return vma->vm_policy != NULL;
+}
+
+unsigned long ckpt_task_size_max(void)
+{
+	return TASK_SIZE_MAX;
 }
 
 bool ckpt_mm_has_ldt(struct mm_struct *mm)
@@ -71,6 +72,16 @@ bool ckpt_mm_has_aio(struct mm_struct *mm)
 unsigned long ckpt_mm_vdso(struct mm_struct *mm)
 {
 	return (unsigned long)mm->context.vdso;
+}
+
+const void *ckpt_mm_vdso_image(struct mm_struct *mm, size_t *size)
+{
+	const struct vdso_image *image = mm->context.vdso_image;
+
+	if (!image)
+		return NULL;
+	*size = image->size;
+	return image->data;
 }
 
 void *ckpt_page_address(struct page *page)
@@ -142,10 +153,11 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, stru
 	pte_t *start, *pte;
 	int ret = 0;
 
-	ptl = pmd_trans_huge_lock(pmd, vma);
+	/* pmd_trans_huge_lock(), whose inline half calls what is not exported. */
+	ptl = pmd_is_huge(*pmd) ? ckpt___pmd_trans_huge_lock(pmd, vma) : NULL;
 	if (ptl) {
 		if (pmd_present(*pmd)) {
-			struct page *page = vm_normal_page_pmd(vma, addr, *pmd);
+			struct page *page = ckpt_vm_normal_page_pmd(vma, addr, *pmd);
 
 			if (page && PageAnon(page)) {
 				page += (addr & ~PMD_MASK) >> PAGE_SHIFT;
@@ -172,7 +184,7 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, stru
 		return ret;
 	}
 
-	start = pte = pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
+	start = pte = ckpt_pte_offset_map_lock(walk->mm, pmd, addr, &ptl);
 	if (!pte) {
 		walk->action = ACTION_AGAIN;
 		return 0;
@@ -183,7 +195,7 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, stru
 		if (pte_none(ptent))
 			continue;
 		if (pte_present(ptent)) {
-			struct page *page = vm_normal_page(vma, addr, ptent);
+			struct page *page = ckpt_vm_normal_page(vma, addr, ptent);
 
 			if (!page || !PageAnon(page))
 				continue;

@@ -22,17 +22,27 @@
 #include <linux/sched/signal.h>
 #include <linux/task_work.h>
 
+/* Declared in arch/x86/entry/syscall_64.c only. */
+extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
+
 #define CKPT_SYMBOLS(X)                                                                                                \
+	X(spinlock_t *, __pmd_trans_huge_lock, (pmd_t *pmd, struct vm_area_struct *vma), (pmd, vma))                    \
 	X(char *, __d_path, (const struct path *p, const struct path *root, char *buf, int len), (p, root, buf, len))  \
 	X(int, f_dupfd, (unsigned int from, struct file *file, unsigned int flags), (from, file, flags))                \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
 	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \
 	X(struct task_struct *, pidfd_get_task, (int pidfd, unsigned int *flags), (pidfd, flags))                       \
+	X(pte_t *, pte_offset_map_lock,                                                                                 \
+	  (struct mm_struct *mm, pmd_t *pmd, unsigned long addr, spinlock_t **ptlp), (mm, pmd, addr, ptlp))             \
 	X(bool, ptrace_may_access, (struct task_struct *t, unsigned int mode), (t, mode))                               \
 	X(int, replace_mm_exe_file, (struct mm_struct *mm, struct file *file), (mm, file))                              \
 	X(enum task_dumpable, task_exec_state_get_dumpable, (struct task_struct *t), (t))                               \
 	X(bool, task_work_cancel, (struct task_struct *t, struct callback_head *work), (t, work))                       \
 	X(void, thread_group_cputime, (struct task_struct *t, struct task_cputime *times), (t, times))                  \
+	X(struct page *, vm_normal_page, (struct vm_area_struct *vma, unsigned long addr, pte_t pte), (vma, addr, pte)) \
+	X(struct page *, vm_normal_page_pmd, (struct vm_area_struct *vma, unsigned long addr, pmd_t pmd),               \
+	  (vma, addr, pmd))                                                                                             \
+	X(bool, vma_is_shmem, (const struct vm_area_struct *vma), (vma))                                                \
 	X(unsigned long, wait_task_inactive, (struct task_struct *t, unsigned int state), (t, state))                   \
 	X(int, walk_page_range,                                                                                         \
 	  (struct mm_struct *mm, unsigned long start, unsigned long end, const struct mm_walk_ops *ops, void *private), \

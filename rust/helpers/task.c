@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <asm/fpu/xcr.h>
+#include <asm/fpu/xstate.h>
 #include <asm/processor.h>
+#include <asm/shstk.h>
+#include <uapi/asm/prctl.h>
 #include <linux/cred.h>
 #include <linux/nsproxy.h>
 #include <linux/ptrace.h>
@@ -11,6 +15,7 @@
 #include <linux/seccomp.h>
 #include <linux/time_namespace.h>
 #include <linux/timekeeping.h>
+#include <linux/utsname.h>
 
 #include "helpers.h"
 
@@ -164,20 +169,9 @@ unsigned int ckpt_task_state(struct task_struct *t)
 	return READ_ONCE(t->__state);
 }
 
-bool ckpt_task_is_vfork_parent(struct task_struct *t)
-{
-	/* kernel_clone() waits for vfork_done of its child; in_execve and the like do not set this state. */
-	return READ_ONCE(t->__state) == (TASK_KILLABLE | TASK_FREEZABLE);
-}
-
 int ckpt_task_nice(struct task_struct *t)
 {
 	return task_nice(t);
-}
-
-unsigned long ckpt_in_execve(struct task_struct *t)
-{
-	return t->in_execve;
 }
 
 unsigned long ckpt_no_new_privs(struct task_struct *t)
@@ -255,7 +249,27 @@ u64 ckpt_hrtimer_remaining_ns(const struct hrtimer *timer)
 	return left > 0 ? left : 1;
 }
 
-u64 ckpt_xfeatures_user(void)
+u64 ckpt_xcr0(void)
 {
-	return xstate_get_guest_group_perm() | 0;
+	return boot_cpu_has(X86_FEATURE_OSXSAVE) ? xgetbv(XCR_XFEATURE_ENABLED_MASK) : XFEATURE_MASK_FPSSE;
+}
+
+size_t ckpt_siginfo_len(void)
+{
+	return sizeof(struct kernel_siginfo);
+}
+
+const char *ckpt_utsname_release(void)
+{
+	return init_uts_ns.name.release;
+}
+
+const char *ckpt_utsname_nodename(void)
+{
+	return utsname()->nodename;
+}
+
+void ckpt_put_cred(const struct cred *cred)
+{
+	put_cred(cred);
 }

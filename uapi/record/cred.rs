@@ -2,7 +2,7 @@
 
 //! Credentials and capabilities, in the user namespace of the task.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::record;
 

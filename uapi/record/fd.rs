@@ -2,7 +2,7 @@
 
 //! Descriptor table.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{entry, record};
 

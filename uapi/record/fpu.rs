@@ -2,7 +2,7 @@
 
 //! Extended processor state (x87, SSE, AVX, ...).
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::record;
 

@@ -2,7 +2,7 @@
 
 //! Address space: fields, mappings, contents.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{entry, record};
 
@@ -62,8 +62,8 @@ pub struct Mm {
     pub vmas: u32,
     /// Words of the auxiliary vector.
     pub auxv: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// Registrations of membarrier(2): bit N is the command `1 << N`.
+    pub membarrier: u32,
 }
 record!(Mm, Mm, 144);
 

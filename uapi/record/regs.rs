@@ -2,7 +2,7 @@
 
 //! User registers of x86-64, in the order of `struct user_regs_struct` (`sys/user.h`).
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::record;
 

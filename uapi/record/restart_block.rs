@@ -2,7 +2,7 @@
 
 //! How an interrupted system call goes on (`restart_syscall(2)`).
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::record;
 

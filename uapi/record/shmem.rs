@@ -2,7 +2,7 @@
 
 //! Shared anonymous memory (`mmap(MAP_SHARED | MAP_ANONYMOUS)`).
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::record;
 

@@ -2,7 +2,7 @@
 
 //! Signals: masks, alternate stack, actions, pending queues.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{entry, record};
 

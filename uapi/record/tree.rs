@@ -2,7 +2,7 @@
 
 //! The task tree: what user space has to build before the tasks restore themselves.
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::{entry, record};
 

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/dev/ckpt`: open, read, ioctl, release. The only place that copies ioctl arguments.
+
+use crate::{
+    error::{Fault, Result},
+    session::Session,
+    wrapper::{self, file::File as OpenFile, regset, time}, //
+};
+use ckpt_uapi::{
+    ioctl::{self, checkpoint_flags, feature, restart_end_flags, restart_flags, scope},
+    status::stage,
+    ABI_VERSION, FORMAT_OLDEST, FORMAT_VERSION,
+};
+use kernel::{
+    fs::{File, Kiocb},
+    iov::IovIterDest,
+    miscdevice::{MiscDevice, MiscDeviceRegistration},
+    prelude::*,
+    uaccess::{UserPtr, UserSlice}, //
+};
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+/// Longest ioctl struct that is looked at, known part and unknown tail.
+const ARG_MAX: usize = 4096;
+
+/// An open `/dev/ckpt`.
+pub(crate) struct Device;
+
+#[vtable]
+impl MiscDevice for Device {
+    type Ptr = Pin<KBox<Session>>;
+
+    fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> kernel::error::Result<Self::Ptr> {
+        KBox::pin_init(Session::new(), GFP_KERNEL)
+    }
+
+    fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> kernel::error::Result<usize> {
+        let room = iov.len();
+        kiocb.file().read(room, |message| iov.copy_to_iter(message))
+    }
+
+    fn ioctl(session: Pin<&Session>, file: &File, cmd: u32, arg: usize) -> kernel::error::Result<isize> {
+        let call = Call {
+            session: &session,
+            file: OpenFile::from_kernel(file),
+            arg,
+        };
+        let (stage, result) = match cmd {
+            ioctl::CKPT_INFO => (stage::ATTACH, call.info()),
+            ioctl::CKPT_ATTACH => (stage::ATTACH, call.attach()),
+            ioctl::CKPT_CHECK => (stage::CHECK, call.check()),
+            ioctl::CKPT_FREEZE => (stage::FREEZE, call.freeze()),
+            ioctl::CKPT_THAW => (stage::FREEZE, call.thaw()),
+            ioctl::CKPT_KILL => (stage::FREEZE, call.kill()),
+            ioctl::CKPT_CHECKPOINT => (stage::DUMP, call.checkpoint()),
+            ioctl::CKPT_RESTART_BEGIN => (stage::BEGIN, call.restart_begin()),
+            ioctl::CKPT_RESTART_PROLOGUE => (stage::BEGIN, call.restart_prologue()),
+            ioctl::CKPT_RESTART_TASK => (stage::RESTORE, call.restart_task()),
+            ioctl::CKPT_RESTART_END => (stage::END, call.restart_end()),
+            _ => return Err(ENOTTY),
+        };
+        result.map_err(|fault| {
+            // What a wait that may be resumed has to say is nothing.
+            if fault.errno() != EINTR || fault.detail().is_some() {
+                session.report(stage, &fault);
+            }
+            fault.errno()
+        })
+    }
+}
+
+/// One ioctl.
+struct Call<'a> {
+    session: &'a Session,
+    /// Held so that the session outlives a task that closes its own descriptor of it.
+    file: OpenFile,
+    arg: usize,
+}
+
+fn invalid(what: &str) -> Fault {
+    Fault::new(EINVAL, format_args!("invalid argument: {what}"))
+}
+
+impl Call<'_> {
+    /// Copies the argument in: as long as the caller says, at least all of the first version; a tail that is not known
+    /// here must be zero.
+    fn get<T: FromBytes + IntoBytes + KnownLayout + Immutable>(&self) -> Result<(T, usize)> {
+        let mut size = [0u8; 4];
+        self.slice(4).reader().read_slice(&mut size)?;
+        let size = u32::from_ne_bytes(size) as usize;
+        let known = size_of::<T>();
+        if size < known {
+            return Err(invalid("the struct is too short"));
+        }
+        if size > ARG_MAX {
+            return Err(Fault::new(E2BIG, format_args!("the ioctl struct is too long")));
+        }
+        let mut reader = self.slice(size).reader();
+        let mut value = T::new_zeroed();
+        reader.read_slice(value.as_mut_bytes())?;
+        let mut left = size - known;
+        let mut tail = [0u8; 64];
+        while left > 0 {
+            let n = left.min(tail.len());
+            reader.read_slice(&mut tail[..n])?;
+            if tail[..n].iter().any(|b| *b != 0) {
+                return Err(Fault::new(E2BIG, format_args!("the ioctl struct has fields that are not known here")));
+            }
+            left -= n;
+        }
+        Ok((value, known))
+    }
+
+    fn put<T: IntoBytes + Immutable>(&self, value: &T, known: usize) -> Result {
+        Ok(self.slice(known).writer().write_slice(value.as_bytes())?)
+    }
+
+    fn slice(&self, len: usize) -> UserSlice {
+        UserSlice::new(UserPtr::from_addr(self.arg), len)
+    }
+
+    fn info(&self) -> Result<isize> {
+        let (mut a, known): (ioctl::Info, _) = self.get()?;
+        if a.flags != 0 {
+            return Err(invalid("flags"));
+        }
+        a.abi_version = ABI_VERSION;
+        a.format_version = FORMAT_VERSION;
+        a.format_oldest = FORMAT_OLDEST;
+        a.page_size = wrapper::mm::PAGE_SIZE as u32;
+        a.features = feature::PROCESS | feature::SELF | feature::STREAM | feature::GUARD;
+        a.xfeatures = regset::xcr0();
+        a.xstate_size = regset::xstate_size();
+        a.reserved = 0;
+        a.version = [0; 32];
+        let version = crate::VERSION.as_bytes();
+        a.version[..version.len()].copy_from_slice(version);
+        a.release = [0; 64];
+        time::kernel_release(&mut a.release);
+        self.put(&a, known)?;
+        Ok(0)
+    }
+
+    fn attach(&self) -> Result<isize> {
+        let (a, _): (ioctl::Attach, _) = self.get()?;
+        if a.flags != 0 || a.reserved != 0 {
+            return Err(invalid("flags"));
+        }
+        if a.scope != scope::PROCESS {
+            return Err(invalid("scope"));
+        }
+        if a.pidfd < 0 && a.pid <= 0 {
+            return Err(invalid("neither a pidfd nor a pid"));
+        }
+        self.session.attach(a.pidfd, a.pid)?;
+        Ok(0)
+    }
+
+    fn check(&self) -> Result<isize> {
+        let (mut a, known): (ioctl::Check, _) = self.get()?;
+        if a.flags != 0 {
+            return Err(invalid("flags"));
+        }
+        (a.obstacles, a.tasks) = self.session.check(self.file.ops())?;
+        self.put(&a, known)?;
+        Ok(0)
+    }
+
+    fn freeze(&self) -> Result<isize> {
+        let (mut a, known): (ioctl::Freeze, _) = self.get()?;
+        if a.flags != 0 {
+            return Err(invalid("flags"));
+        }
+        a.tasks = self.session.freeze(a.timeout_ms)?;
+        self.put(&a, known)?;
+        Ok(0)
+    }
+
+    fn thaw(&self) -> Result<isize> {
+        let (a, _): (ioctl::Thaw, _) = self.get()?;
+        if a.flags != 0 {
+            return Err(invalid("flags"));
+        }
+        self.session.thaw()?;
+        Ok(0)
+    }
+
+    fn kill(&self) -> Result<isize> {
+        let (a, _): (ioctl::Kill, _) = self.get()?;
+        if a.flags != 0 {
+            return Err(invalid("flags"));
+        }
+        self.session.kill()?;
+        Ok(0)
+    }
+
+    fn checkpoint(&self) -> Result<isize> {
+        let (mut a, known): (ioctl::Checkpoint, _) = self.get()?;
+        let both = checkpoint_flags::KILL | checkpoint_flags::STOP;
+        if a.flags & !checkpoint_flags::ALL != 0 || a.flags & both == both || a.reserved != 0 || a.pid < 0 {
+            return Err(invalid("flags"));
+        }
+        let ret = self.session.checkpoint(&mut a, self.file.ops())?;
+        self.put(&a, known)?;
+        Ok(ret)
+    }
+
+    fn restart_begin(&self) -> Result<isize> {
+        let (mut a, known): (ioctl::RestartBegin, _) = self.get()?;
+        if a.flags & !restart_flags::ALL != 0 {
+            return Err(invalid("flags"));
+        }
+        a.tasks = self.session.restart_begin(a.fd, a.flags)?;
+        self.put(&a, known)?;
+        Ok(0)
+    }
+
+    fn restart_prologue(&self) -> Result<isize> {
+        let (mut a, known): (ioctl::RestartPrologue, _) = self.get()?;
+        if a.flags != 0 {
+            return Err(invalid("flags"));
+        }
+        let restart = self.session.restart()?;
+        let tree = restart.tree();
+        if (a.capacity as usize) < tree.len() {
+            return Err(invalid("the array is too short for the tree"));
+        }
+        UserSlice::new(UserPtr::from_addr(a.tree as usize), size_of_val(tree))
+            .writer()
+            .write_slice(tree.as_bytes())?;
+        a.tasks = tree.len() as u32;
+        self.put(&a, known)?;
+        Ok(0)
+    }
+
+    fn restart_task(&self) -> Result<isize> {
+        let (a, _): (ioctl::RestartTask, _) = self.get()?;
+        if a.flags != 0 || a.reserved != 0 {
+            return Err(invalid("flags"));
+        }
+        wrapper::syscall::as_current(|me| self.session.restart_task(a.index, me))
+    }
+
+    fn restart_end(&self) -> Result<isize> {
+        let (mut a, known): (ioctl::RestartEnd, _) = self.get()?;
+        if a.flags & !restart_end_flags::ALL != 0 {
+            return Err(invalid("flags"));
+        }
+        let restart = self.session.restart()?;
+        if a.flags & restart_end_flags::ABORT != 0 {
+            restart.abort();
+            return Ok(0);
+        }
+        (a.bytes, a.restart_ns) = restart.end()?;
+        self.put(&a, known)?;
+        Ok(0)
+    }
+}

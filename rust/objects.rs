@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Shared objects: written once, when first met, and referred to by objref.
+//!
+//! On dump: address to objref. On restore: objref to object. Each table owns one reference to each object until the
+//! operation ends, so an address cannot be used again for something else.
+
+use crate::{
+    error::{Fault, Result},
+    wrapper::file::File, //
+};
+use ckpt_uapi::statefile::OBJECTS_MAX;
+use kernel::{prelude::*, rbtree::RBTree};
+
+/// Objects of a dump, by address.
+pub(crate) struct Seen {
+    by_address: RBTree<usize, u32>,
+    held: KVVec<File>,
+}
+
+impl Seen {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            by_address: RBTree::new(),
+            held: KVVec::new(),
+        }
+    }
+
+    /// The objref of an open file, if it has been written already.
+    pub(crate) fn get(&self, file: &File) -> Option<u32> {
+        self.by_address.get(&file.address()).copied()
+    }
+
+    /// Gives an open file the next objref. The caller writes it before anything refers to it.
+    pub(crate) fn add(&mut self, file: &File) -> Result<u32> {
+        let objref = self.held.len() as u32 + 1;
+        if objref > OBJECTS_MAX {
+            return Err(Fault::new(E2BIG, format_args!("more than {} objects", OBJECTS_MAX)));
+        }
+        self.held.push(file.clone(), GFP_KERNEL)?;
+        self.by_address
+            .try_create_and_insert(file.address(), objref, GFP_KERNEL)?;
+        Ok(objref)
+    }
+
+    /// Number of objects.
+    pub(crate) fn len(&self) -> u32 {
+        self.held.len() as u32
+    }
+}
+
+/// What an objref stands for on restore.
+pub(crate) enum Object {
+    /// An open file, and the size and modification time that it had.
+    File(File, u64, u64),
+    /// Shared memory: the file that the kernel keeps behind it, and its size in bytes.
+    Shmem(File, u64),
+}
+
+/// Objects of a restore, by objref.
+pub(crate) struct Made(KVVec<Object>);
+
+impl Made {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self(KVVec::new())
+    }
+
+    /// The objref that the next object must have.
+    pub(crate) fn next(&self) -> u32 {
+        self.0.len() as u32 + 1
+    }
+
+    /// Adds the next object.
+    pub(crate) fn add(&mut self, object: Object) -> Result {
+        if self.next() > OBJECTS_MAX {
+            return Err(Fault::new(E2BIG, format_args!("more than {} objects", OBJECTS_MAX)));
+        }
+        Ok(self.0.push(object, GFP_KERNEL)?)
+    }
+
+    /// The object.
+    pub(crate) fn get(&self, objref: u32) -> Option<&Object> {
+        self.0.get((objref as usize).checked_sub(1)?)
+    }
+
+    /// The object, if it is an open file.
+    pub(crate) fn file(&self, objref: u32) -> Option<&File> {
+        match self.get(objref)? {
+            Object::File(f, ..) => Some(f),
+            Object::Shmem(..) => None,
+        }
+    }
+
+    /// Number of objects.
+    pub(crate) fn len(&self) -> u32 {
+        self.0.len() as u32
+    }
+}

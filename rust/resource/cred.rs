@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Credentials of a thread: taken by the thread's own system calls, so never more than it could have asked for; what
+//! comes out is compared with what was saved.
+//!
+//! Saved: user and group ids, supplementary groups, all five capability sets, securebits, no_new_privs.
+//! Not saved: session keyring (the restarter's).
+//! Refused: keyrings of the thread or process.
+//!
+//! Record: [`ckpt_uapi::record::cred`].  C header: `include/linux/cred.h`
+
+use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use crate::{
+    error::{Context, Fault, Result},
+    wrapper::{
+        cred::Cred,
+        syscall::{nr, CurrentTask},
+        task::Task, //
+    },
+};
+use ckpt_uapi::record::{cred::Cred as CredRecord, Record, RecordType};
+use kernel::prelude::*;
+use zerocopy::{FromZeros, IntoBytes};
+
+pub(crate) struct CredRoom;
+
+/// `NGROUPS_MAX`; more than a record holds is refused by its length.
+const GROUPS_MAX: u32 = 60_000;
+
+fn collect(task: &Task) -> Result<(CredRecord, KVec<u32>)> {
+    let cred = Cred::of(task);
+    let mut r = CredRecord::new_zeroed();
+    [r.uid, r.euid, r.suid, r.fsuid] = cred.uids();
+    [r.gid, r.egid, r.sgid, r.fsgid] = cred.gids();
+    [
+        r.cap_inheritable,
+        r.cap_permitted,
+        r.cap_effective,
+        r.cap_bounding,
+        r.cap_ambient,
+    ] = cred.caps();
+    r.securebits = cred.securebits();
+    r.no_new_privs = u32::from(task.no_new_privs());
+    let groups = cred.groups()?;
+    r.groups = groups.len() as u32;
+    Ok((r, groups))
+}
+
+impl Resource for CredRoom {
+    const RECORDS: &'static [RecordType] = &[CredRecord::TYPE];
+    const SCOPE: Scope = Scope::Task;
+
+    fn check(_target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
+        if Cred::of(task).has_private_keyring() {
+            obstacles.add(
+                Fault::new(EOPNOTSUPP, format_args!("it has a keyring of its own")).kind(RecordType::Cred),
+            );
+        }
+        Ok(())
+    }
+
+    fn dump(_target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        let (r, groups) = collect(task.task)?;
+        dump.out.record_with(&r, &groups[..])
+    }
+
+    fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
+        let want: CredRecord = restore.input.fixed()?;
+        if want.groups > GROUPS_MAX || want.no_new_privs > 1 {
+            return Err(restore.input.bad(EBADMSG, format_args!("wrong values in a credentials record")));
+        }
+        let mut groups = KVec::new();
+        for g in restore.input.entries::<u32>(want.groups)? {
+            groups.push(g, GFP_KERNEL)?;
+        }
+        let me = restore.me;
+        let (have, have_groups) = collect(me.task())?;
+        if have.as_bytes() == want.as_bytes() && have_groups[..] == groups[..] {
+            return Ok(());
+        }
+        change(me, &have, &want, &groups, have_groups[..] != groups[..])?;
+        let (now, now_groups) = collect(me.task())?;
+        if now.as_bytes() != want.as_bytes() || now_groups[..] != groups[..] {
+            return Err(Fault::new(
+                EPERM,
+                format_args!(
+                    "the restarter cannot take the saved credentials (uid {}, permitted capabilities {:#x})",
+                    want.uid, want.cap_permitted
+                ),
+            ));
+        }
+        Ok(())
+    }
+}
+
+const CAPABILITY_VERSION_3: u64 = 0x2008_0522;
+
+fn capset(me: &CurrentTask, effective: u64, permitted: u64, inheritable: u64) -> Result {
+    let half = |set: u64, i: u32| (set >> (32 * i)) & u64::from(u32::MAX);
+    // struct __user_cap_header_struct, then two of struct __user_cap_data_struct.
+    let words = [
+        CAPABILITY_VERSION_3,
+        half(effective, 0) | half(permitted, 0) << 32,
+        half(inheritable, 0) | half(effective, 1) << 32,
+        half(permitted, 1) | half(inheritable, 1) << 32,
+    ];
+    let at = me.put_words(&words)?;
+    me.call(nr::__NR_capset, &[at, at + 8])
+        .context(format_args!("cannot set the capabilities"))?;
+    Ok(())
+}
+
+fn change(me: &CurrentTask, have: &CredRecord, want: &CredRecord, groups: &[u32], new_groups: bool) -> Result {
+    let prctl = |option: u32, args: [u64; 4], what: &str| -> Result {
+        me.call(
+            nr::__NR_prctl,
+            &[u64::from(option), args[0], args[1], args[2], args[3]],
+        )
+        .context(format_args!("cannot set {what}"))?;
+        Ok(())
+    };
+    // The bounding set first: dropping from it needs CAP_SETPCAP, which the change of ids takes away.
+    for cap in 0..64 {
+        if have.cap_bounding & !want.cap_bounding & (1 << cap) != 0 {
+            prctl(nr::PR_CAPBSET_DROP, [cap, 0, 0, 0], "the capability bounding set")?;
+        }
+    }
+    if new_groups {
+        let at = if groups.is_empty() {
+            0
+        } else {
+            me.put(groups.as_bytes())?
+        };
+        me.call(nr::__NR_setgroups, &[groups.len() as u64, at])
+            .context(format_args!("cannot set the supplementary groups"))?;
+    }
+    if [have.gid, have.egid, have.sgid] != [want.gid, want.egid, want.sgid] {
+        let ids = [want.gid, want.egid, want.sgid].map(u64::from);
+        me.call(nr::__NR_setresgid, &ids)
+            .context(format_args!("cannot become group {}", want.gid))?;
+    }
+    let same_uids = [have.uid, have.euid, have.suid, have.fsuid] == [want.uid, want.euid, want.suid, want.fsuid];
+    if !same_uids {
+        // Keep the permitted capabilities over the change, to set the saved ones afterwards.
+        prctl(nr::PR_SET_KEEPCAPS, [1, 0, 0, 0], "PR_SET_KEEPCAPS")?;
+        let ids = [want.uid, want.euid, want.suid].map(u64::from);
+        me.call(nr::__NR_setresuid, &ids)
+            .context(format_args!("cannot become user {}", want.uid))?;
+        // The change took the effective set; what is permitted may be made effective again.
+        let (now, _) = collect(me.task())?;
+        capset(me, now.cap_permitted, now.cap_permitted, now.cap_inheritable)?;
+    }
+    me.call(nr::__NR_setfsuid, &[u64::from(want.fsuid)])?;
+    me.call(nr::__NR_setfsgid, &[u64::from(want.fsgid)])?;
+    let (now, _) = collect(me.task())?;
+    if now.securebits != want.securebits {
+        prctl(nr::PR_SET_SECUREBITS, [want.securebits.into(), 0, 0, 0], "the securebits")?;
+    }
+    let sets = |r: &CredRecord| (r.cap_effective, r.cap_permitted, r.cap_inheritable);
+    let (now, _) = collect(me.task())?;
+    if sets(&now) != sets(want) {
+        capset(me, want.cap_effective, want.cap_permitted, want.cap_inheritable)?;
+    }
+    let (now, _) = collect(me.task())?;
+    if now.cap_ambient != want.cap_ambient {
+        let ambient = nr::PR_CAP_AMBIENT;
+        prctl(ambient, [nr::PR_CAP_AMBIENT_CLEAR_ALL.into(), 0, 0, 0], "the ambient capabilities")?;
+        for cap in (0..64).filter(|cap| want.cap_ambient & (1 << cap) != 0) {
+            prctl(ambient, [nr::PR_CAP_AMBIENT_RAISE.into(), cap, 0, 0], "the ambient capabilities")?;
+        }
+    }
+    if want.no_new_privs == 1 {
+        prctl(nr::PR_SET_NO_NEW_PRIVS, [1, 0, 0, 0], "no_new_privs")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Open files: regular files and directories by path, devices without state, inherited stdio, sessions of ckpt.
+//!
+//! Saved: path, O_* flags, offset, sharing of one open file between descriptors; identity (device, inode, size,
+//! modification time).
+//! Not saved: contents of files; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
+//! becomes the restarter's.
+//! Refused: deleted files, memfd, sockets, pipes and terminals that are not stdio, anonymous inodes (epoll, eventfd,
+//! timerfd, signalfd, inotify, io_uring, ...), block devices, other character devices, O_PATH, locks and leases, F_SETOWN.
+//!
+//! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
+
+use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use crate::{
+    error::{Context, Fault, Result},
+    objects::Object,
+    wrapper::{
+        file::{collect_fds, mode, File, Stat, REOPEN_FLAGS},
+        mm::{map, prot, vm_mmap, Mm},
+        path::PathBuf,
+        syscall::nr,
+        task::Task, //
+    },
+};
+use ckpt_uapi::{
+    record::{
+        file::{kind, File as FileRecord},
+        mm::{extent_flags, Pages},
+        shmem::Shmem,
+        Record, RecordType,
+    },
+    statefile::PATH_MAX,
+};
+use kernel::prelude::*;
+use zerocopy::FromZeros;
+
+pub(crate) struct FileRoom;
+
+/// As in `asm-generic/fcntl.h`.
+const O_NONBLOCK: u32 = 0o4000;
+const O_RDWR: u32 = 2;
+
+/// Descriptors that may be relinked to those of the restarter.
+const STDIO: u32 = 3;
+/// Major number of /dev/null and its kin (`MEM_MAJOR`), of terminals (/dev/tty: 5, /dev/ttyN and ttyS: 4, Unix98 ptys: 136 to 143).
+const MEM_MAJOR: u64 = 1;
+/// null, zero, full, random, urandom.
+const MEM_MINORS: [u64; 5] = [3, 5, 7, 8, 9];
+
+fn major(dev: u64) -> u64 {
+    (dev >> 8) & 0xfff
+}
+
+fn minor(dev: u64) -> u64 {
+    (dev & 0xff) | ((dev >> 12) & 0xfff00)
+}
+
+fn is_terminal(dev: u64) -> bool {
+    matches!(major(dev), 4 | 5 | 136..=143)
+}
+
+/// What an open file will be in the statefile; `stdio` when it is one of the inherited descriptors.
+fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>) -> Result<(u32, Stat, PathBuf)> {
+    let mut path = PathBuf::new()?;
+    let refuse = |file: &File, what: &str| {
+        let mut name = match PathBuf::new() {
+            Ok(n) => n,
+            Err(e) => return Fault::from(e),
+        };
+        let _ = file.print_any(&mut name);
+        Fault::new(EOPNOTSUPP, format_args!("{} cannot be saved: {}", what, name.as_str())).kind(RecordType::File)
+    };
+    if file.is_path() {
+        return Err(refuse(file, "descriptor opened with O_PATH"));
+    }
+    if file.has_owner() {
+        return Err(refuse(file, "signals sent by a file (F_SETOWN, O_ASYNC)"));
+    }
+    if let Some(lock) = file.lock_kind(target.leader) {
+        let mut name = PathBuf::new()?;
+        file.print_any(&mut name)?;
+        return Err(Fault::new(
+            EOPNOTSUPP,
+            format_args!("{} lock or lease cannot be saved: {}", lock, name.as_str()),
+        )
+        .kind(RecordType::File));
+    }
+    let format = file.mode() & mode::FMT;
+    let saved = match format {
+        mode::FIFO | mode::SOCKET | mode::BLOCK | mode::CHAR | mode::REGULAR | mode::DIRECTORY => file.stat()?,
+        _ => return Err(refuse(file, "anonymous file")),
+    };
+    let kind = match format {
+        mode::REGULAR | mode::DIRECTORY => {
+            if file.is_unlinked() {
+                return Err(refuse(file, "deleted file"));
+            }
+            if format == mode::REGULAR {
+                kind::REGULAR
+            } else {
+                kind::DIRECTORY
+            }
+        }
+        mode::FIFO if stdio.is_some() => kind::STDIO,
+        mode::FIFO => return Err(refuse(file, "pipe or FIFO (other than inherited stdio)")),
+        mode::SOCKET => return Err(refuse(file, "socket")),
+        mode::CHAR if file.ops() == target.session_ops => kind::SESSION,
+        mode::CHAR if major(saved.rdev) == MEM_MAJOR && MEM_MINORS.contains(&minor(saved.rdev)) => kind::DEVICE,
+        mode::CHAR if is_terminal(saved.rdev) && stdio.is_some() => kind::STDIO,
+        mode::CHAR if is_terminal(saved.rdev) => return Err(refuse(file, "terminal (other than inherited stdio)")),
+        _ => return Err(refuse(file, "device")),
+    };
+    if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) && !file.print_path(target.fs, &mut path)? {
+        return Err(refuse(file, "file outside of the root directory"));
+    }
+    if kind == kind::STDIO {
+        file.print_any(&mut path)?;
+    }
+    Ok((kind, saved, path))
+}
+
+/// The lowest of descriptors 0, 1, 2 whose file is this one, or is the same terminal or pipe.
+fn stdio_number(target: &Target<'_>, file: &File) -> Result<Option<u32>> {
+    let format = file.mode() & mode::FMT;
+    if format != mode::FIFO && format != mode::CHAR {
+        return Ok(None);
+    }
+    let lot = collect_fds(target.leader, &mut Some(0))?;
+    for fd in lot.iter().filter(|fd| fd.fd < STDIO) {
+        if fd.file.address() == file.address() {
+            return Ok(Some(fd.fd));
+        }
+    }
+    // A second open file of the same terminal, as a shell keeps it.
+    if format == mode::CHAR {
+        let mine = file.stat()?;
+        for fd in lot.iter().filter(|fd| fd.fd < STDIO) {
+            if fd.file.mode() & mode::FMT == mode::CHAR && is_terminal(mine.rdev) {
+                let theirs = fd.file.stat()?;
+                // /dev/tty (5:0) is whatever the controlling terminal is.
+                if theirs.rdev == mine.rdev || (major(mine.rdev) == 5 && is_terminal(theirs.rdev)) {
+                    return Ok(Some(fd.fd));
+                }
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Why a file behind a mapping cannot be saved, if it cannot.
+pub(crate) fn check_mapped(target: &Target<'_>, file: &File) -> Result {
+    classify(target, file, None).map(|_| ())
+}
+
+/// The objref of an open file; it is written when first met.
+pub(crate) fn dump_file(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Result<u32> {
+    if let Some(objref) = dump.seen.get(file) {
+        return Ok(objref);
+    }
+    let stdio = stdio_number(target, file)?;
+    let (kind, stat, path) = classify(target, file, stdio)?;
+    let objref = dump.seen.add(file)?;
+    let path = path.as_bytes();
+    let mut r = FileRecord::new_zeroed();
+    r.objref = objref;
+    r.kind = kind;
+    r.flags = file.flags() & REOPEN_FLAGS;
+    r.mode = stat.mode;
+    r.pos = if file.is_stream() { 0 } else { file.pos() as u64 };
+    r.size = stat.size;
+    r.mtime_ns = stat.mtime_ns;
+    r.ino = stat.ino;
+    r.dev = stat.dev;
+    r.rdev = stat.rdev;
+    r.stdio = stdio.unwrap_or(0);
+    r.path_len = path.len() as u32;
+    dump.out.record_with(&r, path)?;
+    Ok(objref)
+}
+
+impl Resource for FileRoom {
+    const RECORDS: &'static [RecordType] = &[FileRecord::TYPE, Shmem::TYPE];
+    const SCOPE: Scope = Scope::Process;
+    const REQUIRED: bool = false;
+
+    fn check(target: &Target<'_>, _task: &Task, obstacles: &mut dyn Obstacles) -> Result {
+        let mut from = Some(0);
+        loop {
+            let lot = collect_fds(target.leader, &mut from)?;
+            for fd in lot.iter() {
+                let stdio = stdio_number(target, &fd.file)?;
+                match classify(target, &fd.file, stdio) {
+                    Ok(_) => {}
+                    Err(fault) if fault.errno() == EOPNOTSUPP => obstacles.add(fault.fd(fd.fd)),
+                    Err(fault) => return Err(fault.fd(fd.fd)),
+                }
+            }
+            if from.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Files are written by those who refer to them.
+    fn dump(_target: &Target<'_>, _task: &FrozenTask<'_>, _dump: &mut Dump<'_>) -> Result {
+        Ok(())
+    }
+
+    fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result {
+        let object = if kind == RecordType::Shmem {
+            restore_shmem(restore)?
+        } else {
+            restore_file(restore)?
+        };
+        restore.made.add(object)
+    }
+}
+
+fn restore_shmem(restore: &mut Restore<'_>) -> Result<Object> {
+    let r: Shmem = restore.input.only()?;
+    if r.objref != restore.made.next() || r.size == 0 || r.size % 4096 != 0 || r.noreserve > 1 {
+        return Err(restore.input.bad(EBADMSG, format_args!("wrong values in a shared memory record")));
+    }
+    let file = File::new_shmem(r.size, r.noreserve == 1)
+        .context(format_args!("cannot make {} bytes of shared memory", r.size))?;
+    Ok(Object::Shmem(file, r.size))
+}
+
+fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
+    let r: FileRecord = restore.input.fixed()?;
+    let path = restore.input.variable();
+    if r.objref != restore.made.next()
+        || path.len() != r.path_len as usize
+        || path.len() > PATH_MAX
+        || path.contains(&0)
+        || r.flags & !REOPEN_FLAGS != 0
+    {
+        return Err(restore.input.bad(EBADMSG, format_args!("wrong values in a file record")));
+    }
+    let name = core::str::from_utf8(path).unwrap_or("(not UTF-8)");
+    let bad = |errno: Error, text: core::fmt::Arguments<'_>| restore.input.bad(errno, text);
+    let file = match r.kind {
+        kind::STDIO => {
+            if r.stdio >= STDIO {
+                return Err(bad(EBADMSG, format_args!("descriptor {} is no stdio", r.stdio)));
+            }
+            File::from_fd(r.stdio as i32)
+                .context(format_args!("the restarter has no descriptor {} to give", r.stdio))?
+        }
+        kind::SESSION => File::open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK))
+            .context(format_args!("cannot open /dev/ckpt"))?,
+        kind::REGULAR | kind::DIRECTORY | kind::DEVICE => {
+            if path.first() != Some(&b'/') {
+                return Err(bad(EBADMSG, format_args!("not an absolute path")));
+            }
+            // A FIFO or a device that has taken the file's place must not be waited for.
+            let file = File::open(path, r.flags | O_NONBLOCK).context(format_args!("cannot open {name}"))?;
+            file.set_nonblock(r.flags & O_NONBLOCK != 0);
+            file
+        }
+        _ => return Err(bad(EPROTONOSUPPORT, format_args!("unknown kind of file {}", r.kind))),
+    };
+    if matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) {
+        let now = file.stat()?;
+        if now.mode & mode::FMT != r.mode & mode::FMT || (r.kind == kind::DEVICE && now.rdev != r.rdev) {
+            return Err(bad(ESTALE, format_args!("{name} is no longer what it was")));
+        }
+        if r.kind == kind::DEVICE && !(major(now.rdev) == MEM_MAJOR && MEM_MINORS.contains(&minor(now.rdev))) {
+            return Err(bad(EBADMSG, format_args!("{name} is not a device without state")));
+        }
+        if r.kind == kind::REGULAR && now.size < r.size && now.size < r.pos {
+            return Err(bad(
+                ESTALE,
+                format_args!("{name} has shrunk to {} bytes, behind the saved offset {}", now.size, r.pos),
+            ));
+        }
+        if r.kind != kind::DEVICE && r.pos != 0 {
+            let pos = i64::try_from(r.pos).map_err(|_| bad(EBADMSG, format_args!("offset is negative")))?;
+            file.seek(pos, 0)
+                .context(format_args!("cannot move to offset {pos} of {name}"))?;
+        }
+    }
+    Ok(Object::File(file, r.size, r.mtime_ns))
+}
+
+/// Reads a page record of a shared memory object: its memory is mapped into the caller for that time.
+pub(crate) fn restore_shmem_pages(restore: &mut Restore<'_>, mm: &Mm, pages: &Pages) -> Result {
+    let Some(Object::Shmem(file, size)) = restore.made.get(pages.objref) else {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("object {} is no shared memory", pages.objref)));
+    };
+    let (file, size) = (file.clone(), *size);
+    let base = vm_mmap(
+        Some(&file),
+        0,
+        size,
+        prot::READ | prot::WRITE,
+        map::SHARED,
+        0,
+    )
+    .context(format_args!("cannot map {size} bytes of shared memory"))?;
+    let ret = restore.input.pages_into(mm, pages.extents, |e| {
+        let end = u64::from(e.pages)
+            .checked_mul(4096)
+            .and_then(|n| n.checked_add(e.address));
+        if e.address % 4096 != 0 || e.flags & extent_flags::ALL != 0 || end.is_none_or(|end| end > size) {
+            return Err(Fault::new(
+                EBADMSG,
+                format_args!("pages lie outside of the shared memory object"),
+            ));
+        }
+        Ok(base + e.address)
+    });
+    restore
+        .me
+        .call(nr::__NR_munmap, &[base, size])?;
+    ret
+}

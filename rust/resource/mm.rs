@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Address space of a process.
+//!
+//! Saved: mappings (mm/vma.rs), contents (mm/pages.rs), brk, command line, environment, auxiliary vector, /proc/PID/exe,
+//! dumpable, mlockall(MCL_FUTURE), THP disabled, membarrier(2) registrations, vdso and its place.
+//! Not saved: /proc/PID/coredump_filter, statistics and high-water marks, MMF_DISABLE_THP_EXCEPT_ADVISED is refused.
+//! Refused: an address space shared with another process, modify_ldt(2), Linux AIO contexts, uprobes,
+//! prctl(PR_SET_MDWE), prctl(PR_SET_MEMORY_MERGE), a deleted executable.
+//!
+//! Record: [`ckpt_uapi::record::mm`].  C header: `include/linux/mm_types.h`
+
+use super::{check_mapped, dump_file, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use crate::{
+    error::{Context, Fault, Result},
+    wrapper::{
+        mm::{task_size, vm, MmFlag, Mm},
+        syscall::nr,
+        task::Task, //
+    },
+};
+use ckpt_uapi::{
+    record::{
+        mm::{mm_flags, Mm as MmRecord, Pages, Vma, VmaName, Vmas},
+        Record, RecordType,
+    },
+    statefile::HASH_SEED,
+};
+use kernel::prelude::*;
+use zerocopy::FromZeros;
+
+mod pages;
+mod vma;
+
+pub(crate) struct MmRoom;
+
+/// An address space that is being rebuilt.
+pub(crate) struct Building {
+    /// The fields, set when all mappings are there.
+    fields: MmRecord,
+    auxv: KVec<u64>,
+    /// The mappings so far.
+    vmas: KVVec<Vma>,
+    /// The (new) address space.
+    mm: Mm,
+    done: bool,
+}
+
+impl Building {
+    /// Whether its end has been read.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+}
+
+/// membarrier(2): command that registers, and the bit that the kernel keeps (`MEMBARRIER_STATE_*`).
+const MEMBARRIER: [(u32, u32); 4] = [(1 << 2, 1 << 3), (1 << 4, 1 << 1), (1 << 6, 1 << 5), (1 << 8, 1 << 7)];
+
+/// Longest auxiliary vector in words.
+const AUXV_MAX: usize = 128;
+
+impl Resource for MmRoom {
+    const RECORDS: &'static [RecordType] = &[
+        MmRecord::TYPE,
+        Vmas::TYPE,
+        VmaName::TYPE,
+        Pages::TYPE,
+        RecordType::MmEnd,
+    ];
+    const SCOPE: Scope = Scope::Process;
+
+    fn check(target: &Target<'_>, _task: &Task, obstacles: &mut dyn Obstacles) -> Result {
+        let mm = target.mm;
+        let mut refuse = |what: &str| obstacles.add(Fault::new(EOPNOTSUPP, format_args!("{what}")).kind(RecordType::Mm));
+        if mm.has_ldt() {
+            refuse("it uses a local descriptor table (modify_ldt)");
+        }
+        if mm.has_aio() {
+            refuse("it has an asynchronous I/O context (io_setup)");
+        }
+        if mm.flag(MmFlag::Uprobes) {
+            refuse("it is probed (uprobes)");
+        }
+        if mm.flag(MmFlag::Mdwe) {
+            refuse("memory-deny-write-execute is set (PR_SET_MDWE)");
+        }
+        if mm.flag(MmFlag::MergeAny) {
+            refuse("memory merging is set for the whole process (PR_SET_MEMORY_MERGE)");
+        }
+        if mm.flag(MmFlag::ThpDisableExceptAdvised) {
+            refuse("transparent huge pages are disabled except where advised (PR_SET_THP_DISABLE)");
+        }
+        match mm.exe_file() {
+            None => refuse("it has no executable file"),
+            Some(exe) => match check_mapped(target, &exe) {
+                Ok(()) => {}
+                Err(fault) if fault.errno() == EOPNOTSUPP => obstacles.add(fault),
+                Err(fault) => return Err(fault),
+            },
+        }
+        vma::check(target, obstacles)
+    }
+
+    fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        let mm = target.mm;
+        let vmas = mm.vmas()?;
+        let exe = mm
+            .exe_file()
+            .ok_or_else(|| Fault::new(ESRCH, format_args!("the address space is gone")))?;
+        let exe = dump_file(target, &exe, dump)?;
+        let entries = vma::entries(target, &vmas, dump)?;
+
+        let f = mm.fields();
+        let auxv = mm.auxv()?;
+        let mut r = MmRecord::new_zeroed();
+        r.start_code = f.start_code;
+        r.end_code = f.end_code;
+        r.start_data = f.start_data;
+        r.end_data = f.end_data;
+        r.start_brk = f.start_brk;
+        r.brk = f.brk;
+        r.start_stack = f.start_stack;
+        r.arg_start = f.arg_start;
+        r.arg_end = f.arg_end;
+        r.env_start = f.env_start;
+        r.env_end = f.env_end;
+        (r.vdso, r.vvar) = vma::vdso_place(&vmas, f.vdso);
+        if r.vdso != 0 {
+            (r.vdso_size, r.vdso_hash) = mm.vdso(HASH_SEED).unwrap_or((0, 0));
+        }
+        r.exe = exe;
+        r.dumpable = target.leader.dumpable();
+        if f.def_flags & vm::LOCKED != 0 {
+            r.flags |= mm_flags::LOCK_FUTURE;
+        }
+        if f.def_flags & vm::LOCKONFAULT != 0 {
+            r.flags |= mm_flags::LOCK_ONFAULT;
+        }
+        if mm.flag(MmFlag::ThpDisable) {
+            r.flags |= mm_flags::THP_DISABLE;
+        }
+        for (command, state) in MEMBARRIER {
+            if f.membarrier & state != 0 {
+                r.membarrier |= command;
+            }
+        }
+        r.vmas = entries.len() as u32;
+        r.auxv = auxv.len() as u32;
+        dump.out.record_with(&r, &auxv[..])?;
+        vma::dump(&entries, &vmas, dump)?;
+        pages::dump(mm, &vmas, dump)?;
+        dump.out.empty(RecordType::MmEnd)
+    }
+
+    fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result {
+        match kind {
+            RecordType::Mm => begin(restore),
+            RecordType::Vma => vma::restore(restore),
+            RecordType::VmaName => vma::restore_name(restore),
+            RecordType::Pages => pages::restore(restore),
+            _ => finish(restore),
+        }
+    }
+}
+
+/// Drops the restarter's address space and starts the new one: from here on there is no way back.
+fn begin(restore: &mut Restore<'_>) -> Result {
+    let fields: MmRecord = restore.input.fixed()?;
+    let input = &*restore.input;
+    if fields.auxv as usize > AUXV_MAX
+        || fields.flags & !mm_flags::ALL != 0
+        || fields.dumpable > 2
+        || fields.vdso % 4096 != 0
+        || fields.vvar % 4096 != 0
+        || fields.vvar > fields.vdso
+        || restore.late.mm.is_some()
+    {
+        return Err(input.bad(EBADMSG, format_args!("wrong values in an address space record")));
+    }
+    let mut auxv = KVec::new();
+    for word in input.entries::<u64>(fields.auxv)? {
+        auxv.push(word, GFP_KERNEL)?;
+    }
+    let me = restore.me;
+    let mm = me.task().mm().ok_or(ESRCH)?;
+    if fields.vdso != 0 && mm.vdso(HASH_SEED) != Some((fields.vdso_size, fields.vdso_hash)) {
+        return Err(input.bad(
+            EPROTONOSUPPORT,
+            format_args!("the vdso of this kernel is another one: restart on the kernel release that saved"),
+        ));
+    }
+
+    // The kernel looks at the rseq area at every return to user mode: it must be gone before its memory is.
+    let (rseq, len, sig) = me.task().registered().rseq;
+    if rseq != 0 {
+        const RSEQ_FLAG_UNREGISTER: u64 = 1;
+        me.call(
+            nr::__NR_rseq,
+            &[rseq, u64::from(len), RSEQ_FLAG_UNREGISTER, u64::from(sig)],
+        )
+        .context(format_args!("cannot unregister rseq"))?;
+    }
+    me.forget_scratch();
+    me.call(nr::__NR_munmap, &[0, task_size()])
+        .context(format_args!("cannot drop the restarter's memory"))?;
+
+    if fields.vdso != 0 {
+        me.call(
+            nr::__NR_arch_prctl,
+            &[u64::from(nr::ARCH_MAP_VDSO_64), fields.vvar],
+        )
+        .context(format_args!("cannot map the vdso"))?;
+        if mm.fields().vdso != fields.vdso {
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("the vdso does not fit at its address"))
+                .address(fields.vdso));
+        }
+    }
+    let thp_disable = u64::from(fields.flags & mm_flags::THP_DISABLE != 0);
+    me.call(
+        nr::__NR_prctl,
+        &[u64::from(nr::PR_SET_THP_DISABLE), thp_disable, 0, 0, 0],
+    )?;
+    restore.late.dumpable = Some(fields.dumpable);
+    restore.late.mm = Some(Building {
+        fields,
+        auxv,
+        vmas: KVVec::new(),
+        mm,
+        done: false,
+    });
+    Ok(())
+}
+
+/// All mappings and contents are there: what remains is what could have stood in their way.
+fn finish(restore: &mut Restore<'_>) -> Result {
+    restore.input.no_body()?;
+    let (me, input) = (restore.me, &*restore.input);
+    let Some(building) = restore.late.mm.as_mut().filter(|b| !b.done) else {
+        return Err(input.bad(EBADMSG, format_args!("address space ends before it begins")));
+    };
+    building.done = true;
+    let f = &building.fields;
+    if building.vmas.len() != f.vmas as usize {
+        return Err(input.bad(
+            EBADMSG,
+            format_args!("{} mappings instead of {}", building.vmas.len(), f.vmas),
+        ));
+    }
+    vma::finish(me, &building.vmas)?;
+
+    // struct prctl_mm_map: eleven addresses, the auxiliary vector, and no executable (set below).
+    let auxv_at = 4096;
+    for (i, word) in building.auxv.iter().enumerate() {
+        me.put_at(auxv_at + i * 8, &word.to_ne_bytes())?;
+    }
+    let auxv_bytes = (building.auxv.len() * 8) as u64;
+    let no_exe = u64::from(u32::MAX) << 32;
+    let map = [
+        f.start_code,
+        f.end_code,
+        f.start_data,
+        f.end_data,
+        f.start_brk,
+        f.brk,
+        f.start_stack,
+        f.arg_start,
+        f.arg_end,
+        f.env_start,
+        f.env_end,
+        if auxv_bytes == 0 { 0 } else { me.scratch()? + auxv_at as u64 },
+        auxv_bytes | no_exe,
+    ];
+    let at = me.put_words(&map)?;
+    me.call(
+        nr::__NR_prctl,
+        &[
+            u64::from(nr::PR_SET_MM),
+            u64::from(nr::PR_SET_MM_MAP),
+            at,
+            size_of_val(&map) as u64,
+            0,
+        ],
+    )
+    .context(format_args!("cannot set the fields of the address space"))?;
+
+    let Some(exe) = restore.made.file(f.exe) else {
+        return Err(input.bad(EBADMSG, format_args!("object {} is no file", f.exe)));
+    };
+    if !exe.may_execute() {
+        return Err(Fault::new(
+            EACCES,
+            format_args!("the restarter may not execute the program's file"),
+        ));
+    }
+    building
+        .mm
+        .replace_exe_file(exe)
+        .context(format_args!("cannot set the executable file"))?;
+
+    for (command, _) in MEMBARRIER {
+        if f.membarrier & command != 0 {
+            me.call(nr::__NR_membarrier, &[u64::from(command), 0, 0])
+                .context(format_args!("cannot register membarrier command {command:#x}"))?;
+        }
+    }
+    const MCL_FUTURE: u32 = 2;
+    const MCL_ONFAULT: u32 = 4;
+    if f.flags & mm_flags::LOCK_FUTURE != 0 {
+        restore.late.lock_future = MCL_FUTURE
+            | if f.flags & mm_flags::LOCK_ONFAULT != 0 {
+                MCL_ONFAULT
+            } else {
+                0
+            };
+    }
+    Ok(())
+}

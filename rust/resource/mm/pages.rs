@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Contents of memory: the hot path. Pages travel by reference, from the page tables into the statefile and from the
+//! statefile straight into fresh pages.
+//!
+//! Saved: anonymous pages (also of private file mappings, of PROT_NONE memory, and swapped ones), guard regions.
+//! Not saved: clean pages of files; contents of MAP_DROPPABLE memory; zero pages, which come back as holes.
+
+use super::{super::restore_shmem_pages, Dump, Restore};
+use crate::{
+    error::{Context, Fault, Result},
+    wrapper::{
+        mm::{task_size, vm, Batch, Mm, Vma as Area, Walked},
+        syscall::nr, //
+    },
+};
+use ckpt_uapi::record::mm::{extent_flags, Extent, Pages};
+use kernel::prelude::*;
+
+/// Pages of one record: 4 MiB.
+const PAGES: usize = 1024;
+
+pub(super) fn dump(mm: &Mm, areas: &[Area], dump: &mut Dump<'_>) -> Result {
+    let mut batch = Batch::new(PAGES, PAGES)?;
+    for area in areas {
+        let contents = area.has_anon && area.flags & vm::DROPPABLE == 0;
+        if area.special.is_some() || !(contents || area.flags & vm::MAYBE_GUARD != 0) {
+            continue;
+        }
+        let mut at = area.start;
+        loop {
+            let walked = batch
+                .walk(mm, at, area.end)
+                .context(format_args!("cannot walk the page tables"))
+                .map_err(|f| f.address(at))?;
+            match walked {
+                Walked::Done => break,
+                Walked::Full(next) => {
+                    at = next;
+                    dump.out.batch(0, &mut batch)?;
+                    batch.clear();
+                }
+            }
+        }
+    }
+    if !batch.is_empty() {
+        dump.out.batch(0, &mut batch)?;
+    }
+    Ok(())
+}
+
+pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
+    let r: Pages = restore.input.fixed()?;
+    if r.objref != 0 {
+        let mm = restore.me.task().mm().ok_or(ESRCH)?;
+        return restore_shmem_pages(restore, &mm, &r);
+    }
+    let Some(building) = restore.late.mm.as_mut().filter(|b| !b.done) else {
+        return Err(restore.input.bad(EBADMSG, format_args!("pages outside of an address space")));
+    };
+    for e in restore.input.entries::<Extent>(r.extents)? {
+        if e.flags & !extent_flags::ALL != 0 {
+            return Err(restore.input.bad(EBADMSG, format_args!("unknown flags of pages")).address(e.address));
+        }
+        if e.flags & extent_flags::GUARD != 0 {
+            restore
+                .me
+                .call(
+                    nr::__NR_madvise,
+                    &[e.address, u64::from(e.pages) << 12, u64::from(nr::MADV_GUARD_INSTALL)],
+                )
+                .context(format_args!("cannot install a guard region"))
+                .map_err(|f| f.address(e.address))?;
+        }
+    }
+    restore.input.pages_into(&building.mm, r.extents, |e| {
+        let end = e.address.checked_add(u64::from(e.pages) << 12);
+        if e.address % 4096 != 0 || end.is_none_or(|end| end > task_size()) {
+            return Err(Fault::new(EBADMSG, format_args!("pages at an impossible address")).address(e.address));
+        }
+        Ok(e.address)
+    })
+}

@@ -1,0 +1,399 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Mappings.
+//!
+//! Saved: private and shared file mappings, private and shared anonymous memory, stack growth, protection, madvise(2)
+//! advice, mlock(2), MAP_NORESERVE, MAP_DROPPABLE (without its contents: it may be dropped at any time, and random number
+//! state must not be used twice), names, seals; the vdso and its data pages by place.
+//! Refused: hugetlbfs, device memory, deleted files, System V shared memory, memfd, protection keys, shadow stacks,
+//! userfaultfd, NUMA policies, memory shared with another process.
+
+use super::{super::Target, check_mapped, dump_file, Dump, Obstacles, Restore};
+use crate::{
+    error::{Context, Fault, Result},
+    objects::Object,
+    statefile::Writer,
+    wrapper::{
+        file::File,
+        mm::{map, prot, task_size, vm, vm_mmap, Batch, Vma as Area},
+        path::PathBuf,
+        syscall::{nr, CurrentTask}, //
+    },
+};
+use ckpt_uapi::{
+    ioctl::restart_flags,
+    record::{
+        mm::{vma_flags, vma_kind, Vma, VmaName, Vmas},
+        shmem::Shmem,
+        RecordType,
+    },
+};
+use kernel::prelude::*;
+use zerocopy::FromZeros;
+
+/// Kernel flag, our flag.
+const FLAGS: [(u64, u64); 14] = [
+    (vm::GROWSDOWN, vma_flags::GROWSDOWN),
+    (vm::LOCKED, vma_flags::LOCKED),
+    (vm::LOCKONFAULT, vma_flags::LOCK_ONFAULT),
+    (vm::NORESERVE, vma_flags::NORESERVE),
+    (vm::DROPPABLE, vma_flags::DROPPABLE),
+    (vm::HUGEPAGE, vma_flags::HUGEPAGE),
+    (vm::NOHUGEPAGE, vma_flags::NOHUGEPAGE),
+    (vm::DONTCOPY, vma_flags::DONTFORK),
+    (vm::WIPEONFORK, vma_flags::WIPEONFORK),
+    (vm::DONTDUMP, vma_flags::DONTDUMP),
+    (vm::MERGEABLE, vma_flags::MERGEABLE),
+    (vm::SEQ_READ, vma_flags::SEQUENTIAL),
+    (vm::RAND_READ, vma_flags::RANDOM),
+    (vm::SEALED, vma_flags::SEALED),
+];
+
+/// Our flag, advice of madvise(2) that sets it.
+const ADVICE: [(u64, u32); 8] = [
+    (vma_flags::HUGEPAGE, nr::MADV_HUGEPAGE),
+    (vma_flags::NOHUGEPAGE, nr::MADV_NOHUGEPAGE),
+    (vma_flags::DONTFORK, nr::MADV_DONTFORK),
+    (vma_flags::WIPEONFORK, nr::MADV_WIPEONFORK),
+    (vma_flags::DONTDUMP, nr::MADV_DONTDUMP),
+    (vma_flags::MERGEABLE, nr::MADV_MERGEABLE),
+    (vma_flags::SEQUENTIAL, nr::MADV_SEQUENTIAL),
+    (vma_flags::RANDOM, nr::MADV_RANDOM),
+];
+
+fn is_vdso(area: &Area) -> bool {
+    area.special
+        .as_ref()
+        .is_some_and(|(name, n)| name[..*n] == *b"[vdso]" || name[..*n].starts_with(b"[vvar"))
+}
+
+/// Whether it is memory that `mmap(MAP_SHARED | MAP_ANONYMOUS)` made.
+fn is_shared_anon(area: &Area) -> Result<bool> {
+    let Some(file) = area.file.as_ref().filter(|_| area.shmem && area.flags & vm::SHARED != 0) else {
+        return Ok(false);
+    };
+    let mut name = PathBuf::new()?;
+    file.print_any(&mut name)?;
+    Ok(name.as_bytes() == b"/dev/zero (deleted)" && !file.is_unlinked())
+}
+
+/// Address of the vdso text, and of the lowest of its mappings.
+pub(super) fn vdso_place(areas: &[Area], vdso: u64) -> (u64, u64) {
+    let lowest = areas.iter().filter(|a| is_vdso(a)).map(|a| a.start).min();
+    match lowest {
+        Some(vvar) => (vdso, vvar),
+        None => (0, 0),
+    }
+}
+
+pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Result {
+    let areas = target.mm.vmas()?;
+    for area in areas.iter() {
+        if let Err(fault) = check_area(target, area, &areas) {
+            if fault.errno() != EOPNOTSUPP {
+                return Err(fault.address(area.start));
+            }
+            obstacles.add(fault.address(area.start).kind(RecordType::Vma));
+        }
+    }
+    Ok(())
+}
+
+fn check_area(target: &Target<'_>, area: &Area, areas: &[Area]) -> Result {
+    let refuse = |what: &str| Err(Fault::new(EOPNOTSUPP, format_args!("{what} cannot be saved")));
+    if is_vdso(area) {
+        return Ok(());
+    }
+    if let Some((name, n)) = &area.special {
+        return Err(Fault::new(
+            EOPNOTSUPP,
+            format_args!(
+                "special mapping {} cannot be saved",
+                core::str::from_utf8(&name[..*n]).unwrap_or("?")
+            ),
+        ));
+    }
+    if area.flags & vm::HUGETLB != 0 {
+        return refuse("memory of hugetlbfs");
+    }
+    if area.flags & (vm::PFNMAP | vm::MIXEDMAP | vm::IO | vm::DONTEXPAND) != 0 {
+        return refuse("memory of a device");
+    }
+    if area.userfaultfd {
+        return refuse("memory watched by a userfaultfd");
+    }
+    if area.policy {
+        return refuse("a NUMA memory policy");
+    }
+    let known = FLAGS.iter().fold(
+        vm::READ | vm::WRITE | vm::EXEC | vm::SHARED | vm::IGNORED | vm::MAYBE_GUARD,
+        |sum, (kernel, _)| sum | kernel,
+    );
+    if area.flags & !known != 0 {
+        return Err(Fault::new(
+            EOPNOTSUPP,
+            format_args!(
+                "a mapping with kernel flags {:#x} (protection key, shadow stack or the like) cannot be saved",
+                area.flags & !known
+            ),
+        ));
+    }
+    let Some(file) = &area.file else {
+        return Ok(());
+    };
+    if is_shared_anon(area)? {
+        let mine = areas
+            .iter()
+            .filter(|a| a.file.as_ref().is_some_and(|f| f.address() == file.address()))
+            .count();
+        // Each mapping holds one reference, and each copy in `areas` another one.
+        if file.references() > 2 * mine {
+            return refuse("anonymous memory that is shared with another process");
+        }
+        return Ok(());
+    }
+    check_mapped(target, file)
+}
+
+/// The entries of the statefile; files and shared memory behind them are written on the way.
+pub(super) fn entries(target: &Target<'_>, areas: &[Area], dump: &mut Dump<'_>) -> Result<KVVec<Vma>> {
+    let mut out = KVVec::with_capacity(areas.len(), GFP_KERNEL)?;
+    for area in areas {
+        let mut v = Vma::new_zeroed();
+        v.start = area.start;
+        v.end = area.end;
+        v.prot = [(vm::READ, prot::READ), (vm::WRITE, prot::WRITE), (vm::EXEC, prot::EXEC)]
+            .iter()
+            .fold(0, |sum, (k, p)| if area.flags & k != 0 { sum | p } else { sum });
+        if is_vdso(area) {
+            v.kind = vma_kind::SPECIAL;
+        } else {
+            v.flags = FLAGS
+                .iter()
+                .fold(0, |sum, (k, f)| if area.flags & k != 0 { sum | f } else { sum });
+            // A mapping of a file opened for reading only is shared without VM_SHARED.
+            let shared = area.flags & (vm::SHARED | vm::MAYSHARE) != 0;
+            if let Some(file) = &area.file {
+                v.offset = area.offset;
+                if is_shared_anon(area)? {
+                    v.kind = vma_kind::SHMEM;
+                    v.objref = dump_shmem(file, area, dump)?;
+                } else {
+                    v.kind = if shared {
+                        vma_kind::FILE_SHARED
+                    } else {
+                        vma_kind::FILE_PRIVATE
+                    };
+                    v.objref = dump_file(target, file, dump).map_err(|f| f.address(area.start))?;
+                }
+            } else {
+                v.kind = vma_kind::ANON;
+            }
+        }
+        out.push(v, GFP_KERNEL)?;
+    }
+    Ok(out)
+}
+
+/// Writes a shared memory object and its contents when first met.
+fn dump_shmem(file: &File, area: &Area, dump: &mut Dump<'_>) -> Result<u32> {
+    if let Some(objref) = dump.seen.get(file) {
+        return Ok(objref);
+    }
+    let objref = dump.seen.add(file)?;
+    let size = file.stat()?.size;
+    dump.out.record(&Shmem {
+        objref,
+        noreserve: u32::from(area.flags & vm::NORESERVE != 0),
+        size,
+    })?;
+    dump_shmem_pages(file, objref, size, dump.out)?;
+    Ok(objref)
+}
+
+const SEEK_DATA: i32 = 3;
+const SEEK_HOLE: i32 = 4;
+
+/// Only what is there: holes stay holes.
+fn dump_shmem_pages(file: &File, objref: u32, size: u64, out: &mut Writer) -> Result {
+    let mut batch = Batch::new(1024, 1024)?;
+    let mut at = 0i64;
+    while (at as u64) < size {
+        let start = match file.seek(at, SEEK_DATA) {
+            Ok(start) => start,
+            // Nothing but a hole up to the end.
+            Err(e) if e == ENXIO => break,
+            Err(e) => return Err(e.into()),
+        };
+        let end = file.seek(start, SEEK_HOLE)?;
+        let mut index = start as u64 / 4096;
+        let last = (end as u64).div_ceil(4096);
+        while index < last {
+            let next = batch
+                .add_shmem(file, index, last)
+                .context(format_args!("cannot read shared memory"))?;
+            if next < last {
+                out.batch(objref, &mut batch)?;
+                batch.clear();
+            }
+            index = next;
+        }
+        at = end;
+    }
+    if !batch.is_empty() {
+        out.batch(objref, &mut batch)?;
+    }
+    Ok(())
+}
+
+/// Entries of one record.
+const ENTRIES: usize = 4096;
+
+pub(super) fn dump(entries: &[Vma], areas: &[Area], dump: &mut Dump<'_>) -> Result {
+    for lot in entries.chunks(ENTRIES) {
+        let fixed = Vmas {
+            count: lot.len() as u32,
+            reserved: 0,
+        };
+        dump.out.record_with(&fixed, lot)?;
+    }
+    for area in areas {
+        if let Some((name, n)) = &area.name {
+            let fixed = VmaName {
+                start: area.start,
+                end: area.end,
+            };
+            dump.out.record_with(&fixed, &name[..*n])?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
+    let fixed: Vmas = restore.input.fixed()?;
+    let Some(building) = restore.late.mm.as_mut().filter(|b| !b.done) else {
+        return Err(restore.input.bad(EBADMSG, format_args!("mapping outside of an address space")));
+    };
+    if building.vmas.len() as u64 + u64::from(fixed.count) > u64::from(building.fields.vmas) {
+        return Err(restore.input.bad(EBADMSG, format_args!("more mappings than announced")));
+    }
+    for v in restore.input.entries::<Vma>(fixed.count)? {
+        let bad = v.start >= v.end
+            || v.end > task_size()
+            || (v.start | v.end | v.offset) % 4096 != 0
+            || v.flags & !vma_flags::ALL != 0
+            || v.prot & !(prot::READ | prot::WRITE | prot::EXEC) != 0
+            || building.vmas.last().is_some_and(|last| last.end > v.start);
+        if bad {
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("wrong values in a mapping"))
+                .address(v.start));
+        }
+        let object = match v.kind {
+            vma_kind::ANON | vma_kind::SPECIAL => None,
+            _ => Some(restore.made.get(v.objref).ok_or_else(|| {
+                restore
+                    .input
+                    .bad(EBADMSG, format_args!("mapping of object {}, which is not there", v.objref))
+            })?),
+        };
+        restore_area(restore.me, &v, object, restore.flags).map_err(|f| f.address(v.start))?;
+        building.vmas.push(v, GFP_KERNEL)?;
+    }
+    Ok(())
+}
+
+fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32) -> Result {
+    let (file, kind) = match (v.kind, object) {
+        // The kernel has made it already.
+        (vma_kind::SPECIAL, None) => return Ok(()),
+        (vma_kind::ANON, None) => (None, map::ANONYMOUS),
+        (vma_kind::FILE_PRIVATE, Some(Object::File(f, size, mtime_ns))) => {
+            let now = f.stat()?;
+            if (now.size, now.mtime_ns) != (*size, *mtime_ns) && flags & restart_flags::CHANGED_FILES == 0 {
+                let mut name = PathBuf::new()?;
+                f.print_any(&mut name)?;
+                return Err(Fault::new(
+                    ESTALE,
+                    format_args!("mapped file {} has changed since it was saved", name.as_str()),
+                ));
+            }
+            (Some(f), 0)
+        }
+        (vma_kind::FILE_SHARED, Some(Object::File(f, ..))) => (Some(f), map::SHARED),
+        (vma_kind::SHMEM, Some(Object::Shmem(f, _))) => (Some(f), map::SHARED),
+        _ => return Err(Fault::new(EBADMSG, format_args!("mapping and object do not fit"))),
+    };
+    let droppable = v.flags & vma_flags::DROPPABLE != 0;
+    let mut how = kind | map::FIXED_NOREPLACE;
+    if droppable {
+        how |= map::DROPPABLE;
+    } else if how & map::SHARED == 0 {
+        how |= map::PRIVATE;
+    }
+    if v.flags & vma_flags::GROWSDOWN != 0 {
+        how |= map::GROWSDOWN;
+    }
+    if v.flags & vma_flags::NORESERVE != 0 && !droppable {
+        how |= map::NORESERVE;
+    }
+    vm_mmap(file, v.start, v.end - v.start, v.prot, how, v.offset)
+        .context(format_args!("cannot map {} bytes", v.end - v.start))?;
+    for (flag, advice) in ADVICE {
+        // MAP_DROPPABLE brings its own advice, and refuses to be told.
+        let implied = droppable && flag & (vma_flags::WIPEONFORK | vma_flags::DONTDUMP) != 0;
+        if v.flags & flag != 0 && !implied {
+            me.call(nr::__NR_madvise, &[v.start, v.end - v.start, u64::from(advice)])
+                .context(format_args!("cannot give advice {advice}"))?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn restore_name(restore: &mut Restore<'_>) -> Result {
+    let r: VmaName = restore.input.fixed()?;
+    let name = restore.input.variable();
+    if name.len() > 79 || name.contains(&0) || r.start > r.end {
+        return Err(restore.input.bad(EBADMSG, format_args!("wrong values in the name of a mapping")));
+    }
+    let me = restore.me;
+    let at = me.put_path(name)?;
+    me.call(
+        nr::__NR_prctl,
+        &[
+            u64::from(nr::PR_SET_VMA),
+            u64::from(nr::PR_SET_VMA_ANON_NAME),
+            r.start,
+            r.end - r.start,
+            at,
+        ],
+    )
+    .context(format_args!("cannot name a mapping"))
+    .map_err(|f| f.address(r.start))?;
+    Ok(())
+}
+
+/// Locks and seals, when the contents are in.
+pub(super) fn finish(me: &CurrentTask, vmas: &[Vma]) -> Result {
+    const MLOCK_ONFAULT: u64 = 1;
+    for v in vmas {
+        let range = [v.start, v.end - v.start];
+        if v.flags & vma_flags::LOCKED != 0 {
+            let on_fault = if v.flags & vma_flags::LOCK_ONFAULT != 0 {
+                MLOCK_ONFAULT
+            } else {
+                0
+            };
+            me.call(nr::__NR_mlock2, &[range[0], range[1], on_fault])
+                .context(format_args!("cannot lock memory"))
+                .map_err(|f| f.address(v.start))?;
+        }
+        if v.flags & vma_flags::SEALED != 0 {
+            me.call(nr::__NR_mseal, &[range[0], range[1], 0])
+                .context(format_args!("cannot seal memory"))
+                .map_err(|f| f.address(v.start))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! User registers of x86-64, and the last steps of a restore, which end in them.
+//!
+//! Saved: all general registers, flags, instruction and stack pointer, fs and gs base, the interrupted system call.
+//! Not saved: the selectors ds, es, fs, gs, which 64-bit programs do not use; debug registers (refused by the task room).
+//!
+//! Record: [`ckpt_uapi::record::regs`].  C header: `include/linux/regset.h`
+
+use super::{Dump, FrozenTask, Late, Resource, Restore, Scope, Target};
+use crate::{
+    error::{Context, Fault, Result},
+    wrapper::{
+        regset,
+        syscall::{nr, CurrentTask}, //
+    },
+};
+use ckpt_uapi::record::{regs::Regs, Record, RecordType};
+use kernel::prelude::*;
+use zerocopy::{FromBytes, IntoBytes};
+
+pub(crate) struct RegsRoom;
+
+/// Indices in `struct user_regs_struct`.
+const AX: usize = 10;
+const ORIG_AX: usize = 15;
+const CS: usize = 17;
+const FS_BASE: usize = 21;
+const GS_BASE: usize = 22;
+/// `__USER_CS`: 64-bit user code.
+const USER_CS: u64 = 0x33;
+/// No system call was interrupted.
+const NO_SYSCALL: u64 = u64::MAX;
+/// -512 to -516: the interrupted system call goes on.
+const RESTARTS: core::ops::RangeInclusive<i64> = -516..=-512;
+
+impl Resource for RegsRoom {
+    const RECORDS: &'static [RecordType] = &[Regs::TYPE];
+    const SCOPE: Scope = Scope::Task;
+
+    fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        let mut words = regset::general(task.task)?;
+        if target.myself && task.task.is_current() {
+            // The program that wakes up restarted sees its ioctl return 1.
+            words[AX] = 1;
+            words[ORIG_AX] = NO_SYSCALL;
+        }
+        let regs = Regs::read_from_bytes(words.as_bytes()).map_err(|_| EINVAL)?;
+        dump.out.record(&regs)
+    }
+
+    fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
+        let r: Regs = restore.input.only()?;
+        let mut words = [0; 27];
+        words.as_mut_bytes().copy_from_slice(r.as_bytes());
+        if words[CS] != USER_CS {
+            return Err(restore.input.bad(
+                EPROTONOSUPPORT,
+                format_args!("code segment {:#x} is not that of a 64-bit program", words[CS]),
+            ));
+        }
+        restore.late.regs = Some(words);
+        Ok(())
+    }
+}
+
+/// Everything that can still fail; afterwards the task only waits for the others.
+pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
+    let missing = || Fault::new(EBADMSG, format_args!("a task without registers"));
+    let regs = late.regs.as_ref().ok_or_else(missing)?;
+    let (xstate, xfeatures) = late.xstate.as_ref().ok_or_else(missing)?;
+    let (blocked, altstack) = late.mask.ok_or_else(missing)?;
+    let prctl = |option: u32, arg: u64| me.call(nr::__NR_prctl, &[u64::from(option), arg, 0, 0, 0]);
+
+    if let Some(comm) = late.comm {
+        let at = me.put(&comm)?;
+        prctl(nr::PR_SET_NAME, at).context(format_args!("cannot set the name"))?;
+    }
+    if let Some(dumpable) = late.dumpable {
+        // 2 (readable by root only) comes from the kernel alone; 0 is the nearest that may be asked for.
+        prctl(nr::PR_SET_DUMPABLE, u64::from(dumpable == 1))?;
+    }
+    for (which, (interval, value)) in late.itimers.into_iter().flatten().enumerate() {
+        let split = |ns: u64| [ns / 1_000_000_000, ns % 1_000_000_000 / 1000];
+        // A timer that is armed must not become one that is not.
+        let value = if value == 0 { 0 } else { value.max(1000) };
+        let ([i_s, i_us], [v_s, v_us]) = (split(interval), split(value));
+        let at = me.put_words(&[i_s, i_us, v_s, v_us])?;
+        me.call(nr::__NR_setitimer, &[which as u64, at, 0])
+            .context(format_args!("cannot set interval timer {which}"))?;
+    }
+    if let Some((address, len, sig)) = late.rseq {
+        me.call(nr::__NR_rseq, &[address, u64::from(len), 0, u64::from(sig)])
+            .context(format_args!("cannot register rseq"))
+            .map_err(|f| f.address(address))?;
+    }
+    for (code, base) in [(nr::ARCH_SET_FS, regs[FS_BASE]), (nr::ARCH_SET_GS, regs[GS_BASE])] {
+        me.call(nr::__NR_arch_prctl, &[u64::from(code), base])
+            .context(format_args!("cannot set a segment base"))
+            .map_err(|f| f.address(base))?;
+    }
+    me.sigreturn(regs, xstate, *xfeatures, blocked, altstack)
+        .context(format_args!("cannot set the registers"))?;
+    me.drop_scratch()?;
+    if late.lock_future != 0 {
+        me.call(nr::__NR_mlockall, &[u64::from(late.lock_future)])
+            .context(format_args!("cannot lock future memory"))?;
+    }
+    Ok(())
+}
+
+/// The task has been let go: times begin to count. Returns what the task finds in its result register.
+pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> isize {
+    let Some(regs) = &late.regs else {
+        return 0;
+    };
+    if let Some(restart) = late.restart.take() {
+        me.set_restart(&restart.from_now());
+    }
+    let ax = regs[AX];
+    if regs[ORIG_AX] != NO_SYSCALL && RESTARTS.contains(&(ax as i64)) {
+        me.set_orig_ax(regs[ORIG_AX], ax);
+    }
+    // It cannot fail: the kernel takes any signal number up to 64, and refuses others.
+    let _ = me.call(
+        nr::__NR_prctl,
+        &[u64::from(nr::PR_SET_PDEATHSIG), u64::from(late.pdeath_signal), 0, 0, 0],
+    );
+    ax as isize
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Resource limits of a process.
+//!
+//! Saved: all 16. A hard limit above the restarter's own needs CAP_SYS_RESOURCE, as prlimit(2) does.
+//!
+//! Record: [`ckpt_uapi::record::rlimit`].
+
+use super::{Dump, FrozenTask, Resource, Restore, Scope, Target};
+use crate::{
+    error::{Context, Result},
+    wrapper::syscall::nr, //
+};
+use ckpt_uapi::record::{
+    rlimit::{Rlimit, Rlimits},
+    Record, RecordType,
+};
+
+pub(crate) struct RlimitRoom;
+
+impl Resource for RlimitRoom {
+    const RECORDS: &'static [RecordType] = &[Rlimits::TYPE];
+    const SCOPE: Scope = Scope::Process;
+
+    fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        let limits = target.leader.rlimits().map(|(cur, max)| Rlimit { cur, max });
+        dump.out.record(&Rlimits { limits })
+    }
+
+    fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
+        let r: Rlimits = restore.input.only()?;
+        let me = restore.me;
+        let now = me.task().rlimits();
+        for (i, (want, have)) in r.limits.iter().zip(now).enumerate() {
+            if (want.cur, want.max) == have {
+                continue;
+            }
+            let at = me.put_words(&[want.cur, want.max])?;
+            me.call(nr::__NR_prlimit64, &[0, i as u64, at, 0]).context(format_args!(
+                "cannot set resource limit {i} to {} (hard {}; the restarter has {}, hard {})",
+                want.cur as i64, want.max as i64, have.0 as i64, have.1 as i64
+            ))?;
+        }
+        Ok(())
+    }
+}

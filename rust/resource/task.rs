@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One thread: what has no room of its own.
+//!
+//! Saved: name, personality, parent-death signal, set_tid_address, robust list, rseq registration.
+//! Not saved: accounting (times, I/O counters), oom_score_adj, I/O priority, core scheduling cookie, cgroup, LSM label (the
+//! restarted task has the restarter's), prctl(PR_SET_TSC, PR_MCE_KILL, PR_SET_IO_FLUSHER, PR_SET_SPECULATION_CTRL).
+//! Refused: what [`Task::unsupported`] lists (ptrace, seccomp, 32-bit programs, shadow stacks, ...), kernel helper threads,
+//! children (zombies too), namespaces other than the caller's.
+//!
+//! Record: [`ckpt_uapi::record::task`].
+
+use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use crate::{
+    error::{Context, Fault, Result},
+    wrapper::{syscall::nr, task::Task}, //
+};
+use ckpt_uapi::record::{
+    task::{flags, Task as TaskRecord},
+    Record, RecordType,
+};
+use kernel::prelude::*;
+use zerocopy::FromZeros;
+
+pub(crate) struct TaskRoom;
+
+/// Size of `struct robust_list_head`, the only length that set_robust_list(2) takes.
+const ROBUST_LEN: u64 = 24;
+
+impl Resource for TaskRoom {
+    const RECORDS: &'static [RecordType] = &[TaskRecord::TYPE];
+    const SCOPE: Scope = Scope::Task;
+
+    fn check(target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
+        let mut refuse = |text: core::fmt::Arguments<'_>| {
+            obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::Task));
+        };
+        if task.is_kernel_thread() {
+            refuse(format_args!("it is a kernel thread"));
+            return Ok(());
+        }
+        if task.is_user_worker() {
+            refuse(format_args!("it is a helper thread of the kernel (io_uring or vhost)"));
+        }
+        task.unsupported(|what| refuse(format_args!("{what}")));
+        if let Some(name) = task.foreign_namespace() {
+            refuse(format_args!(
+                "it lives in another {} namespace than the caller",
+                name.to_str().unwrap_or("?")
+            ));
+        }
+        if task.has_children() {
+            refuse(format_args!("it has child processes"));
+        }
+        if task == target.leader {
+            let sharing = task.sharing();
+            let threads = target.threads.len() as i32;
+            if sharing.files > threads {
+                refuse(format_args!("its descriptor table is shared with another process"));
+            }
+            if sharing.fs > threads {
+                refuse(format_args!("its working directory is shared with another process"));
+            }
+            if sharing.sighand > threads {
+                refuse(format_args!("its signal handlers are shared with another process"));
+            }
+        }
+        Ok(())
+    }
+
+    fn dump(_target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        let t = task.task;
+        let registered = t.registered();
+        let mut r = TaskRecord::new_zeroed();
+        r.index = task.index;
+        r.personality = t.personality();
+        r.pdeath_signal = t.pdeath_signal();
+        r.comm = t.comm();
+        r.clear_child_tid = registered.clear_child_tid;
+        r.robust_list = registered.robust_list;
+        r.robust_list_len = if registered.robust_list == 0 { 0 } else { ROBUST_LEN };
+        if registered.rseq.0 != 0 {
+            r.flags |= flags::RSEQ;
+            (r.rseq, r.rseq_len, r.rseq_sig) = registered.rseq;
+        }
+        dump.out.record(&r)
+    }
+
+    fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
+        let r: TaskRecord = restore.input.only()?;
+        if r.index != restore.index || r.flags & !flags::ALL != 0 {
+            return Err(restore.input.bad(EBADMSG, format_args!("task record does not fit the tree")));
+        }
+        let me = restore.me;
+        me.call(nr::__NR_personality, &[u64::from(r.personality)])
+            .context(format_args!("cannot set the personality"))?;
+        me.call(nr::__NR_set_tid_address, &[r.clear_child_tid])?;
+        let robust_len = if r.robust_list == 0 { ROBUST_LEN } else { r.robust_list_len };
+        me.call(nr::__NR_set_robust_list, &[r.robust_list, robust_len])
+            .context(format_args!("cannot register the robust list"))?;
+        restore.late.comm = Some(r.comm);
+        restore.late.rseq = (r.flags & flags::RSEQ != 0).then_some((r.rseq, r.rseq_len, r.rseq_sig));
+        restore.late.pdeath_signal = r.pdeath_signal;
+        Ok(())
+    }
+}

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The restore driver. Each task restores itself, in the order of the statefile: a turn goes from task to task. At the
+//! barrier all wait until the whole statefile has been read and verified; then all go on, or all are killed. It knows no
+//! kind.
+
+use crate::{
+    error::{Fault, Result},
+    objects::Made,
+    resource::{prepare, release, tree, Late, Restore, Scope, ROOMS},
+    statefile::Reader,
+    wrapper::{
+        completion::{Completion, Waited},
+        file::File,
+        mm::PAGE_SIZE,
+        syscall::{nr, CurrentTask},
+        task::{signal_pending, Task},
+        time, //
+    },
+};
+use ckpt_uapi::{
+    record::{
+        header::{Header, ARCH_X86_64},
+        tree::{flags, Tree},
+        RecordType,
+    },
+    statefile::TASKS_MAX,
+};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{Arc, Mutex}, //
+};
+
+/// How often a waiting task looks whether its coordinator is alive, in milliseconds.
+const SLICE_MS: u32 = 100;
+
+/// The statefile and what has been made from it: touched by the task whose turn it is.
+struct Stream {
+    reader: Reader,
+    made: Made,
+}
+
+/// What the tasks of a restart wait for.
+struct Gate {
+    /// This task's turn has come.
+    turn: Pin<KBox<Completion>>,
+    /// All threads of the process that this task leads have come in.
+    gathered: Pin<KBox<Completion>>,
+    /// Threads of the process that have come in.
+    threads: AtomicU32,
+    /// This task has come in.
+    entered: AtomicBool,
+}
+
+/// One restart, shared by the session and the tasks.
+#[pin_data]
+pub(crate) struct Restart {
+    tree: KVVec<Tree>,
+    gates: KVVec<Gate>,
+    flags: u32,
+    coordinator: Task,
+    since_ns: u64,
+    #[pin]
+    stream: Mutex<Stream>,
+    #[pin]
+    tasks: Mutex<KVVec<Task>>,
+    #[pin]
+    first_fault: Mutex<Option<Fault>>,
+    failed: AtomicBool,
+    released: AtomicBool,
+    /// All tasks are at the barrier and the trailer is right.
+    #[pin]
+    complete: Completion,
+    /// The barrier is open.
+    #[pin]
+    go: Completion,
+    bytes: core::sync::atomic::AtomicU64,
+}
+
+/// Reads the prologue of a statefile.
+pub(crate) fn begin(file: File, flags: u32) -> Result<Arc<Restart>> {
+    let since_ns = time::monotonic_ns();
+    let mut reader = Reader::new(file)?;
+    if reader.next()? != RecordType::Header {
+        return Err(reader.bad(EBADMSG, format_args!("the first record is no header")));
+    }
+    let header: Header = reader.only()?;
+    if header.arch != ARCH_X86_64 || header.page_size as usize != PAGE_SIZE {
+        return Err(reader.bad(
+            EPROTONOSUPPORT,
+            format_args!(
+                "saved on another machine: ELF machine {}, pages of {} bytes",
+                header.arch, header.page_size
+            ),
+        ));
+    }
+    if header.tasks == 0 || header.tasks > TASKS_MAX || header.flags != 0 {
+        return Err(reader.bad(EBADMSG, format_args!("wrong values in the header")));
+    }
+    let mut entries: KVVec<Tree> = KVVec::new();
+    loop {
+        match reader.next()? {
+            RecordType::Tree => tree::restore(&reader, header.tasks, &mut entries)?,
+            RecordType::PrologueEnd => break,
+            _ => return Err(reader.bad(EBADMSG, format_args!("record is not part of the prologue"))),
+        }
+    }
+    reader.no_body()?;
+    if entries.len() != header.tasks as usize {
+        return Err(reader.bad(
+            EBADMSG,
+            format_args!("{} tasks in the tree instead of {}", entries.len(), header.tasks),
+        ));
+    }
+    // The tree room has checked that a leader stands before its threads, so entry 0 is one.
+    let mut gates = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
+    for _ in 0..entries.len() {
+        gates.push(
+            Gate {
+                turn: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
+                gathered: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
+                threads: AtomicU32::new(0),
+                entered: AtomicBool::new(false),
+            },
+            GFP_KERNEL,
+        )?;
+    }
+    gates[0].turn.complete_all();
+    let stream = Stream {
+        reader,
+        made: Made::new(),
+    };
+    let restart = Arc::pin_init(
+        pin_init!(Restart {
+            tree: entries,
+            gates,
+            flags,
+            coordinator: Task::current().leader(),
+            since_ns,
+            stream <- new_mutex!(stream),
+            tasks <- new_mutex!(KVVec::new()),
+            first_fault <- new_mutex!(None),
+            failed: AtomicBool::new(false),
+            released: AtomicBool::new(false),
+            complete <- Completion::new(),
+            go <- Completion::new(),
+            bytes: core::sync::atomic::AtomicU64::new(0),
+        }),
+        GFP_KERNEL,
+    )?;
+    Ok(restart)
+}
+
+impl Restart {
+    /// The tree that user space has to build.
+    pub(crate) fn tree(&self) -> &[Tree] {
+        &self.tree
+    }
+
+    /// Kills every task that has come in, unless they have been let go already.
+    pub(crate) fn abort(&self) {
+        if self.released.load(Ordering::Acquire) || self.failed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        for task in self.tasks.lock().iter() {
+            task.kill();
+        }
+        for gate in &self.gates {
+            gate.turn.complete_all();
+            gate.gathered.complete_all();
+        }
+        self.complete.complete_all();
+        self.go.complete_all();
+    }
+
+    fn fail(&self, fault: Fault) {
+        {
+            let mut first = self.first_fault.lock();
+            if first.is_none() {
+                *first = Some(fault);
+            }
+        }
+        self.abort();
+    }
+
+    /// Waits; an error when the restart has failed meanwhile, or nobody is there any more who could end it.
+    fn wait(&self, completion: &Completion) -> Result {
+        loop {
+            let waited = completion.wait_killable(SLICE_MS);
+            if self.failed.load(Ordering::Acquire) || waited == Waited::Killed {
+                return Err(EINTR.into());
+            }
+            if waited == Waited::Done {
+                return Ok(());
+            }
+            if self.coordinator.is_exiting() {
+                return Err(Fault::new(EINTR, format_args!("the coordinator of the restart is gone")));
+            }
+        }
+    }
+
+    /// Turns the caller into task `index`. `Err` means that nothing has been changed; once it has, a failure kills the
+    /// caller. The value is what the restored task finds as the result of its system call.
+    pub(crate) fn become_task(&self, index: u32, me: &CurrentTask) -> Result<isize> {
+        let (Some(entry), Some(gate)) = (self.tree.get(index as usize), self.gates.get(index as usize)) else {
+            return Err(Fault::new(EINVAL, format_args!("there is no task {index} in the tree")));
+        };
+        let ids = (me.task().tgid(), me.task().tid());
+        if ids != (entry.tgid as i32, entry.pid as i32) {
+            return Err(Fault::new(
+                EINVAL,
+                format_args!(
+                    "task {index} is thread {} of process {}, the caller is thread {} of {}",
+                    entry.pid, entry.tgid, ids.1, ids.0
+                ),
+            ));
+        }
+        {
+            let mut tasks = self.tasks.lock();
+            if self.failed.load(Ordering::Acquire) {
+                return Err(EINTR.into());
+            }
+            if gate.entered.swap(true, Ordering::AcqRel) {
+                return Err(Fault::new(EBUSY, format_args!("task {index} is there already")));
+            }
+            tasks.push(me.task().clone(), GFP_KERNEL)?;
+        }
+        match self.rebuild(index, entry, gate, me) {
+            Ok(mut late) => {
+                let ax = release(me, &mut late);
+                if entry.flags & flags::STOPPED != 0 {
+                    me.task().stop();
+                }
+                Ok(ax)
+            }
+            Err(fault) => {
+                self.fail(fault.task(ids.0, ids.1));
+                me.task().kill();
+                Err(EINTR.into())
+            }
+        }
+    }
+
+    fn rebuild(&self, index: u32, entry: &Tree, gate: &Gate, me: &CurrentTask) -> Result<KBox<Late>> {
+        // Nothing must interrupt what follows, and signals that come wait for the restored mask.
+        const SIG_SETMASK: u64 = 2;
+        let at = me.put_words(&[u64::MAX])?;
+        me.call(nr::__NR_rt_sigprocmask, &[SIG_SETMASK, at, 0, 8])?;
+
+        self.gather(index, entry, gate)?;
+        self.wait(&gate.turn)?;
+        if entry.flags & flags::LEADER == 0 {
+            // The leader has replaced the memory that it was in.
+            me.forget_scratch();
+        } else if me.task().nr_threads() != self.threads_of(index) as i32 {
+            return Err(Fault::new(
+                EINVAL,
+                format_args!("the process has other threads than those of the tree"),
+            ));
+        }
+
+        let mut late = KBox::new(Late::default(), GFP_KERNEL)?;
+        {
+            let mut stream = self.stream.lock();
+            let stream = &mut *stream;
+            self.section(index, entry, me, stream, &mut late)?;
+            prepare(me, &mut late)?;
+            late.mm = None;
+            if index as usize + 1 == self.tree.len() {
+                self.trailer(stream)?;
+            }
+        }
+        match self.gates.get(index as usize + 1) {
+            Some(next) => next.turn.complete_all(),
+            None => self.complete.complete_all(),
+        }
+        self.wait(&self.go)?;
+        Ok(late)
+    }
+
+    fn threads_of(&self, leader: u32) -> u32 {
+        self.tree.iter().filter(|e| e.leader == leader).count() as u32
+    }
+
+    /// A leader replaces the memory that its threads run in: all of them must be in the kernel by then.
+    fn gather(&self, index: u32, entry: &Tree, gate: &Gate) -> Result {
+        let leader = self.gates.get(entry.leader as usize).ok_or(EINVAL)?;
+        let entered = leader.threads.fetch_add(1, Ordering::AcqRel) + 1;
+        if entered == self.threads_of(entry.leader) {
+            leader.gathered.complete_all();
+        }
+        if entry.leader == index {
+            self.wait(&gate.gathered)?;
+        }
+        Ok(())
+    }
+
+    /// Restores the records of one task, up to its end.
+    fn section(&self, index: u32, entry: &Tree, me: &CurrentTask, stream: &mut Stream, late: &mut Late) -> Result {
+        let leader = entry.flags & flags::LEADER != 0;
+        let mut order = 0;
+        let mut seen = 0u64;
+        loop {
+            let kind = stream.reader.next()?;
+            if kind == RecordType::TaskEnd {
+                break;
+            }
+            let Some((i, room)) = ROOMS.iter().enumerate().find(|(_, r)| r.records.contains(&kind)) else {
+                return Err(stream
+                    .reader
+                    .bad(EBADMSG, format_args!("record is not part of a task")));
+            };
+            // Shared objects stand before whatever refers to them first.
+            let shared = !room.required && room.scope == Scope::Process;
+            if (room.scope == Scope::Process && !leader) || (!shared && i < order) {
+                return Err(stream
+                    .reader
+                    .bad(EBADMSG, format_args!("record is in the wrong place")));
+            }
+            if !shared {
+                order = i;
+                if kind == room.records[0] {
+                    seen |= 1 << i;
+                }
+            }
+            let mut restore = Restore {
+                me,
+                input: &mut stream.reader,
+                made: &mut stream.made,
+                entry,
+                index,
+                flags: self.flags,
+                late,
+            };
+            let result = (room.restore)(kind, &mut restore);
+            result.map_err(|f| f.kind(kind).offset(stream.reader.record_offset()))?;
+        }
+        stream.reader.no_body()?;
+        let missing = ROOMS.iter().enumerate().find(|(i, room)| {
+            room.required && (leader || room.scope == Scope::Task) && seen & (1 << i) == 0
+        });
+        if let Some((_, room)) = missing {
+            return Err(stream
+                .reader
+                .bad(EBADMSG, format_args!("the task has no {} record", room.records[0].name())));
+        }
+        if leader && !late.is_complete() {
+            return Err(stream
+                .reader
+                .bad(EBADMSG, format_args!("the address space of the task does not end")));
+        }
+        Ok(())
+    }
+
+    fn trailer(&self, stream: &mut Stream) -> Result {
+        if stream.reader.next()? != RecordType::Trailer {
+            return Err(stream
+                .reader
+                .bad(EBADMSG, format_args!("the trailer does not come after the last task")));
+        }
+        stream
+            .reader
+            .check_trailer(stream.made.len(), self.tree.len() as u32)?;
+        self.bytes.store(stream.reader.offset(), Ordering::Release);
+        Ok(())
+    }
+
+    /// Waits for all tasks, then opens the barrier: bytes read, and nanoseconds since the beginning. `EINTR` when a signal
+    /// came first: the wait may be resumed.
+    pub(crate) fn end(&self) -> Result<(u64, u64)> {
+        loop {
+            let waited = self.complete.wait_killable(SLICE_MS);
+            if self.failed.load(Ordering::Acquire) {
+                let first = self.first_fault.lock().take();
+                return Err(first.unwrap_or_else(|| EINTR.into()));
+            }
+            match waited {
+                Waited::Done => break,
+                Waited::Killed => return Err(EINTR.into()),
+                Waited::Timeout if signal_pending() => return Err(EINTR.into()),
+                Waited::Timeout => {}
+            }
+            if self.lost_a_task() {
+                self.fail(Fault::new(
+                    ESRCH,
+                    format_args!("a task of the tree died before it was restored"),
+                ));
+            }
+        }
+        self.released.store(true, Ordering::Release);
+        // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
+        self.go.complete_all();
+        Ok((
+            self.bytes.load(Ordering::Acquire),
+            time::monotonic_ns().saturating_sub(self.since_ns),
+        ))
+    }
+
+    fn lost_a_task(&self) -> bool {
+        self.tasks.lock().iter().any(Task::is_exiting)
+    }
+}

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One operation: one open file of `/dev/ckpt`. Dropping it undoes what is unfinished: thaws the target, or kills a
+//! half-built restart.
+
+use crate::{
+    dump,
+    error::{Fault, Result},
+    freeze::FrozenTree,
+    restore::{self, Restart},
+    wrapper::{file::File, syscall::CurrentTask, task::Task, time},
+};
+use ckpt_uapi::{
+    ioctl::{checkpoint_flags, Checkpoint},
+    status::{severity, stage, Message, MESSAGE_MAX},
+};
+use core::{
+    fmt::Write,
+    sync::atomic::{AtomicU64, Ordering}, //
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{Arc, Mutex}, //
+};
+use zerocopy::{FromZeros, IntoBytes};
+
+/// Messages that wait to be read; later ones are counted only.
+const MESSAGES_MAX: usize = 4096;
+
+/// How far the session is.
+enum Stage {
+    /// Nothing yet.
+    Idle,
+    /// It has a target.
+    Attached(Task),
+    /// The target stands still.
+    Frozen(Task, FrozenTree),
+    /// It is a restart.
+    Restart(Unfinished),
+}
+
+/// A restart that is killed when the session ends before it is complete.
+struct Unfinished(Arc<Restart>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Messages for the reader of the session.
+struct Log {
+    messages: KVVec<KVec<u8>>,
+    next: usize,
+    lost: u32,
+}
+
+/// An open `/dev/ckpt`.
+#[pin_data]
+pub(crate) struct Session {
+    #[pin]
+    stage: Mutex<Stage>,
+    #[pin]
+    log: Mutex<Log>,
+    /// Number of messages ever written.
+    count: AtomicU64,
+}
+
+impl Session {
+    /// A session that has done nothing.
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            stage <- new_mutex!(Stage::Idle),
+            log <- new_mutex!(Log { messages: KVVec::new(), next: 0, lost: 0 }),
+            count: AtomicU64::new(0),
+        })
+    }
+
+    /// Keeps a fault as a message for the reader.
+    pub(crate) fn report(&self, stage: u16, fault: &Fault) {
+        let mut message = Message::new_zeroed();
+        message.stage = stage;
+        message.severity = severity::ERROR;
+        message.errno = -fault.errno().to_errno();
+        message.fd = -1;
+        let mut text: &[u8] = b"";
+        let mut plain = Plain::default();
+        match fault.detail() {
+            Some(d) => {
+                message.kind = d.kind.map_or(0, |k| u32::from(k.number()));
+                (message.pid, message.tid, message.fd) = (d.pid, d.tid, d.fd);
+                (message.address, message.offset) = (d.address, d.offset);
+                text = d.text.as_bytes();
+            }
+            None => {
+                let _ = write!(plain, "failed with {:?}", fault.errno());
+                if text.is_empty() {
+                    text = plain.as_bytes();
+                }
+            }
+        }
+        let size = (size_of::<Message>() + text.len())
+            .next_multiple_of(8)
+            .min(MESSAGE_MAX);
+        message.size = size as u32;
+        message.text_len = text.len().min(size - size_of::<Message>()) as u32;
+        let mut log = self.log.lock();
+        if log.messages.len() >= MESSAGES_MAX {
+            log.lost += 1;
+            return;
+        }
+        let mut bytes = KVec::new();
+        let done = bytes
+            .extend_from_slice(message.as_bytes(), GFP_KERNEL)
+            .and_then(|()| bytes.extend_from_slice(&text[..message.text_len as usize], GFP_KERNEL))
+            .and_then(|()| bytes.resize(size, 0, GFP_KERNEL))
+            .and_then(|()| log.messages.push(bytes, GFP_KERNEL));
+        if done.is_err() {
+            log.lost += 1;
+        } else {
+            self.count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Hands whole messages to `sink`, oldest first, while they fit in `room` bytes. `EINVAL` when the next one does not
+    /// fit into an empty buffer.
+    pub(crate) fn read(&self, room: usize, mut sink: impl FnMut(&[u8]) -> usize) -> kernel::error::Result<usize> {
+        let mut log = self.log.lock();
+        let mut done = 0;
+        loop {
+            let next = log.next;
+            let Some(message) = log.messages.get(next) else {
+                break;
+            };
+            if message.len() > room - done {
+                if done == 0 {
+                    return Err(EINVAL);
+                }
+                break;
+            }
+            if sink(message) != message.len() {
+                return Err(EFAULT);
+            }
+            done += message.len();
+            log.next += 1;
+        }
+        if log.next == log.messages.len() {
+            log.messages.clear();
+            log.next = 0;
+        }
+        Ok(done)
+    }
+
+    /// Runs `f` with the stage. The session does one thing at a time: `EBUSY` while it does another.
+    fn with_stage<T>(&self, f: impl FnOnce(&mut Stage) -> Result<T>) -> Result<T> {
+        let mut stage = self
+            .stage
+            .try_lock()
+            .ok_or_else(|| Fault::new(EBUSY, format_args!("the session is busy")))?;
+        f(&mut stage)
+    }
+
+    /// Chooses the target.
+    pub(crate) fn attach(&self, pidfd: i32, pid: i32) -> Result {
+        self.with_stage(|s| match s {
+            Stage::Idle => {
+                *s = Stage::Attached(find(pidfd, pid)?);
+                Ok(())
+            }
+            _ => Err(wrong_stage("it has a target already")),
+        })
+    }
+
+    /// Looks for obstacles: their number, and the number of tasks looked at.
+    pub(crate) fn check(&self, session_ops: usize) -> Result<(u32, u32)> {
+        self.with_stage(|s| {
+            let (leader, threads) = match s {
+                Stage::Attached(leader) => (&*leader, dump::threads_of(leader)?),
+                Stage::Frozen(leader, _) => (&*leader, dump::threads_of(leader)?),
+                _ => return Err(wrong_stage("it has no target")),
+            };
+            permit(&threads)?;
+            let mut sink = |fault: Fault| self.report(stage::CHECK, &fault);
+            let obstacles = dump::check(leader, &threads, session_ops, &mut sink)?;
+            Ok((obstacles, threads.len() as u32))
+        })
+    }
+
+    /// Stops the target; the number of tasks that stand still.
+    pub(crate) fn freeze(&self, timeout_ms: u32) -> Result<u32> {
+        self.with_stage(|s| {
+            let Stage::Attached(leader) = s else {
+                return Err(wrong_stage("it has no target, or the target is frozen already"));
+            };
+            let frozen = freeze(leader, timeout_ms)?;
+            let tasks = frozen.threads().len() as u32;
+            *s = Stage::Frozen(leader.clone(), frozen);
+            Ok(tasks)
+        })
+    }
+
+    /// Lets the target go.
+    pub(crate) fn thaw(&self) -> Result {
+        self.with_stage(|s| {
+            let Stage::Frozen(leader, _) = s else {
+                return Err(wrong_stage("the target is not frozen"));
+            };
+            *s = Stage::Attached(leader.clone());
+            Ok(())
+        })
+    }
+
+    /// Kills the target; a frozen one dies where it stands.
+    pub(crate) fn kill(&self) -> Result {
+        self.with_stage(|s| {
+            let leader = match s {
+                Stage::Attached(leader) | Stage::Frozen(leader, _) => leader.clone(),
+                _ => return Err(wrong_stage("it has no target")),
+            };
+            permit(&dump::threads_of(&leader)?)?;
+            leader.kill();
+            *s = Stage::Attached(leader);
+            Ok(())
+        })
+    }
+
+    /// Writes the statefile. The result is what the ioctl returns.
+    pub(crate) fn checkpoint(&self, arg: &mut Checkpoint, session_ops: usize) -> Result<isize> {
+        self.with_stage(|s| {
+            let file = File::from_fd(arg.fd)?;
+            match s {
+                Stage::Frozen(leader, frozen) => {
+                    if arg.pidfd >= 0 || arg.pid != 0 || arg.flags & checkpoint_flags::STOP != 0 {
+                        return Err(Fault::new(
+                            EINVAL,
+                            format_args!("the session has a frozen target: no other one, and no stop"),
+                        ));
+                    }
+                    self.dump(leader, frozen, file, session_ops, arg)?;
+                    after(leader, arg.flags);
+                }
+                Stage::Attached(leader) => {
+                    if arg.pidfd >= 0 || arg.pid != 0 {
+                        return Err(Fault::new(EINVAL, format_args!("the session has a target already")));
+                    }
+                    self.whole(&leader.clone(), file, session_ops, arg)?;
+                }
+                Stage::Idle if arg.pidfd < 0 && arg.pid == 0 => {
+                    if arg.flags != 0 {
+                        return Err(Fault::new(
+                            EINVAL,
+                            format_args!("a program that saves itself goes on afterwards"),
+                        ));
+                    }
+                    self.whole(&Task::current().leader(), file, session_ops, arg)?;
+                }
+                Stage::Idle => {
+                    let leader = find(arg.pidfd, arg.pid)?;
+                    self.whole(&leader, file, session_ops, arg)?;
+                }
+                Stage::Restart(_) => return Err(wrong_stage("it is a restart")),
+            }
+            Ok(0)
+        })
+    }
+
+    /// Freeze, dump, and resume, kill or stop.
+    fn whole(&self, leader: &Task, file: File, session_ops: usize, arg: &mut Checkpoint) -> Result {
+        let frozen = freeze(leader, arg.timeout_ms)?;
+        self.dump(leader, &frozen, file, session_ops, arg)?;
+        after(leader, arg.flags);
+        drop(frozen);
+        Ok(())
+    }
+
+    fn dump(
+        &self,
+        leader: &Task,
+        frozen: &FrozenTree,
+        file: File,
+        session_ops: usize,
+        arg: &mut Checkpoint,
+    ) -> Result {
+        let start = time::monotonic_ns();
+        let mut sink = |fault: Fault| self.report(stage::CHECK, &fault);
+        let report = dump::dump(leader, frozen, file, session_ops, &mut sink)?;
+        let now = time::monotonic_ns();
+        arg.bytes = report.bytes;
+        arg.records = report.records;
+        arg.pages = report.pages;
+        arg.tasks = report.tasks;
+        arg.frozen_ns = now.saturating_sub(frozen.since_ns);
+        arg.dump_ns = now.saturating_sub(start);
+        Ok(())
+    }
+
+    /// Begins a restart; the number of tasks.
+    pub(crate) fn restart_begin(&self, fd: i32, flags: u32) -> Result<u32> {
+        self.with_stage(|s| {
+            let Stage::Idle = s else {
+                return Err(wrong_stage("it has been used"));
+            };
+            let restart = restore::begin(File::from_fd(fd)?, flags)?;
+            let tasks = restart.tree().len() as u32;
+            *s = Stage::Restart(Unfinished(restart));
+            Ok(tasks)
+        })
+    }
+
+    /// The restart that the session is.
+    pub(crate) fn restart(&self) -> Result<Arc<Restart>> {
+        self.with_stage(|s| match s {
+            Stage::Restart(restart) => Ok(restart.0.clone()),
+            _ => Err(wrong_stage("no restart has begun")),
+        })
+    }
+
+    /// Turns the caller into a saved task.
+    pub(crate) fn restart_task(&self, index: u32, me: &CurrentTask) -> Result<isize> {
+        self.restart_shared()?.become_task(index, me)
+    }
+
+    /// As [`Self::restart`], for many tasks that come at once.
+    fn restart_shared(&self) -> Result<Arc<Restart>> {
+        match &*self.stage.lock() {
+            Stage::Restart(restart) => Ok(restart.0.clone()),
+            _ => Err(wrong_stage("no restart has begun")),
+        }
+    }
+}
+
+/// A few words for an errno without a sentence.
+#[derive(Default)]
+struct Plain {
+    bytes: [u8; 32],
+    len: usize,
+}
+
+impl Plain {
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+}
+
+impl Write for Plain {
+    fn write_str(&mut self, s: &str) -> core::fmt::Result {
+        let n = s.len().min(self.bytes.len() - self.len);
+        self.bytes[self.len..self.len + n].copy_from_slice(&s.as_bytes()[..n]);
+        self.len += n;
+        Ok(())
+    }
+}
+
+fn wrong_stage(why: &str) -> Fault {
+    Fault::new(EBUSY, format_args!("the session is not at this stage: {why}"))
+}
+
+/// The leader of the target, if the caller may touch all its threads.
+fn find(pidfd: i32, pid: i32) -> Result<Task> {
+    let leader = if pidfd >= 0 {
+        Task::from_pidfd(pidfd)
+    } else {
+        Task::from_vpid(pid)
+    };
+    let leader = leader.map_err(|e| Fault::new(e, format_args!("no such process")).task(pid, pid))?;
+    if leader.is_kernel_thread() {
+        return Err(Fault::new(EINVAL, format_args!("it is a kernel thread")).task(pid, pid));
+    }
+    if leader == Task::current().leader() {
+        return Err(Fault::new(
+            EINVAL,
+            format_args!("it is the caller itself: checkpoint with pid 0"),
+        ));
+    }
+    permit(&dump::threads_of(&leader)?)?;
+    Ok(leader)
+}
+
+/// The kernel's own ptrace check, for every thread. The caller's own process is always permitted.
+fn permit(threads: &[Task]) -> Result {
+    for t in threads {
+        if !t.may_attach() {
+            return Err(
+                Fault::new(EPERM, format_args!("the caller may not trace this process")).task(t.tgid(), t.tid()),
+            );
+        }
+    }
+    Ok(())
+}
+
+fn freeze(leader: &Task, timeout_ms: u32) -> Result<FrozenTree> {
+    let frozen = FrozenTree::freeze(leader, timeout_ms).map_err(|f| f.task(leader.tgid(), leader.tid()))?;
+    // Credentials may have changed since the session was attached (execve of a setuid program).
+    permit(frozen.threads())?;
+    Ok(frozen)
+}
+
+fn after(leader: &Task, flags: u32) {
+    if flags & checkpoint_flags::KILL != 0 {
+        leader.kill();
+    } else if flags & checkpoint_flags::STOP != 0 {
+        leader.stop();
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Credentials.
+//!
+//! C header: [`include/linux/cred.h`](srctree/include/linux/cred.h)
+
+use super::{
+    bindings,
+    task::Task, //
+};
+use kernel::prelude::*;
+
+/// Credentials of a task with a counted reference.
+///
+/// # Invariants
+///
+/// `0` is a cred on which this value owns a reference; its fields never change (credentials are copied to be changed).
+pub(crate) struct Cred(*const bindings::cred);
+
+impl Drop for Cred {
+    fn drop(&mut self) {
+        // SAFETY: `put_cred()` is an inline function: drop one count, free at zero.
+        unsafe { bindings::ckpt_put_cred(self.0) }
+    }
+}
+
+impl Cred {
+    /// The objective credentials of `task`.
+    pub(crate) fn of(task: &Task) -> Self {
+        // SAFETY: the task is alive; the function takes a reference.
+        // INVARIANT: as above.
+        Self(unsafe { bindings::get_task_cred(task.as_ptr()) })
+    }
+
+    /// Real, effective, saved, file system user id, in the user namespace of the task.
+    pub(crate) fn uids(&self) -> [u32; 4] {
+        // SAFETY: the reference keeps the cred and its namespace.
+        unsafe {
+            let c = &*self.0;
+            [c.uid, c.euid, c.suid, c.fsuid].map(|k| bindings::from_kuid(c.user_ns, k))
+        }
+    }
+
+    /// Real, effective, saved, file system group id, in the user namespace of the task.
+    pub(crate) fn gids(&self) -> [u32; 4] {
+        // SAFETY: the reference keeps the cred and its namespace.
+        unsafe {
+            let c = &*self.0;
+            [c.gid, c.egid, c.sgid, c.fsgid].map(|k| bindings::from_kgid(c.user_ns, k))
+        }
+    }
+
+    /// Supplementary groups, in the user namespace of the task.
+    pub(crate) fn groups(&self) -> Result<KVec<u32>> {
+        // SAFETY: the reference keeps the cred, its namespace and its groups.
+        unsafe {
+            let c = &*self.0;
+            let info = c.group_info;
+            let n = (*info).ngroups as usize;
+            let groups = (*info).gid.as_slice(n);
+            let mut out = KVec::with_capacity(n, GFP_KERNEL)?;
+            for g in groups {
+                out.push(bindings::from_kgid(c.user_ns, *g), GFP_KERNEL)?;
+            }
+            Ok(out)
+        }
+    }
+
+    /// Inheritable, permitted, effective, bounding, ambient capabilities.
+    pub(crate) fn caps(&self) -> [u64; 5] {
+        // SAFETY: the reference keeps the cred.
+        let c = unsafe { &*self.0 };
+        [
+            c.cap_inheritable,
+            c.cap_permitted,
+            c.cap_effective,
+            c.cap_bset,
+            c.cap_ambient,
+        ]
+        .map(|k| k.val)
+    }
+
+    /// As prctl(PR_GET_SECUREBITS).
+    pub(crate) fn securebits(&self) -> u32 {
+        // SAFETY: the reference keeps the cred.
+        unsafe { (*self.0).securebits }
+    }
+
+    /// Whether it has a keyring of its thread or process.
+    pub(crate) fn has_private_keyring(&self) -> bool {
+        // SAFETY: the reference keeps the cred.
+        unsafe { !(*self.0).process_keyring.is_null() || !(*self.0).thread_keyring.is_null() }
+    }
+}

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Open files.
+//!
+//! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
+
+use super::{
+    bindings,
+    path::{Fs, PathBuf},
+    task::Task,
+    to_result, //
+};
+use core::ptr::NonNull;
+use kernel::prelude::*;
+
+/// An open file with a counted reference.
+///
+/// # Invariants
+///
+/// `0` points to a file on which this value owns one reference.
+pub(crate) struct File(NonNull<bindings::file>);
+
+// SAFETY: file references may be dropped anywhere; the accessors read single words or lock.
+unsafe impl Send for File {}
+// SAFETY: as above.
+unsafe impl Sync for File {}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // SAFETY: owned, by the type's invariant.
+        unsafe { bindings::fput(self.0.as_ptr()) }
+    }
+}
+
+impl Clone for File {
+    fn clone(&self) -> Self {
+        // SAFETY: alive, since `self` owns a reference.
+        unsafe { bindings::ckpt_get_file(self.0.as_ptr()) };
+        // INVARIANT: the reference was just taken.
+        Self(self.0)
+    }
+}
+
+/// An entry of a descriptor table.
+pub(crate) struct Fd {
+    /// Its number.
+    pub(crate) fd: u32,
+    /// FD_CLOEXEC.
+    pub(crate) cloexec: bool,
+    /// What it refers to.
+    pub(crate) file: File,
+}
+
+/// What stat(2) says about the inode of an open file.
+#[derive(Default)]
+pub(crate) struct Stat {
+    /// Type and permissions.
+    pub(crate) mode: u32,
+    /// Size in bytes.
+    pub(crate) size: u64,
+    /// Modification time, nanoseconds since the epoch.
+    pub(crate) mtime_ns: u64,
+    /// Inode number.
+    pub(crate) ino: u64,
+    /// Device of the file system.
+    pub(crate) dev: u64,
+    /// Device that the inode stands for.
+    pub(crate) rdev: u64,
+}
+
+/// File type bits of a mode.
+pub(crate) mod mode {
+    pub(crate) const FMT: u32 = 0o170000;
+    pub(crate) const REGULAR: u32 = 0o100000;
+    pub(crate) const DIRECTORY: u32 = 0o040000;
+    pub(crate) const CHAR: u32 = 0o020000;
+    pub(crate) const BLOCK: u32 = 0o060000;
+    pub(crate) const FIFO: u32 = 0o010000;
+    pub(crate) const SOCKET: u32 = 0o140000;
+}
+
+/// O_* flags that an open file keeps and that can be given again when it is opened by path.
+pub(crate) const REOPEN_FLAGS: u32 = bindings::O_ACCMODE
+    | bindings::O_APPEND
+    | bindings::O_NONBLOCK
+    | bindings::O_SYNC
+    | bindings::O_DIRECT
+    | bindings::O_LARGEFILE
+    | bindings::O_DIRECTORY
+    | bindings::O_NOATIME;
+
+impl File {
+    /// The caller's descriptor `fd`.
+    pub(crate) fn from_fd(fd: i32) -> Result<Self> {
+        let fd = u32::try_from(fd).map_err(|_| EBADF)?;
+        // SAFETY: no preconditions; the function takes a reference.
+        let f = unsafe { bindings::fget(fd) };
+        // INVARIANT: `fget` took the reference.
+        NonNull::new(f).map(Self).ok_or(EBADF)
+    }
+
+    /// The file that a `kernel` wrapper lends.
+    pub(crate) fn from_kernel(file: &kernel::fs::File) -> Self {
+        let f = file.as_ptr().cast::<bindings::file>();
+        // SAFETY: alive while borrowed; both bindings describe the same C struct.
+        unsafe { bindings::ckpt_get_file(f) };
+        // SAFETY: not NULL, since it comes from a reference.
+        // INVARIANT: the reference was just taken.
+        Self(unsafe { NonNull::new_unchecked(f) })
+    }
+
+    /// # Safety
+    ///
+    /// `f` must be NULL, an error pointer, or a file with a reference that the caller gives away.
+    pub(super) unsafe fn from_raw(f: *mut bindings::file) -> Result<Self> {
+        let f = kernel::error::from_err_ptr(f)?;
+        // INVARIANT: by the contract of this function.
+        NonNull::new(f).map(Self).ok_or(ENOENT)
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut bindings::file {
+        self.0.as_ptr()
+    }
+
+    /// Opens a path as the calling task would: with its root, its credentials, its LSM.
+    pub(crate) fn open(path: &[u8], flags: u32) -> Result<Self> {
+        let mut text = KVec::with_capacity(path.len() + 1, GFP_KERNEL)?;
+        text.extend_from_slice(path, GFP_KERNEL)?;
+        text.push(0, GFP_KERNEL)?;
+        let path = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
+        // SAFETY: a NUL-terminated path; the function returns a reference or an error pointer.
+        unsafe { Self::from_raw(bindings::filp_open(path.as_char_ptr(), flags as i32, 0)) }
+    }
+
+    /// A new shared memory object as `mmap(MAP_SHARED | MAP_ANONYMOUS)` makes it.
+    pub(crate) fn new_shmem(size: u64, noreserve: bool) -> Result<Self> {
+        let size = i64::try_from(size).map_err(|_| EINVAL)?;
+        // SAFETY: the name is a literal; the function returns a reference or an error pointer.
+        unsafe {
+            let flags = bindings::ckpt_shmem_flags(noreserve);
+            Self::from_raw(bindings::shmem_kernel_file_setup(
+                c"dev/zero".as_char_ptr(),
+                size,
+                flags,
+            ))
+        }
+    }
+
+    /// Address of the kernel object: the same for two descriptors of one open file.
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    /// Address of its file operations: the same for two files of one driver.
+    pub(crate) fn ops(&self) -> usize {
+        // SAFETY: alive; set once at open.
+        unsafe { (*self.as_ptr()).f_op as usize }
+    }
+
+    /// O_* flags as fcntl(F_GETFL).
+    pub(crate) fn flags(&self) -> u32 {
+        // SAFETY: alive; one word.
+        unsafe { (*self.as_ptr()).f_flags }
+    }
+
+    /// Sets O_NONBLOCK as fcntl(F_SETFL) does; for a file that nobody else has yet.
+    pub(crate) fn set_nonblock(&self, on: bool) {
+        // SAFETY: alive, and not shared yet, so nobody else changes the word.
+        unsafe {
+            if on {
+                (*self.as_ptr()).f_flags |= bindings::O_NONBLOCK;
+            } else {
+                (*self.as_ptr()).f_flags &= !bindings::O_NONBLOCK;
+            }
+        }
+    }
+
+    /// Number of references to the open file.
+    pub(crate) fn references(&self) -> usize {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_references(self.as_ptr()) }
+    }
+
+    /// Whether the caller may execute it: a regular file, the permission, and no noexec mount.
+    pub(crate) fn may_execute(&self) -> bool {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_may_execute(self.as_ptr()) }
+    }
+
+    fn fmode(&self) -> u32 {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_fmode(self.as_ptr()) }
+    }
+
+    /// Whether it is open for reading.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.fmode() & bindings::FMODE_READ != 0
+    }
+
+    /// Whether it is open for writing.
+    pub(crate) fn is_writable(&self) -> bool {
+        self.fmode() & bindings::FMODE_WRITE != 0
+    }
+
+    /// Whether it was opened with O_PATH.
+    pub(crate) fn is_path(&self) -> bool {
+        self.fmode() & bindings::FMODE_PATH != 0
+    }
+
+    /// Whether signals are sent to an owner: F_SETOWN or O_ASYNC.
+    pub(crate) fn has_owner(&self) -> bool {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_has_owner(self.as_ptr()) || self.flags() & bindings::FASYNC != 0 }
+    }
+
+    /// Type and permissions of the inode.
+    pub(crate) fn mode(&self) -> u32 {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_mode(self.as_ptr()) }
+    }
+
+    /// Whether it has no position: a pipe, a socket, a terminal.
+    pub(crate) fn is_stream(&self) -> bool {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_is_stream(self.as_ptr()) }
+    }
+
+    /// Offset in bytes.
+    pub(crate) fn pos(&self) -> i64 {
+        // SAFETY: alive; one word.
+        unsafe { bindings::ckpt_file_pos(self.as_ptr()) }
+    }
+
+    /// Sets the offset where a read or write that used its own offset has ended.
+    pub(crate) fn set_pos(&self, pos: i64) {
+        // SAFETY: alive; one word. A concurrent user of the same open file races with itself as it would by read(2).
+        unsafe { bindings::ckpt_set_file_pos(self.as_ptr(), pos) }
+    }
+
+    /// Moves the offset as lseek(2).
+    pub(crate) fn seek(&self, pos: i64, whence: i32) -> Result<i64> {
+        // SAFETY: alive.
+        let pos = unsafe { bindings::vfs_llseek(self.as_ptr(), pos, whence) };
+        to_result(pos as isize).map(|p| p as i64)
+    }
+
+    /// As fstat(2).
+    pub(crate) fn stat(&self) -> Result<Stat> {
+        let mut k = bindings::kstat::default();
+        // SAFETY: the file is alive, so is its path; the result is ours.
+        let ret = unsafe {
+            bindings::vfs_getattr(
+                bindings::ckpt_file_path(self.as_ptr()),
+                &mut k,
+                bindings::STATX_BASIC_STATS,
+                0,
+            )
+        };
+        kernel::error::to_result(ret)?;
+        // SAFETY: no preconditions.
+        let (dev, rdev) = unsafe { (bindings::ckpt_encode_dev(k.dev), bindings::ckpt_encode_dev(k.rdev)) };
+        Ok(Stat {
+            mode: u32::from(k.mode),
+            size: k.size as u64,
+            mtime_ns: (k.mtime.tv_sec as u64)
+                .wrapping_mul(1_000_000_000)
+                .wrapping_add(k.mtime.tv_nsec as u64),
+            ino: k.ino,
+            dev,
+            rdev,
+        })
+    }
+
+    /// Its path as seen from the root of `fs`; false when it cannot be reached from there.
+    pub(crate) fn print_path(&self, fs: &Fs, out: &mut PathBuf) -> Result<bool> {
+        // SAFETY: the path lives in the file.
+        out.print(unsafe { bindings::ckpt_file_path(self.as_ptr()) }, fs.root())
+    }
+
+    /// Its path for messages.
+    pub(crate) fn print_any(&self, out: &mut PathBuf) -> Result {
+        // SAFETY: the path lives in the file.
+        out.print_any(unsafe { bindings::ckpt_file_path(self.as_ptr()) })
+    }
+
+    /// Whether its name has been removed.
+    pub(crate) fn is_unlinked(&self) -> bool {
+        // SAFETY: the path lives in the file.
+        unsafe { bindings::ckpt_path_unlinked(bindings::ckpt_file_path(self.as_ptr())) }
+    }
+
+    /// Kind of a lock or lease that `task` holds through it.
+    pub(crate) fn lock_kind(&self, task: &Task) -> Option<&'static str> {
+        // SAFETY: both are alive; the helper locks and returns NULL or a string literal.
+        unsafe {
+            let kind = bindings::ckpt_file_lock_kind(self.as_ptr(), task.as_ptr());
+            if kind.is_null() {
+                None
+            } else {
+                CStr::from_char_ptr(kind).to_str().ok()
+            }
+        }
+    }
+
+    /// Writes all bytes at `*pos` (`None`: a stream).
+    pub(crate) fn write_all(&self, mut bytes: &[u8], mut pos: Option<&mut i64>) -> Result {
+        while !bytes.is_empty() {
+            let mut here = pos.as_deref().copied().unwrap_or(0);
+            // SAFETY: the file is alive, the slice readable.
+            let n =
+                unsafe { bindings::kernel_write(self.as_ptr(), bytes.as_ptr().cast(), bytes.len(), &mut here) };
+            let n = to_result(n)?;
+            if n == 0 {
+                return Err(EIO);
+            }
+            if let Some(p) = pos.as_deref_mut() {
+                *p = here;
+            }
+            bytes = &bytes[n.min(bytes.len())..];
+        }
+        Ok(())
+    }
+
+    /// Reads up to the length of `out` at `*pos` (`None`: a stream); fewer bytes only at the end.
+    pub(crate) fn read_full(&self, out: &mut [u8], mut pos: Option<&mut i64>) -> Result<usize> {
+        let mut done = 0;
+        while done < out.len() {
+            let mut here = pos.as_deref().copied().unwrap_or(0);
+            let rest = &mut out[done..];
+            // SAFETY: the file is alive, the slice writable.
+            let n =
+                unsafe { bindings::kernel_read(self.as_ptr(), rest.as_mut_ptr().cast(), rest.len(), &mut here) };
+            let n = to_result(n)?;
+            if n == 0 {
+                break;
+            }
+            if let Some(p) = pos.as_deref_mut() {
+                *p = here;
+            }
+            done += n;
+        }
+        Ok(done)
+    }
+}
+
+/// How many descriptors are collected at once.
+const FDS: usize = 128;
+
+/// Open descriptors of `task`, in order. Each call of the result gives the next lot; empty at the end.
+pub(crate) fn collect_fds(task: &Task, from: &mut Option<u32>) -> Result<KVec<Fd>> {
+    let mut out = KVec::new();
+    let Some(start) = *from else {
+        return Ok(out);
+    };
+    let mut raw: KVec<bindings::ckpt_fd> = KVec::with_capacity(FDS, GFP_KERNEL)?;
+    for _ in 0..FDS {
+        raw.push(bindings::ckpt_fd::default(), GFP_KERNEL)?;
+    }
+    out.reserve(FDS, GFP_KERNEL)?;
+    let mut next = 0;
+    // SAFETY: the task is alive, the array has FDS entries; the helper locks and takes a reference on each file.
+    let n = unsafe { bindings::ckpt_collect_fds(task.as_ptr(), start, raw.as_mut_ptr(), FDS as u32, &mut next) };
+    let n = to_result(n as isize)?;
+    *from = (next != 0).then_some(next);
+    for r in raw.iter().take(n) {
+        // SAFETY: the helper took the reference.
+        let file = unsafe { File::from_raw(r.file)? };
+        out.push(
+            Fd {
+                fd: r.fd,
+                cloexec: r.cloexec != 0,
+                file,
+            },
+            GFP_KERNEL,
+        )?;
+    }
+    Ok(out)
+}
+
+/// Installs `file` in the caller's table at exactly `fd`, which must be free.
+pub(crate) fn install_fd(fd: u32, file: &File, cloexec: bool) -> Result {
+    let flags = if cloexec { bindings::O_CLOEXEC } else { 0 };
+    // SAFETY: the file is alive; the function takes its own reference.
+    let got = unsafe { bindings::ckpt_f_dupfd(fd, file.as_ptr(), flags) };
+    let got = to_result(got as isize)?;
+    if got == fd as usize {
+        Ok(())
+    } else {
+        Err(EBUSY)
+    }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Parking: a task stops itself at the edge to user mode and waits there.
+//!
+//! A `task_work` with TWA_SIGNAL takes the task out of interruptible sleeps without a signal that anybody could see; its
+//! callback runs in the task, in `get_signal()`, before a signal is taken from the queue.
+//!
+//! C header: [`include/linux/task_work.h`](srctree/include/linux/task_work.h)
+
+use super::{
+    bindings,
+    completion::{Completion, Waited},
+    task::Task, //
+};
+use core::sync::atomic::{AtomicU32, Ordering};
+use kernel::{prelude::*, sync::Arc, types::Opaque};
+
+/// Where a task is on its way into the park.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// The request is queued.
+    Queued,
+    /// The task stands still.
+    Parked,
+    /// The task was on its way out, and will not park.
+    Exited,
+}
+
+const QUEUED: u32 = 0;
+const PARKED: u32 = 1;
+const EXITED: u32 = 2;
+/// The request was taken back while the callback was about to run: it returns at once.
+const CANCELLED: u32 = 3;
+
+/// A request to one task to park.
+///
+/// # Invariants
+///
+/// While the work is queued or its callback runs, the task owns one reference to this value.
+#[pin_data]
+pub(crate) struct Park {
+    work: Opaque<bindings::callback_head>,
+    state: AtomicU32,
+    #[pin]
+    parked: Completion,
+    #[pin]
+    go: Completion,
+    task: Task,
+}
+
+// SAFETY: `work` is touched by the kernel's task_work functions only; the rest is Send and Sync.
+unsafe impl Send for Park {}
+// SAFETY: as above.
+unsafe impl Sync for Park {}
+
+impl Park {
+    /// Asks `task` to park. `ESRCH` when it is exiting.
+    pub(crate) fn request(task: Task) -> Result<Arc<Self>> {
+        let park = Arc::pin_init(
+            pin_init!(Self {
+                work: Opaque::zeroed(),
+                state: AtomicU32::new(QUEUED),
+                parked <- Completion::new(),
+                go <- Completion::new(),
+                task,
+            }),
+            GFP_KERNEL,
+        )?;
+        let theirs = Arc::into_raw(park.clone());
+        // SAFETY: `work` is ours until it is queued.
+        unsafe { (*park.work.get()).func = Some(callback) };
+        // SAFETY: the task is alive, and the work lives until its callback has run, since the task owns `theirs`.
+        let ret = unsafe {
+            bindings::task_work_add(
+                park.task.as_ptr(),
+                park.work.get(),
+                bindings::task_work_notify_mode_TWA_SIGNAL,
+            )
+        };
+        if ret != 0 {
+            // SAFETY: the work was not queued, so the reference came back to us.
+            drop(unsafe { Arc::from_raw(theirs) });
+            return Err(ESRCH);
+        }
+        Ok(park)
+    }
+
+    /// The task.
+    pub(crate) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// Where the task is.
+    pub(crate) fn state(&self) -> State {
+        match self.state.load(Ordering::Acquire) {
+            QUEUED => State::Queued,
+            PARKED => State::Parked,
+            _ => State::Exited,
+        }
+    }
+
+    /// Waits at most `ms` milliseconds for the task to park or to exit.
+    pub(crate) fn wait(&self, ms: u32) -> Waited {
+        self.parked.wait_killable(ms)
+    }
+
+    /// Lets the task go, or takes the request back.
+    pub(crate) fn release(&self) {
+        // SAFETY: the task is alive; the work is this value's.
+        let cancelled = unsafe { bindings::ckpt_task_work_cancel(self.task.as_ptr(), self.work.get()) };
+        if cancelled {
+            // SAFETY: the work was taken off the queue, so the task's reference came back to us. `self` is a second one.
+            drop(unsafe { Arc::from_raw(core::ptr::from_ref(self)) });
+            return;
+        }
+        let _ = self
+            .state
+            .compare_exchange(QUEUED, CANCELLED, Ordering::AcqRel, Ordering::Acquire);
+        self.go.complete_all();
+    }
+}
+
+/// Runs in the task that is to park.
+///
+/// # Safety
+///
+/// Called by `task_work_run` with the work of a [`Park`] whose second reference the task owns.
+unsafe extern "C" fn callback(work: *mut bindings::callback_head) {
+    let offset = core::mem::offset_of!(Park, work);
+    // SAFETY: `work` is the field of a live `Park`, and this call takes over the task's reference.
+    let park = unsafe { Arc::from_raw(work.cast::<u8>().sub(offset).cast::<Park>().cast_const()) };
+
+    let next = if park.task.is_exiting() { EXITED } else { PARKED };
+    if next == PARKED {
+        fix_interrupted();
+    }
+    let was = park
+        .state
+        .compare_exchange(QUEUED, next, Ordering::AcqRel, Ordering::Acquire);
+    park.parked.complete_all();
+    if was.is_ok() && next == PARKED {
+        park.go.wait_parked();
+    }
+}
+
+/// System calls that return EINTR without a signal: they are to be restarted, so that the program sees nothing.
+const RETURN_EINTR: [u32; 7] = [
+    bindings::__NR_epoll_wait,
+    bindings::__NR_epoll_pwait,
+    bindings::__NR_epoll_pwait2,
+    bindings::__NR_rt_sigtimedwait,
+    bindings::__NR_semtimedop,
+    bindings::__NR_semop,
+    bindings::__NR_io_getevents,
+];
+
+const EINTR_RET: u64 = -4_i64 as u64;
+const ERESTARTNOHAND_RET: u64 = -514_i64 as u64;
+
+fn fix_interrupted() {
+    // SAFETY: the callback runs in the current task with its user registers saved; nobody else touches them now.
+    unsafe {
+        let regs = bindings::ckpt_task_pt_regs(bindings::ckpt_current());
+        if (*regs).ax as u64 == EINTR_RET
+            && !bindings::ckpt_task_sigpending()
+            && RETURN_EINTR.iter().any(|nr| (*regs).orig_ax as u64 == u64::from(*nr))
+        {
+            (*regs).ax = ERESTARTNOHAND_RET as _;
+        }
+    }
+}
+
+/// Dropping it waits until no callback can be running in the module's text any more: every open file holds the module, so
+/// nobody is parked when it is unloaded, but a task may still be on its way out of the callback.
+pub(crate) struct Quiesce;
+
+impl Drop for Quiesce {
+    fn drop(&mut self) {
+        // SAFETY: process context. A task leaves the callback without a voluntary switch once its wait is over.
+        unsafe { bindings::synchronize_rcu_tasks() };
+    }
+}

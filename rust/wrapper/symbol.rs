@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Unexported kernel functions: resolved once, at load. The list is `helpers/symbol.h`.
+
+use super::bindings;
+use kernel::prelude::*;
+
+/// Resolves every symbol, or fails with `ENOENT` and says in the kernel log which one is missing.
+pub(crate) fn resolve() -> Result {
+    let mut missing = core::ptr::null();
+    // SAFETY: called once, from module init, before anything else can call the static calls that it updates.
+    let ret = unsafe { bindings::ckpt_resolve_symbols(&mut missing) };
+    if ret != 0 {
+        if missing.is_null() {
+            pr_err!("cannot resolve kernel symbols\n");
+        } else {
+            // SAFETY: the helper leaves a pointer to a string literal.
+            let name = unsafe { CStr::from_char_ptr(missing) };
+            pr_err!("this kernel has no function {}: not loaded\n", name);
+        }
+        return Err(Error::from_errno(ret));
+    }
+    Ok(())
+}
+
+/// Functions that a `restart_block` can name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RestartFn {
+    /// `hrtimer_nanosleep_restart`
+    Nanosleep,
+    /// `posix_cpu_nsleep_restart`
+    CpuNanosleep,
+    /// `do_restart_poll`
+    Poll,
+    /// `futex_wait_restart`
+    Futex,
+}
+
+const RESTART_FNS: [(RestartFn, u32); 4] = [
+    (
+        RestartFn::Nanosleep,
+        bindings::ckpt_address_index_CKPT_ADDRESS_hrtimer_nanosleep_restart,
+    ),
+    (
+        RestartFn::CpuNanosleep,
+        bindings::ckpt_address_index_CKPT_ADDRESS_posix_cpu_nsleep_restart,
+    ),
+    (
+        RestartFn::Poll,
+        bindings::ckpt_address_index_CKPT_ADDRESS_do_restart_poll,
+    ),
+    (
+        RestartFn::Futex,
+        bindings::ckpt_address_index_CKPT_ADDRESS_futex_wait_restart,
+    ),
+];
+
+impl RestartFn {
+    /// Address of the function.
+    pub(super) fn address(self) -> usize {
+        RESTART_FNS
+            .iter()
+            .find(|(f, _)| *f == self)
+            // SAFETY: the array is written by module init only, and the index is one of its enum.
+            .map_or(0, |(_, i)| unsafe { bindings::ckpt_address[*i as usize] })
+    }
+
+    /// The function with this address, if it is one of them.
+    pub(super) fn from_address(address: usize) -> Option<Self> {
+        RESTART_FNS
+            .iter()
+            .map(|(f, _)| *f)
+            .find(|f| f.address() == address)
+    }
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A task asks the kernel as itself: its own system calls, made in kernel context.
+//!
+//! Arguments in memory go through a scratch mapping in the task's own address space, since a system call takes user
+//! addresses. Every permission, LSM and resource check applies as it would to the program.
+
+use super::{
+    bindings,
+    mm,
+    symbol::RestartFn,
+    task::{Restart, Task}, //
+};
+use core::{cell::Cell, marker::PhantomData};
+use kernel::{
+    prelude::*,
+    uaccess::{UserPtr, UserSlice}, //
+};
+
+/// The right to change the calling task: exists only inside the task that is being restored.
+///
+/// # Invariants
+///
+/// Never leaves the task that made it (not `Send`).
+pub(crate) struct CurrentTask {
+    task: Task,
+    scratch: Cell<u64>,
+    not_send: PhantomData<*mut ()>,
+}
+
+/// Bytes of the scratch mapping.
+pub(crate) const SCRATCH: usize = 64 * 1024;
+
+/// Numbers of the system calls that the rooms make, and of what they ask for.
+pub(crate) mod nr {
+    pub(crate) use ckpt_bindings::{
+        ARCH_MAP_VDSO_64,
+        ARCH_SET_FS,
+        ARCH_SET_GS,
+        MADV_DONTDUMP,
+        MADV_DONTFORK,
+        MADV_GUARD_INSTALL,
+        MADV_HUGEPAGE,
+        MADV_MERGEABLE,
+        MADV_NOHUGEPAGE,
+        MADV_RANDOM,
+        MADV_SEQUENTIAL,
+        MADV_WIPEONFORK,
+        PR_CAPBSET_DROP,
+        PR_CAP_AMBIENT,
+        PR_CAP_AMBIENT_CLEAR_ALL,
+        PR_CAP_AMBIENT_RAISE,
+        PR_SET_DUMPABLE,
+        PR_SET_KEEPCAPS,
+        PR_SET_MM,
+        PR_SET_MM_MAP,
+        PR_SET_NAME,
+        PR_SET_NO_NEW_PRIVS,
+        PR_SET_PDEATHSIG,
+        PR_SET_SECUREBITS,
+        PR_SET_THP_DISABLE,
+        PR_SET_TIMERSLACK,
+        PR_SET_VMA,
+        PR_SET_VMA_ANON_NAME,
+        __NR_arch_prctl,
+        __NR_capset,
+        __NR_chdir,
+        __NR_chroot,
+        __NR_close_range,
+        __NR_madvise,
+        __NR_membarrier,
+        __NR_mlock2,
+        __NR_mlockall,
+        __NR_mseal,
+        __NR_munmap,
+        __NR_personality,
+        __NR_prctl,
+        __NR_prlimit64,
+        __NR_rseq,
+        __NR_rt_sigaction,
+        __NR_rt_sigprocmask,
+        __NR_rt_sigqueueinfo,
+        __NR_rt_sigreturn,
+        __NR_rt_tgsigqueueinfo,
+        __NR_sched_setaffinity,
+        __NR_sched_setattr,
+        __NR_set_robust_list,
+        __NR_set_tid_address,
+        __NR_setfsgid,
+        __NR_setfsuid,
+        __NR_setgroups,
+        __NR_setitimer,
+        __NR_setresgid,
+        __NR_setresuid,
+        __NR_umask,
+    };
+}
+
+/// Runs `f` with the right to change the calling task. What it may do is what the task could do by its own system calls;
+/// the borrow keeps the right inside the task.
+pub(crate) fn as_current<T>(f: impl FnOnce(&CurrentTask) -> T) -> T {
+    f(&CurrentTask {
+        task: Task::current(),
+        scratch: Cell::new(0),
+        not_send: PhantomData,
+    })
+}
+
+impl CurrentTask {
+
+    /// The task.
+    pub(crate) fn task(&self) -> &Task {
+        &self.task
+    }
+
+    /// One system call. Pointers must be user addresses.
+    pub(crate) fn call(&self, nr: u32, args: &[u64]) -> Result<usize> {
+        let arg = |i: usize| args.get(i).copied().unwrap_or(0);
+        let mut regs = bindings::pt_regs::default();
+        regs.orig_ax = nr as _;
+        regs.ax = -38_i64 as _;
+        regs.di = arg(0) as _;
+        regs.si = arg(1) as _;
+        regs.dx = arg(2) as _;
+        regs.r10 = arg(3) as _;
+        regs.r8 = arg(4) as _;
+        regs.r9 = arg(5) as _;
+        // SAFETY: process context of the task itself, no locks held; system calls treat all arguments as hostile, and read
+        // them from the registers given here.
+        let ret = unsafe { bindings::ckpt_x64_sys_call(&regs, nr) };
+        if (-4095..0).contains(&ret) {
+            Err(Error::from_errno(ret as i32))
+        } else {
+            Ok(ret as usize)
+        }
+    }
+
+    /// Address of the scratch mapping; it is made when first asked for.
+    pub(crate) fn scratch(&self) -> Result<u64> {
+        if self.scratch.get() == 0 {
+            let prot = bindings::PROT_READ | bindings::PROT_WRITE;
+            let flags = bindings::MAP_PRIVATE | bindings::MAP_ANONYMOUS;
+            self.scratch
+                .set(mm::vm_mmap(None, 0, SCRATCH as u64, prot, flags, 0)?);
+        }
+        Ok(self.scratch.get())
+    }
+
+    /// Removes the scratch mapping.
+    pub(crate) fn drop_scratch(&self) -> Result {
+        let at = self.scratch.replace(0);
+        if at == 0 {
+            return Ok(());
+        }
+        self.call(nr::__NR_munmap, &[at, SCRATCH as u64]).map(|_| ())
+    }
+
+    /// Forgets the scratch mapping: the address space it was in is gone.
+    pub(crate) fn forget_scratch(&self) {
+        self.scratch.set(0);
+    }
+
+    /// Copies bytes to `offset` in the scratch mapping; their address.
+    pub(crate) fn put_at(&self, offset: usize, bytes: &[u8]) -> Result<u64> {
+        if offset.checked_add(bytes.len()).is_none_or(|end| end > SCRATCH) {
+            return Err(E2BIG);
+        }
+        let at = self.scratch()? as usize + offset;
+        UserSlice::new(UserPtr::from_addr(at), bytes.len())
+            .writer()
+            .write_slice(bytes)?;
+        Ok(at as u64)
+    }
+
+    /// Copies bytes to the start of the scratch mapping; their address.
+    pub(crate) fn put(&self, bytes: &[u8]) -> Result<u64> {
+        self.put_at(0, bytes)
+    }
+
+    /// Copies 64-bit words to the start of the scratch mapping; their address.
+    pub(crate) fn put_words(&self, words: &[u64]) -> Result<u64> {
+        for (i, w) in words.iter().enumerate() {
+            self.put_at(i * 8, &w.to_ne_bytes())?;
+        }
+        self.scratch()
+    }
+
+    /// Copies a path with a terminating NUL to the start of the scratch mapping; its address.
+    pub(crate) fn put_path(&self, path: &[u8]) -> Result<u64> {
+        self.put_at(path.len(), &[0])?;
+        self.put_at(0, path)
+    }
+
+    /// Sets the FPU, the signal mask, the alternate stack and the general registers by the task's own rt_sigreturn(2).
+    ///
+    /// `regs` is `struct user_regs_struct`. The scratch mapping stays. On `EFAULT` a SIGSEGV is pending too.
+    pub(crate) fn sigreturn(
+        &self,
+        regs: &[u64; 27],
+        xstate: &[u8],
+        xfeatures: u64,
+        blocked: u64,
+        altstack: (u64, u64, u32),
+    ) -> Result {
+        /// Where in the scratch mapping the xstate goes: aligned to 64 bytes, behind the frame.
+        const XSTATE_AT: usize = 4096;
+        /// Offset of the software-reserved bytes in the legacy area (`struct fxregs_state`).
+        const SW_RESERVED: usize = 464;
+        let xsize = xstate.len();
+        let mut sw = bindings::_fpx_sw_bytes::default();
+        sw.magic1 = bindings::FP_XSTATE_MAGIC1;
+        sw.extended_size = xsize as u32 + 4;
+        sw.xfeatures = xfeatures;
+        sw.xstate_size = xsize as u32;
+        // SAFETY: a plain C struct without padding (`uapi/asm/sigcontext.h`), seen as bytes.
+        let sw = unsafe {
+            core::slice::from_raw_parts(
+                (&raw const sw).cast::<u8>(),
+                size_of::<bindings::_fpx_sw_bytes>(),
+            )
+        };
+
+        let fp = self.put_at(XSTATE_AT, xstate)?;
+        self.put_at(XSTATE_AT + SW_RESERVED, sw)?;
+        self.put_at(XSTATE_AT + xsize, &bindings::FP_XSTATE_MAGIC2.to_ne_bytes())?;
+
+        let mut frame = bindings::rt_sigframe::default();
+        let uc = &mut frame.uc;
+        uc.uc_flags = (bindings::UC_FP_XSTATE | bindings::UC_SIGCONTEXT_SS | bindings::UC_STRICT_RESTORE_SS) as _;
+        uc.uc_stack.ss_sp = altstack.0 as *mut _;
+        uc.uc_stack.ss_size = altstack.1 as _;
+        uc.uc_stack.ss_flags = altstack.2 as _;
+        uc.uc_sigmask.sig[0] = blocked as _;
+        let sc = &mut uc.uc_mcontext;
+        let [r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, _orig, ip, cs, flags, sp, ss, ..] =
+            regs.map(|r| r as usize);
+        (sc.r8, sc.r9, sc.r10, sc.r11) = (r8 as _, r9 as _, r10 as _, r11 as _);
+        (sc.r12, sc.r13, sc.r14, sc.r15) = (r12 as _, r13 as _, r14 as _, r15 as _);
+        (sc.di, sc.si, sc.bp, sc.bx) = (di as _, si as _, bp as _, bx as _);
+        (sc.dx, sc.ax, sc.cx, sc.sp) = (dx as _, ax as _, cx as _, sp as _);
+        (sc.ip, sc.flags, sc.cs, sc.ss) = (ip as _, flags as _, cs as _, ss as _);
+        sc.fpstate = fp as _;
+        // SAFETY: a plain C struct, every byte of which `Default` has set, seen as bytes.
+        let bytes = unsafe {
+            core::slice::from_raw_parts(
+                (&raw const frame).cast::<u8>(),
+                size_of::<bindings::rt_sigframe>(),
+            )
+        };
+        const _: () = assert!(size_of::<bindings::rt_sigframe>() <= XSTATE_AT);
+        let at = self.put(bytes)?;
+
+        // SAFETY: the current task's own saved registers; the task is in a system call that gets all of them anew.
+        let user = unsafe { &mut *bindings::ckpt_task_pt_regs(self.task.as_ptr()) };
+        user.sp = (at + 8) as _;
+        self.call(nr::__NR_rt_sigreturn, &[])?;
+        if user.ip as usize != ip || user.sp as usize != sp {
+            return Err(EFAULT);
+        }
+        Ok(())
+    }
+
+    /// Makes the interrupted system call go on at the return to user mode.
+    pub(crate) fn set_orig_ax(&self, orig_ax: u64, ax: u64) {
+        // SAFETY: the current task's own saved registers.
+        unsafe {
+            let user = &mut *bindings::ckpt_task_pt_regs(self.task.as_ptr());
+            user.orig_ax = orig_ax as _;
+            user.ax = ax as _;
+            // The exit path looks at the -ERESTART* value only when it looks for signals.
+            bindings::ckpt_set_sigpending();
+        }
+    }
+
+    /// Sets the task's restart block.
+    pub(crate) fn set_restart(&self, restart: &Restart) {
+        // SAFETY: the current task's own block; the functions are the ones that the kernel itself stores there, and
+        // every value is checked again by them as it was by the system call.
+        unsafe {
+            let block = &mut (*self.task.as_ptr()).restart_block;
+            let set = |f: RestartFn| {
+                core::mem::transmute::<usize, Option<unsafe extern "C" fn(*mut bindings::restart_block) -> isize>>(
+                    f.address(),
+                )
+            };
+            match *restart {
+                Restart::Sleep(kind, clock, layout, rmtp, expires) => {
+                    block.fn_ = set(kind);
+                    let n = &mut *(&raw mut block.__bindgen_anon_1.nanosleep);
+                    n.clockid = clock;
+                    n.type_ = layout;
+                    n.__bindgen_anon_1.rmtp = rmtp as *mut _;
+                    n.expires = expires as i64;
+                }
+                Restart::Poll(ufds, nfds, end) => {
+                    block.fn_ = set(RestartFn::Poll);
+                    let p = &mut *(&raw mut block.__bindgen_anon_1.poll);
+                    p.ufds = ufds as *mut _;
+                    p.nfds = nfds as i32;
+                    p.has_timeout = i32::from(end.is_some());
+                    let end = end.unwrap_or(0);
+                    p.end_time.tv_sec = (end / 1_000_000_000) as i64;
+                    p.end_time.tv_nsec = (end % 1_000_000_000) as _;
+                }
+                Restart::Futex(uaddr, val, flags, bitset, time) => {
+                    block.fn_ = set(RestartFn::Futex);
+                    let f = &mut *(&raw mut block.__bindgen_anon_1.futex);
+                    f.uaddr = uaddr as *mut _;
+                    f.val = val;
+                    f.flags = flags;
+                    f.bitset = bitset;
+                    f.time = time as i64;
+                    f.uaddr2 = core::ptr::null_mut();
+                }
+            }
+        }
+    }
+}

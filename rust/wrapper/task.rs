@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Tasks.
+//!
+//! C header: [`include/linux/sched.h`](srctree/include/linux/sched.h)
+
+use super::{
+    bindings,
+    mm::Mm,
+    symbol::RestartFn,
+    time::clock, //
+};
+use core::ptr::NonNull;
+use kernel::prelude::*;
+
+/// A task with a counted reference.
+///
+/// # Invariants
+///
+/// `0` points to a task on which this value owns one `get_task_struct` reference.
+pub(crate) struct Task(NonNull<bindings::task_struct>);
+
+// SAFETY: a task's reference may be dropped in any context, and all accessors lock or read single words.
+unsafe impl Send for Task {}
+// SAFETY: as above.
+unsafe impl Sync for Task {}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        // SAFETY: the reference is owned, by the type's invariant.
+        unsafe { bindings::ckpt_put_task_struct(self.0.as_ptr()) }
+    }
+}
+
+impl Clone for Task {
+    fn clone(&self) -> Self {
+        // SAFETY: the task is alive, since `self` owns a reference.
+        unsafe { bindings::ckpt_get_task_struct(self.0.as_ptr()) };
+        // INVARIANT: the reference was just taken.
+        Self(self.0)
+    }
+}
+
+impl PartialEq for Task {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+/// Counts of who uses what a task may share; 0 when the task has lost it.
+pub(crate) struct Sharing {
+    /// Users of the descriptor table.
+    pub(crate) files: i32,
+    /// Users of root, working directory and umask.
+    pub(crate) fs: i32,
+    /// Users of the signal handlers.
+    pub(crate) sighand: i32,
+}
+
+/// Scheduling attributes.
+pub(crate) struct SchedAttr {
+    /// SCHED_*.
+    pub(crate) policy: u32,
+    /// Nice value.
+    pub(crate) nice: i32,
+    /// Static priority.
+    pub(crate) priority: u32,
+    /// SCHED_FLAG_RESET_ON_FORK is set.
+    pub(crate) reset_on_fork: bool,
+    /// In nanoseconds.
+    pub(crate) timer_slack_ns: u64,
+}
+
+/// What the thread has registered with the kernel by address.
+pub(crate) struct Registered {
+    /// set_tid_address(2).
+    pub(crate) clear_child_tid: u64,
+    /// set_robust_list(2).
+    pub(crate) robust_list: u64,
+    /// rseq(2): address, length, signature; address 0 without one.
+    pub(crate) rseq: (u64, u32, u32),
+}
+
+/// Remains of an interrupted system call.
+pub(crate) enum Restart {
+    /// nanosleep and clock_nanosleep: clock, layout and address of the remaining time, expiry in nanoseconds.
+    Sleep(RestartFn, i32, u32, u64, u64),
+    /// poll: array, length, expiry in nanoseconds of CLOCK_MONOTONIC.
+    Poll(u64, u32, Option<u64>),
+    /// futex wait: address, value, flags, bitset, expiry in nanoseconds.
+    Futex(u64, u32, u32, u32, u64),
+}
+
+impl Restart {
+    /// Turns relative times into times of their clock, counted from now.
+    pub(crate) fn from_now(self) -> Self {
+        let at = |c: i32, left: u64| clock::now(c).unwrap_or(0).saturating_add(left);
+        match self {
+            Self::Sleep(f, c, layout, rmtp, left) => Self::Sleep(f, c, layout, rmtp, at(c, left)),
+            Self::Poll(ufds, nfds, left) => Self::Poll(ufds, nfds, left.map(|l| at(clock::MONOTONIC, l))),
+            Self::Futex(uaddr, val, flags, bitset, left) => {
+                // FLAGS_CLOCKRT
+                let c = if flags & 0x20 != 0 { clock::REALTIME } else { clock::MONOTONIC };
+                Self::Futex(uaddr, val, flags, bitset, at(c, left))
+            }
+        }
+    }
+}
+
+impl Task {
+    /// The calling task.
+    pub(crate) fn current() -> Self {
+        // SAFETY: `current` is alive while it runs.
+        let t = unsafe { bindings::ckpt_get_task_struct(bindings::ckpt_current()) };
+        // SAFETY: `current` is never NULL.
+        // INVARIANT: the reference was just taken.
+        Self(unsafe { NonNull::new_unchecked(t) })
+    }
+
+    /// The leader of the process with this number in the caller's pid namespace.
+    pub(crate) fn from_vpid(pid: i32) -> Result<Self> {
+        // SAFETY: no preconditions; the returned reference is put below.
+        let p = unsafe { bindings::find_get_pid(pid) };
+        // SAFETY: NULL or referenced; the function takes a reference on the task that it returns.
+        let t = unsafe { bindings::get_pid_task(p, bindings::pid_type_PIDTYPE_TGID) };
+        // SAFETY: NULL or the reference taken above.
+        unsafe { bindings::put_pid(p) };
+        // INVARIANT: `get_pid_task` took the reference.
+        NonNull::new(t).map(Self).ok_or(ESRCH)
+    }
+
+    /// The leader of the process that a pidfd of the caller refers to.
+    pub(crate) fn from_pidfd(pidfd: i32) -> Result<Self> {
+        let mut flags = 0;
+        // SAFETY: the flags pointer is valid; the function returns a reference or an error pointer.
+        let t = unsafe { bindings::ckpt_pidfd_get_task(pidfd, &mut flags) };
+        let t = kernel::error::from_err_ptr(t)?;
+        // INVARIANT: `pidfd_get_task` took the reference.
+        let task = NonNull::new(t).map(Self).ok_or(ESRCH)?;
+        Ok(task.leader())
+    }
+
+    /// The raw pointer, for other wrappers.
+    pub(super) fn as_ptr(&self) -> *mut bindings::task_struct {
+        self.0.as_ptr()
+    }
+
+    /// Whether this is the calling task.
+    pub(crate) fn is_current(&self) -> bool {
+        // SAFETY: no preconditions.
+        self.as_ptr() == unsafe { bindings::ckpt_current() }
+    }
+
+    /// The leader of its thread group.
+    pub(crate) fn leader(&self) -> Self {
+        // SAFETY: the task is alive; the helper returns a reference.
+        let t = unsafe { bindings::ckpt_group_leader(self.as_ptr()) };
+        // SAFETY: a task always has a leader.
+        // INVARIANT: the helper took the reference.
+        Self(unsafe { NonNull::new_unchecked(t) })
+    }
+
+    /// Calls `f` for every thread of the group that this leader leads.
+    pub(crate) fn for_each_thread(&self, mut f: impl FnMut(Task) -> Result) -> Result {
+        let mut prev = core::ptr::null_mut();
+        loop {
+            // SAFETY: the leader is alive; `prev` is NULL or carries a reference, which the helper takes over.
+            prev = unsafe { bindings::ckpt_next_thread(self.as_ptr(), prev) };
+            let Some(t) = NonNull::new(prev) else {
+                return Ok(());
+            };
+            // SAFETY: `prev` carries a reference, so it is alive.
+            unsafe { bindings::ckpt_get_task_struct(prev) };
+            // INVARIANT: the reference was just taken.
+            if let Err(e) = f(Task(t)) {
+                // SAFETY: the reference that the helper gave and that it will not take over any more.
+                unsafe { bindings::ckpt_put_task_struct(prev) };
+                return Err(e);
+            }
+        }
+    }
+
+    /// Thread id in the caller's pid namespace; 0 when it is not in it, or gone.
+    pub(crate) fn tid(&self) -> i32 {
+        self.nr(bindings::pid_type_PIDTYPE_PID)
+    }
+
+    /// Process id in the caller's pid namespace.
+    pub(crate) fn tgid(&self) -> i32 {
+        self.nr(bindings::pid_type_PIDTYPE_TGID)
+    }
+
+    /// Process group in the caller's pid namespace.
+    pub(crate) fn pgid(&self) -> i32 {
+        self.nr(bindings::pid_type_PIDTYPE_PGID)
+    }
+
+    /// Session in the caller's pid namespace.
+    pub(crate) fn sid(&self) -> i32 {
+        self.nr(bindings::pid_type_PIDTYPE_SID)
+    }
+
+    fn nr(&self, kind: bindings::pid_type) -> i32 {
+        // SAFETY: the task is alive; a NULL namespace means the caller's.
+        unsafe { bindings::__task_pid_nr_ns(self.as_ptr(), kind, core::ptr::null_mut()) }
+    }
+
+    /// Process id of the parent in the caller's pid namespace.
+    pub(crate) fn ppid(&self) -> i32 {
+        // SAFETY: both tasks are alive; the helper takes the RCU lock for the parent.
+        unsafe {
+            bindings::ckpt_task_tgid_of_parent(
+                self.as_ptr(),
+                bindings::ckpt_task_active_pid_ns(bindings::ckpt_current()),
+            )
+        }
+    }
+
+    /// Command name.
+    pub(crate) fn comm(&self) -> [u8; 16] {
+        // SAFETY: the array is part of the task; a concurrent change tears at worst, and the last byte is always NUL.
+        let comm = unsafe { core::ptr::read_volatile(&raw const (*self.as_ptr()).comm) };
+        comm.map(|c| c as u8)
+    }
+
+    /// Whether the caller may ptrace-attach to it (the kernel's own check).
+    pub(crate) fn may_attach(&self) -> bool {
+        // SAFETY: the task is alive.
+        unsafe { bindings::ckpt_ptrace_may_access(self.as_ptr(), bindings::PTRACE_MODE_ATTACH_REALCREDS) }
+    }
+
+    fn flags(&self) -> u32 {
+        // SAFETY: the task is alive; one word.
+        unsafe { core::ptr::read_volatile(&raw const (*self.as_ptr()).flags) }
+    }
+
+    /// Whether it is a kernel thread.
+    pub(crate) fn is_kernel_thread(&self) -> bool {
+        self.flags() & bindings::PF_KTHREAD != 0
+    }
+
+    /// Whether it is a helper thread of the kernel inside the process (io_uring, vhost).
+    pub(crate) fn is_user_worker(&self) -> bool {
+        self.flags() & bindings::PF_USER_WORKER != 0
+    }
+
+    /// Whether it is on its way out or gone.
+    pub(crate) fn is_exiting(&self) -> bool {
+        // SAFETY: the task is alive; one word.
+        let exit_state = unsafe { core::ptr::read_volatile(&raw const (*self.as_ptr()).exit_state) };
+        self.flags() & bindings::PF_EXITING != 0 || exit_state != 0
+    }
+
+    /// Whether it stands still because of a job control signal.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.state() & bindings::TASK_STOPPED != 0
+    }
+
+    /// Whether it waits in vfork(2) for its child.
+    pub(crate) fn is_vfork_parent(&self) -> bool {
+        self.state() & 0xffff & !bindings::TASK_FREEZABLE == bindings::TASK_KILLABLE
+            && self.syscall_nr() == Some(bindings::__NR_vfork)
+    }
+
+    /// Scheduler state bits.
+    pub(crate) fn state(&self) -> u32 {
+        // SAFETY: the task is alive.
+        unsafe { bindings::ckpt_task_state(self.as_ptr()) }
+    }
+
+    fn syscall_nr(&self) -> Option<u32> {
+        // SAFETY: the task is alive, so its kernel stack is; a word that may be stale.
+        let nr = unsafe { core::ptr::read_volatile(&raw const (*bindings::ckpt_task_pt_regs(self.as_ptr())).orig_ax) };
+        u32::try_from(nr).ok()
+    }
+
+    /// Number of the system call that it is in, for messages.
+    pub(crate) fn in_syscall(&self) -> Option<u32> {
+        self.syscall_nr()
+    }
+
+    /// Waits until it is off its processor, so that its registers are in memory.
+    pub(crate) fn wait_inactive(&self) {
+        if !self.is_current() {
+            // SAFETY: the task is alive and not the caller; state 0 means any.
+            unsafe { bindings::ckpt_wait_task_inactive(self.as_ptr(), 0) };
+        }
+    }
+
+    /// Sends SIGKILL to the process.
+    pub(crate) fn kill(&self) {
+        // SAFETY: the task is alive.
+        unsafe { bindings::send_sig(9, self.as_ptr(), 1) };
+    }
+
+    /// Sends SIGSTOP to the process.
+    pub(crate) fn stop(&self) {
+        // SAFETY: the task is alive.
+        unsafe { bindings::send_sig(19, self.as_ptr(), 1) };
+    }
+
+    /// The address space with a user reference, `None` when it has been given up.
+    pub(crate) fn mm(&self) -> Option<Mm> {
+        // SAFETY: the task is alive; the function takes a reference.
+        unsafe { Mm::from_raw(bindings::get_task_mm(self.as_ptr())) }
+    }
+
+    /// Whether it has children, alive or waiting to be reaped.
+    pub(crate) fn has_children(&self) -> bool {
+        // SAFETY: the task is alive; the list head is only compared.
+        unsafe { bindings::ckpt_has_children(self.as_ptr()) }
+    }
+
+    /// Users of what it may share.
+    pub(crate) fn sharing(&self) -> Sharing {
+        let mut s = bindings::ckpt_sharing::default();
+        // SAFETY: the task is alive; the helper locks.
+        unsafe { bindings::ckpt_sharing(self.as_ptr(), &mut s) };
+        Sharing {
+            files: s.files,
+            fs: s.fs,
+            sighand: s.sighand,
+        }
+    }
+
+    /// First namespace in which it differs from the caller.
+    pub(crate) fn foreign_namespace(&self) -> Option<&'static CStr> {
+        // SAFETY: the task is alive; the helper locks and returns NULL or a string literal.
+        let name = unsafe { bindings::ckpt_foreign_namespace(self.as_ptr()) };
+        if name.is_null() {
+            None
+        } else {
+            // SAFETY: a string literal.
+            Some(unsafe { CStr::from_char_ptr(name) })
+        }
+    }
+
+    /// Everything about the thread that this version refuses, as words; calls `f` for each.
+    pub(crate) fn unsupported(&self, mut f: impl FnMut(&'static str)) {
+        let t = self.as_ptr();
+        // SAFETY: the task is alive; the helpers and fields are single words read for a decision only. `signal` lives as
+        // long as the task's reference (put in `__put_task_struct`).
+        unsafe {
+            if (*t).ptrace != 0 {
+                f("it is traced (ptrace)");
+            }
+            if bindings::ckpt_has_seccomp(t) {
+                f("it has a seccomp filter");
+            }
+            if bindings::ckpt_is_ia32(t) {
+                f("it is a 32-bit program");
+            }
+            if bindings::ckpt_has_shadow_stack(t) {
+                f("it has a user shadow stack");
+            }
+            if bindings::ckpt_has_io_bitmap(t) {
+                f("it has permission for I/O ports");
+            }
+            if bindings::ckpt_has_breakpoints(t) {
+                f("it has hardware breakpoints");
+            }
+            if bindings::ckpt_has_user_dispatch(t) {
+                f("it has system call user dispatch");
+            }
+            if !(*t).io_uring.is_null() {
+                f("it uses io_uring");
+            }
+            if !(*t).sysvsem.undo_list.is_null() {
+                f("it has System V semaphore undo values");
+            }
+            if !(*t).mempolicy.is_null() {
+                f("it has a NUMA memory policy");
+            }
+            if !(*t).perf_event_ctxp.is_null() {
+                f("it has perf events");
+            }
+            if !(*(*t).signal).posix_timers.first.is_null() {
+                f("it has POSIX timers");
+            }
+        }
+    }
+
+    /// Execution domain.
+    pub(crate) fn personality(&self) -> u32 {
+        // SAFETY: the task is alive; one word.
+        unsafe { (*self.as_ptr()).personality }
+    }
+
+    /// Signal at the death of the parent.
+    pub(crate) fn pdeath_signal(&self) -> u32 {
+        // SAFETY: the task is alive; one word.
+        unsafe { (*self.as_ptr()).pdeath_signal as u32 }
+    }
+
+    /// Sets the calling task's signal at the death of the parent.
+    pub(crate) fn exit_signal(&self) -> u32 {
+        // SAFETY: the task is alive; one word.
+        unsafe { (*self.as_ptr()).exit_signal as u32 }
+    }
+
+    /// Whether prctl(PR_SET_NO_NEW_PRIVS) is set.
+    pub(crate) fn no_new_privs(&self) -> bool {
+        // SAFETY: the task is alive.
+        unsafe { bindings::ckpt_no_new_privs(self.as_ptr()) != 0 }
+    }
+
+    /// As prctl(PR_GET_DUMPABLE).
+    pub(crate) fn dumpable(&self) -> u32 {
+        // SAFETY: the task is alive.
+        unsafe { bindings::ckpt_task_exec_state_get_dumpable(self.as_ptr()) as u32 }
+    }
+
+    /// Scheduling attributes.
+    pub(crate) fn sched(&self) -> SchedAttr {
+        let t = self.as_ptr();
+        // SAFETY: the task is alive; single words.
+        unsafe {
+            SchedAttr {
+                policy: (*t).policy,
+                nice: bindings::ckpt_task_nice(t),
+                priority: (*t).rt_priority,
+                reset_on_fork: bindings::ckpt_sched_reset_on_fork(t),
+                timer_slack_ns: (*t).timer_slack_ns,
+            }
+        }
+    }
+
+    /// Affinity mask as 64-bit words, at most as many as `out` holds; the number of words.
+    pub(crate) fn affinity(&self, out: &mut [u64]) -> usize {
+        // SAFETY: the task is alive; the mask is part of it, and is only read.
+        unsafe {
+            let mask = &raw const (*self.as_ptr()).cpus_mask;
+            let words = (size_of::<bindings::cpumask_t>() / 8).min(out.len());
+            core::ptr::copy_nonoverlapping(mask.cast::<u64>(), out.as_mut_ptr(), words);
+            words
+        }
+    }
+
+    /// What it has registered by address.
+    pub(crate) fn registered(&self) -> Registered {
+        let t = self.as_ptr();
+        // SAFETY: the task is alive; single words.
+        unsafe {
+            Registered {
+                clear_child_tid: (*t).clear_child_tid as u64,
+                robust_list: (*t).futex.robust_list as u64,
+                rseq: ((*t).rseq.usrptr as u64, (*t).rseq.len, (*t).rseq.sig),
+            }
+        }
+    }
+
+    /// What is left of an interrupted system call; `Err` with the function's address when it is an unknown one.
+    ///
+    /// The task must be stopped or the caller.
+    pub(crate) fn restart(&self) -> Result<Restart, usize> {
+        // SAFETY: the task is alive and stopped, so its restart block does not change; the union's variant is known from
+        // the function.
+        unsafe {
+            let block = &(*self.as_ptr()).restart_block;
+            let address = block.fn_.map_or(0, |f| f as usize);
+            let variant = RestartFn::from_address(address).ok_or(address)?;
+            Ok(match variant {
+                RestartFn::Nanosleep | RestartFn::CpuNanosleep => {
+                    let n = &block.__bindgen_anon_1.nanosleep;
+                    Restart::Sleep(
+                        variant,
+                        n.clockid,
+                        n.type_ as u32,
+                        n.__bindgen_anon_1.rmtp as u64,
+                        n.expires as u64,
+                    )
+                }
+                RestartFn::Poll => {
+                    let p = &block.__bindgen_anon_1.poll;
+                    let end = p.end_time.tv_sec as u64 * 1_000_000_000 + p.end_time.tv_nsec as u64;
+                    Restart::Poll(p.ufds as u64, p.nfds as u32, (p.has_timeout != 0).then_some(end))
+                }
+                RestartFn::Futex => {
+                    let f = &block.__bindgen_anon_1.futex;
+                    Restart::Futex(f.uaddr as u64, f.val, f.flags, f.bitset, f.time as u64)
+                }
+            })
+        }
+    }
+
+    /// Resource limits: soft and hard.
+    pub(crate) fn rlimits(&self) -> [(u64, u64); 16] {
+        let mut out = [(0, 0); 16];
+        // SAFETY: the task is alive, so is its signal struct; words that are written under task_lock.
+        unsafe {
+            bindings::ckpt_task_lock(self.leader().as_ptr());
+            for (o, r) in out.iter_mut().zip((*(*self.as_ptr()).signal).rlim.iter()) {
+                *o = (r.rlim_cur as u64, r.rlim_max as u64);
+            }
+            bindings::ckpt_task_unlock(self.leader().as_ptr());
+        }
+        out
+    }
+
+    /// Whether its process is stopped by a job control signal.
+    pub(crate) fn group_stopped(&self) -> bool {
+        // SAFETY: the task is alive, so is its signal struct; one word.
+        unsafe { (*(*self.as_ptr()).signal).flags & bindings::SIGNAL_STOP_STOPPED != 0 }
+    }
+
+    /// Whether its process leads its session.
+    pub(crate) fn is_session_leader(&self) -> bool {
+        // SAFETY: the task is alive, so is its signal struct; one word.
+        unsafe { (*(*self.as_ptr()).signal).leader != 0 }
+    }
+
+    /// Number of threads of its process.
+    pub(crate) fn nr_threads(&self) -> i32 {
+        // SAFETY: the task is alive, so is its signal struct; one word.
+        unsafe { core::ptr::read_volatile(&raw const (*(*self.as_ptr()).signal).nr_threads) }
+    }
+}
+
+/// Whether a fatal signal is pending for the caller.
+pub(crate) fn fatal_signal_pending() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { bindings::ckpt_fatal_signal_pending() }
+}
+
+/// Whether any signal is pending for the caller.
+pub(crate) fn signal_pending() -> bool {
+    // SAFETY: no preconditions.
+    unsafe { bindings::ckpt_signal_pending() }
+}
+
+/// Sleeps about `ms` milliseconds; a fatal signal ends it early.
+pub(crate) fn sleep_killable(ms: u32) {
+    let jiffies = (u64::from(ms) * u64::from(bindings::HZ)).div_ceil(1000) as isize;
+    // SAFETY: process context, no locks held.
+    unsafe { bindings::schedule_timeout_killable(jiffies) };
+}
