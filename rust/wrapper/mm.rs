@@ -122,6 +122,8 @@ pub(crate) mod vm {
         | b::VM_MAYSHARE
         | b::VM_ACCOUNT
         | b::VM_SOFTDIRTY) as u64;
+    /// Charged to the limit of committed memory.
+    pub(crate) const ACCOUNT: u64 = b::VM_ACCOUNT as u64;
     /// There may be guard regions.
     pub(crate) const MAYBE_GUARD: u64 = b::VM_MAYBE_GUARD as u64;
     /// Memory of a device, or huge pages of hugetlbfs.

@@ -71,6 +71,7 @@ pub(crate) mod nr {
         __NR_membarrier,
         __NR_mlock2,
         __NR_mlockall,
+        __NR_mprotect,
         __NR_mseal,
         __NR_munmap,
         __NR_personality,
@@ -232,12 +233,13 @@ impl CurrentTask {
         uc.uc_stack.ss_flags = altstack.2 as _;
         uc.uc_sigmask.sig[0] = blocked as _;
         let sc = &mut uc.uc_mcontext;
-        let [r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, _orig, ip, cs, flags, sp, ss, ..] =
+        let [r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, _ax, cx, dx, si, di, _orig, ip, cs, flags, sp, ss, ..] =
             regs.map(|r| r as usize);
         (sc.r8, sc.r9, sc.r10, sc.r11) = (r8 as _, r9 as _, r10 as _, r11 as _);
         (sc.r12, sc.r13, sc.r14, sc.r15) = (r12 as _, r13 as _, r14 as _, r15 as _);
         (sc.di, sc.si, sc.bp, sc.bx) = (di as _, si as _, bp as _, bx as _);
-        (sc.dx, sc.ax, sc.cx, sc.sp) = (dx as _, ax as _, cx as _, sp as _);
+        // ax becomes the result of the call, which must not look like an error; the task gets its own at the end.
+        (sc.dx, sc.ax, sc.cx, sc.sp) = (dx as _, 0, cx as _, sp as _);
         (sc.ip, sc.flags, sc.cs, sc.ss) = (ip as _, flags as _, cs as _, ss as _);
         sc.fpstate = fp as _;
         // SAFETY: a plain C struct, every byte of which `Default` has set, seen as bytes.

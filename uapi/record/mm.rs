@@ -122,8 +122,10 @@ pub mod vma_flags {
     pub const RANDOM: u64 = 1 << 12;
     /// mseal(2).
     pub const SEALED: u64 = 1 << 13;
+    /// The memory is charged although it cannot be written: it has been writable once (the relocated part of a library).
+    pub const CHARGED: u64 = 1 << 14;
     /// All known flags.
-    pub const ALL: u64 = (1 << 14) - 1;
+    pub const ALL: u64 = (1 << 15) - 1;
 }
 
 /// One mapping.

@@ -171,18 +171,21 @@ pub(super) fn entries(target: &Target<'_>, areas: &[Area], dump: &mut Dump<'_>) 
             v.flags = FLAGS
                 .iter()
                 .fold(0, |sum, (k, f)| if area.flags & k != 0 { sum | f } else { sum });
-            // A mapping of a file opened for reading only is shared without VM_SHARED.
-            let shared = area.flags & (vm::SHARED | vm::MAYSHARE) != 0;
+            // A shared mapping of a file opened for reading only has no VM_SHARED.
+            let private = area.flags & (vm::SHARED | vm::MAYSHARE) == 0;
+            if private && area.flags & vm::ACCOUNT != 0 && area.flags & vm::WRITE == 0 {
+                v.flags |= vma_flags::CHARGED;
+            }
             if let Some(file) = &area.file {
                 v.offset = area.offset;
                 if is_shared_anon(area)? {
                     v.kind = vma_kind::SHMEM;
                     v.objref = dump_shmem(file, area, dump)?;
                 } else {
-                    v.kind = if shared {
-                        vma_kind::FILE_SHARED
-                    } else {
+                    v.kind = if private {
                         vma_kind::FILE_PRIVATE
+                    } else {
+                        vma_kind::FILE_SHARED
                     };
                     v.objref = dump_file(target, file, dump).map_err(|f| f.address(area.start))?;
                 }
@@ -338,8 +341,15 @@ fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32) 
     if v.flags & vma_flags::NORESERVE != 0 && !droppable {
         how |= map::NORESERVE;
     }
-    vm_mmap(file, v.start, v.end - v.start, v.prot, how, v.offset)
+    // What has been writable once is charged, and does not merge with what never was.
+    let charged = v.flags & vma_flags::CHARGED != 0 && how & map::SHARED == 0;
+    let first = if charged { v.prot | prot::WRITE } else { v.prot };
+    vm_mmap(file, v.start, v.end - v.start, first, how, v.offset)
         .context(format_args!("cannot map {} bytes", v.end - v.start))?;
+    if first != v.prot {
+        me.call(nr::__NR_mprotect, &[v.start, v.end - v.start, u64::from(v.prot)])
+            .context(format_args!("cannot protect a mapping"))?;
+    }
     for (flag, advice) in ADVICE {
         // MAP_DROPPABLE brings its own advice, and refuses to be told.
         let implied = droppable && flag & (vma_flags::WIPEONFORK | vma_flags::DONTDUMP) != 0;
