@@ -1,1 +1,301 @@
-fn main() {}
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Benchmarks: `/ckpt/bench [PATTERN]` in the guest, side by side with CRIU in the same boot.
+//!
+//! A line for each: `bench NAME ckpt=VALUE criu=VALUE ratio=R unit=ms`, medians of five; R says how many times better ckpt
+//! is. Dump and restart are the time of the whole command; frozen is how long the target stood still, as each tool says.
+
+use harness::case::During;
+use harness::process::{alive, wait_until, PATIENCE};
+use harness::{ensure, fail, Context, Program, Result, Target, CKPTCTL};
+use rustix::process::{set_child_subreaper, Pid};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+const ROUNDS: usize = 5;
+const PLACE: &str = "/tmp/ckpt-bench";
+
+/// One kind of target, and the names of its three measurements ("" where one is not wanted).
+struct Subject {
+    program: &'static [&'static str],
+    dump: &'static str,
+    frozen: &'static str,
+    restart: &'static str,
+}
+
+const SUBJECTS: &[Subject] = &[
+    Subject {
+        program: &["tick"],
+        dump: "dump_small",
+        frozen: "frozen_small",
+        restart: "restart_small",
+    },
+    Subject {
+        program: &["memory", "256", "thp"],
+        dump: "dump_256m_thp",
+        frozen: "",
+        restart: "",
+    },
+    Subject {
+        program: &["memory", "256", "4k"],
+        dump: "dump_256m_4k",
+        frozen: "frozen_256m_4k",
+        restart: "restart_256m_4k",
+    },
+];
+
+/// What one round of one tool took, in milliseconds.
+struct Times {
+    dump: f64,
+    frozen: f64,
+    restart: f64,
+}
+
+fn main() -> ExitCode {
+    let pattern = std::env::args().nth(1).unwrap_or_default();
+    let _ = set_child_subreaper(Some(Pid::INIT));
+    match prepare().and_then(|place| run(&place, &pattern)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(outcome) => {
+            eprintln!("bench: {outcome}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Both tools write to memory: their own work is compared, not the disk.
+fn prepare() -> Result<Place> {
+    let _ = fs::create_dir(PLACE);
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=90%", "tmpfs", PLACE])
+        .status()?;
+    ensure!(mounted.success(), "tmpfs cannot be mounted");
+    Ok(Place)
+}
+
+/// The mounted directory.
+struct Place;
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").args(["-l", PLACE]).status();
+    }
+}
+
+fn run(_place: &Place, pattern: &str) -> Result {
+    for subject in SUBJECTS {
+        let wanted = |name: &str| !name.is_empty() && name.contains(pattern);
+        if ![subject.dump, subject.frozen, subject.restart].into_iter().any(wanted) {
+            continue;
+        }
+        let (mut ckpt, mut criu) = (Vec::new(), Vec::new());
+        // The first round of each warms caches and is not counted; the tools take turns.
+        for round in 0..=ROUNDS {
+            let times = (
+                measure(subject, &Ckpt).during("ckpt")?,
+                measure(subject, &Criu).during("criu")?,
+            );
+            if round > 0 {
+                ckpt.push(times.0);
+                criu.push(times.1);
+            }
+        }
+        type Pick = fn(&Times) -> f64;
+        let rows: [(&str, Pick); 3] = [
+            (subject.dump, |t| t.dump),
+            (subject.frozen, |t| t.frozen),
+            (subject.restart, |t| t.restart),
+        ];
+        for (name, pick) in rows.into_iter().filter(|(name, _)| wanted(name)) {
+            let (ours, theirs) = (median(&ckpt, pick), median(&criu, pick));
+            println!(
+                "bench {name} ckpt={ours:.3} criu={theirs:.3} ratio={:.2} unit=ms",
+                theirs / ours
+            );
+        }
+    }
+    Ok(())
+}
+
+fn median(times: &[Times], pick: fn(&Times) -> f64) -> f64 {
+    let mut values: Vec<f64> = times.iter().map(pick).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// What both tools can do.
+trait Tool {
+    /// The command that saves a process, which goes on.
+    fn dump(&self, pid: i32, place: &Path) -> Result<Command>;
+    /// How long the target stood still.
+    fn frozen(&self, output: &str, place: &Path) -> Result<f64>;
+    /// The command that brings it back and leaves it alone.
+    fn restart(&self, place: &Path) -> Command;
+}
+
+fn measure(subject: &Subject, tool: &impl Tool) -> Result<Times> {
+    let dir = PathBuf::from(PLACE).join("round");
+    let _ = fs::remove_dir_all(&dir);
+    fs::create_dir_all(dir.join("state"))?;
+    let state = dir.join("state");
+    let context = Context::new("bench", &dir);
+    // A session of its own, which CRIU wants.
+    let program = Program::own(&context, subject.program[0])
+        .args(&subject.program[1..])
+        .through(&["setsid"]);
+    let mut target = program.patience(300).start()?;
+    target.wait_ready()?;
+
+    let (dump, output) = timed(&mut tool.dump(target.pid, &state)?)?;
+    let frozen = tool.frozen(&output, &state)?;
+    target.is_unharmed()?;
+    target.kill()?;
+    let restart = if subject.restart.is_empty() {
+        0.0
+    } else {
+        let (restart, _) = timed(&mut tool.restart(&state))?;
+        ensure!(alive(target.pid), "the program is not there after the restart");
+        target.revived();
+        goes_on(&mut target)?;
+        restart
+    };
+    Ok(Times { dump, frozen, restart })
+}
+
+/// The restarted program is whole: it checks itself and ends.
+fn goes_on(target: &mut Target) -> Result {
+    target.go()?;
+    let said = wait_until(PATIENCE * 5, || target.output().ends_with("OK\n").then_some(()));
+    ensure!(
+        said.is_some(),
+        "the restarted program does not end well: {:?}",
+        target.lines().last()
+    );
+    target.kill()
+}
+
+fn timed(command: &mut Command) -> Result<(f64, String)> {
+    let out = PathBuf::from(PLACE).join("command-output");
+    let file = fs::File::create(&out)?;
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    let start = Instant::now();
+    let status = command.status()?;
+    let time = start.elapsed();
+    let text = fs::read_to_string(&out).unwrap_or_default();
+    ensure!(status.success(), "{command:?}: {status}: {text}");
+    Ok((milliseconds(time), text))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+struct Ckpt;
+
+impl Tool for Ckpt {
+    fn dump(&self, pid: i32, place: &Path) -> Result<Command> {
+        let mut command = Command::new(CKPTCTL);
+        command
+            .args(["checkpoint", "--json", &pid.to_string(), "-o"])
+            .arg(place.join("x.ckpt"));
+        Ok(command)
+    }
+
+    fn frozen(&self, output: &str, _place: &Path) -> Result<f64> {
+        let number = output
+            .split("\"frozen_ms\":")
+            .nth(1)
+            .and_then(|rest| rest.split([',', '}']).next());
+        match number.and_then(|number| number.trim().parse().ok()) {
+            Some(time) => Ok(time),
+            None => fail!("no frozen_ms in {output}"),
+        }
+    }
+
+    fn restart(&self, place: &Path) -> Command {
+        let mut command = Command::new(CKPTCTL);
+        command.arg("restart").arg(place.join("x.ckpt")).arg("--detach");
+        command
+    }
+}
+
+struct Criu;
+
+impl Tool for Criu {
+    fn dump(&self, pid: i32, place: &Path) -> Result<Command> {
+        let mut command = Command::new("criu");
+        command.args(["dump", "-R", "-t", &pid.to_string(), "-D"]).arg(place);
+        Ok(command)
+    }
+
+    /// The file stats-dump: two magic numbers, a length, and a message whose field 1 is a message whose field 2 is the
+    /// time in microseconds.
+    fn frozen(&self, _output: &str, place: &Path) -> Result<f64> {
+        let bytes = fs::read(place.join("stats-dump"))?;
+        let time = bytes
+            .get(12..)
+            .and_then(|entry| field(entry, 1))
+            .and_then(|(_, dump)| field(dump, 2));
+        match time {
+            Some((micros, _)) => Ok(micros as f64 / 1000.0),
+            None => fail!("criu's stats-dump has no frozen_time"),
+        }
+    }
+
+    fn restart(&self, place: &Path) -> Command {
+        let mut command = Command::new("criu");
+        command.args(["restore", "-d", "-D"]).arg(place);
+        command
+    }
+}
+
+/// A field of a protobuf message: its number value, or its bytes.
+fn field(mut message: &[u8], wanted: u64) -> Option<(u64, &[u8])> {
+    loop {
+        let key = varint(&mut message)?;
+        let (mut value, mut bytes) = (0, &[][..]);
+        match key & 7 {
+            0 => value = varint(&mut message)?,
+            2 => {
+                let length = usize::try_from(varint(&mut message)?).ok()?;
+                bytes = message.get(..length)?;
+                message = &message[length..];
+            }
+            1 => message = message.get(8..)?,
+            5 => message = message.get(4..)?,
+            _ => return None,
+        }
+        if key >> 3 == wanted {
+            return Some((value, bytes));
+        }
+    }
+}
+
+fn varint(message: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (first, rest) = message.split_first()?;
+        *message = rest;
+        value |= u64::from(first & 0x7f) << shift;
+        if first & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field;
+
+    #[test]
+    fn reads_nested_numbers() {
+        // { 1: { 1: 5, 2: 300 } }
+        let message = [0x0a, 5, 0x08, 5, 0x10, 0xac, 0x02];
+        let (_, inner) = field(&message, 1).unwrap();
+        assert_eq!(field(inner, 2).unwrap().0, 300);
+        assert!(field(inner, 3).is_none());
+    }
+}

@@ -3,10 +3,18 @@
 //! The test suite: `/ckpt/cases` in the guest.
 
 mod cases;
+mod hostile;
 mod refuse;
+mod robust;
+mod smp;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    harness::suite::main([cases::all(), refuse::all()].into_iter().flatten().collect())
+    harness::suite::main(
+        [cases::all(), refuse::all(), robust::all(), hostile::all(), smp::all()]
+            .into_iter()
+            .flatten()
+            .collect(),
+    )
 }

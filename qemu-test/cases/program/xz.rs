@@ -32,9 +32,9 @@ fn make_data(path: &Path, size: usize) -> Result {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        write!(
+        writeln!(
             block,
-            "{} {:x} the same words again and again\n",
+            "{} {:x} the same words again and again",
             state >> 50,
             state >> 40
         )?;

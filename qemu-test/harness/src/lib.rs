@@ -7,7 +7,6 @@
 
 pub mod case;
 pub mod ckptctl;
-pub mod device;
 pub mod klog;
 pub mod mode;
 pub mod observe;

@@ -114,12 +114,12 @@ impl Program {
     pub fn start(&self) -> Result<Target> {
         let err = self.dir.join("err");
         let create = |path: &Path| -> Result<File> {
-            Ok(File::options()
+            File::options()
                 .write(true)
                 .create(true)
                 .truncate(true)
                 .open(path)
-                .during(path.display())?)
+                .during(path.display())
         };
         let stdin = self.stdin.as_deref().unwrap_or(Path::new("/dev/null"));
         let mut command = self.to_command();

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Bad calls and bad statefiles: refused with a reason; no complaint of the kernel, no stray task, no leak.
+
+mod feed;
+mod ioctls;
+mod mutations;
+mod statefiles;
+
+use harness::Case;
+
+/// Every case below this.
+pub fn all() -> Vec<Case> {
+    vec![
+        Case::new("hostile/bad_ioctls", ioctls::bad_ioctls).limit(240),
+        Case::new("hostile/good_changes_are_accepted", statefiles::good_changes),
+        Case::new("hostile/damaged_prologues", statefiles::damaged_prologues).limit(600),
+        Case::new("hostile/truncated", statefiles::truncated).limit(600),
+        Case::new("hostile/flipped_bits", statefiles::flipped_bits).limit(600),
+        Case::new("hostile/moved_records", statefiles::moved_records).limit(600),
+        Case::new("hostile/values_with_right_checksums", statefiles::values).limit(900),
+        Case::new(
+            "hostile/values_of_a_program_with_threads",
+            statefiles::values_of_threads,
+        )
+        .limit(600),
+    ]
+}

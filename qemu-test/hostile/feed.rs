@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Gives statefiles to the kernel and judges what it says.
+
+use harness::process::{exists, wait_end, PATIENCE};
+use harness::{ensure, fail, Context, Program, Result};
+use libckpt::{restart, Error, Placement, RestartOptions, Session, Stdio};
+use rustix::fd::AsFd;
+use rustix::fs::{ftruncate, memfd_create, seek, MemfdFlags, SeekFrom};
+use rustix::process::Signal;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+/// A good statefile, and where mutated ones are put.
+pub struct Feeder {
+    good: Vec<u8>,
+    pid: i32,
+    place: File,
+    accepted: usize,
+    refused: BTreeMap<i32, usize>,
+}
+
+/// What the kernel made of a statefile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It was restarted (and killed).
+    Accepted,
+    /// It was refused with this errno.
+    Refused(i32),
+}
+
+/// Every errno that the contract knows for a statefile or for what it asks for, and what the kernel's own calls say to a
+/// task that asks for too much.
+const KNOWN: &[i32] = &[
+    libc::EBADMSG,
+    libc::ENODATA,
+    libc::EPROTONOSUPPORT,
+    libc::EPERM,
+    libc::EACCES,
+    libc::EINVAL,
+    libc::ENOMEM,
+    libc::ENOENT,
+    libc::ENOTDIR,
+    libc::EISDIR,
+    libc::ELOOP,
+    libc::ENXIO,
+    libc::EEXIST,
+    libc::EFAULT,
+    libc::EAGAIN,
+    libc::EMFILE,
+    libc::EBADF,
+    libc::EOVERFLOW,
+    libc::EOPNOTSUPP,
+    libc::ENAMETOOLONG,
+    libc::ESTALE,
+    libc::ETXTBSY,
+    libc::ENODEV,
+    libc::E2BIG,
+    libc::ERANGE,
+    libc::EBUSY,
+    libc::ESRCH,
+    libc::EFBIG,
+    libc::ENOEXEC,
+    libc::EROFS,
+    libc::EIO,
+];
+
+impl Feeder {
+    /// Saves a program.
+    pub fn of(context: &Context, program: &str, args: &[&str]) -> Result<Self> {
+        let file = context.path("good.ckpt");
+        let mut target = Program::own(context, program).args(args).start()?;
+        target.wait_ready()?;
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        target.checkpoint_kill(&file)?;
+        Ok(Self {
+            good: fs::read(&file)?,
+            pid: target.pid,
+            place: File::from(memfd_create("statefile", MemfdFlags::CLOEXEC)?),
+            accepted: 0,
+            refused: BTreeMap::new(),
+        })
+    }
+
+    /// The good statefile.
+    pub fn good(&self) -> &[u8] {
+        &self.good
+    }
+
+    /// How many statefiles were fed.
+    pub fn count(&self) -> usize {
+        self.accepted + self.refused.values().sum::<usize>()
+    }
+
+    fn put(&self, bytes: &[u8]) -> Result {
+        ftruncate(&self.place, bytes.len() as u64)?;
+        self.place.write_all_at(bytes, 0)?;
+        seek(&self.place, SeekFrom::Start(0))?;
+        Ok(())
+    }
+
+    /// Only the prologue: no task is made.
+    pub fn begin(&mut self, bytes: &[u8]) -> Result<Answer> {
+        self.put(bytes)?;
+        let session = Session::open()?;
+        let answer = match session.restart_begin(self.place.as_fd(), 0) {
+            Ok(_) => Answer::Accepted,
+            Err(error) => Answer::Refused(judge(&error)?),
+        };
+        self.note(answer);
+        Ok(answer)
+    }
+
+    /// A whole restart. What comes to life is killed.
+    pub fn restart(&mut self, bytes: &[u8]) -> Result<Answer> {
+        self.put(bytes)?;
+        let options = RestartOptions {
+            stdio: Stdio::Null,
+            placement: Placement::Detached,
+            changed_files: false,
+        };
+        let answer = match restart(&self.place, &options) {
+            Ok(program) => {
+                let pid = program.pid() as i32;
+                let _ = harness::process::signal(pid, Signal::KILL);
+                wait_end(pid, PATIENCE)?;
+                Answer::Accepted
+            }
+            Err(Error::Tree(_) | Error::PidsInUse(_)) => Answer::Refused(libc::EEXIST),
+            Err(error) => Answer::Refused(judge(&error)?),
+        };
+        ensure!(
+            !exists(self.pid),
+            "a task is left: {}",
+            harness::process::describe(self.pid)
+        );
+        self.note(answer);
+        Ok(answer)
+    }
+
+    fn note(&mut self, answer: Answer) {
+        match answer {
+            Answer::Accepted => self.accepted += 1,
+            Answer::Refused(errno) => *self.refused.entry(errno).or_default() += 1,
+        }
+    }
+
+    /// For the log.
+    pub fn summary(&self) -> String {
+        format!(
+            "{} statefiles: {} accepted, refused by errno: {:?}",
+            self.count(),
+            self.accepted,
+            self.refused
+        )
+    }
+}
+
+/// A refusal has an errno of the contract, and a message with a sentence.
+fn judge(error: &Error) -> Result<i32> {
+    let Some(errno) = error.errno() else {
+        fail!("no errno: {error:?}")
+    };
+    ensure!(
+        KNOWN.contains(&errno),
+        "errno {errno} is not in the contract: {error:?}"
+    );
+    if let Some(failure) = error.failure() {
+        let told = failure
+            .messages
+            .iter()
+            .any(|message| message.is_error() && message.text.len() > 5);
+        ensure!(told, "errno {errno} without a message: {error:?}");
+    }
+    Ok(errno)
+}

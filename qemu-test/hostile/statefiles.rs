@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Mutated statefiles: more than ten thousand in all.
+
+use super::feed::{Answer, Feeder};
+use super::mutations::{changes, Random};
+use harness::case::During;
+use harness::{ensure, fail, Context, Result};
+use libckpt::testing::{Part, Statefile};
+use libckpt::uapi::record::RecordType;
+use libckpt::uapi::statefile::{record_flags, RecordHeader};
+use std::fs;
+
+fn parse(bytes: &[u8]) -> Result<Statefile> {
+    match Statefile::parse(bytes) {
+        Some(file) => Ok(file),
+        None => fail!("the good statefile cannot be taken apart"),
+    }
+}
+
+/// The good statefile restarts, now and after everything that was fed.
+fn still_good(feeder: &mut Feeder) -> Result {
+    let good = feeder.good().to_vec();
+    let answer = feeder.restart(&good)?;
+    ensure!(answer == Answer::Accepted, "the undamaged statefile: {answer:?}");
+    println!("{}", feeder.summary());
+    Ok(())
+}
+
+/// Kernel memory that a leak per restart would eat, in kB.
+fn kernel_memory() -> u64 {
+    let _ = fs::write("/proc/sys/vm/drop_caches", "3");
+    let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let field = |name: &str| -> u64 {
+        let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+            .unwrap_or(0)
+    };
+    ["SUnreclaim", "KernelStack", "PageTables", "VmallocUsed", "Percpu"]
+        .map(field)
+        .iter()
+        .sum()
+}
+
+/// Runs a feeding and compares the kernel's memory before and after.
+fn without_leak(feeder: &mut Feeder, feed: impl FnOnce(&mut Feeder) -> Result) -> Result {
+    still_good(feeder)?;
+    let before = kernel_memory();
+    feed(feeder)?;
+    still_good(feeder)?;
+    let fed = feeder.count() as u64;
+    // What was freed late (RCU) and what caches hold is far less than a page per statefile.
+    let limit = 4096 + fed * 2;
+    let after = harness::process::wait_until(std::time::Duration::from_secs(20), || {
+        let after = kernel_memory();
+        (after < before + limit).then_some(after)
+    });
+    ensure!(
+        after.is_some(),
+        "the kernel uses {} kB more after {fed} statefiles",
+        kernel_memory().saturating_sub(before)
+    );
+    Ok(())
+}
+
+/// What a newer writer may do and an older reader has to take.
+pub fn good_changes(context: &Context) -> Result {
+    let mut feeder = Feeder::of(context, "tiny", &[])?;
+    let good = parse(feeder.good())?;
+    ensure!(
+        good.encode() == feeder.good(),
+        "taking apart and putting together changes the statefile"
+    );
+    // Longer fixed parts.
+    let mut longer = good.clone();
+    for part in longer.records.iter_mut().filter(|part| part.fixed > 0) {
+        let at = part.fixed as usize;
+        part.body.splice(at..at, [0; 8]);
+        part.fixed += 8;
+    }
+    let answer = feeder.restart(&longer.encode())?;
+    ensure!(answer == Answer::Accepted, "longer records: {answer:?}");
+    // Unknown records that may be skipped, with and without payload.
+    let mut unknown = good.clone();
+    let strange = Part {
+        kind: 0x7777,
+        version: 9,
+        flags: record_flags::OPTIONAL,
+        fixed: 4,
+        body: vec![1; 12],
+        payload: vec![2; 5000],
+    };
+    for at in (1..unknown.records.len()).rev() {
+        unknown.records.insert(at, strange.clone());
+    }
+    let answer = feeder.restart(&unknown.encode())?;
+    ensure!(answer == Answer::Accepted, "unknown optional records: {answer:?}");
+    // The same without the flag, at every place.
+    let plain = Part { flags: 0, ..strange };
+    for at in 1..good.records.len() {
+        let mut file = good.clone();
+        file.records.insert(at, plain.clone());
+        let answer = feeder.restart(&file.encode())?;
+        ensure!(
+            answer == Answer::Refused(libc::EPROTONOSUPPORT),
+            "unknown record at {at}: {answer:?}"
+        );
+    }
+    // Newer versions of known records, of the container, and older readers.
+    for at in 0..good.records.len() {
+        let mut file = good.clone();
+        file.records[at].version += 1;
+        let answer = feeder.restart(&file.encode())?;
+        ensure!(
+            answer == Answer::Refused(libc::EPROTONOSUPPORT),
+            "version of record {at}: {answer:?}"
+        );
+    }
+    let mut newer = good.clone();
+    newer.prefix.format = 7;
+    let answer = feeder.restart(&newer.encode())?;
+    ensure!(answer == Answer::Accepted, "newer format for old readers: {answer:?}");
+    newer.prefix.oldest = 7;
+    let answer = feeder.restart(&newer.encode())?;
+    ensure!(
+        answer == Answer::Refused(libc::EPROTONOSUPPORT),
+        "newer format: {answer:?}"
+    );
+    still_good(&mut feeder)
+}
+
+/// Everything before the tasks, without making a task: each byte, each value, each length.
+pub fn damaged_prologues(context: &Context) -> Result {
+    let mut feeder = Feeder::of(context, "tiny", &[])?;
+    let good = parse(feeder.good())?;
+    let prologue = Statefile {
+        prefix: good.prefix,
+        records: good.records[..3].to_vec(),
+    }
+    .encode();
+    ensure!(
+        good.records[2].kind == RecordType::PrologueEnd.number(),
+        "the third record does not end the prologue"
+    );
+    without_leak(&mut feeder, |feeder| {
+        let answer = feeder.begin(&prologue)?;
+        ensure!(answer == Answer::Accepted, "an undamaged prologue: {answer:?}");
+        for length in 0..prologue.len() {
+            let answer = feeder.begin(&prologue[..length])?;
+            ensure!(
+                matches!(answer, Answer::Refused(libc::ENODATA | libc::EBADMSG)),
+                "{length} bytes: {answer:?}"
+            );
+        }
+        for at in 0..prologue.len() {
+            for bit in [0, 3, 7] {
+                let mut bytes = prologue.clone();
+                bytes[at] ^= 1 << bit;
+                let answer = feeder.begin(&bytes)?;
+                ensure!(answer != Answer::Accepted, "bit {bit} of byte {at} is not noticed");
+            }
+        }
+        for record in 0..3 {
+            for change in changes(&good, record) {
+                feeder.begin(&change.apply(&good).encode()[..])?;
+            }
+        }
+        let mut random = Random::new();
+        for _ in 0..3000 {
+            let length = random.below(8192);
+            let bytes: Vec<u8> = (0..length).map(|_| random.next() as u8).collect();
+            let answer = feeder.begin(&bytes)?;
+            ensure!(answer != Answer::Accepted, "random bytes were accepted");
+        }
+        oversized_headers(feeder, &prologue)
+    })
+}
+
+/// Lengths that a header claims, with a right checksum over the header: nothing may be allocated or read for them.
+fn oversized_headers(feeder: &mut Feeder, prologue: &[u8]) -> Result {
+    use std::hash::Hasher;
+    const HEADER: usize = size_of::<RecordHeader>();
+    // Offsets of length, fixed and payload in the header; the hash is its last field.
+    for (offset, wide) in [(8, false), (12, false), (16, true)] {
+        for shift in 0..64 {
+            for off_by in [-1_i64, 0, 1] {
+                let value = (1_u64 << shift).wrapping_add_signed(off_by);
+                let mut bytes = prologue.to_vec();
+                let at = 16 + offset;
+                let width = if wide { 8 } else { 4 };
+                bytes[at..at + width].copy_from_slice(&value.to_le_bytes()[..width]);
+                let length = u32::from_le_bytes(bytes[24..28].try_into().unwrap_or_default()) as usize;
+                bytes[16 + HEADER - 8..16 + HEADER].fill(0);
+                let end = (16 + HEADER).saturating_add(length).min(bytes.len());
+                let mut hash = libckpt_hash();
+                hash.write(&bytes[16..end]);
+                let hash = hash.finish().to_le_bytes();
+                bytes[16 + HEADER - 8..16 + HEADER].copy_from_slice(&hash);
+                feeder.begin(&bytes)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn libckpt_hash() -> twox_hash::XxHash64 {
+    twox_hash::XxHash64::with_seed(libckpt::uapi::statefile::HASH_SEED)
+}
+
+/// Where the records of the good statefile begin.
+fn boundaries(bytes: &[u8]) -> Result<Vec<usize>> {
+    let file = parse(bytes)?;
+    Ok((0..file.records.len())
+        .map(|count| {
+            let front = Statefile {
+                prefix: file.prefix,
+                records: file.records[..count].to_vec(),
+            };
+            front.encode().len()
+        })
+        .collect())
+}
+
+/// Cut off at every record, inside every header, and at random places: always refused, whatever was restored before.
+pub fn truncated(context: &Context) -> Result {
+    let mut feeder = Feeder::of(context, "tiny", &[])?;
+    let good = feeder.good().to_vec();
+    let mut cuts = boundaries(&good)?;
+    cuts.extend(cuts.clone().iter().flat_map(|at| [at + 1, at + 24, at + 48, at + 52]));
+    let mut random = Random::new();
+    cuts.extend((0..500).map(|_| random.below(good.len())));
+    cuts.push(good.len() - 1);
+    without_leak(&mut feeder, |feeder| {
+        for cut in cuts.into_iter().filter(|cut| *cut < good.len()) {
+            let answer = feeder.restart(&good[..cut]).during(format!("{cut} bytes"))?;
+            ensure!(
+                matches!(answer, Answer::Refused(libc::ENODATA | libc::EBADMSG)),
+                "{cut} bytes: {answer:?}"
+            );
+        }
+        Ok(())
+    })
+}
+
+/// One bit differs: always refused.
+pub fn flipped_bits(context: &Context) -> Result {
+    let mut feeder = Feeder::of(context, "tiny", &[])?;
+    let good = feeder.good().to_vec();
+    let mut random = Random::new();
+    // Headers and bodies are few bytes among many pages: half of the places are near the beginning of a record.
+    let starts = boundaries(&good)?;
+    without_leak(&mut feeder, |feeder| {
+        for turn in 0..1200 {
+            let near = starts[random.below(starts.len())] + random.below(160);
+            let at = if turn % 2 == 0 {
+                near.min(good.len() - 1)
+            } else {
+                random.below(good.len())
+            };
+            let mut bytes = good.clone();
+            bytes[at] ^= 1 << random.below(8);
+            let answer = feeder.restart(&bytes).during(format!("byte {at}"))?;
+            ensure!(answer != Answer::Accepted, "a flipped bit in byte {at} is not noticed");
+        }
+        Ok(())
+    })
+}
+
+/// Records that are missing, repeated or somewhere else, behind right checksums.
+pub fn moved_records(context: &Context) -> Result {
+    let mut feeder = Feeder::of(context, "tiny", &[])?;
+    let good = parse(feeder.good())?;
+    let count = good.records.len();
+    let mut random = Random::new();
+    without_leak(&mut feeder, |feeder| {
+        for at in 0..count {
+            let mut missing = good.clone();
+            missing.records.remove(at);
+            feeder
+                .restart(&missing.encode())
+                .during(format!("without record {at}"))?;
+            let mut repeated = good.clone();
+            repeated.records.insert(at, good.records[at].clone());
+            let answer = feeder
+                .restart(&repeated.encode())
+                .during(format!("record {at} twice"))?;
+            let once = good.records[at].kind;
+            let may_repeat =
+                [RecordType::SignalPending, RecordType::Pages, RecordType::VmaName].map(RecordType::number);
+            ensure!(
+                may_repeat.contains(&once) || answer != Answer::Accepted,
+                "record {at} ({once:#x}) was accepted twice"
+            );
+            let mut moved = good.clone();
+            let part = moved.records.remove(at);
+            moved.records.insert(random.below(count), part);
+            feeder.restart(&moved.encode()).during(format!("record {at} moved"))?;
+        }
+        // Without the sequence number being made right.
+        let starts = boundaries(feeder.good())?;
+        for pair in starts.windows(3) {
+            let bytes = feeder.good().to_vec();
+            let swapped = [
+                &bytes[..pair[0]],
+                &bytes[pair[1]..pair[2]],
+                &bytes[pair[0]..pair[1]],
+                &bytes[pair[2]..],
+            ]
+            .concat();
+            let answer = feeder.restart(&swapped)?;
+            ensure!(answer != Answer::Accepted, "swapped records are not noticed");
+        }
+        // Trailing data is not the statefile's: a stream may go on.
+        for _ in 0..200 {
+            let mut shuffled = good.clone();
+            for _ in 0..1 + random.below(4) {
+                let (a, b) = (random.below(count), random.below(count));
+                shuffled.records.swap(a, b);
+            }
+            feeder.restart(&shuffled.encode())?;
+        }
+        Ok(())
+    })
+}
+
+/// Restarts with changed values; the number of turns is bounded, the choice is spread over all records.
+fn feed_values(feeder: &mut Feeder, turns: usize) -> Result {
+    let good = parse(feeder.good())?;
+    let mut random = Random::new();
+    let per_record: Vec<_> = (0..good.records.len()).map(|record| changes(&good, record)).collect();
+    for turn in 0..turns {
+        // Each record in turn, so that the small ones are seen as often as the big ones.
+        let choices = &per_record[turn % per_record.len()];
+        if choices.is_empty() {
+            continue;
+        }
+        let change = choices[random.below(choices.len())];
+        let kind = good.records[change.record].kind;
+        feeder
+            .restart(&change.apply(&good).encode())
+            .during(format!("{change:x?} of kind {kind:#x}"))?;
+    }
+    Ok(())
+}
+
+/// Hostile values in every field, behind right checksums: anything may come of it but harm.
+pub fn values(context: &Context) -> Result {
+    let mut feeder = Feeder::of(context, "tiny", &[])?;
+    without_leak(&mut feeder, |feeder| feed_values(feeder, 2500))
+}
+
+/// The same with threads, whose tasks restore themselves in parallel.
+pub fn values_of_threads(context: &Context) -> Result {
+    let mut feeder = Feeder::of(context, "task_threads", &["3"])?;
+    without_leak(&mut feeder, |feeder| feed_values(feeder, 400))
+}
