@@ -8,6 +8,7 @@
 
 use crate::error::{Error, Failure, Result};
 use crate::message::Message;
+use crate::tree::taken_pids;
 use ckpt_uapi::ioctl;
 use ckpt_uapi::record::tree::Tree;
 use ckpt_uapi::status::MESSAGE_MAX;
@@ -225,17 +226,20 @@ unsafe fn raw_ioctl(fd: RawFd, request: u32, arg: *mut libc::c_void) -> io::Resu
 
 /// A pidfd of a process.
 pub fn pidfd_open(pid: u32) -> Result<OwnedFd> {
-    let error = |errno: rustix::io::Errno| {
-        Error::Attach(Failure {
+    let result = match i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        Some(pid) => rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()),
+        None => Err(rustix::io::Errno::SRCH),
+    };
+    result.map_err(|errno| match taken_pids([pid]).first() {
+        Some(task) if task.tgid != pid => Error::NotAProcess {
+            tid: pid,
+            pid: task.tgid,
+        },
+        _ => Error::Attach(Failure {
             errno: errno.raw_os_error(),
             messages: Vec::new(),
-        })
-    };
-    let pid = i32::try_from(pid)
-        .ok()
-        .and_then(Pid::from_raw)
-        .ok_or_else(|| error(rustix::io::Errno::SRCH))?;
-    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).map_err(error)
+        }),
+    })
 }
 
 /// Makes a process group the foreground one of a terminal, also from the background.
@@ -441,6 +445,11 @@ pub(crate) struct Built {
 }
 
 impl Built {
+    /// Its pid, as a number.
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
     /// From now on it lives on without this value.
     pub fn let_go(&mut self) {
         self.bound = false;
@@ -841,5 +850,8 @@ mod tests {
             .unwrap()
             .is_some());
         assert!(matches!(pidfd_open(0x3fff_fff0), Err(Error::Attach(_))));
+        let own = std::process::id();
+        let thread = std::thread::spawn(|| pidfd_open(rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()));
+        assert!(matches!(thread.join(), Ok(Err(Error::NotAProcess { pid, .. })) if pid == own));
     }
 }

@@ -63,6 +63,14 @@ pub enum Error {
     /// The target cannot be chosen.
     #[error("cannot attach: {0}")]
     Attach(Failure),
+    /// The target is a thread.
+    #[error("{tid} is a thread of process {pid}: name the process")]
+    NotAProcess {
+        /// What was named.
+        tid: u32,
+        /// Its process.
+        pid: u32,
+    },
     /// Looking for obstacles failed.
     #[error("cannot check: {0}")]
     Check(Failure),
@@ -93,6 +101,9 @@ pub enum Error {
     /// Pids of the saved tasks are in use.
     #[error("{}", .0.iter().map(TakenPid::to_string).collect::<Vec<_>>().join("; "))]
     PidsInUse(Vec<TakenPid>),
+    /// The new process died (somebody killed it) before it was a saved one.
+    #[error("the new process {0} died before it was restored")]
+    Died(u32),
     /// The caller may not choose pids.
     #[error("may not choose the pid of a new process: run as root or with CAP_CHECKPOINT_RESTORE")]
     MayNotChoosePids,

@@ -70,7 +70,7 @@ pub struct Restarted {
 impl Restarted {
     /// Its process id: the saved one.
     pub fn pid(&self) -> u32 {
-        self.process.pid.as_raw_nonzero().get().unsigned_abs()
+        self.process.pid()
     }
 
     /// Its pidfd. The program is a child of the caller.
@@ -161,10 +161,25 @@ fn end(session: &Session, process: &Built) -> Result<RestartEnd> {
                 let _ = session.restart_abort();
             }
         });
-        let result = session.restart_end();
+        let result = loop {
+            match session.restart_end() {
+                Err(Error::Restart(failure)) if failure.errno == libc::EINTR && failure.messages.is_empty() => {
+                    // A signal came first: the wait goes on, unless there is nobody to wait for.
+                    if !is_alive(process) {
+                        break Err(Error::Died(process.pid()));
+                    }
+                }
+                result => break result,
+            }
+        };
         drop(stop);
         result
     })
+}
+
+fn is_alive(process: &Built) -> bool {
+    let mut fds = [PollFd::new(&process.pidfd, PollFlags::IN)];
+    matches!(poll(&mut fds, Some(&Timespec::default())), Ok(0))
 }
 
 /// Says in the user's words why a process could not be built.

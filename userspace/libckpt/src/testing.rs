@@ -211,6 +211,120 @@ fn pad(bytes: &mut Vec<u8>, align: u64) {
     bytes.resize(bytes.len() + padding(bytes.len() as u64, align) as usize, 0);
 }
 
+/// Changes statefiles at random; the same number to begin with gives the same changes.
+#[derive(Clone, Debug)]
+pub struct Mutator(u64);
+
+impl Mutator {
+    /// Begins with this number.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// The next number (SplitMix64).
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// The next number below a limit; 0 when the limit is 0.
+    pub fn below(&mut self, limit: usize) -> usize {
+        (self.number() % limit.max(1) as u64) as usize
+    }
+
+    /// Damages bytes: a bit or byte differs, goes or comes, a part moves, the end is cut off.
+    pub fn damage(&mut self, bytes: &mut Vec<u8>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let at = self.below(bytes.len());
+        match self.below(8) {
+            0 => bytes[at] ^= 1 << self.below(8),
+            1 => bytes[at] = self.number() as u8,
+            2 => bytes.truncate(at),
+            3 => bytes.insert(at, self.number() as u8),
+            4 => drop(bytes.remove(at)),
+            5 => {
+                let end = (at + self.below(64)).min(bytes.len());
+                bytes[at..end].fill(0xff);
+            }
+            6 => {
+                let length = self.below(256).min(bytes.len() - at);
+                let part: Vec<_> = bytes.drain(at..at + length).collect();
+                let to = self.below(bytes.len() + 1);
+                bytes.splice(to..to, part);
+            }
+            _ => {
+                let word = [0, 1, 0x7fff_ffff, u32::MAX][self.below(4)];
+                let end = (at + 4).min(bytes.len());
+                bytes[at..end].copy_from_slice(&word.to_le_bytes()[..end - at]);
+            }
+        }
+    }
+
+    /// Changes values, lengths or the order of records. [`Statefile::encode`] gives the result right checksums, so it gets
+    /// deeper into a reader than damage does.
+    pub fn falsify(&mut self, statefile: &mut Statefile) {
+        let count = statefile.records.len();
+        if count == 0 {
+            return;
+        }
+        let at = self.below(count);
+        match self.below(12) {
+            0 => statefile.records.swap(at, self.below(count)),
+            1 => drop(statefile.records.remove(at)),
+            2 => {
+                let again = statefile.records[at].clone();
+                statefile.records.insert(self.below(count), again);
+            }
+            3 => statefile.records[at].fixed = self.below(400) as u32,
+            4 => statefile.records[at].version = self.below(3) as u16,
+            5 => statefile.records[at].kind = self.below(0x48) as u16,
+            6 => statefile.records[at].payload.truncate(self.below(2) * 4096),
+            7 => self.damage(&mut statefile.records[at].body),
+            _ => self.falsify_word(&mut statefile.records[at].body),
+        }
+    }
+
+    /// One aligned word becomes a value that readers forget to check, or one near to what it was.
+    fn falsify_word(&mut self, body: &mut [u8]) {
+        const VALUES: [u64; 12] = [
+            0,
+            1,
+            2,
+            0xfff,
+            0x1000,
+            0x7fff_ffff,
+            0x8000_0000,
+            0xffff_ffff,
+            0x7fff_ffff_f000,
+            0x8000_0000_0000_0000,
+            0xffff_ffff_ffff_f000,
+            u64::MAX,
+        ];
+        let width = if self.below(2) == 0 { 4 } else { 8 };
+        let words = body.len() / width;
+        if words == 0 {
+            return;
+        }
+        let at = self.below(words) * width;
+        let word = &mut body[at..at + width];
+        let mut before = [0; 8];
+        before[..width].copy_from_slice(word);
+        let before = u64::from_le_bytes(before);
+        let value = match self.below(4) {
+            0 => before.wrapping_add(1),
+            1 => before.wrapping_sub(1),
+            2 => before ^ 1 << self.below(width * 8),
+            _ => VALUES[self.below(VALUES.len())],
+        };
+        word.copy_from_slice(&value.to_le_bytes()[..width]);
+    }
+}
+
 /// A small valid statefile that has every record type: a process with two threads. It restarts nowhere.
 pub fn sample() -> Statefile {
     let mut records = vec![
@@ -246,15 +360,15 @@ pub fn sample() -> Statefile {
         Part::empty(RecordType::PrologueEnd),
     ];
     records.push(task(0, "sample"));
+    records.push(fs());
     records.extend(memory());
-    records.extend(files());
+    records.extend(descriptors());
     records.extend([
         Part::new(&Actions::new_zeroed()),
         Part::new(&Itimers::new_zeroed()),
         Part::new(&Rlimits::new_zeroed()),
-        Part::new(&Pending { shared: 1, count: 1 }).entries(&[Info::new_zeroed()]),
     ]);
-    records.extend(thread());
+    records.extend(thread(Some(signal(15))));
     records.push(Part::new(&RestartBlock {
         kind: restart_block::kind::NANOSLEEP,
         timed: 1,
@@ -263,7 +377,7 @@ pub fn sample() -> Statefile {
     }));
     records.push(Part::empty(RecordType::TaskEnd));
     records.push(task(1, "worker"));
-    records.extend(thread());
+    records.extend(thread(None));
     records.push(Part::empty(RecordType::TaskEnd));
     Statefile::new(records, 3, 2)
 }
@@ -280,13 +394,6 @@ fn memory() -> Vec<Part> {
     let page = |fill: u8| vec![fill; PAGE_ALIGN as usize];
     vec![
         path(1, file::kind::REGULAR, "/usr/bin/sample"),
-        Part::new(&Mm {
-            exe: 1,
-            vmas: 3,
-            auxv: 2,
-            ..Mm::new_zeroed()
-        })
-        .entries(&[0u64, 0]),
         Part::new(&Shmem {
             objref: 2,
             size: 2 * PAGE_ALIGN,
@@ -299,6 +406,13 @@ fn memory() -> Vec<Part> {
                 flags: 0,
             }])
             .payload(page(0x22)),
+        Part::new(&Mm {
+            exe: 1,
+            vmas: 3,
+            auxv: 2,
+            ..Mm::new_zeroed()
+        })
+        .entries(&[0u64, 0]),
         Part::new(&Vmas { count: 3, reserved: 0 }).entries(&[
             Vma {
                 start: 0x40_0000,
@@ -347,37 +461,38 @@ fn memory() -> Vec<Part> {
     ]
 }
 
-fn files() -> Vec<Part> {
+fn fs() -> Part {
     let (cwd, root) = ("/home/user", "/");
+    Part::new(&Fs {
+        umask: 0o22,
+        cwd_len: cwd.len() as u32,
+        root_len: root.len() as u32,
+        reserved: 0,
+    })
+    .entries(cwd.as_bytes())
+    .entries(root.as_bytes())
+}
+
+fn descriptors() -> Vec<Part> {
     vec![
-        Part::new(&Fs {
-            umask: 0o22,
-            cwd_len: cwd.len() as u32,
-            root_len: root.len() as u32,
-            reserved: 0,
-        })
-        .entries(cwd.as_bytes())
-        .entries(root.as_bytes()),
         path(3, file::kind::DEVICE, "/dev/null"),
-        Part::new(&Fds { count: 2, more: 0 }).entries(&[
-            Fd {
-                fd: 0,
-                flags: 0,
-                objref: 3,
-                reserved: 0,
-            },
-            Fd {
-                fd: 7,
-                flags: 1,
-                objref: 1,
-                reserved: 0,
-            },
-        ]),
+        Part::new(&Fds { count: 1, more: 1 }).entries(&[Fd {
+            fd: 0,
+            flags: 0,
+            objref: 3,
+            reserved: 0,
+        }]),
+        Part::new(&Fds { count: 1, more: 0 }).entries(&[Fd {
+            fd: 7,
+            flags: 1,
+            objref: 1,
+            reserved: 0,
+        }]),
     ]
 }
 
-fn thread() -> Vec<Part> {
-    vec![
+fn thread(shared: Option<Info>) -> Vec<Part> {
+    let mut records = vec![
         Part::new(&Sched {
             affinity: 1,
             ..Sched::new_zeroed()
@@ -390,8 +505,14 @@ fn thread() -> Vec<Part> {
             ..Cred::new_zeroed()
         })
         .entries(&[4u32, 1000]),
-        Part::new(&Mask::new_zeroed()),
-        Part::new(&Pending { shared: 0, count: 0 }),
+        Part::new(&Mask {
+            blocked: 1 << 14,
+            ..Mask::new_zeroed()
+        }),
+    ];
+    records.extend(shared.map(|info| Part::new(&Pending { shared: 1, count: 1 }).entries(&[info])));
+    records.extend([
+        Part::new(&Pending { shared: 0, count: 2 }).entries(&[signal(10), signal(34)]),
         Part::new(&Fpu {
             xfeatures: 3,
             size: 100,
@@ -405,7 +526,14 @@ fn thread() -> Vec<Part> {
             ax: (-516i64) as u64,
             ..Regs::new_zeroed()
         }),
-    ]
+    ]);
+    records
+}
+
+fn signal(number: u32) -> Info {
+    let mut info = Info::new_zeroed();
+    info.siginfo[..4].copy_from_slice(&number.to_le_bytes());
+    info
 }
 
 fn path(objref: u32, kind: u32, path: &str) -> Part {

@@ -207,8 +207,14 @@ impl Body {
             RecordType::Tree => {
                 let fixed: Head = parts.fixed()?;
                 let entries = parts.entries::<Tree>(fixed.count)?;
+                check(fixed.count > 0, "a part of the tree is empty")?;
                 for entry in &entries {
                     known(entry.flags, record::tree::flags::ALL)?;
+                    check(
+                        entry.exit_signal <= record::signal::SIGNALS as u32,
+                        "a signal is out of range",
+                    )?;
+                    check(entry.comm.ends_with(&[0]), "a name does not end")?;
                     check(entry.reserved == [0; 4], "a reserved field is not zero")?;
                 }
                 Self::Tree(fixed, entries)
@@ -345,6 +351,7 @@ impl Body {
                 objref(fixed.objref)?;
                 check(fixed.noreserve <= 1, "a yes-or-no field is neither")?;
                 page_aligned(fixed.size)?;
+                check(fixed.size > 0, "the shared memory is empty")?;
                 Self::Shmem(fixed)
             }
             _ => parts.nothing().map(|()| Self::MmEnd)?,

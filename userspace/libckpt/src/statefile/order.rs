@@ -3,7 +3,7 @@
 //! The order of records (`uapi/STATEFILE.md`, "Order of records"), and what records say about each other.
 
 use super::{Body, Problem};
-use ckpt_uapi::record::mm::{vma_kind, Mm, Vma};
+use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
 use ckpt_uapi::record::tree::{flags, Tree};
 use std::collections::HashMap;
 
@@ -21,19 +21,22 @@ enum State {
     Header,
     Tree,
     Task,
-    Mm,
-    /// Mappings and their objects; page records of the shared memory with this objref may follow.
-    Vma(Option<u32>),
+    Fs,
+    /// Objects of the address space before it; page records of the shared memory with this objref may follow.
+    Mm(Option<u32>),
+    Vma,
     VmaName,
     Pages,
-    Fs,
+    /// Files of the descriptor table before it.
     Fd,
+    MoreFd,
     SignalAction,
     Itimer,
     Rlimit,
-    SharedPending,
+    Sched,
     Cred,
     SignalMask,
+    SharedPending,
     Pending,
     Regs,
     RestartBlock,
@@ -47,19 +50,22 @@ impl State {
             Self::Header => "header",
             Self::Tree => "tree or prologue-end",
             Self::Task => "task or trailer",
-            Self::Mm => "file or mm",
-            Self::Vma(_) => "file, shmem, vma, vma-name, pages or mm-end",
+            Self::Fs => "fs",
+            Self::Mm(None) => "file, shmem or mm",
+            Self::Mm(Some(_)) => "pages of the shmem, file, shmem or mm",
+            Self::Vma => "vma, vma-name, pages or mm-end",
             Self::VmaName => "vma-name, pages or mm-end",
             Self::Pages => "pages or mm-end",
-            Self::Fs => "file or fs",
             Self::Fd => "file or fd",
+            Self::MoreFd => "fd",
             Self::SignalAction => "signal-action",
             Self::Itimer => "itimer",
             Self::Rlimit => "rlimit",
-            Self::SharedPending => "signal-pending (shared) or sched",
+            Self::Sched => "sched",
             Self::Cred => "cred",
             Self::SignalMask => "signal-mask",
-            Self::Pending => "signal-pending (thread) or fpu",
+            Self::SharedPending => "signal-pending or fpu",
+            Self::Pending => "signal-pending of the thread or fpu",
             Self::Regs => "regs",
             Self::RestartBlock => "restart-block or task-end",
             Self::TaskEnd => "task-end",
@@ -76,7 +82,10 @@ pub(super) struct Order {
     tree: Vec<Tree>,
     /// Tasks that are complete.
     done: u32,
-    objects: HashMap<u32, Object>,
+    /// Object N+1 is entry N.
+    objects: Vec<Object>,
+    /// Sizes of shared memory, by objref.
+    sizes: HashMap<u32, u64>,
     /// Mappings of the current task, and how many are to come.
     vmas: Vec<Vma>,
     vmas_left: u32,
@@ -92,6 +101,11 @@ fn check(right: bool, otherwise: &'static str) -> Result<()> {
     } else {
         Err(Problem::Value(otherwise))
     }
+}
+
+/// Address after an extent, whose own bounds have been checked.
+fn end(extent: &Extent) -> u64 {
+    extent.address.saturating_add(u64::from(extent.pages) * 4096)
 }
 
 impl Order {
@@ -137,10 +151,10 @@ impl Order {
                 if entry.flags & flags::LEADER != 0 {
                     self.vmas.clear();
                     self.next_fd = 0;
-                    State::Mm
+                    State::Fs
                 } else {
                     // A thread has no part of the process: its leader's is its own.
-                    State::SharedPending
+                    State::Sched
                 }
             }
             (State::Task, Body::Trailer(trailer)) if self.done == self.tasks => {
@@ -162,81 +176,85 @@ impl Order {
             .get(self.done as usize)
             .is_some_and(|entry| entry.flags & flags::LEADER != 0);
         Ok(match (state, body) {
-            (State::Mm, Body::Mm(mm, _)) => {
+            (State::Fs, Body::Fs(..)) => State::Mm(None),
+            (State::Mm(_), Body::File(file, _)) => {
+                self.add_object(file.objref, Object::File)?;
+                State::Mm(None)
+            }
+            (State::Mm(_), Body::Shmem(shmem)) => {
+                self.add_object(shmem.objref, Object::Shmem)?;
+                self.sizes.insert(shmem.objref, shmem.size);
+                State::Mm(Some(shmem.objref))
+            }
+            (State::Mm(Some(shmem)), Body::Pages(pages, extents)) if pages.objref == shmem => {
+                self.check_shmem(shmem, extents)?;
+                state
+            }
+            (State::Mm(_), Body::Mm(mm, _)) => {
                 self.check_mm(mm)?;
                 self.vmas_left = mm.vmas;
-                State::Vma(None)
+                State::Vma
             }
-            (State::Vma(_), Body::Vma(_, entries)) => {
+            (State::Vma, Body::Vma(_, entries)) => {
                 for vma in entries {
                     self.add_vma(vma)?;
                 }
-                State::Vma(None)
+                State::Vma
             }
-            (State::Vma(_), Body::Shmem(shmem)) => {
-                self.add_object(shmem.objref, Object::Shmem)?;
-                State::Vma(Some(shmem.objref))
-            }
-            (State::Vma(Some(shmem)), Body::Pages(pages, _)) if pages.objref == shmem => state,
-            (State::Vma(_) | State::VmaName, Body::VmaName(name, _)) if self.vmas_left == 0 => {
+            (State::Vma | State::VmaName, Body::VmaName(name, _)) if self.vmas_left == 0 => {
                 check(
                     self.is_mapped(name.start, name.end),
                     "a name is for memory that is not mapped",
                 )?;
                 State::VmaName
             }
-            (State::Vma(_) | State::VmaName | State::Pages, Body::Pages(pages, extents))
+            (State::Vma | State::VmaName | State::Pages, Body::Pages(pages, extents))
                 if self.vmas_left == 0 && pages.objref == 0 =>
             {
                 for extent in extents {
-                    let end = extent.address.saturating_add(u64::from(extent.pages) * 4096);
                     check(
-                        self.is_mapped(extent.address, end),
+                        self.is_mapped(extent.address, end(extent)),
                         "pages are for memory that is not mapped",
                     )?;
                 }
                 State::Pages
             }
-            (State::Vma(_) | State::VmaName | State::Pages, Body::MmEnd) if self.vmas_left == 0 => State::Fs,
+            (State::Vma | State::VmaName | State::Pages, Body::MmEnd) if self.vmas_left == 0 => State::Fd,
 
-            (State::Fs, Body::Fs(..)) => State::Fd,
-            (State::Fd, Body::Fd(table, entries)) => {
+            (State::Fd, Body::File(file, _)) => {
+                self.add_object(file.objref, Object::File)?;
+                State::Fd
+            }
+            (State::Fd | State::MoreFd, Body::Fd(table, entries)) => {
                 for fd in entries {
                     check(
                         fd.fd >= self.next_fd,
                         "descriptors are not in the order of their numbers",
                     )?;
                     check(
-                        self.objects.get(&fd.objref) == Some(&Object::File),
+                        self.object(fd.objref) == Some(Object::File),
                         "a descriptor refers to no file",
                     )?;
                     self.next_fd = fd.fd.saturating_add(1);
                 }
                 if table.more == 1 {
-                    State::Fd
+                    State::MoreFd
                 } else {
                     State::SignalAction
                 }
             }
-            // Objects stand before what refers to them.
-            (State::Mm | State::Fs | State::Fd, Body::File(file, _)) => {
-                self.add_object(file.objref, Object::File)?;
-                state
-            }
-            (State::Vma(_), Body::File(file, _)) => {
-                self.add_object(file.objref, Object::File)?;
-                State::Vma(None)
-            }
 
             (State::SignalAction, Body::SignalAction(_)) => State::Itimer,
             (State::Itimer, Body::Itimer(_)) => State::Rlimit,
-            (State::Rlimit, Body::Rlimit(_)) => State::SharedPending,
-            (State::SharedPending, Body::SignalPending(pending, _)) if pending.shared == 1 && is_leader => state,
-            (State::SharedPending, Body::Sched(..)) => State::Cred,
+            (State::Rlimit, Body::Rlimit(_)) => State::Sched,
+            (State::Sched, Body::Sched(..)) => State::Cred,
             (State::Cred, Body::Cred(..)) => State::SignalMask,
-            (State::SignalMask, Body::SignalMask(_)) => State::Pending,
-            (State::Pending, Body::SignalPending(pending, _)) if pending.shared == 0 => state,
-            (State::Pending, Body::Fpu(..)) => State::Regs,
+            (State::SignalMask, Body::SignalMask(_)) => State::SharedPending,
+            (State::SharedPending, Body::SignalPending(pending, _)) if pending.shared == 1 && is_leader => state,
+            (State::SharedPending | State::Pending, Body::SignalPending(pending, _)) if pending.shared == 0 => {
+                State::Pending
+            }
+            (State::SharedPending | State::Pending, Body::Fpu(..)) => State::Regs,
             (State::Regs, Body::Regs(_)) => State::RestartBlock,
             (State::RestartBlock, Body::RestartBlock(_)) => State::TaskEnd,
             (State::RestartBlock | State::TaskEnd, Body::TaskEnd) => {
@@ -271,14 +289,34 @@ impl Order {
 
     fn add_object(&mut self, objref: u32, object: Object) -> Result<()> {
         check(
-            self.objects.insert(objref, object).is_none(),
-            "an object is written twice",
-        )
+            objref as usize == self.objects.len() + 1,
+            "an object has not the next number",
+        )?;
+        self.objects.push(object);
+        Ok(())
+    }
+
+    fn object(&self, objref: u32) -> Option<Object> {
+        self.objects.get((objref as usize).checked_sub(1)?).copied()
     }
 
     fn check_mm(&self, mm: &Mm) -> Result<()> {
-        let is_file = self.objects.get(&mm.exe) == Some(&Object::File);
-        check(mm.exe == 0 || is_file, "the program refers to no file")
+        check(
+            mm.exe == 0 || self.object(mm.exe) == Some(Object::File),
+            "the program refers to no file",
+        )
+    }
+
+    fn check_shmem(&self, objref: u32, extents: &[Extent]) -> Result<()> {
+        let size = self.sizes.get(&objref).copied().unwrap_or(0);
+        check(
+            extents.iter().all(|extent| end(extent) <= size),
+            "pages are outside of the shared memory",
+        )?;
+        check(
+            extents.iter().all(|extent| extent.flags == 0),
+            "shared memory has no guard regions",
+        )
     }
 
     fn add_vma(&mut self, vma: &Vma) -> Result<()> {
@@ -290,7 +328,7 @@ impl Order {
             vma_kind::SHMEM => Some(Object::Shmem),
             _ => None,
         };
-        let right = wanted.is_none() || self.objects.get(&vma.objref).copied() == wanted;
+        let right = wanted.is_none() || self.object(vma.objref) == wanted;
         check(right, "a mapping refers to an object of another kind, or to none")?;
         self.vmas.push(*vma);
         self.vmas_left -= 1;

@@ -3,27 +3,10 @@
 //! Sound statefiles are read, all others are refused.
 
 use super::*;
-use crate::testing::{sample, Part, Statefile};
+use crate::testing::{sample, Mutator, Part, Statefile};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::statefile::BODY_MAX;
 use std::mem::offset_of;
-
-/// A small generator of numbers (SplitMix64): the same ones in every run.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-}
 
 fn problem(bytes: &[u8]) -> Problem {
     verify(bytes).expect_err("a damaged statefile").problem
@@ -113,11 +96,11 @@ fn is_another_sound_prefix(before: &[u8], after: &[u8]) -> bool {
 fn refuses_ten_thousand_mutations() {
     const MUTATIONS: usize = 10_000;
     let bytes = sample().encode();
-    let mut numbers = Numbers(2024);
+    let mut mutator = Mutator::new(2024);
     for round in 0..MUTATIONS {
         let mut mutated = bytes.clone();
-        for _ in 0..=numbers.below(3) {
-            mutate(&mut mutated, &mut numbers);
+        for _ in 0..=mutator.below(3) {
+            mutator.damage(&mut mutated);
         }
         if mutated == bytes || is_another_sound_prefix(&bytes, &mutated) {
             continue;
@@ -126,67 +109,20 @@ fn refuses_ten_thousand_mutations() {
     }
 }
 
-fn mutate(bytes: &mut Vec<u8>, numbers: &mut Numbers) {
-    if bytes.is_empty() {
-        return;
-    }
-    let at = numbers.below(bytes.len());
-    match numbers.below(8) {
-        0 => bytes[at] ^= 1 << numbers.below(8),
-        1 => bytes[at] = numbers.next() as u8,
-        2 => bytes.truncate(at),
-        3 => bytes.insert(at, numbers.next() as u8),
-        4 => drop(bytes.remove(at)),
-        5 => {
-            let end = (at + numbers.below(64)).min(bytes.len());
-            bytes[at..end].fill(0xff);
-        }
-        6 => {
-            // A part moves.
-            let length = numbers.below(256).min(bytes.len() - at);
-            let part: Vec<_> = bytes.drain(at..at + length).collect();
-            let to = numbers.below(bytes.len() + 1);
-            bytes.splice(to..to, part);
-        }
-        _ => {
-            let word = [0, 1, 0x7fff_ffff, u32::MAX][numbers.below(4)];
-            let end = (at + 4).min(bytes.len());
-            bytes[at..end].copy_from_slice(&word.to_le_bytes()[..end - at]);
-        }
-    }
-}
-
 /// Behind right checksums: a reader may accept a changed value that means something, but it may not panic.
 #[test]
 fn survives_hostile_values_behind_right_checksums() {
     let statefile = sample();
-    let mut numbers = Numbers(1066);
+    let mut mutator = Mutator::new(1066);
+    let mut refused = 0;
     for _ in 0..10_000 {
         let mut hostile = statefile.clone();
-        match numbers.below(6) {
-            0 => {
-                let (one, other) = (
-                    numbers.below(hostile.records.len()),
-                    numbers.below(hostile.records.len()),
-                );
-                hostile.records.swap(one, other);
-            }
-            1 => drop(hostile.records.remove(numbers.below(statefile.records.len()))),
-            2 => {
-                let part = hostile.records[numbers.below(statefile.records.len())].clone();
-                hostile.records.insert(numbers.below(statefile.records.len()), part);
-            }
-            3 => {
-                let part = &mut hostile.records[numbers.below(statefile.records.len())];
-                part.fixed = numbers.below(400) as u32;
-            }
-            _ => {
-                let part = &mut hostile.records[numbers.below(statefile.records.len())];
-                mutate(&mut part.body, &mut numbers);
-            }
+        for _ in 0..=mutator.below(2) {
+            mutator.falsify(&mut hostile);
         }
-        let _ = verify(&hostile.encode()[..]);
+        refused += u32::from(verify(&hostile.encode()[..]).is_err());
     }
+    assert!(refused > 5_000, "{refused}");
 }
 
 #[test]
@@ -280,7 +216,10 @@ fn refuses_values_that_contradict_each_other() {
         (RecordType::Mm, 120, 2, "refers to no file"),
         (RecordType::Vma, 8, 1, "page boundary"),
         (RecordType::Fd, 8 + 8, 2, "refers to no file"),
-        (RecordType::Shmem, 0, 1, "written twice"),
+        (RecordType::Shmem, 0, 1, "not the next number"),
+        (RecordType::Shmem, 9, 0, "empty"),
+        (RecordType::Pages, 9, 0x20, "outside of the shared memory"),
+        (RecordType::SignalPending, 0, 2, "yes-or-no"),
         (RecordType::Cred, 44, 1, "reserved"),
         (RecordType::Trailer, 16, 9, "other objects"),
     ];
