@@ -99,7 +99,7 @@ fn library(error: &Error) -> Exit {
     match error {
         Error::NoDevice(_) => Exit::NoDevice,
         Error::PidsInUse(_) => Exit::PidInUse,
-        Error::MayNotChoosePids | Error::Tree(_) => Exit::Refused,
+        Error::MayNotChoosePids | Error::Tree(_) | Error::NotAProcess { .. } => Exit::Refused,
         Error::Statefile(error) => statefile(error),
         Error::Begin(_) | Error::Restart(_) if is(&[Errno::BADMSG, Errno::NODATA, Errno::PROTONOSUPPORT]) => {
             Exit::BadStatefile

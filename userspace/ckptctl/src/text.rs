@@ -39,6 +39,14 @@ pub fn bytes(amount: u64) -> String {
     format!("{value:.1} {}", UNITS[unit])
 }
 
+/// A number of things.
+pub fn count(number: impl Into<u64>, thing: &str) -> String {
+    match number.into() {
+        1 => format!("1 {thing}"),
+        number => format!("{number} {thing}s"),
+    }
+}
+
 /// Milliseconds to the microsecond.
 pub fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
@@ -147,6 +155,10 @@ mod tests {
 
     #[test]
     fn amounts_are_short() {
+        assert_eq!(
+            (count(1u32, "page"), count(2u32, "page")),
+            ("1 page".into(), "2 pages".into())
+        );
         assert_eq!(bytes(17), "17 bytes");
         assert_eq!(bytes(1536), "1.5 KiB");
         assert_eq!(bytes(u64::MAX), "16777216.0 TiB");

@@ -176,8 +176,8 @@ fn shows_what_is_in_a_statefile() {
         "uid 1000/1000/0/0",
         "/usr/bin/sample",
         "[anon:heap]",
-        "shared memory 2: 8.0 KiB, 1 pages saved",
-        "1 pages saved (4.0 KiB), 2 guard pages",
+        "shared memory 2: 8.0 KiB, 1 page saved",
+        "1 page saved (4.0 KiB), 2 guard pages",
         "/dev/null",
         "working /home/user, root /, umask 0022",
     ] {

@@ -5,6 +5,7 @@
 use crate::cli::Check;
 use crate::exit::{Exit, Failed};
 use crate::output::{comm, message_json, Output};
+use crate::text::count;
 use libckpt::device::pidfd_open;
 use libckpt::Session;
 use rustix::fd::AsFd;
@@ -28,9 +29,9 @@ pub fn run(args: &Check, output: &Output) -> Result<Exit, Failed> {
         output.result(free, document)?;
     }
     output.errors(&messages);
-    let (pid, comm, tasks) = (args.pid, comm(args.pid), result.tasks);
+    let (pid, comm, tasks) = (args.pid, comm(args.pid), count(result.tasks, "task"));
     if free {
-        output.say(&format!("{pid} {comm}: can be saved ({tasks} tasks)"));
+        output.say(&format!("{pid} {comm}: can be saved ({tasks})"));
         return Ok(Exit::Done);
     }
     output.say(&format!(

@@ -6,7 +6,7 @@ use crate::cli::Checkpoint;
 use crate::exit::{Exit, Failed};
 use crate::output::{comm, message_json, Output};
 use crate::place::Place;
-use crate::text::{bytes, milliseconds};
+use crate::text::{bytes, count, milliseconds};
 use libckpt::device::pidfd_open;
 use libckpt::{checkpoint_with, After, CheckpointOptions, Checkpointed, Target};
 use rustix::fd::AsFd;
@@ -61,16 +61,18 @@ fn report(args: &Checkpoint, comm: &str, after: After, done: &Checkpointed, outp
         );
     }
     output.say(&format!(
-        "{} {comm}: saved {}, {} pages, frozen {:.3} ms, dump {:.3} ms; {sentence}",
+        "{} {comm}: saved {}, {}, frozen {:.3} ms, dump {:.3} ms; {sentence}",
         args.pid,
         bytes(done.bytes),
-        done.pages,
+        count(done.pages, "page"),
         milliseconds(done.frozen),
         milliseconds(done.dump),
     ));
     output.detail(&format!(
-        "{} tasks, {} records, {} bytes",
-        done.tasks, done.records, done.bytes
+        "{}, {} records, {} bytes",
+        count(done.tasks, "task"),
+        done.records,
+        done.bytes
     ));
     Ok(())
 }

@@ -8,6 +8,7 @@
 use crate::cli::Freeze;
 use crate::exit::{Exit, Failed};
 use crate::output::{comm, Output};
+use crate::text::count;
 use libckpt::device::{pidfd_open, Signals};
 use libckpt::Session;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -32,11 +33,20 @@ pub fn run(args: &Freeze, output: &Output) -> Result<Exit, Failed> {
     session.attach(pidfd.as_fd())?;
     let timeout = u32::try_from(args.timeout.as_millis()).unwrap_or(u32::MAX).max(1);
     let tasks = session.freeze(timeout)?;
-    let holder = Holder::register(args.pid)?;
+    // Without the file everything works but thaw.
+    let holder = Holder::register(args.pid);
+    if let Err(failed) = &holder {
+        output.say(&format!("warning: ckptctl thaw will not find this: {failed}"));
+    }
     if output.is_json() {
         output.result(true, json!({"pid": args.pid, "comm": comm(args.pid), "tasks": tasks}))?;
     }
-    output.say(&format!("{} {}: frozen ({tasks} tasks)", args.pid, comm(args.pid)));
+    output.say(&format!(
+        "{} {}: frozen ({})",
+        args.pid,
+        comm(args.pid),
+        count(tasks, "task")
+    ));
 
     let limit = args.hold.and_then(|hold| Timespec::try_from(hold).ok());
     let mut fds = [PollFd::new(&signals, PollFlags::IN), PollFd::new(&pidfd, PollFlags::IN)];

@@ -5,7 +5,7 @@
 use crate::cli::Restart;
 use crate::exit::{Exit, Failed};
 use crate::output::{message_json, Output};
-use crate::text::milliseconds;
+use crate::text::{count, milliseconds};
 use libckpt::device::die_by;
 use libckpt::{Ended, Placement, RestartOptions, Restarted, Stdio};
 use rustix::fd::OwnedFd;
@@ -76,8 +76,12 @@ fn report(program: &Restarted, detached: bool, output: &Output) -> Result<(), Fa
             }),
         );
     }
-    let (pid, tasks, time) = (program.pid(), program.tasks, milliseconds(program.duration));
-    output.detail(&format!("{pid} goes on ({tasks} tasks, restored in {time:.3} ms)"));
+    let (pid, tasks, time) = (
+        program.pid(),
+        count(program.tasks, "task"),
+        milliseconds(program.duration),
+    );
+    output.detail(&format!("{pid} goes on ({tasks}, restored in {time:.3} ms)"));
     if detached {
         output.data(format!("{pid}\n").as_bytes())?;
     }

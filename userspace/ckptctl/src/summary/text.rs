@@ -3,7 +3,7 @@
 //! A summary for people.
 
 use super::*;
-use crate::text::{bytes, date, flags, printable, seconds, signal, signals, until_nul, uuid};
+use crate::text::{bytes, count, date, flags, printable, seconds, signal, signals, until_nul, uuid};
 use libckpt::uapi::record::tree::flags as tree_flags;
 use std::fmt::{Result, Write};
 
@@ -39,14 +39,14 @@ impl Summary {
                 header.page_size, header.xfeatures
             )?;
         }
-        let (payload, objects) = (bytes(self.payload), self.objects.len());
+        let (payload, objects) = (bytes(self.payload), count(self.objects.len() as u64, "shared object"));
         writeln!(
             out,
             "  Size:      {} in {} records, {payload} of pages",
             bytes(self.bytes),
             self.record_count
         )?;
-        writeln!(out, "  Contents:  {} tasks, {objects} shared objects", self.tree.len())?;
+        writeln!(out, "  Contents:  {}, {objects}", count(self.tree.len() as u64, "task"))?;
         self.write_tree(out)?;
         for (entry, task) in self.tree.iter().zip(&self.tasks) {
             self.write_task(out, entry, task)?;
@@ -194,14 +194,14 @@ impl Summary {
         writeln!(out, "  Program: {exe}")?;
         let saved = bytes(process.pages * 4096);
         let guard = if process.guard_pages > 0 {
-            format!(", {} guard pages", process.guard_pages)
+            format!(", {}", count(process.guard_pages, "guard page"))
         } else {
             String::new()
         };
         writeln!(
             out,
-            "  Memory: {vmas} mappings, {} pages saved ({saved}){guard}",
-            process.pages
+            "  Memory: {vmas} mappings, {} saved ({saved}){guard}",
+            count(process.pages, "page")
         )?;
         for vma in &process.vmas {
             let what = match vma.kind {
@@ -233,7 +233,7 @@ impl Summary {
                     let kind = file_kind(file.kind);
                     writeln!(
                         out,
-                        "    {number:>4}  {kind:<9}  flags {:#o}, offset {}{cloexec}  {object}",
+                        "    {number:>4}  {kind:<9}  flags 0{:o}, offset {}{cloexec}  {object}",
                         file.flags, file.pos
                     )?;
                 }
@@ -252,7 +252,11 @@ impl Summary {
             Some(Object::File(file, _)) if file.kind == file::kind::SESSION => "/dev/ckpt".into(),
             Some(Object::File(_, path)) => printable(path),
             Some(Object::Shmem { shmem, pages }) => {
-                format!("shared memory {objref}: {}, {pages} pages saved", bytes(shmem.size))
+                format!(
+                    "shared memory {objref}: {}, {} saved",
+                    bytes(shmem.size),
+                    count(*pages, "page")
+                )
             }
             None => "none".into(),
         }
