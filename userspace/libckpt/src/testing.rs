@@ -318,7 +318,7 @@ impl Mutator {
         let value = match self.below(4) {
             0 => before.wrapping_add(1),
             1 => before.wrapping_sub(1),
-            2 => before ^ 1 << self.below(width * 8),
+            2 => before ^ (1 << self.below(width * 8)),
             _ => VALUES[self.below(VALUES.len())],
         };
         word.copy_from_slice(&value.to_le_bytes()[..width]);
