@@ -7,6 +7,7 @@
 //! are locked; those whose lock is free were left behind and are removed.
 
 use crate::exit::Failed;
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{
     flock, fsync, linkat, open, openat, renameat, statat, unlinkat, AtFlags, Dir, FileType, FlockOperation, Mode,
@@ -65,14 +66,17 @@ impl Place {
             Self::New(file) => file
                 .commit()
                 .map_err(|errno| Failed::io("cannot make the statefile safe", errno)),
-            Self::Stdout => Ok(()),
-            // Not everything can be synced; what can is.
-            Self::Existing(fd) => match fsync(&fd) {
-                Err(errno) if errno == Errno::IO || errno == Errno::NOSPC => {
-                    Err(Failed::io("cannot make the statefile safe", errno))
+            Self::Stdout => check_reader(rustix::stdio::stdout()),
+            Self::Existing(fd) => {
+                check_reader(fd.as_fd())?;
+                // Not everything can be synced; what can is.
+                match fsync(&fd) {
+                    Err(errno) if errno == Errno::IO || errno == Errno::NOSPC => {
+                        Err(Failed::io("cannot make the statefile safe", errno))
+                    }
+                    _ => Ok(()),
                 }
-                _ => Ok(()),
-            },
+            }
         }
     }
 }
@@ -90,6 +94,17 @@ impl AsFd for Place {
 fn enlarge_pipe(fd: BorrowedFd<'_>) {
     // Fails when it is no pipe, or when the user has too many large ones: then it stays as it is.
     let _ = rustix::pipe::fcntl_setpipe_size(fd, 1 << 20);
+}
+
+/// A pipe or socket whose reader has gone has kept nothing.
+fn check_reader(fd: BorrowedFd<'_>) -> Result<(), Failed> {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::empty())];
+    match poll(&mut fds, Some(&Timespec::default())) {
+        Ok(1..) if fds[0].revents().intersects(PollFlags::ERR | PollFlags::HUP) => {
+            Err(Failed::io("the reader of the statefile has gone", Errno::PIPE))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A regular file on its way to its name.
@@ -301,6 +316,14 @@ mod tests {
             scratch.names(),
             [".x.ckpt.ckptctl-2-0", ".y.ckpt.ckptctl-1-0", "x.ckpt"]
         );
+    }
+
+    #[test]
+    fn a_pipe_needs_its_reader_to_the_end() {
+        let (reader, writer) = rustix::pipe::pipe().unwrap();
+        check_reader(writer.as_fd()).unwrap();
+        drop(reader);
+        Place::Existing(writer).commit().unwrap_err();
     }
 
     #[test]

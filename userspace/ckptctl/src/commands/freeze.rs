@@ -51,7 +51,12 @@ pub fn run(args: &Freeze, output: &Output) -> Result<Exit, Failed> {
     let limit = args.hold.and_then(|hold| Timespec::try_from(hold).ok());
     let mut fds = [PollFd::new(&signals, PollFlags::IN), PollFd::new(&pidfd, PollFlags::IN)];
     while let Err(Errno::INTR) = poll(&mut fds, limit.as_ref()) {}
+    let died = !fds[1].revents().is_empty();
     drop(holder);
+    if died {
+        output.say(&format!("{}: has died while it was frozen", args.pid));
+        return Ok(Exit::Done);
+    }
     session.thaw()?;
     output.say(&format!("{} {}: goes on", args.pid, comm(args.pid)));
     Ok(Exit::Done)
