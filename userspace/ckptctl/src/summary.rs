@@ -295,6 +295,7 @@ const VMA_FLAGS: &[(u64, &str)] = &[
     (vma_flags::SEQUENTIAL, "sequential"),
     (vma_flags::RANDOM, "random"),
     (vma_flags::SEALED, "sealed"),
+    (vma_flags::CHARGED, "charged"),
 ];
 
 /// Names of RLIMIT_*, by number.
@@ -353,4 +354,15 @@ fn registers(regs: &Regs) -> [u64; 27] {
         regs.fs,
         regs.gs,
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flag_has_a_name() {
+        let named = VMA_FLAGS.iter().fold(0, |sum, (bit, _)| sum | bit);
+        assert_eq!(named, vma_flags::ALL);
+    }
 }

@@ -110,6 +110,31 @@ pub fn flags(value: u64, names: &[(u64, &str)]) -> String {
     }
 }
 
+/// The bits of a mask of words as a list of ranges ("0-3,8"), as in /proc/PID/status.
+pub fn ranges(words: &[u64]) -> String {
+    let bits = words.len() * 64;
+    let is_set = |bit: usize| bit < bits && (words[bit / 64] >> (bit % 64)) & 1 != 0;
+    let mut found = Vec::new();
+    let mut bit = 0;
+    while bit < bits {
+        let first = bit;
+        while is_set(bit) {
+            bit += 1;
+        }
+        match bit - first {
+            0 => {}
+            1 => found.push(first.to_string()),
+            _ => found.push(format!("{first}-{}", bit - 1)),
+        }
+        bit += 1;
+    }
+    if found.is_empty() {
+        "none".into()
+    } else {
+        found.join(",")
+    }
+}
+
 const SIGNALS: [&str; 31] = [
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
     "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
@@ -176,6 +201,14 @@ mod tests {
             uuid(b"\0\x01\x02\x03a-sample-of-"),
             "00010203-612d-7361-6d70-6c652d6f662d"
         );
+    }
+
+    #[test]
+    fn processors_are_ranges() {
+        assert_eq!(ranges(&[0b1011_0001]), "0,4-5,7");
+        assert_eq!(ranges(&[u64::MAX, 1]), "0-64");
+        assert_eq!(ranges(&[1 << 63, 1]), "63-64");
+        assert_eq!(ranges(&[0]), "none");
     }
 
     #[test]

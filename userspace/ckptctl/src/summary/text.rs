@@ -3,7 +3,7 @@
 //! A summary for people.
 
 use super::*;
-use crate::text::{bytes, count, date, flags, printable, seconds, signal, signals, until_nul, uuid};
+use crate::text::{bytes, count, date, flags, printable, ranges, seconds, signal, signals, until_nul, uuid};
 use libckpt::uapi::record::tree::flags as tree_flags;
 use std::fmt::{Result, Write};
 
@@ -121,12 +121,11 @@ impl Summary {
             write_cred(out, cred, groups)?;
         }
         if let Some((sched, affinity)) = &task.sched {
-            let mask: Vec<_> = affinity.iter().rev().map(|word| format!("{word:x}")).collect();
             let (policy, nice, priority) = (policy(sched.policy), sched.nice, sched.priority);
+            let processors = ranges(affinity);
             writeln!(
                 out,
-                "  Scheduling: {policy}, nice {nice}, priority {priority}, processors {}",
-                mask.join(",")
+                "  Scheduling: {policy}, nice {nice}, priority {priority}, processors {processors}"
             )?;
         }
         match &task.process {
