@@ -61,8 +61,8 @@ impl MiscDevice for Device {
             _ => return Err(ENOTTY),
         };
         result.map_err(|fault| {
-            // What a wait that may be resumed has to say is nothing.
-            if fault.errno() != EINTR || fault.detail().is_some() {
+            // A wait that may be resumed has nothing to say, and obstacles have been named one by one.
+            if fault.detail().is_some() || (fault.errno() != EINTR && fault.errno() != EOPNOTSUPP) {
                 session.report(stage, &fault);
             }
             fault.errno()
@@ -239,7 +239,8 @@ impl Call<'_> {
         if a.flags != 0 || a.reserved != 0 {
             return Err(invalid("flags"));
         }
-        wrapper::syscall::as_current(|me| self.session.restart_task(a.index, me))
+        wrapper::syscall::as_current(|me| self.session.restart_task(a.index, me))?;
+        Ok(0)
     }
 
     fn restart_end(&self) -> Result<isize> {

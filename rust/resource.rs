@@ -186,14 +186,14 @@ const fn room<R: Resource>() -> Room {
     }
 }
 
-/// All kinds, in the order of their records in a task's section. The order of restoring is the same: the root directory
-/// before files are opened, memory before anything that lies in it, credentials last, since they take rights away.
+/// All kinds, in the order of their records in a task's section. The order of restoring is the same: memory before
+/// anything that lies in it, files before the root directory is changed, credentials last, since they take rights away.
 pub(crate) const ROOMS: &[Room] = &[
     room::<task::TaskRoom>(),
-    room::<fs::FsRoom>(),
     room::<file::FileRoom>(),
     room::<mm::MmRoom>(),
     room::<fd::FdRoom>(),
+    room::<fs::FsRoom>(),
     room::<signal::ActionRoom>(),
     room::<itimer::ItimerRoom>(),
     room::<rlimit::RlimitRoom>(),

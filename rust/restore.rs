@@ -202,8 +202,8 @@ impl Restart {
     }
 
     /// Turns the caller into task `index`. `Err` means that nothing has been changed; once it has, a failure kills the
-    /// caller. The value is what the restored task finds as the result of its system call.
-    pub(crate) fn become_task(&self, index: u32, me: &CurrentTask) -> Result<isize> {
+    /// caller.
+    pub(crate) fn become_task(&self, index: u32, me: &CurrentTask) -> Result {
         let (Some(entry), Some(gate)) = (self.tree.get(index as usize), self.gates.get(index as usize)) else {
             return Err(Fault::new(EINVAL, format_args!("there is no task {index} in the tree")));
         };
@@ -228,12 +228,11 @@ impl Restart {
             tasks.push(me.task().clone(), GFP_KERNEL)?;
         }
         match self.rebuild(index, entry, gate, me) {
-            Ok(mut late) => {
-                let ax = release(me, &mut late);
+            Ok(()) => {
                 if entry.flags & flags::STOPPED != 0 {
                     me.task().stop();
                 }
-                Ok(ax)
+                Ok(())
             }
             Err(fault) => {
                 self.fail(fault.task(ids.0, ids.1));
@@ -243,7 +242,7 @@ impl Restart {
         }
     }
 
-    fn rebuild(&self, index: u32, entry: &Tree, gate: &Gate, me: &CurrentTask) -> Result<KBox<Late>> {
+    fn rebuild(&self, index: u32, entry: &Tree, gate: &Gate, me: &CurrentTask) -> Result {
         // Nothing must interrupt what follows, and signals that come wait for the restored mask.
         const SIG_SETMASK: u64 = 2;
         let at = me.put_words(&[u64::MAX])?;
@@ -277,7 +276,7 @@ impl Restart {
             None => self.complete.complete_all(),
         }
         self.wait(&self.go)?;
-        Ok(late)
+        release(me, &mut late)
     }
 
     fn threads_of(&self, leader: u32) -> u32 {

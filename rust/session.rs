@@ -317,7 +317,7 @@ impl Session {
     }
 
     /// Turns the caller into a saved task.
-    pub(crate) fn restart_task(&self, index: u32, me: &CurrentTask) -> Result<isize> {
+    pub(crate) fn restart_task(&self, index: u32, me: &CurrentTask) -> Result {
         self.restart_shared()?.become_task(index, me)
     }
 

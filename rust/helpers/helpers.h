@@ -112,6 +112,7 @@ bool ckpt_has_io_bitmap(struct task_struct *t);
 bool ckpt_has_breakpoints(struct task_struct *t);
 bool ckpt_has_user_dispatch(struct task_struct *t);
 bool ckpt_has_seccomp(struct task_struct *t);
+bool ckpt_has_sem_undo(struct task_struct *t);
 unsigned int ckpt_task_state(struct task_struct *t);
 int ckpt_task_nice(struct task_struct *t);
 unsigned long ckpt_no_new_privs(struct task_struct *t);

@@ -164,6 +164,20 @@ bool ckpt_has_seccomp(struct task_struct *t)
 	return t->seccomp.mode != SECCOMP_MODE_DISABLED;
 }
 
+/* As in ipc/sem.c, which keeps it to itself. Threads share one from their creation on, so only its entries count. */
+struct sem_undo_list {
+	refcount_t refcnt;
+	spinlock_t lock;
+	struct list_head list_proc;
+};
+
+bool ckpt_has_sem_undo(struct task_struct *t)
+{
+	struct sem_undo_list *undo = READ_ONCE(t->sysvsem.undo_list);
+
+	return undo && !list_empty(&undo->list_proc);
+}
+
 unsigned int ckpt_task_state(struct task_struct *t)
 {
 	return READ_ONCE(t->__state);

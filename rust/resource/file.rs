@@ -111,8 +111,8 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>) -> Result<(u32
         mode::CHAR if is_terminal(saved.rdev) => return Err(refuse(file, "terminal (other than inherited stdio)")),
         _ => return Err(refuse(file, "device")),
     };
-    if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) && !file.print_path(target.fs, &mut path)? {
-        return Err(refuse(file, "file outside of the root directory"));
+    if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) && !file.print_path(target.caller_fs, &mut path)? {
+        return Err(refuse(file, "file outside of the caller's root directory"));
     }
     if kind == kind::STDIO {
         file.print_any(&mut path)?;

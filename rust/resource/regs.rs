@@ -109,22 +109,19 @@ pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
     Ok(())
 }
 
-/// The task has been let go: times begin to count. Returns what the task finds in its result register.
-pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> isize {
-    let Some(regs) = &late.regs else {
-        return 0;
-    };
+/// The task has been let go: times begin to count.
+pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
+    let regs = late.regs.as_ref().ok_or(EINVAL)?;
     if let Some(restart) = late.restart.take() {
         me.set_restart(&restart.from_now());
     }
     let ax = regs[AX];
-    if regs[ORIG_AX] != NO_SYSCALL && RESTARTS.contains(&(ax as i64)) {
-        me.set_orig_ax(regs[ORIG_AX], ax);
-    }
-    // It cannot fail: the kernel takes any signal number up to 64, and refuses others.
-    let _ = me.call(
+    let goes_on = regs[ORIG_AX] != NO_SYSCALL && RESTARTS.contains(&(ax as i64));
+    me.resume_with(goes_on.then_some(regs[ORIG_AX]), ax)?;
+    me.call(
         nr::__NR_prctl,
         &[u64::from(nr::PR_SET_PDEATHSIG), u64::from(late.pdeath_signal), 0, 0, 0],
-    );
-    ax as isize
+    )
+    .context(format_args!("cannot set the parent-death signal"))?;
+    Ok(())
 }

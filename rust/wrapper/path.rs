@@ -23,13 +23,13 @@ impl PathBuf {
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             buf: KVec::from_elem(0, SIZE, GFP_KERNEL)?,
-            start: SIZE,
+            start: SIZE - 1,
         })
     }
 
     /// The path without a terminating NUL.
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.buf[self.start.min(SIZE)..SIZE.max(1) - 1]
+        self.buf.get(self.start..SIZE - 1).unwrap_or(&[])
     }
 
     /// For messages.

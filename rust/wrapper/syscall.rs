@@ -262,16 +262,32 @@ impl CurrentTask {
         Ok(())
     }
 
-    /// Makes the interrupted system call go on at the return to user mode.
-    pub(crate) fn set_orig_ax(&self, orig_ax: u64, ax: u64) {
-        // SAFETY: the current task's own saved registers.
-        unsafe {
-            let user = &mut *bindings::ckpt_task_pt_regs(self.task.as_ptr());
-            user.orig_ax = orig_ax as _;
-            user.ax = ax as _;
-            // The exit path looks at the -ERESTART* value only when it looks for signals.
-            bindings::ckpt_set_sigpending();
+    /// Sets the result register, and with `orig_ax` the interrupted system call that goes on, at the return to user mode:
+    /// what an ioctl returns is cut to 32 bits. Nothing is set when the task is on its way out.
+    pub(crate) fn resume_with(&self, orig_ax: Option<u64>, ax: u64) -> Result {
+        let mut resume = KBox::new(
+            Resume {
+                work: bindings::callback_head::default(),
+                orig_ax,
+                ax,
+            },
+            GFP_KERNEL,
+        )?;
+        resume.work.func = Some(resume_callback);
+        let resume = KBox::into_raw(resume);
+        // SAFETY: the current task; the work lives until its callback frees it.
+        let ret = unsafe {
+            bindings::task_work_add(
+                self.task.as_ptr(),
+                &raw mut (*resume).work,
+                bindings::task_work_notify_mode_TWA_SIGNAL,
+            )
+        };
+        if ret != 0 {
+            // SAFETY: the work was not queued, so it is still ours.
+            drop(unsafe { KBox::from_raw(resume) });
         }
+        Ok(())
     }
 
     /// Sets the task's restart block.
@@ -316,5 +332,29 @@ impl CurrentTask {
                 }
             }
         }
+    }
+}
+
+/// What a restored task finds in its registers; the kernel looks at a restartable result after the callback has run.
+#[repr(C)]
+struct Resume {
+    work: bindings::callback_head,
+    orig_ax: Option<u64>,
+    ax: u64,
+}
+
+/// Runs in the restored task, before signals are delivered and system calls restarted.
+///
+/// # Safety
+///
+/// Called by `task_work_run` with the first field of a leaked [`Resume`].
+unsafe extern "C" fn resume_callback(work: *mut bindings::callback_head) {
+    // SAFETY: the work is the first field of a `Resume` that this call takes over.
+    let resume = unsafe { KBox::from_raw(work.cast::<Resume>()) };
+    // SAFETY: the current task's own saved registers.
+    let user = unsafe { &mut *bindings::ckpt_task_pt_regs(bindings::ckpt_current()) };
+    user.ax = resume.ax as _;
+    if let Some(orig_ax) = resume.orig_ax {
+        user.orig_ax = orig_ax as _;
     }
 }

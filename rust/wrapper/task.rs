@@ -365,7 +365,7 @@ impl Task {
             if !(*t).io_uring.is_null() {
                 f("it uses io_uring");
             }
-            if !(*t).sysvsem.undo_list.is_null() {
+            if bindings::ckpt_has_sem_undo(t) {
                 f("it has System V semaphore undo values");
             }
             if !(*t).mempolicy.is_null() {

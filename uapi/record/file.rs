@@ -20,7 +20,8 @@ pub mod kind {
     pub const SESSION: u32 = 5;
 }
 
-/// Fixed part of a file record. The variable part is the path, seen from the root directory of the task.
+/// Fixed part of a file record. The variable part is the path, seen from the root directory of whoever saved: files are
+/// opened before the task changes its own root directory.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct File {

@@ -6,7 +6,8 @@ use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::record;
 
-/// Fixed part of an fs record. The variable part is the working directory and then the root directory.
+/// Fixed part of an fs record. The variable part is the working directory, seen from the root directory of the task, and
+/// then that root directory, seen from the one of whoever saved.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Fs {

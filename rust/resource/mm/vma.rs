@@ -346,10 +346,6 @@ fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32) 
     let first = if charged { v.prot | prot::WRITE } else { v.prot };
     vm_mmap(file, v.start, v.end - v.start, first, how, v.offset)
         .context(format_args!("cannot map {} bytes", v.end - v.start))?;
-    if first != v.prot {
-        me.call(nr::__NR_mprotect, &[v.start, v.end - v.start, u64::from(v.prot)])
-            .context(format_args!("cannot protect a mapping"))?;
-    }
     for (flag, advice) in ADVICE {
         // MAP_DROPPABLE brings its own advice, and refuses to be told.
         let implied = droppable && flag & (vma_flags::WIPEONFORK | vma_flags::DONTDUMP) != 0;
@@ -384,11 +380,17 @@ pub(super) fn restore_name(restore: &mut Restore<'_>) -> Result {
     Ok(())
 }
 
-/// Locks and seals, when the contents are in.
+/// Protects, locks and seals, when the contents are in.
 pub(super) fn finish(me: &CurrentTask, vmas: &[Vma]) -> Result {
     const MLOCK_ONFAULT: u64 = 1;
     for v in vmas {
         let range = [v.start, v.end - v.start];
+        // Not before it has contents: the kernel takes the charge back from memory that never had any.
+        if v.flags & vma_flags::CHARGED != 0 && v.prot & prot::WRITE == 0 {
+            me.call(nr::__NR_mprotect, &[range[0], range[1], u64::from(v.prot)])
+                .context(format_args!("cannot protect memory"))
+                .map_err(|f| f.address(v.start))?;
+        }
         if v.flags & vma_flags::LOCKED != 0 {
             let on_fault = if v.flags & vma_flags::LOCK_ONFAULT != 0 {
                 MLOCK_ONFAULT

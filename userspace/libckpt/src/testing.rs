@@ -360,9 +360,9 @@ pub fn sample() -> Statefile {
         Part::empty(RecordType::PrologueEnd),
     ];
     records.push(task(0, "sample"));
-    records.push(fs());
     records.extend(memory());
     records.extend(descriptors());
+    records.push(fs());
     records.extend([
         Part::new(&Actions::new_zeroed()),
         Part::new(&Itimers::new_zeroed()),

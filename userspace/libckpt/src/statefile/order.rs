@@ -21,7 +21,6 @@ enum State {
     Header,
     Tree,
     Task,
-    Fs,
     /// Objects of the address space before it; page records of the shared memory with this objref may follow.
     Mm(Option<u32>),
     Vma,
@@ -30,6 +29,7 @@ enum State {
     /// Files of the descriptor table before it.
     Fd,
     MoreFd,
+    Fs,
     SignalAction,
     Itimer,
     Rlimit,
@@ -50,7 +50,6 @@ impl State {
             Self::Header => "header",
             Self::Tree => "tree or prologue-end",
             Self::Task => "task or trailer",
-            Self::Fs => "fs",
             Self::Mm(None) => "file, shmem or mm",
             Self::Mm(Some(_)) => "pages of the shmem, file, shmem or mm",
             Self::Vma => "vma, vma-name, pages or mm-end",
@@ -58,6 +57,7 @@ impl State {
             Self::Pages => "pages or mm-end",
             Self::Fd => "file or fd",
             Self::MoreFd => "fd",
+            Self::Fs => "fs",
             Self::SignalAction => "signal-action",
             Self::Itimer => "itimer",
             Self::Rlimit => "rlimit",
@@ -151,7 +151,7 @@ impl Order {
                 if entry.flags & flags::LEADER != 0 {
                     self.vmas.clear();
                     self.next_fd = 0;
-                    State::Fs
+                    State::Mm(None)
                 } else {
                     // A thread has no part of the process: its leader's is its own.
                     State::Sched
@@ -176,7 +176,6 @@ impl Order {
             .get(self.done as usize)
             .is_some_and(|entry| entry.flags & flags::LEADER != 0);
         Ok(match (state, body) {
-            (State::Fs, Body::Fs(..)) => State::Mm(None),
             (State::Mm(_), Body::File(file, _)) => {
                 self.add_object(file.objref, Object::File)?;
                 State::Mm(None)
@@ -240,9 +239,10 @@ impl Order {
                 if table.more == 1 {
                     State::MoreFd
                 } else {
-                    State::SignalAction
+                    State::Fs
                 }
             }
+            (State::Fs, Body::Fs(..)) => State::SignalAction,
 
             (State::SignalAction, Body::SignalAction(_)) => State::Itimer,
             (State::Itimer, Body::Itimer(_)) => State::Rlimit,
