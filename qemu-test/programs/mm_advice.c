@@ -68,9 +68,10 @@ int main(int argc, char **argv)
 	on_fault = map_private(PAGES * PAGE);
 	CHECK(mlock2(on_fault, PAGES * PAGE, MLOCK_ONFAULT) == 0);
 	fill(on_fault + PAGE, PAGE, 52);
-	grows = map(256 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
-	CHECK(munmap(grows, 256 * PAGE) == 0);
-	grows = mmap(grows + 250 * PAGE, 6 * PAGE, PROT_READ | PROT_WRITE,
+	/* The kernel keeps 256 pages free below it. */
+	grows = map(1024 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
+	CHECK(munmap(grows, 1024 * PAGE) == 0);
+	grows = mmap(grows + 1018 * PAGE, 6 * PAGE, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED_NOREPLACE, -1, 0);
 	CHECK(grows != MAP_FAILED);
 	fill(grows, 6 * PAGE, 53);

@@ -1,8 +1,8 @@
 // cflags: -O1 -pthread
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Kind task: name of each thread, personality, dumpable, no_new_privs and the signal at the death of the parent.
- * Usage: task_attributes [dumpable VALUE]
+ * Kind task: name of each thread, personality, dumpable, no_new_privs; with a second argument the signal at the death
+ * of the parent. Usage: task_attributes [DUMPABLE [SIGNAL]]
  */
 #include "target.h"
 
@@ -38,13 +38,13 @@ static void *thread_main(void *argument)
 
 int main(int argc, char **argv)
 {
-	int dumpable = argc > 2 ? atoi(argv[2]) : 1, signal = 0;
+	int dumpable = argc > 1 ? atoi(argv[1]) : 1, signal = argc > 2 ? atoi(argv[2]) : 0, now = 0;
 	pthread_t threads[2];
 
 	CHECK(personality(ADDR_NO_RANDOMIZE | UNAME26) != -1);
 	CHECK(prctl(PR_SET_DUMPABLE, dumpable) == 0);
 	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	CHECK(prctl(PR_SET_PDEATHSIG, SIGUSR2) == 0);
+	CHECK(prctl(PR_SET_PDEATHSIG, signal) == 0);
 	pthread_barrier_init(&barrier, NULL, 3);
 	for (uintptr_t i = 0; i < 2; i++)
 		CHECK(pthread_create(&threads[i], NULL, thread_main, (void *)(i + 1)) == 0);
@@ -54,7 +54,7 @@ int main(int argc, char **argv)
 	CHECK_EQ(personality(0xffffffff), ADDR_NO_RANDOMIZE | UNAME26);
 	CHECK_EQ(prctl(PR_GET_DUMPABLE), dumpable);
 	CHECK_EQ(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 1);
-	CHECK(prctl(PR_GET_PDEATHSIG, &signal) == 0);
-	CHECK_EQ(signal, SIGUSR2);
+	CHECK(prctl(PR_GET_PDEATHSIG, &now) == 0);
+	CHECK_EQ(now, signal);
 	pass();
 }

@@ -20,12 +20,15 @@ pub fn jailed(context: &Context) -> Result {
     let jail = context.path("jail");
     fs::create_dir_all(jail.join("work"))?;
     fs::copy(PROGRAM, jail.join("program"))?;
+    fs::write(jail.join("empty"), "")?;
     let make = move |context: &Context| {
         let jail = context.path("jail");
         let enter = ["chroot", jail.to_str().unwrap_or_default()];
         Ok(Program::command(context, &["/program", "chroot"])
             .through(&enter)
+            .stdin(&jail.join("empty"))
             .out(&jail.join("out"))
+            .err(&jail.join("err"))
             .env("CKPT_GO", "/go"))
     };
     let jail_go = jail.join("go");

@@ -5,6 +5,7 @@
 use crate::cases::quiet;
 use harness::{skip, Context, Result};
 use std::fs::{self, File};
+use std::io::Write;
 use std::process::Command;
 
 const SIZE: u64 = 32 << 20;
@@ -13,52 +14,33 @@ const SIZE: u64 = 32 << 20;
 struct Swap(String);
 
 impl Swap {
-    fn on(context: &Context) -> Result<Self> {
-        let file = context.path("swap");
-        let name = file.display().to_string();
+    /// In /var/tmp, as the case's own directory may be in memory.
+    fn on() -> Result<Self> {
+        let name = "/var/tmp/ckpt-swap".to_owned();
         let data = vec![0; 1 << 20];
-        let mut out = File::create(&file)?;
+        let mut out = File::create(&name)?;
         for _ in 0..SIZE >> 20 {
-            std::io::Write::write_all(&mut out, &data)?;
+            out.write_all(&data)?;
         }
         out.sync_all()?;
-        let quietly = |words: &[&str]| {
-            Command::new(words[0])
-                .args(&words[1..])
-                .output()
-                .is_ok_and(|o| o.status.success())
-        };
-        if quietly(&["chmod", "600", &name]) && quietly(&["mkswap", &name]) && quietly(&["swapon", &name]) {
-            return Ok(Self(name));
+        for words in [["chmod", "600"].as_slice(), &["mkswap"], &["swapon"]] {
+            let output = Command::new(words[0]).args(&words[1..]).arg(&name).output()?;
+            if !output.status.success() {
+                skip!("{}: {}", words[0], String::from_utf8_lossy(&output.stderr).trim());
+            }
         }
-        // The directory may be on a file system that cannot swap: a loop device can.
-        let Ok(output) = Command::new("losetup").args(["--find", "--show", &name]).output() else {
-            skip!("no losetup")
-        };
-        let device = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-        if device.is_empty() || !quietly(&["mkswap", &device]) || !quietly(&["swapon", &device]) {
-            skip!(
-                "swap cannot be switched on here: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
-        }
-        Ok(Self(device))
+        Ok(Self(name))
     }
 }
 
 impl Drop for Swap {
     fn drop(&mut self) {
         let _ = Command::new("swapoff").arg(&self.0).output();
-        if self.0.starts_with("/dev/") {
-            let _ = Command::new("losetup").args(["-d", &self.0]).output();
-        }
+        let _ = fs::remove_file(&self.0);
     }
 }
 
 pub fn keeps_swapped_pages(context: &Context) -> Result {
-    let swap = Swap::on(context)?;
-    let result = quiet("mm_swapped", &[]).case("").run(context);
-    drop(swap);
-    let _ = fs::remove_file(context.path("swap"));
-    result
+    let _swap = Swap::on()?;
+    quiet("mm_swapped", &[]).case("").run(context)
 }

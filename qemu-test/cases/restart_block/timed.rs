@@ -21,8 +21,8 @@ const CALLS: &[&str] = &[
 ];
 
 /// How long the program waits in all, and how long before it is saved.
-const WHOLE_MS: i64 = 5000;
-const BEFORE_MS: i64 = 3000;
+const WHOLE_MS: i64 = 3500;
+const BEFORE_MS: i64 = 2000;
 /// sigtimedwait has no remaining time in the kernel: it starts over, as DESIGN.md section 5 has it for SA_RESTART.
 const STARTS_OVER: &[&str] = &["sigtimedwait"];
 /// A late wake-up on a loaded machine looks like a start over; three in a row do not.

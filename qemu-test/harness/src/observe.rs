@@ -71,6 +71,11 @@ pub const EXCEPTIONS: &[(&str, When, &str)] = &[
         When::Always,
         "counts the signals of all processes of the user",
     ),
+    (
+        "fdinfo/it_value",
+        When::Always,
+        "the time that a timer has left goes by",
+    ),
     ("status/PPid", When::Restarted, "the parent is the restarter"),
     (
         "status/FDSize",
@@ -190,17 +195,40 @@ impl Snapshot {
                 matches && scope.excuses(*when)
             })
         };
+        for (state, thread) in self.missing(now) {
+            let _ = writeln!(text, "{thread} is {state}");
+        }
+        let both = |key: &str| match thread_of(key) {
+            Some(thread) => self.has(thread) && now.has(thread),
+            None => true,
+        };
         let keys = self
             .facts
             .keys()
             .chain(now.facts.keys().filter(|key| !self.facts.contains_key(*key)));
-        for key in keys.filter(|key| !excused(key)) {
+        for key in keys.filter(|key| !excused(key) && both(key)) {
             let (before, after) = (self.facts.get(key), now.facts.get(key));
             if before != after {
                 let _ = write!(text, "{}", difference(key, before, after));
             }
         }
         text
+    }
+
+    /// Threads that are only in one of the two.
+    fn missing(&self, now: &Self) -> Vec<(&'static str, String)> {
+        let only = |one: &Self, other: &Self, text| {
+            let mut threads: Vec<&str> = one.facts.keys().filter_map(|key| thread_of(key)).collect();
+            threads.dedup();
+            let gone = threads.into_iter().filter(|thread| !other.has(thread));
+            gone.map(|thread| (text, thread.to_owned())).collect::<Vec<_>>()
+        };
+        [only(self, now, "gone"), only(now, self, "new")].concat()
+    }
+
+    fn has(&self, thread: &str) -> bool {
+        let first = self.facts.range(format!("{thread}/")..).next();
+        first.is_some_and(|(key, _)| thread_of(key) == Some(thread))
     }
 
     /// The process looks like this again, at once or soon: a restart ends a moment after its tasks appear.
@@ -223,6 +251,12 @@ impl Snapshot {
     pub fn get(&self, key: &str) -> Option<&str> {
         self.facts.get(key).map(String::as_str)
     }
+}
+
+/// The front of a key that names a thread: "task/TID".
+fn thread_of(key: &str) -> Option<&str> {
+    let tid = key.strip_prefix("task/")?.split('/').next()?;
+    Some(&key[.."task/".len() + tid.len()])
 }
 
 /// Both values; of values with many lines only the lines that differ.
@@ -378,6 +412,16 @@ mod tests {
             ),
             ""
         );
+    }
+
+    #[test]
+    fn a_missing_thread_is_one_line() {
+        let with = |keys: &[&str]| Snapshot {
+            facts: keys.iter().map(|key| ((*key).to_owned(), "x".to_owned())).collect(),
+        };
+        let (a, b) = (with(&["task/5/comm", "task/5/a", "task/56/a"]), with(&["task/56/a"]));
+        assert_eq!(a.differences(&b, Scope::default()), "task/5 is gone\n");
+        assert_eq!(b.differences(&a, Scope::default()), "task/5 is new\n");
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub struct Program {
     cwd: PathBuf,
     stdin: Option<PathBuf>,
     out: PathBuf,
+    err: PathBuf,
     patience: Duration,
 }
 
@@ -43,6 +44,7 @@ impl Program {
             cwd: context.dir().to_owned(),
             stdin: None,
             out: context.path("out"),
+            err: context.path("err"),
             patience: PATIENCE,
         }
     }
@@ -90,6 +92,13 @@ impl Program {
         self
     }
 
+    /// With another file for its errors.
+    #[must_use]
+    pub fn err(mut self, file: &Path) -> Self {
+        self.err = file.to_owned();
+        self
+    }
+
     /// For a program that takes long until it says something.
     #[must_use]
     pub fn patience(mut self, seconds: u64) -> Self {
@@ -112,7 +121,6 @@ impl Program {
 
     /// Starts it.
     pub fn start(&self) -> Result<Target> {
-        let err = self.dir.join("err");
         let create = |path: &Path| -> Result<File> {
             File::options()
                 .write(true)
@@ -126,7 +134,7 @@ impl Program {
         command
             .stdin(File::open(stdin)?)
             .stdout(create(&self.out)?)
-            .stderr(create(&err)?);
+            .stderr(create(&self.err)?);
         self.start_with(&mut command)
     }
 
@@ -138,7 +146,7 @@ impl Program {
         Ok(Target {
             pid: child.id() as i32,
             out: self.out.clone(),
-            err: self.dir.join("err"),
+            err: self.err.clone(),
             go: self.dir.join("go"),
             patience: self.patience,
             gone: false,
