@@ -308,7 +308,8 @@ pub struct Received {
     pub from_kernel: bool,
 }
 
-/// Signals of the calling thread that are read from a descriptor instead of being delivered, until this is dropped.
+/// Signals of the calling thread that are read from a descriptor instead of being delivered, until this is dropped. Those
+/// that have arrived by then are gone, read or not: what they asked for has been done.
 pub struct Signals {
     fd: OwnedFd,
     _blocked: BlockedSignals,
@@ -350,6 +351,13 @@ impl Signals {
             }
             _ => None,
         }
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        // The fields go after this: the mask is still in place.
+        while self.next_signal().is_some() {}
     }
 }
 
@@ -840,6 +848,19 @@ mod tests {
                 from_kernel: false
             })
         );
+    }
+
+    #[test]
+    fn signals_that_nobody_read_are_not_delivered_later() {
+        let signals = Signals::take(&[libc::SIGUSR1, libc::SIGUSR2]).unwrap();
+        for signal in [libc::SIGUSR1, libc::SIGUSR2] {
+            // SAFETY: raise sends a signal to the calling thread, which blocks it.
+            unsafe { libc::raise(signal) };
+        }
+        // Their default action would end this process.
+        drop(signals);
+        let signals = Signals::take(&[libc::SIGUSR1, libc::SIGUSR2]).unwrap();
+        assert_eq!(signals.next_signal(), None);
     }
 
     #[test]
