@@ -15,6 +15,7 @@ pub mod fs;
 pub mod header;
 pub mod itimer;
 pub mod mm;
+pub mod pipe;
 pub mod regs;
 pub mod restart_block;
 pub mod rlimit;
@@ -112,6 +113,8 @@ record_types! {
     Fd = 0x31, "fd";
     /// Open file: [`file::File`] and the path.
     File = 0x40, "file";
+    /// Pipe: [`pipe::Pipe`] and its content.
+    Pipe = 0x41, "pipe";
 }
 
 /// A record with a fixed struct.

@@ -18,6 +18,8 @@ pub mod kind {
     pub const STDIO: u32 = 4;
     /// A session of /dev/ckpt; comes back as a new, unattached session.
     pub const SESSION: u32 = 5;
+    /// An end of the pipe object `pipe`; the access mode in `flags` says which.
+    pub const PIPE: u32 = 6;
 }
 
 /// Fixed part of a file record. The variable part is the path, seen from the root directory of whoever saved: files are
@@ -49,5 +51,9 @@ pub struct File {
     pub stdio: u32,
     /// Length of the path in bytes.
     pub path_len: u32,
+    /// Lock of flock(2) that the open file holds: LOCK_SH (1), LOCK_EX (2) or 0.
+    pub lock: u32,
+    /// For PIPE: objref of the pipe.
+    pub pipe: u32,
 }
-record!(File, File, 72);
+record!(File, File, 80);
