@@ -189,6 +189,7 @@ impl<R: Read> Reader<R> {
                 oldest: prefix.oldest,
             }
         } else {
+            reader.hashes.write(prefix.as_bytes());
             reader.prefix = prefix;
             return Ok(reader);
         };

@@ -23,6 +23,7 @@ use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::{self, Header};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
+use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::{self, RestartBlock};
 use ckpt_uapi::record::rlimit::Rlimits;
@@ -162,6 +163,7 @@ impl Statefile {
     pub fn encode(&self) -> Vec<u8> {
         let mut bytes = self.prefix.as_bytes().to_vec();
         let mut hashes = XxHash64::with_seed(HASH_SEED);
+        hashes.write(&bytes);
         let mut payload_total = 0;
         for (sequence, part) in (0..).zip(&self.records) {
             let mut body = part.body.clone();
@@ -379,7 +381,7 @@ pub fn sample() -> Statefile {
     records.push(task(1, "worker"));
     records.extend(thread(None));
     records.push(Part::empty(RecordType::TaskEnd));
-    Statefile::new(records, 3, 2)
+    Statefile::new(records, 6, 2)
 }
 
 fn task(index: u32, comm: &str) -> Part {
@@ -392,8 +394,13 @@ fn task(index: u32, comm: &str) -> Part {
 
 fn memory() -> Vec<Part> {
     let page = |fill: u8| vec![fill; PAGE_ALIGN as usize];
+    let program = "/usr/bin/sample";
     vec![
-        path(1, file::kind::REGULAR, "/usr/bin/sample"),
+        Part::new(&File {
+            lock: LOCK_EX,
+            ..file(1, file::kind::REGULAR, program)
+        })
+        .entries(program.as_bytes()),
         Part::new(&Shmem {
             objref: 2,
             size: 2 * PAGE_ALIGN,
@@ -474,21 +481,41 @@ fn fs() -> Part {
 }
 
 fn descriptors() -> Vec<Part> {
+    let fd = |fd, flags, objref| Fd {
+        fd,
+        flags,
+        objref,
+        reserved: 0,
+    };
+    let content = b"unread";
     vec![
         path(3, file::kind::DEVICE, "/dev/null"),
-        Part::new(&Fds { count: 1, more: 1 }).entries(&[Fd {
-            fd: 0,
-            flags: 0,
-            objref: 3,
+        Part::new(&Pipe {
+            objref: 4,
+            capacity: 65536,
+            content: content.len() as u32,
             reserved: 0,
-        }]),
-        Part::new(&Fds { count: 1, more: 0 }).entries(&[Fd {
-            fd: 7,
-            flags: 1,
-            objref: 1,
-            reserved: 0,
-        }]),
+        })
+        .entries(content),
+        pipe_end(5, 4, O_RDONLY),
+        pipe_end(6, 4, O_WRONLY),
+        Part::new(&Fds { count: 1, more: 1 }).entries(&[fd(0, 0, 3)]),
+        Part::new(&Fds { count: 3, more: 0 }).entries(&[fd(4, 0, 5), fd(5, 0, 6), fd(7, 1, 1)]),
     ]
+}
+
+const O_RDONLY: u32 = 0;
+const O_WRONLY: u32 = 1;
+const LOCK_EX: u32 = 2;
+
+fn pipe_end(objref: u32, pipe: u32, flags: u32) -> Part {
+    let name = "pipe:[4711]";
+    Part::new(&File {
+        flags,
+        pipe,
+        ..file(objref, file::kind::PIPE, name)
+    })
+    .entries(name.as_bytes())
 }
 
 fn thread(shared: Option<Info>) -> Vec<Part> {
@@ -537,13 +564,16 @@ fn signal(number: u32) -> Info {
 }
 
 fn path(objref: u32, kind: u32, path: &str) -> Part {
-    Part::new(&File {
+    Part::new(&file(objref, kind, path)).entries(path.as_bytes())
+}
+
+fn file(objref: u32, kind: u32, path: &str) -> File {
+    File {
         objref,
         kind,
         path_len: path.len() as u32,
         ..File::new_zeroed()
-    })
-    .entries(path.as_bytes())
+    }
 }
 
 /// NUL-padded text.

@@ -11,6 +11,7 @@ use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::Header;
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
+use ckpt_uapi::record::pipe::{self, Pipe};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::RestartBlock;
 use ckpt_uapi::record::rlimit::Rlimits;
@@ -56,6 +57,7 @@ pub enum Body {
     Fs(Fs, Vec<u8>, Vec<u8>),
     Fd(Fds, Vec<Fd>),
     File(File, Vec<u8>),
+    Pipe(Pipe, Vec<u8>),
     /// A record that this version does not know and may skip.
     Unknown,
 }
@@ -149,6 +151,8 @@ fn objref(number: u32) -> Result<()> {
 }
 
 const PAGE: u64 = 4096;
+/// Largest capacity of a pipe that Linux allows.
+const PIPE_MAX: u32 = 1 << 31;
 
 fn page_aligned(address: u64) -> Result<()> {
     check(address % PAGE == 0, "an address is not on a page boundary")
@@ -288,13 +292,19 @@ impl Body {
             RecordType::File => {
                 let fixed: File = parts.fixed()?;
                 objref(fixed.objref)?;
-                let kinds = record::file::kind::REGULAR..=record::file::kind::SESSION;
-                check(kinds.contains(&fixed.kind), "the kind of file is not known")?;
-                check(
-                    fixed.kind != record::file::kind::STDIO || fixed.stdio <= 2,
-                    "a standard descriptor is above 2",
-                )?;
+                check_file(&fixed)?;
                 Self::File(fixed, parts.text(fixed.path_len, PATH_MAX)?)
+            }
+            RecordType::Pipe => {
+                let fixed: Pipe = parts.fixed()?;
+                objref(fixed.objref)?;
+                zero(fixed.reserved)?;
+                check(fixed.content <= pipe::CONTENT_MAX, "the content of a pipe is too long")?;
+                check(
+                    (fixed.content..=PIPE_MAX).contains(&fixed.capacity),
+                    "the capacity of a pipe is out of range",
+                )?;
+                Self::Pipe(fixed, parts.entries(fixed.content)?)
             }
             RecordType::Mm
             | RecordType::Vma
@@ -356,6 +366,28 @@ impl Body {
             }
             _ => parts.nothing().map(|()| Self::MmEnd)?,
         })
+    }
+}
+
+fn check_file(file: &File) -> Result<()> {
+    use record::file::kind::{PIPE, REGULAR, STDIO};
+    const O_ACCMODE: u32 = 3;
+    const O_WRONLY: u32 = 1;
+    const LOCK_EX: u32 = 2;
+    check((REGULAR..=PIPE).contains(&file.kind), "the kind of file is not known")?;
+    check(
+        file.kind != STDIO || file.stdio <= 2,
+        "a standard descriptor is above 2",
+    )?;
+    check(file.lock <= LOCK_EX, "the kind of lock is not known")?;
+    if file.kind == PIPE {
+        check(
+            file.flags & O_ACCMODE <= O_WRONLY,
+            "an end of a pipe is neither for reading nor for writing",
+        )?;
+        objref(file.pipe)
+    } else {
+        check(file.pipe == 0, "a file that is no end of a pipe names one")
     }
 }
 

@@ -3,6 +3,7 @@
 //! The order of records (`uapi/STATEFILE.md`, "Order of records"), and what records say about each other.
 
 use super::{Body, Problem};
+use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
 use ckpt_uapi::record::tree::{flags, Tree};
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Object {
     File,
+    Pipe,
     Shmem,
 }
 
@@ -26,7 +28,7 @@ enum State {
     Vma,
     VmaName,
     Pages,
-    /// Files of the descriptor table before it.
+    /// Files and pipes of the descriptor table before it.
     Fd,
     MoreFd,
     Fs,
@@ -50,12 +52,12 @@ impl State {
             Self::Header => "header",
             Self::Tree => "tree or prologue-end",
             Self::Task => "task or trailer",
-            Self::Mm(None) => "file, shmem or mm",
-            Self::Mm(Some(_)) => "pages of the shmem, file, shmem or mm",
+            Self::Mm(None) => "file, pipe, shmem or mm",
+            Self::Mm(Some(_)) => "pages of the shmem, file, pipe, shmem or mm",
             Self::Vma => "vma, vma-name, pages or mm-end",
             Self::VmaName => "vma-name, pages or mm-end",
             Self::Pages => "pages or mm-end",
-            Self::Fd => "file or fd",
+            Self::Fd => "file, pipe or fd",
             Self::MoreFd => "fd",
             Self::Fs => "fs",
             Self::SignalAction => "signal-action",
@@ -177,7 +179,11 @@ impl Order {
             .is_some_and(|entry| entry.flags & flags::LEADER != 0);
         Ok(match (state, body) {
             (State::Mm(_), Body::File(file, _)) => {
-                self.add_object(file.objref, Object::File)?;
+                self.add_file(file)?;
+                State::Mm(None)
+            }
+            (State::Mm(_), Body::Pipe(pipe, _)) => {
+                self.add_object(pipe.objref, Object::Pipe)?;
                 State::Mm(None)
             }
             (State::Mm(_), Body::Shmem(shmem)) => {
@@ -221,7 +227,11 @@ impl Order {
             (State::Vma | State::VmaName | State::Pages, Body::MmEnd) if self.vmas_left == 0 => State::Fd,
 
             (State::Fd, Body::File(file, _)) => {
-                self.add_object(file.objref, Object::File)?;
+                self.add_file(file)?;
+                State::Fd
+            }
+            (State::Fd, Body::Pipe(pipe, _)) => {
+                self.add_object(pipe.objref, Object::Pipe)?;
                 State::Fd
             }
             (State::Fd | State::MoreFd, Body::Fd(table, entries)) => {
@@ -294,6 +304,14 @@ impl Order {
         )?;
         self.objects.push(object);
         Ok(())
+    }
+
+    fn add_file(&mut self, file: &File) -> Result<()> {
+        check(
+            file.kind != file::kind::PIPE || self.object(file.pipe) == Some(Object::Pipe),
+            "an end of a pipe refers to no pipe",
+        )?;
+        self.add_object(file.objref, Object::File)
     }
 
     fn object(&self, objref: u32) -> Option<Object> {
