@@ -13,6 +13,7 @@ use libckpt::uapi::record::fpu::Fpu;
 use libckpt::uapi::record::header::Header;
 use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
+use libckpt::uapi::record::pipe::Pipe;
 use libckpt::uapi::record::regs::Regs;
 use libckpt::uapi::record::restart_block::{self, RestartBlock};
 use libckpt::uapi::record::rlimit::Rlimits;
@@ -52,6 +53,7 @@ struct RecordLine {
 
 enum Object {
     File(File, Vec<u8>),
+    Pipe(Pipe),
     Shmem { shmem: Shmem, pages: u64 },
 }
 
@@ -132,6 +134,9 @@ impl Summary {
             }
             Body::File(file, path) => {
                 self.objects.insert(file.objref, Object::File(file, path));
+            }
+            Body::Pipe(pipe, _) => {
+                self.objects.insert(pipe.objref, Object::Pipe(pipe));
             }
             Body::Shmem(shmem) => {
                 self.objects.insert(shmem.objref, Object::Shmem { shmem, pages: 0 });
@@ -246,7 +251,26 @@ fn file_kind(kind: u32) -> &'static str {
         file::kind::DEVICE => "device",
         file::kind::STDIO => "stdio",
         file::kind::SESSION => "session",
+        file::kind::PIPE => "pipe",
         _ => "unknown",
+    }
+}
+
+/// Which end of a pipe an open file is.
+fn pipe_end(file: &File) -> &'static str {
+    match file.flags & 3 {
+        0 => "read",
+        _ => "write",
+    }
+}
+
+/// Lock of flock(2) that an open file holds.
+fn lock_kind(lock: u32) -> Option<&'static str> {
+    match lock {
+        0 => None,
+        1 => Some("shared"),
+        2 => Some("exclusive"),
+        _ => Some("unknown"),
     }
 }
 

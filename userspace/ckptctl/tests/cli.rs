@@ -179,6 +179,9 @@ fn shows_what_is_in_a_statefile() {
         "shared memory 2: 8.0 KiB, 1 page saved",
         "1 page saved (4.0 KiB), 2 guard pages",
         "/dev/null",
+        "read end of pipe 4: capacity 64.0 KiB, 6 bytes waiting",
+        "write end of pipe 4",
+        "offset 0, exclusive lock close-on-exec  /usr/bin/sample",
         "working /home/user, root /, umask 0022",
     ] {
         assert!(text.contains(wanted), "{wanted} is missing in\n{text}");
@@ -202,9 +205,17 @@ fn shows_it_to_machines() {
     assert_eq!(document["tree"][1]["pid"], 4001);
     assert_eq!(document["tasks"][0]["registers"]["rip"], 0x40_0123);
     assert_eq!(document["tasks"][0]["process"]["vmas"][1]["name"], "heap");
-    assert_eq!(document["tasks"][0]["process"]["fds"][1]["cloexec"], true);
+    assert_eq!(document["tasks"][0]["process"]["fds"][3]["cloexec"], true);
     assert!(document["tasks"][1]["process"].is_null());
-    assert_eq!(document["objects"][0]["path"], "/usr/bin/sample");
+    let objects = &document["objects"];
+    assert_eq!(objects[0]["path"], "/usr/bin/sample");
+    assert_eq!(objects[0]["lock"], "exclusive");
+    assert_eq!(
+        (&objects[3]["type"], &objects[3]["content"]),
+        (&"pipe".into(), &6.into())
+    );
+    assert_eq!((&objects[4]["kind"], &objects[4]["pipe"]), (&"pipe".into(), &4.into()));
+    assert!(objects[2]["pipe"].is_null() && objects[2]["lock"].is_null());
     assert_eq!(
         document["records"].as_array().unwrap().len() as u64,
         document["record_count"].as_u64().unwrap()

@@ -60,6 +60,10 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "objref": objref, "type": "file", "kind": file_kind(file.kind), "path": printable(path), "flags": file.flags,
             "mode": file.mode, "pos": file.pos, "size": file.size, "mtime_ns": file.mtime_ns, "ino": file.ino,
             "dev": file.dev, "rdev": file.rdev, "stdio": (file.kind == file::kind::STDIO).then_some(file.stdio),
+            "lock": lock_kind(file.lock), "pipe": (file.kind == file::kind::PIPE).then_some(file.pipe),
+        }),
+        Object::Pipe(pipe) => json!({
+            "objref": objref, "type": "pipe", "capacity": pipe.capacity, "content": pipe.content,
         }),
         Object::Shmem { shmem, pages } => json!({
             "objref": objref, "type": "shmem", "size": shmem.size, "noreserve": shmem.noreserve == 1, "pages": pages,

@@ -230,9 +230,10 @@ impl Summary {
             match self.objects.get(&fd.objref) {
                 Some(Object::File(file, _)) => {
                     let kind = file_kind(file.kind);
+                    let lock = lock_kind(file.lock).map_or_else(String::new, |lock| format!(", {lock} lock"));
                     writeln!(
                         out,
-                        "    {number:>4}  {kind:<9}  flags 0{:o}, offset {}{cloexec}  {object}",
+                        "    {number:>4}  {kind:<9}  flags 0{:o}, offset {}{lock}{cloexec}  {object}",
                         file.flags, file.pos
                     )?;
                 }
@@ -249,7 +250,17 @@ impl Summary {
                 format!("standard descriptor {}", file.stdio)
             }
             Some(Object::File(file, _)) if file.kind == file::kind::SESSION => "/dev/ckpt".into(),
+            Some(Object::File(file, _)) if file.kind == file::kind::PIPE => {
+                format!("{} end of {}", pipe_end(file), self.object(file.pipe))
+            }
             Some(Object::File(_, path)) => printable(path),
+            Some(Object::Pipe(pipe)) => {
+                format!(
+                    "pipe {objref}: capacity {}, {} waiting",
+                    bytes(pipe.capacity.into()),
+                    bytes(pipe.content.into())
+                )
+            }
             Some(Object::Shmem { shmem, pages }) => {
                 format!(
                     "shared memory {objref}: {}, {} saved",
