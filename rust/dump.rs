@@ -4,7 +4,7 @@
 
 use crate::{
     error::{Context, Fault, Result},
-    freeze::FrozenTree,
+    freeze::{leader_exited, FrozenTree},
     objects::Seen,
     resource::{tree, Dump, FrozenTask, Obstacles, Scope, Target, ROOMS},
     statefile::Writer,
@@ -224,8 +224,9 @@ pub(crate) fn threads_of(leader: &Task) -> Result<KVVec<Task>> {
             Ok(())
         })
         .context(format_args!("cannot list the threads"))?;
-    if threads.is_empty() {
-        return Err(Fault::new(ESRCH, format_args!("the process has exited")));
+    match threads.first() {
+        None => Err(Fault::new(ESRCH, format_args!("the process has exited"))),
+        Some(first) if first != leader => Err(leader_exited(leader)),
+        Some(_) => Ok(threads),
     }
-    Ok(threads)
 }

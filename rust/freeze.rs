@@ -93,12 +93,7 @@ impl FrozenTree {
         })?;
         match threads.first() {
             None => return Err(Fault::new(ESRCH, format_args!("the process has exited"))),
-            Some(first) if first != leader => {
-                return Err(
-                    Fault::new(EOPNOTSUPP, format_args!("its main thread has exited while others live"))
-                        .kind(RecordType::Tree),
-                )
-            }
+            Some(first) if first != leader => return Err(leader_exited(leader)),
             Some(_) => {}
         }
         self.threads = threads;
@@ -109,6 +104,13 @@ impl FrozenTree {
     pub(crate) fn threads(&self) -> &[Task] {
         &self.threads
     }
+}
+
+/// What to say of a process whose main thread is a zombie.
+pub(crate) fn leader_exited(leader: &Task) -> Fault {
+    Fault::new(EOPNOTSUPP, format_args!("its main thread has exited while others live"))
+        .kind(RecordType::Tree)
+        .task(leader.tgid(), leader.tgid())
 }
 
 fn wait(park: &Park, deadline: u64) -> Result {

@@ -27,20 +27,21 @@ impl Seen {
         }
     }
 
-    /// The objref of an open file, if it has been written already.
-    pub(crate) fn get(&self, file: &File) -> Option<u32> {
-        self.by_address.get(&file.address()).copied()
+    /// The objref of the object at this address, if it has been written already.
+    pub(crate) fn get(&self, address: usize) -> Option<u32> {
+        self.by_address.get(&address).copied()
     }
 
-    /// Gives an open file the next objref. The caller writes it before anything refers to it.
-    pub(crate) fn add(&mut self, file: &File) -> Result<u32> {
+    /// Gives the object at this address the next objref; `file` is it, or keeps it. The caller writes it before anything
+    /// refers to it.
+    pub(crate) fn add(&mut self, address: usize, file: &File) -> Result<u32> {
         let objref = self.held.len() as u32 + 1;
         if objref > OBJECTS_MAX {
             return Err(Fault::new(E2BIG, format_args!("more than {} objects", OBJECTS_MAX)));
         }
         self.held.push(file.clone(), GFP_KERNEL)?;
         self.by_address
-            .try_create_and_insert(file.address(), objref, GFP_KERNEL)?;
+            .try_create_and_insert(address, objref, GFP_KERNEL)?;
         Ok(objref)
     }
 
@@ -56,6 +57,8 @@ pub(crate) enum Object {
     File(File, u64, u64),
     /// Shared memory: the file that the kernel keeps behind it, and its size in bytes.
     Shmem(File, u64),
+    /// A pipe: its read end and its write end.
+    Pipe(File, File),
 }
 
 /// Objects of a restore, by objref.
@@ -89,7 +92,7 @@ impl Made {
     pub(crate) fn file(&self, objref: u32) -> Option<&File> {
         match self.get(objref)? {
             Object::File(f, ..) => Some(f),
-            Object::Shmem(..) => None,
+            Object::Shmem(..) | Object::Pipe(..) => None,
         }
     }
 

@@ -362,6 +362,8 @@ impl Restart {
         stream
             .reader
             .check_trailer(stream.made.len(), self.tree.len() as u32)?;
+        // The tasks have their own references; an end of a pipe that nobody has must be closed.
+        stream.made = Made::new();
         self.bytes.store(stream.reader.offset(), Ordering::Release);
         Ok(())
     }

@@ -365,7 +365,7 @@ fn find(pidfd: i32, pid: i32) -> Result<Task> {
     };
     let leader = leader.map_err(|e| Fault::new(e, format_args!("no such process")).task(pid, pid))?;
     if leader.is_kernel_thread() {
-        return Err(Fault::new(EINVAL, format_args!("it is a kernel thread")).task(pid, pid));
+        return Err(Fault::new(EINVAL, format_args!("it is a kernel thread")).task(leader.tgid(), leader.tgid()));
     }
     if leader == Task::current().leader() {
         return Err(Fault::new(

@@ -101,14 +101,18 @@ bool ckpt_path_unlinked(const struct path *p)
 	return d_unlinked(p->dentry);
 }
 
-/* Whether a lock or lease is held through this open file or by this descriptor table: its kind, or NULL. */
-const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t)
+/*
+ * Whether a lock or lease is held through this open file or by this descriptor table: its kind, or NULL. A lock of flock(2)
+ * comes back in *flock as LOCK_SH or LOCK_EX (0 without one) and is no obstacle.
+ */
+const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t, unsigned int *flock)
 {
 	struct file_lock_context *ctx = locks_inode_context(file_inode(f));
 	struct file_lock_core *flc;
 	const char *kind = NULL;
 	struct files_struct *files;
 
+	*flock = 0;
 	if (!ctx)
 		return NULL;
 	task_lock(t);
@@ -117,7 +121,7 @@ const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t)
 	spin_lock(&ctx->flc_lock);
 	list_for_each_entry(flc, &ctx->flc_flock, flc_list)
 		if (flc->flc_file == f)
-			kind = "flock";
+			*flock = flc->flc_type == F_WRLCK ? LOCK_EX : LOCK_SH;
 	list_for_each_entry(flc, &ctx->flc_posix, flc_list) {
 		if (flc->flc_owner == files)
 			kind = "POSIX";

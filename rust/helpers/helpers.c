@@ -7,5 +7,6 @@
 #include "completion.c"
 #include "file.c"
 #include "mm.c"
+#include "pipe.c"
 #include "symbol.c"
 #include "task.c"

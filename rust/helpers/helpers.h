@@ -34,7 +34,7 @@ void ckpt_sharing(struct task_struct *t, struct ckpt_sharing *out);
 int ckpt_get_fs(struct task_struct *t, struct path *root, struct path *pwd, int *umask);
 const struct path *ckpt_file_path(const struct file *f);
 bool ckpt_path_unlinked(const struct path *p);
-const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t);
+const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t, unsigned int *flock);
 size_t ckpt_file_references(struct file *f);
 bool ckpt_file_may_execute(struct file *f);
 bool ckpt_file_has_owner(struct file *f);
@@ -69,6 +69,8 @@ struct ckpt_walk {
 void ckpt_mmap_read_lock(struct mm_struct *mm);
 void ckpt_mmap_read_unlock(struct mm_struct *mm);
 bool ckpt_mm_flag(struct mm_struct *mm, int bit);
+u32 ckpt_mm_coredump_filter(struct mm_struct *mm);
+void ckpt_mm_set_coredump_filter(struct mm_struct *mm, u32 filter);
 const char *ckpt_vma_anon_name(struct vm_area_struct *vma);
 const char *ckpt_vma_ops_name(struct vm_area_struct *vma);
 bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma);
@@ -88,6 +90,18 @@ long ckpt_fault_in(struct mm_struct *mm, unsigned long addr);
 struct page *ckpt_shmem_page(struct file *f, unsigned long index);
 vma_flags_t ckpt_shmem_flags(bool noreserve);
 
+/* pipe.c */
+struct ckpt_pipe_state {
+	unsigned int readers, writers;
+	unsigned int capacity;
+	bool watch_queue;
+	size_t content;
+};
+
+struct pipe_inode_info *ckpt_file_pipe(struct file *f);
+void ckpt_pipe_state(struct pipe_inode_info *pipe, struct ckpt_pipe_state *out);
+ssize_t ckpt_pipe_copy(struct pipe_inode_info *pipe, void *out, size_t len);
+
 /* task.c */
 void ckpt_task_lock(struct task_struct *t);
 void ckpt_task_unlock(struct task_struct *t);
@@ -99,7 +113,6 @@ struct task_struct *ckpt_next_thread(struct task_struct *leader, struct task_str
 struct task_struct *ckpt_group_leader(struct task_struct *t);
 pid_t ckpt_task_tgid_of_parent(struct task_struct *t, struct pid_namespace *ns);
 struct pid_namespace *ckpt_task_active_pid_ns(struct task_struct *t);
-bool ckpt_has_children(struct task_struct *t);
 struct pt_regs *ckpt_task_pt_regs(struct task_struct *t);
 bool ckpt_task_sigpending(void);
 bool ckpt_signal_pending(void);
@@ -112,7 +125,13 @@ bool ckpt_has_io_bitmap(struct task_struct *t);
 bool ckpt_has_breakpoints(struct task_struct *t);
 bool ckpt_has_user_dispatch(struct task_struct *t);
 bool ckpt_has_seccomp(struct task_struct *t);
+void ckpt_let_sleep(struct task_struct *t);
+void ckpt_module_get(void);
+void ckpt_module_put(void);
 bool ckpt_has_sem_undo(struct task_struct *t);
+pid_t ckpt_first_child(struct task_struct *t);
+bool ckpt_has_landlock(struct task_struct *t);
+bool ckpt_has_other_label(struct task_struct *t);
 unsigned int ckpt_task_state(struct task_struct *t);
 int ckpt_task_nice(struct task_struct *t);
 unsigned long ckpt_no_new_privs(struct task_struct *t);

@@ -30,6 +30,29 @@ bool ckpt_mm_flag(struct mm_struct *mm, int bit)
 	return mm_flags_test(bit, mm);
 }
 
+u32 ckpt_mm_coredump_filter(struct mm_struct *mm)
+{
+	u32 filter = 0;
+	int i;
+
+	for (i = 0; i < MMF_DUMP_FILTER_BITS; i++)
+		if (mm_flags_test(MMF_DUMP_FILTER_SHIFT + i, mm))
+			filter |= 1 << i;
+	return filter;
+}
+
+void ckpt_mm_set_coredump_filter(struct mm_struct *mm, u32 filter)
+{
+	int i;
+
+	for (i = 0; i < MMF_DUMP_FILTER_BITS; i++) {
+		if (filter & (1 << i))
+			mm_flags_set(MMF_DUMP_FILTER_SHIFT + i, mm);
+		else
+			mm_flags_clear(MMF_DUMP_FILTER_SHIFT + i, mm);
+	}
+}
+
 const char *ckpt_vma_anon_name(struct vm_area_struct *vma)
 {
 	struct anon_vma_name *name = anon_vma_name(vma);

@@ -58,6 +58,10 @@ int ckpt_resolve_symbols(const char **missing)
 	CKPT_ADDRESSES(CKPT_RESOLVE_ADDRESS)
 #undef CKPT_RESOLVE_ADDRESS
 
+#define CKPT_RESOLVE_OPTIONAL(name) ckpt_address[CKPT_ADDRESS_##name] = static_call(ckpt_sc_lookup)(#name);
+	CKPT_OPTIONAL(CKPT_RESOLVE_OPTIONAL)
+#undef CKPT_RESOLVE_OPTIONAL
+
 	*missing = NULL;
 	return 0;
 }

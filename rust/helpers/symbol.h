@@ -56,6 +56,9 @@ extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 	X(do_restart_poll)                                                                                              \
 	X(futex_wait_restart)
 
+/* Data that is only looked at, and that not every kernel has: X(name). */
+#define CKPT_OPTIONAL(X) X(landlock_blob_sizes)
+
 #define CKPT_DECLARE(ret, name, params, args) ret ckpt_##name params;
 CKPT_SYMBOLS(CKPT_DECLARE)
 #undef CKPT_DECLARE
@@ -64,6 +67,7 @@ CKPT_SYMBOLS(CKPT_DECLARE)
 enum ckpt_address_index {
 #define CKPT_INDEX(name) CKPT_ADDRESS_##name,
 	CKPT_ADDRESSES(CKPT_INDEX)
+	CKPT_OPTIONAL(CKPT_INDEX)
 #undef CKPT_INDEX
 	CKPT_ADDRESS_COUNT,
 };

@@ -6,6 +6,8 @@
 #include <asm/shstk.h>
 #include <uapi/asm/prctl.h>
 #include <linux/cred.h>
+#include <linux/lsm_hooks.h>
+#include <linux/module.h>
 #include <linux/nsproxy.h>
 #include <linux/ptrace.h>
 #include <linux/rcupdate.h>
@@ -13,11 +15,13 @@
 #include <linux/sched/task.h>
 #include <linux/sched/mm.h>
 #include <linux/seccomp.h>
+#include <linux/security.h>
 #include <linux/time_namespace.h>
 #include <linux/timekeeping.h>
 #include <linux/utsname.h>
 
 #include "helpers.h"
+#include "symbol.h"
 
 void ckpt_task_lock(struct task_struct *t)
 {
@@ -94,11 +98,6 @@ struct pid_namespace *ckpt_task_active_pid_ns(struct task_struct *t)
 	return task_active_pid_ns(t);
 }
 
-bool ckpt_has_children(struct task_struct *t)
-{
-	return !list_empty(&t->children);
-}
-
 struct pt_regs *ckpt_task_pt_regs(struct task_struct *t)
 {
 	return task_pt_regs(t);
@@ -164,6 +163,29 @@ bool ckpt_has_seccomp(struct task_struct *t)
 	return t->seccomp.mode != SECCOMP_MODE_DISABLED;
 }
 
+/*
+ * Lets a task that is on its way into a wait get there. Without that, wait_task_inactive() finds it on the run queue of the
+ * only processor and sleeps a whole tick.
+ */
+void ckpt_let_sleep(struct task_struct *t)
+{
+	int i;
+
+	for (i = 0; i < 8 && READ_ONCE(t->on_rq); i++)
+		yield();
+}
+
+/* Keeps the module loaded; only while a reference is held anyway (an open file of its device). */
+void ckpt_module_get(void)
+{
+	__module_get(THIS_MODULE);
+}
+
+void ckpt_module_put(void)
+{
+	module_put(THIS_MODULE);
+}
+
 /* As in ipc/sem.c, which keeps it to itself. Threads share one from their creation on, so only its entries count. */
 struct sem_undo_list {
 	refcount_t refcnt;
@@ -176,6 +198,45 @@ bool ckpt_has_sem_undo(struct task_struct *t)
 	struct sem_undo_list *undo = READ_ONCE(t->sysvsem.undo_list);
 
 	return undo && !list_empty(&undo->list_proc);
+}
+
+/* Process id of the first child of any of the process's threads in the caller's pid namespace; 0 without one. */
+pid_t ckpt_first_child(struct task_struct *t)
+{
+	struct task_struct *child;
+	pid_t pid = 0;
+
+	rcu_read_lock();
+	child = list_first_or_null_rcu(&t->children, struct task_struct, sibling);
+	if (child)
+		pid = task_tgid_vnr(child);
+	rcu_read_unlock();
+	return pid;
+}
+
+/* Whether a Landlock domain restricts the task. The domain is the first field of struct landlock_cred_security. */
+bool ckpt_has_landlock(struct task_struct *t)
+{
+	const struct lsm_blob_sizes *sizes = (void *)ckpt_address[CKPT_ADDRESS_landlock_blob_sizes];
+	bool found = false;
+
+	if (!sizes)
+		return false;
+	rcu_read_lock();
+	if (__task_cred(t)->security)
+		found = *(void **)(__task_cred(t)->security + sizes->lbs_cred) != NULL;
+	rcu_read_unlock();
+	return found;
+}
+
+/* Whether an LSM (SELinux, Smack, AppArmor) gives the task another label than the caller. */
+bool ckpt_has_other_label(struct task_struct *t)
+{
+	struct lsm_prop mine = {}, theirs = {};
+
+	security_current_getlsmprop_subj(&mine);
+	security_task_getlsmprop_obj(t, &theirs);
+	return memcmp(&mine, &theirs, sizeof(mine)) != 0;
 }
 
 unsigned int ckpt_task_state(struct task_struct *t)

@@ -3,11 +3,12 @@
 //! Open files: regular files and directories by path, devices without state, inherited stdio, sessions of ckpt.
 //!
 //! Saved: path, O_* flags, offset, sharing of one open file between descriptors; identity (device, inode, size,
-//! modification time).
+//! modification time); locks of flock(2); pipes inside the target (file/pipe.rs).
 //! Not saved: contents of files; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
 //! becomes the restarter's.
 //! Refused: deleted files, memfd, sockets, pipes and terminals that are not stdio, anonymous inodes (epoll, eventfd,
-//! timerfd, signalfd, inotify, io_uring, ...), block devices, other character devices, O_PATH, locks and leases, F_SETOWN.
+//! timerfd, signalfd, inotify, io_uring, ...), block devices, other character devices, O_PATH, POSIX and OFD locks, leases,
+//! F_SETOWN.
 //!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
@@ -16,10 +17,11 @@ use crate::{
     error::{Context, Fault, Result},
     objects::Object,
     wrapper::{
-        file::{collect_fds, mode, File, Stat, REOPEN_FLAGS},
+        file::{collect_fds, install_any, mode, File, Stat, REOPEN_FLAGS},
         mm::{map, prot, vm_mmap, Mm},
         path::PathBuf,
-        syscall::nr,
+        pipe::Pipe,
+        syscall::{nr, CurrentTask},
         task::Task, //
     },
 };
@@ -27,6 +29,7 @@ use ckpt_uapi::{
     record::{
         file::{kind, File as FileRecord},
         mm::{extent_flags, Pages},
+        pipe::Pipe as PipeRecord,
         shmem::Shmem,
         Record, RecordType,
     },
@@ -34,6 +37,8 @@ use ckpt_uapi::{
 };
 use kernel::prelude::*;
 use zerocopy::FromZeros;
+
+mod pipe;
 
 pub(crate) struct FileRoom;
 
@@ -69,6 +74,7 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>) -> Result<(u32
             Err(e) => return Fault::from(e),
         };
         let _ = file.print_any(&mut name);
+        let what = if name.as_bytes() == b"anon_inode:[eventpoll]" { "epoll" } else { what };
         Fault::new(EOPNOTSUPP, format_args!("{} cannot be saved: {}", what, name.as_str())).kind(RecordType::File)
     };
     if file.is_path() {
@@ -77,7 +83,7 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>) -> Result<(u32
     if file.has_owner() {
         return Err(refuse(file, "signals sent by a file (F_SETOWN, O_ASYNC)"));
     }
-    if let Some(lock) = file.lock_kind(target.leader) {
+    if let (Some(lock), _) = file.locks(target.leader) {
         let mut name = PathBuf::new()?;
         file.print_any(&mut name)?;
         return Err(Fault::new(
@@ -102,8 +108,15 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>) -> Result<(u32
                 kind::DIRECTORY
             }
         }
-        mode::FIFO if stdio.is_some() => kind::STDIO,
-        mode::FIFO => return Err(refuse(file, "pipe or FIFO (other than inherited stdio)")),
+        mode::FIFO => match Pipe::of(file) {
+            Some(p) if pipe::is_inside(target, &p)? => {
+                pipe::check(file, &p).map_err(|what| refuse(file, what))?;
+                kind::PIPE
+            }
+            _ if stdio.is_some() => kind::STDIO,
+            Some(_) => return Err(refuse(file, "pipe that another process holds")),
+            None => return Err(refuse(file, "named FIFO")),
+        },
         mode::SOCKET => return Err(refuse(file, "socket")),
         mode::CHAR if file.ops() == target.session_ops => kind::SESSION,
         mode::CHAR if major(saved.rdev) == MEM_MAJOR && MEM_MINORS.contains(&minor(saved.rdev)) => kind::DEVICE,
@@ -114,7 +127,7 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>) -> Result<(u32
     if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) && !file.print_path(target.caller_fs, &mut path)? {
         return Err(refuse(file, "file outside of the caller's root directory"));
     }
-    if kind == kind::STDIO {
+    if kind == kind::STDIO || kind == kind::PIPE {
         file.print_any(&mut path)?;
     }
     Ok((kind, saved, path))
@@ -155,12 +168,16 @@ pub(crate) fn check_mapped(target: &Target<'_>, file: &File) -> Result {
 
 /// The objref of an open file; it is written when first met.
 pub(crate) fn dump_file(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Result<u32> {
-    if let Some(objref) = dump.seen.get(file) {
+    if let Some(objref) = dump.seen.get(file.address()) {
         return Ok(objref);
     }
     let stdio = stdio_number(target, file)?;
     let (kind, stat, path) = classify(target, file, stdio)?;
-    let objref = dump.seen.add(file)?;
+    let pipe_objref = match Pipe::of(file) {
+        Some(p) if kind == kind::PIPE => pipe::dump(file, &p, dump)?,
+        _ => 0,
+    };
+    let objref = dump.seen.add(file.address(), file)?;
     let path = path.as_bytes();
     let mut r = FileRecord::new_zeroed();
     r.objref = objref;
@@ -175,12 +192,14 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -
     r.rdev = stat.rdev;
     r.stdio = stdio.unwrap_or(0);
     r.path_len = path.len() as u32;
+    (_, r.lock) = file.locks(target.leader);
+    r.pipe = pipe_objref;
     dump.out.record_with(&r, path)?;
     Ok(objref)
 }
 
 impl Resource for FileRoom {
-    const RECORDS: &'static [RecordType] = &[FileRecord::TYPE, Shmem::TYPE];
+    const RECORDS: &'static [RecordType] = &[FileRecord::TYPE, Shmem::TYPE, PipeRecord::TYPE];
     const SCOPE: Scope = Scope::Process;
     const REQUIRED: bool = false;
 
@@ -208,10 +227,10 @@ impl Resource for FileRoom {
     }
 
     fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result {
-        let object = if kind == RecordType::Shmem {
-            restore_shmem(restore)?
-        } else {
-            restore_file(restore)?
+        let object = match kind {
+            RecordType::Shmem => restore_shmem(restore)?,
+            RecordType::Pipe => pipe::restore(restore)?,
+            _ => restore_file(restore)?,
         };
         restore.made.add(object)
     }
@@ -235,6 +254,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         || path.len() > PATH_MAX
         || path.contains(&0)
         || r.flags & !REOPEN_FLAGS != 0
+        || (r.pipe != 0) != (r.kind == kind::PIPE)
     {
         return Err(restore.input.bad(EBADMSG, format_args!("wrong values in a file record")));
     }
@@ -248,6 +268,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             File::from_fd(r.stdio as i32)
                 .context(format_args!("the restarter has no descriptor {} to give", r.stdio))?
         }
+        kind::PIPE => pipe::end(restore, r.pipe, r.flags)?,
         kind::SESSION => File::open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK))
             .context(format_args!("cannot open /dev/ckpt"))?,
         kind::REGULAR | kind::DIRECTORY | kind::DEVICE => {
@@ -281,7 +302,22 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
                 .context(format_args!("cannot move to offset {pos} of {name}"))?;
         }
     }
+    if r.lock != 0 {
+        lock(restore.me, &file, r.lock).context(format_args!("cannot lock {name} again"))?;
+    }
     Ok(Object::File(file, r.size, r.mtime_ns))
+}
+
+/// Takes a lock as flock(2) does, which wants a descriptor; it belongs to the open file and outlives that.
+fn lock(me: &CurrentTask, file: &File, operation: u32) -> kernel::error::Result {
+    const LOCK_NB: u32 = 4;
+    if operation > 2 {
+        return Err(EBADMSG);
+    }
+    let fd = u64::from(install_any(file)?);
+    let locked = me.call(nr::__NR_flock, &[fd, u64::from(operation | LOCK_NB)]);
+    me.call(nr::__NR_close, &[fd])?;
+    locked.map(|_| ())
 }
 
 /// Reads a page record of a shared memory object: its memory is mapped into the caller for that time.

@@ -3,10 +3,10 @@
 //! Address space of a process.
 //!
 //! Saved: mappings (mm/vma.rs), contents (mm/pages.rs), brk, command line, environment, auxiliary vector, /proc/PID/exe,
-//! dumpable, mlockall(MCL_FUTURE), THP disabled, membarrier(2) registrations, vdso and its place.
-//! Not saved: /proc/PID/coredump_filter, statistics and high-water marks, MMF_DISABLE_THP_EXCEPT_ADVISED is refused.
+//! coredump filter, dumpable, mlockall(MCL_FUTURE), THP disabled, membarrier(2) registrations, vdso and its place.
+//! Not saved: statistics and high-water marks.
 //! Refused: an address space shared with another process, modify_ldt(2), Linux AIO contexts, uprobes,
-//! prctl(PR_SET_MDWE), prctl(PR_SET_MEMORY_MERGE), a deleted executable.
+//! prctl(PR_SET_MDWE), prctl(PR_SET_MEMORY_MERGE), PR_THP_DISABLE_EXCEPT_ADVISED, a deleted executable.
 //!
 //! Record: [`ckpt_uapi::record::mm`].  C header: `include/linux/mm_types.h`
 
@@ -56,6 +56,9 @@ impl Building {
 /// membarrier(2): command that registers, and the bit that the kernel keeps (`MEMBARRIER_STATE_*`).
 const MEMBARRIER: [(u32, u32); 4] = [(1 << 2, 1 << 3), (1 << 4, 1 << 1), (1 << 6, 1 << 5), (1 << 8, 1 << 7)];
 
+/// Bits of /proc/PID/coredump_filter (core(5)).
+const COREDUMP_FILTER_ALL: u32 = 0x1ff;
+
 /// Longest auxiliary vector in words.
 const AUXV_MAX: usize = 128;
 
@@ -76,7 +79,7 @@ impl Resource for MmRoom {
             refuse("it uses a local descriptor table (modify_ldt)");
         }
         if mm.has_aio() {
-            refuse("it has an asynchronous I/O context (io_setup)");
+            refuse("it has an asynchronous I/O (AIO) context, made by io_setup");
         }
         if mm.flag(MmFlag::Uprobes) {
             refuse("it is probed (uprobes)");
@@ -144,6 +147,7 @@ impl Resource for MmRoom {
                 r.membarrier |= command;
             }
         }
+        r.coredump_filter = mm.coredump_filter();
         r.vmas = entries.len() as u32;
         r.auxv = auxv.len() as u32;
         dump.out.record_with(&r, &auxv[..])?;
@@ -170,6 +174,7 @@ fn begin(restore: &mut Restore<'_>) -> Result {
     if fields.auxv as usize > AUXV_MAX
         || fields.flags & !mm_flags::ALL != 0
         || fields.dumpable > 2
+        || fields.coredump_filter & !COREDUMP_FILTER_ALL != 0
         || fields.vdso % 4096 != 0
         || fields.vvar % 4096 != 0
         || fields.vvar > fields.vdso
@@ -222,6 +227,7 @@ fn begin(restore: &mut Restore<'_>) -> Result {
         nr::__NR_prctl,
         &[u64::from(nr::PR_SET_THP_DISABLE), thp_disable, 0, 0, 0],
     )?;
+    mm.set_coredump_filter(fields.coredump_filter);
     restore.late.dumpable = Some(fields.dumpable);
     restore.late.mm = Some(Building {
         fields,

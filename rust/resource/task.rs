@@ -3,8 +3,8 @@
 //! One thread: what has no room of its own.
 //!
 //! Saved: name, personality, parent-death signal, set_tid_address, robust list, rseq registration.
-//! Not saved: accounting (times, I/O counters), oom_score_adj, I/O priority, core scheduling cookie, cgroup, LSM label (the
-//! restarted task has the restarter's), prctl(PR_SET_TSC, PR_MCE_KILL, PR_SET_IO_FLUSHER, PR_SET_SPECULATION_CTRL).
+//! Not saved: accounting (times, I/O counters), oom_score_adj, I/O priority, core scheduling cookie, cgroup,
+//! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's), prctl(PR_SET_TSC, PR_MCE_KILL, PR_SET_IO_FLUSHER, PR_SET_SPECULATION_CTRL).
 //! Refused: what [`Task::unsupported`] lists (ptrace, seccomp, 32-bit programs, shadow stacks, ...), kernel helper threads,
 //! children (zombies too), namespaces other than the caller's.
 //!
@@ -49,8 +49,8 @@ impl Resource for TaskRoom {
                 name.to_str().unwrap_or("?")
             ));
         }
-        if task.has_children() {
-            refuse(format_args!("it has child processes"));
+        if let Some(child) = task.first_child() {
+            refuse(format_args!("it has child processes ({child} is one)"));
         }
         if task == target.leader {
             let sharing = task.sharing();

@@ -60,6 +60,7 @@ impl Reader {
         };
         let mut prefix = Prefix::new_zeroed();
         reader.bytes(prefix.as_mut_bytes())?;
+        reader.chain.update(prefix.as_bytes());
         if !prefix.is_statefile() {
             return Err(reader.bad(EBADMSG, format_args!("this is not a statefile")));
         }

@@ -57,6 +57,7 @@ impl Writer {
             payload: 0,
             pages: 0,
         };
+        writer.chain.update(Prefix::CURRENT.as_bytes());
         writer.bytes(Prefix::CURRENT.as_bytes())?;
         Ok(writer)
     }

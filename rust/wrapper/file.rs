@@ -289,16 +289,18 @@ impl File {
         unsafe { bindings::ckpt_path_unlinked(bindings::ckpt_file_path(self.as_ptr())) }
     }
 
-    /// Kind of a lock or lease that `task` holds through it.
-    pub(crate) fn lock_kind(&self, task: &Task) -> Option<&'static str> {
+    /// Kind of a POSIX or OFD lock or a lease that `task` holds through it, and its lock of flock(2): LOCK_SH, LOCK_EX or 0.
+    pub(crate) fn locks(&self, task: &Task) -> (Option<&'static str>, u32) {
+        let mut flock = 0;
         // SAFETY: both are alive; the helper locks and returns NULL or a string literal.
         unsafe {
-            let kind = bindings::ckpt_file_lock_kind(self.as_ptr(), task.as_ptr());
-            if kind.is_null() {
+            let kind = bindings::ckpt_file_lock_kind(self.as_ptr(), task.as_ptr(), &mut flock);
+            let kind = if kind.is_null() {
                 None
             } else {
                 CStr::from_char_ptr(kind).to_str().ok()
-            }
+            };
+            (kind, flock)
         }
     }
 
@@ -375,6 +377,13 @@ pub(crate) fn collect_fds(task: &Task, from: &mut Option<u32>) -> Result<KVec<Fd
         )?;
     }
     Ok(out)
+}
+
+/// Installs `file` in the caller's table at any free number, for a moment.
+pub(crate) fn install_any(file: &File) -> Result<u32> {
+    // SAFETY: the file is alive; the function takes its own reference.
+    let got = unsafe { bindings::ckpt_f_dupfd(0, file.as_ptr(), bindings::O_CLOEXEC) };
+    to_result(got as isize).map(|fd| fd as u32)
 }
 
 /// Installs `file` in the caller's table at exactly `fd`, which must be free.

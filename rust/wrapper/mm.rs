@@ -124,6 +124,8 @@ pub(crate) mod vm {
         | b::VM_SOFTDIRTY) as u64;
     /// Charged to the limit of committed memory.
     pub(crate) const ACCOUNT: u64 = b::VM_ACCOUNT as u64;
+    /// Protection and bookkeeping: a mapping that has nothing else needs no further look.
+    pub(crate) const ORDINARY: u64 = READ | WRITE | EXEC | IGNORED;
     /// There may be guard regions.
     pub(crate) const MAYBE_GUARD: u64 = b::VM_MAYBE_GUARD as u64;
     /// Memory of a device, or huge pages of hugetlbfs.
@@ -237,6 +239,18 @@ impl Mm {
         };
         // SAFETY: the mm is alive.
         unsafe { bindings::ckpt_mm_flag(self.0.as_ptr(), bit as i32) }
+    }
+
+    /// As /proc/PID/coredump_filter.
+    pub(crate) fn coredump_filter(&self) -> u32 {
+        // SAFETY: the mm is alive.
+        unsafe { bindings::ckpt_mm_coredump_filter(self.0.as_ptr()) }
+    }
+
+    /// Sets /proc/PID/coredump_filter.
+    pub(crate) fn set_coredump_filter(&self, filter: u32) {
+        // SAFETY: the mm is alive; the helper sets the bits of the filter and no others.
+        unsafe { bindings::ckpt_mm_set_coredump_filter(self.0.as_ptr(), filter) }
     }
 
     /// Whether modify_ldt(2) was used.

@@ -66,7 +66,10 @@ pub(crate) mod nr {
         __NR_capset,
         __NR_chdir,
         __NR_chroot,
+        __NR_close,
         __NR_close_range,
+        __NR_fcntl,
+        __NR_flock,
         __NR_madvise,
         __NR_membarrier,
         __NR_mlock2,
@@ -75,6 +78,7 @@ pub(crate) mod nr {
         __NR_mseal,
         __NR_munmap,
         __NR_personality,
+        __NR_pipe2,
         __NR_prctl,
         __NR_prlimit64,
         __NR_rseq,
@@ -186,6 +190,16 @@ impl CurrentTask {
         self.scratch()
     }
 
+    /// Reads two 32-bit words that a system call left at a user address.
+    pub(crate) fn get_pair(&self, at: u64) -> Result<[u32; 2]> {
+        let mut bytes = [0; 8];
+        UserSlice::new(UserPtr::from_addr(at as usize), bytes.len())
+            .reader()
+            .read_slice(&mut bytes)?;
+        let [a, b, c, d, e, f, g, h] = bytes;
+        Ok([u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])])
+    }
+
     /// Copies a path with a terminating NUL to the start of the scratch mapping; its address.
     pub(crate) fn put_path(&self, path: &[u8]) -> Result<u64> {
         self.put_at(path.len(), &[0])?;
@@ -275,8 +289,10 @@ impl CurrentTask {
         )?;
         resume.work.func = Some(resume_callback);
         let resume = KBox::into_raw(resume);
-        // SAFETY: the current task; the work lives until its callback frees it.
+        // SAFETY: the current task; the work lives until its callback frees it, and the module until its callback puts it:
+        // the ioctl and its reference to the module are over by then.
         let ret = unsafe {
+            bindings::ckpt_module_get();
             bindings::task_work_add(
                 self.task.as_ptr(),
                 &raw mut (*resume).work,
@@ -284,8 +300,11 @@ impl CurrentTask {
             )
         };
         if ret != 0 {
-            // SAFETY: the work was not queued, so it is still ours.
-            drop(unsafe { KBox::from_raw(resume) });
+            // SAFETY: the work was not queued, so it and the reference to the module are still ours.
+            unsafe {
+                drop(KBox::from_raw(resume));
+                bindings::ckpt_module_put();
+            }
         }
         Ok(())
     }
@@ -357,4 +376,7 @@ unsafe extern "C" fn resume_callback(work: *mut bindings::callback_head) {
     if let Some(orig_ax) = resume.orig_ax {
         user.orig_ax = orig_ax as _;
     }
+    drop(resume);
+    // SAFETY: the reference that `resume_with` took. Unloading waits for tasks that are still in these last instructions.
+    unsafe { bindings::ckpt_module_put() };
 }

@@ -283,7 +283,10 @@ impl Task {
     pub(crate) fn wait_inactive(&self) {
         if !self.is_current() {
             // SAFETY: the task is alive and not the caller; state 0 means any.
-            unsafe { bindings::ckpt_wait_task_inactive(self.as_ptr(), 0) };
+            unsafe {
+                bindings::ckpt_let_sleep(self.as_ptr());
+                bindings::ckpt_wait_task_inactive(self.as_ptr(), 0);
+            }
         }
     }
 
@@ -305,10 +308,11 @@ impl Task {
         unsafe { Mm::from_raw(bindings::get_task_mm(self.as_ptr())) }
     }
 
-    /// Whether it has children, alive or waiting to be reaped.
-    pub(crate) fn has_children(&self) -> bool {
-        // SAFETY: the task is alive; the list head is only compared.
-        unsafe { bindings::ckpt_has_children(self.as_ptr()) }
+    /// Its first child, alive or waiting to be reaped: the process id.
+    pub(crate) fn first_child(&self) -> Option<i32> {
+        // SAFETY: the task is alive; the helper holds the RCU lock for the child.
+        let pid = unsafe { bindings::ckpt_first_child(self.as_ptr()) };
+        (pid != 0).then_some(pid)
     }
 
     /// Users of what it may share.
@@ -346,6 +350,12 @@ impl Task {
             }
             if bindings::ckpt_has_seccomp(t) {
                 f("it has a seccomp filter");
+            }
+            if bindings::ckpt_has_landlock(t) {
+                f("it is restricted by Landlock");
+            }
+            if bindings::ckpt_has_other_label(t) {
+                f("it has another security label (LSM) than the caller");
             }
             if bindings::ckpt_is_ia32(t) {
                 f("it is a 32-bit program");

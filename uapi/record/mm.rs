@@ -64,8 +64,12 @@ pub struct Mm {
     pub auxv: u32,
     /// Registrations of membarrier(2): bit N is the command `1 << N`.
     pub membarrier: u32,
+    /// As /proc/PID/coredump_filter.
+    pub coredump_filter: u32,
+    /// Must be zero.
+    pub reserved: u32,
 }
-record!(Mm, Mm, 144);
+record!(Mm, Mm, 152);
 
 /// Fixed part of a mappings record; [`Vma`] entries follow, by address.
 #[repr(C)]

@@ -18,7 +18,7 @@ pub struct Trailer {
     pub objects: u32,
     /// Number of tasks.
     pub tasks: u32,
-    /// XXH64 of the `hash` fields of all records before the trailer, in order.
+    /// XXH64 of the prefix and the `hash` fields of all records before the trailer, in order.
     pub hash: u64,
 }
 record!(Trailer, Trailer, 32);

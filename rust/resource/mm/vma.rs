@@ -88,7 +88,15 @@ pub(super) fn vdso_place(areas: &[Area], vdso: u64) -> (u64, u64) {
 
 pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Result {
     let areas = target.mm.vmas()?;
+    let mut last = None;
     for area in areas.iter() {
+        // Parts of one file stand side by side: once is enough.
+        let file = area.file.as_ref().map(File::address);
+        let repeated = file.is_some() && file == last && area.flags & !vm::ORDINARY == 0;
+        last = file;
+        if repeated {
+            continue;
+        }
         if let Err(fault) = check_area(target, area, &areas) {
             if fault.errno() != EOPNOTSUPP {
                 return Err(fault.address(area.start));
@@ -200,10 +208,10 @@ pub(super) fn entries(target: &Target<'_>, areas: &[Area], dump: &mut Dump<'_>) 
 
 /// Writes a shared memory object and its contents when first met.
 fn dump_shmem(file: &File, area: &Area, dump: &mut Dump<'_>) -> Result<u32> {
-    if let Some(objref) = dump.seen.get(file) {
+    if let Some(objref) = dump.seen.get(file.address()) {
         return Ok(objref);
     }
-    let objref = dump.seen.add(file)?;
+    let objref = dump.seen.add(file.address(), file)?;
     let size = file.stat()?.size;
     dump.out.record(&Shmem {
         objref,
