@@ -10,6 +10,7 @@ use harness::process::{wait_until, PATIENCE};
 use harness::{ensure, Case, Context, Program, Result, Snapshot, Target};
 use std::ffi::OsStr;
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -17,7 +18,6 @@ use std::process::{Command, Stdio};
 const KINDS: &[&str] = &[
     "socket_listening",
     "socket_pair",
-    "pipe",
     "fifo",
     "epoll",
     "eventfd",
@@ -38,7 +38,6 @@ const KINDS: &[&str] = &[
     "device_open",
     "device_mapped",
     "terminal_master",
-    "locked_flock",
     "locked_posix",
     "leased",
     "notified_directory",
@@ -70,6 +69,7 @@ pub fn all() -> Vec<Case> {
         Case::new(format!("refuse/{kind}"), move |context| by_kind(context, kind))
     };
     let mut cases: Vec<Case> = KINDS.iter().map(case).collect();
+    cases.push(Case::new("refuse/pipe_to_another_process", pipe_to_another));
     cases.push(Case::new("refuse/traced", traced));
     cases.push(Case::new("refuse/every_obstacle_at_once", all_at_once));
     cases.push(Case::new("refuse/kernel_thread", kernel_thread));
@@ -134,6 +134,18 @@ fn refuse_kind(context: &Context, kind: &str) -> Result {
     let names = expectations(&target);
     ensure!(!names.is_empty(), "the program expects nothing");
     refused(&mut target, &context.path("refused.ckpt"), &names)?;
+    target.finish()
+}
+
+/// A pipe whose other end somebody else has, and which is not a standard descriptor.
+fn pipe_to_another(context: &Context) -> Result {
+    // Inherited by the program, and held by this process.
+    let (reader, writer) = rustix::pipe::pipe()?;
+    let mut target = Program::own(context, "tick").start()?;
+    target.wait_ready()?;
+    let fds = [&reader, &writer].map(|end| format!("fd {}", end.as_raw_fd()));
+    refused(&mut target, &context.path("pipe.ckpt"), &["pipe", &fds[0], &fds[1]])?;
+    target.wait_more_lines(2)?;
     target.finish()
 }
 
@@ -206,7 +218,12 @@ fn no_such_process(context: &Context) -> Result {
         OsStr::new("-o"),
         file.as_os_str(),
     ])?;
-    ensure!(done.code == exit::FAILED, "exit status {}: {}", done.code, done.err);
+    ensure!(
+        done.code == exit::REFUSED || done.code == exit::FAILED,
+        "exit status {}: {}",
+        done.code,
+        done.err
+    );
     done.names(&["ESRCH|no such process|no process"])?;
     ensure!(!file.exists(), "there is a statefile");
     Ok(())

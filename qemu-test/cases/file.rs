@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 
-//! Kind file: open files; here the standard descriptors and sessions of the device (the others: kind fd).
+//! Kinds file and pipe: open files; here locks, pipes, the standard descriptors and sessions of the device (the others:
+//! kind fd).
 
 mod itself;
+mod lock;
 mod stdio;
 
+use super::quiet;
 use harness::Case;
 
 /// The cases of this kind.
 pub fn cases() -> Vec<Case> {
     vec![
+        quiet("file_pipe", &[]).case("file/keeps_pipes_inside"),
+        quiet("file_flock", &[]).case("file/keeps_locks_of_flock"),
+        Case::new("file/lock_of_another_refuses_the_restart", lock::taken_meanwhile),
         Case::new("file/stdio_pipes_become_the_restarters", stdio::pipes),
         Case::new("file/stdio_terminal_becomes_the_restarters", stdio::terminal),
         Case::new("file/stdio_null", stdio::null),

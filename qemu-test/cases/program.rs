@@ -12,7 +12,7 @@ pub fn cases() -> Vec<Case> {
     let printing = |program: &'static str| Recipe::busy(move |context| Ok(Program::own(context, program)));
     let java = |work: &'static str| {
         move |context: &harness::Context| {
-            // Quick to start on a slow machine: no big heap, no optimising compiler, no sharing of archives.
+            // Quick to start on a slow machine: no big heap, no optimising compiler.
             let words = [
                 "java",
                 "-XX:TieredStopAtLevel=1",
@@ -83,6 +83,8 @@ const DISTURBED: &[&[&str]] = &[
     &["fs_directories"],
     &["fd_table"],
     &["fd_many", "100"],
+    &["file_pipe"],
+    &["file_flock"],
     &["syscall_blocked", "sigsuspend"],
     &["syscall_timed", "nanosleep", "400"],
     &["storm"],
@@ -97,6 +99,7 @@ fn targets_notice(context: &harness::Context) -> harness::Result {
         let program = Program::own(&inner, words[0])
             .args(&words[1..])
             .env("CKPT_DISTURB", "1");
+        println!("{words:?}");
         let mut target = program.start()?;
         // Some notice before they are ready.
         let _ = target.wait_ready();

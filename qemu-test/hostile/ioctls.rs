@@ -21,7 +21,12 @@ pub fn bad_ioctls(context: &Context) -> Result {
         .args(&words)
         .patience(200)
         .start()?;
-    caller.wait_good_end()?;
+    let ended = caller.wait_good_end();
+    // Every line names a call and its answer.
+    if ended.is_err() {
+        println!("{}", caller.output());
+    }
+    ended?;
     victim.is_unharmed()?;
     victim.wait_more_lines(2)?;
     victim.finish()

@@ -16,7 +16,6 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -85,19 +84,6 @@ static void socket_pair(void)
 	expect_fd(fds[1]);
 	hold();
 	CHECK(write(fds[0], "x", 1) == 1 && read(fds[1], &byte, 1) == 1);
-}
-
-static void pipe_inside(void)
-{
-	int fds[2];
-	char byte;
-
-	CHECK(pipe(fds) == 0 && write(fds[1], "x", 1) == 1);
-	say("expect pipe");
-	expect_fd(fds[0]);
-	expect_fd(fds[1]);
-	hold();
-	CHECK(read(fds[0], &byte, 1) == 1);
 }
 
 static void fifo(void)
@@ -344,17 +330,6 @@ static void terminal_master(void)
 	CHECK(fcntl(fd, F_GETFD) >= 0);
 }
 
-static void locked_flock(void)
-{
-	int fd = open("locked", O_RDWR | O_CREAT, 0600);
-
-	CHECK(flock(fd, LOCK_EX) == 0);
-	say("expect lock");
-	expect_fd(fd);
-	hold();
-	CHECK(flock(fd, LOCK_UN) == 0);
-}
-
 static void locked_posix(void)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 10 };
@@ -572,7 +547,6 @@ static const struct {
 } kinds[] = {
 	{ "socket_listening", socket_listening },
 	{ "socket_pair", socket_pair },
-	{ "pipe", pipe_inside },
 	{ "fifo", fifo },
 	{ "epoll", epoll },
 	{ "eventfd", event_fd },
@@ -593,7 +567,6 @@ static const struct {
 	{ "device_open", device_open },
 	{ "device_mapped", device_mapped },
 	{ "terminal_master", terminal_master },
-	{ "locked_flock", locked_flock },
 	{ "locked_posix", locked_posix },
 	{ "leased", leased },
 	{ "notified_directory", notified_directory },

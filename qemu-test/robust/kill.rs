@@ -97,8 +97,11 @@ pub fn restart(context: &Context) -> Result {
         });
         match gone {
             Some(true) => {
-                let _ = wait_until(Duration::from_secs(5), || harness::process::ended(target.pid));
-                ensure!(!exists(target.pid), "moment {turn}: something is left of the program");
+                let gone = wait_until(Duration::from_secs(10), || {
+                    let _ = harness::process::ended(target.pid);
+                    (!exists(target.pid)).then_some(())
+                });
+                ensure!(gone.is_some(), "moment {turn}: something is left of the program");
             }
             Some(false) => {
                 complete += 1;

@@ -381,7 +381,10 @@ impl Drop for Target {
     fn drop(&mut self) {
         if !self.gone {
             let _ = process::signal(self.pid, Signal::KILL);
-            let _ = wait_end(self.pid, Duration::from_secs(10));
+            // Somebody else may have reaped it.
+            wait_until(Duration::from_secs(10), || {
+                (ended(self.pid).is_some() || !process::exists(self.pid)).then_some(())
+            });
         }
     }
 }
