@@ -160,10 +160,17 @@ impl Snapshot {
         for name in list(&format!("{root}/ns")) {
             put(format!("ns/{name}"), read_link(Path::new(&format!("{root}/ns/{name}"))));
         }
-        for fd in list(&format!("{root}/fd")) {
-            put(format!("fd/{fd}"), read_link(Path::new(&format!("{root}/fd/{fd}"))));
+        let mut pipes = Vec::new();
+        let names = list(&format!("{root}/fd"));
+        let mut fds: Vec<u32> = names.iter().filter_map(|fd| fd.parse().ok()).collect();
+        fds.sort_unstable();
+        for fd in fds {
+            let link = read_link(Path::new(&format!("{root}/fd/{fd}")));
+            let is_pipe = link.starts_with("pipe:[");
+            put(format!("fd/{fd}"), normal_pipe(link, &mut pipes));
             let info = fs::read_to_string(format!("{root}/fdinfo/{fd}")).unwrap_or_default();
-            for (name, value) in info.lines().filter_map(|line| line.split_once(':')) {
+            let lines = info.lines().filter_map(|line| line.split_once(':'));
+            for (name, value) in lines.filter(|(name, _)| !is_pipe || *name != "ino") {
                 put(format!("fd/{fd}/fdinfo/{name}"), value.trim().into());
             }
         }
@@ -291,6 +298,18 @@ fn list(dir: &str) -> Vec<String> {
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect()
+}
+
+/// A pipe has an inode number that is chance: numbered by appearance, so that ends of one pipe still show as such.
+fn normal_pipe(link: String, pipes: &mut Vec<String>) -> String {
+    if !link.starts_with("pipe:[") {
+        return link;
+    }
+    let number = pipes.iter().position(|pipe| *pipe == link).unwrap_or_else(|| {
+        pipes.push(link);
+        pipes.len() - 1
+    });
+    format!("pipe number {number}")
 }
 
 /// Shared anonymous memory shows as "/dev/zero (deleted)" with an inode number that is chance: numbered by appearance,
