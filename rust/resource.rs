@@ -104,8 +104,8 @@ pub(crate) struct Late {
     pub(crate) mask: Option<(u64, (u64, u64, u32))>,
     /// How the interrupted system call goes on. Its times are relative: they count from the moment the task is let go.
     pub(crate) restart: Option<Restart>,
-    /// The descriptors of the restarter are closed.
-    pub(crate) fds_cleared: bool,
+    /// How much of the descriptor table is there: its last record said that this was all of it.
+    pub(crate) fds: Option<bool>,
     /// As prctl(PR_SET_DUMPABLE); credentials reset it.
     pub(crate) dumpable: Option<u32>,
     /// Command name: set by an address in user memory, so after the old memory has gone.
@@ -125,7 +125,7 @@ pub(crate) struct Late {
 impl Late {
     /// Whether everything that was begun has been ended.
     pub(crate) fn is_complete(&self) -> bool {
-        self.mm.as_ref().is_some_and(mm::Building::is_done)
+        self.mm.as_ref().is_some_and(mm::Building::is_done) && self.fds == Some(true)
     }
 }
 
@@ -146,6 +146,8 @@ pub(crate) trait Resource {
     const SCOPE: Scope;
     /// Whether a section without it is damaged.
     const REQUIRED: bool = true;
+    /// Whether it has several records; the room looks after their order.
+    const REPEATS: bool = false;
 
     /// Names everything that cannot be saved. The target may be running.
     fn check(_target: &Target<'_>, _task: &Task, _obstacles: &mut dyn Obstacles) -> Result {
@@ -167,6 +169,8 @@ pub(crate) struct Room {
     pub(crate) scope: Scope,
     /// Whether a section without it is damaged.
     pub(crate) required: bool,
+    /// Whether it has several records.
+    pub(crate) repeats: bool,
     /// [`Resource::check`]
     pub(crate) check: fn(&Target<'_>, &Task, &mut dyn Obstacles) -> Result,
     /// [`Resource::dump`]
@@ -180,6 +184,7 @@ const fn room<R: Resource>() -> Room {
         records: R::RECORDS,
         scope: R::SCOPE,
         required: R::REQUIRED,
+        repeats: R::REPEATS,
         check: R::check,
         dump: R::dump,
         restore: R::restore,

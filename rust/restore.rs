@@ -299,7 +299,7 @@ impl Restart {
     /// Restores the records of one task, up to its end.
     fn section(&self, index: u32, entry: &Tree, me: &CurrentTask, stream: &mut Stream, late: &mut Late) -> Result {
         let leader = entry.flags & flags::LEADER != 0;
-        let mut order = 0;
+        let mut order = None;
         let mut seen = 0u64;
         loop {
             let kind = stream.reader.next()?;
@@ -313,13 +313,14 @@ impl Restart {
             };
             // Shared objects stand before whatever refers to them first.
             let shared = !room.required && room.scope == Scope::Process;
-            if (room.scope == Scope::Process && !leader) || (!shared && i < order) {
+            let late_or_repeated = order.is_some_and(|order| i < order || (i == order && !room.repeats));
+            if (room.scope == Scope::Process && !leader) || (!shared && late_or_repeated) {
                 return Err(stream
                     .reader
                     .bad(EBADMSG, format_args!("record is in the wrong place")));
             }
             if !shared {
-                order = i;
+                order = Some(i);
                 if kind == room.records[0] {
                     seen |= 1 << i;
                 }

@@ -26,6 +26,7 @@ const ENTRIES: usize = 8192;
 impl Resource for FdRoom {
     const RECORDS: &'static [RecordType] = &[Fds::TYPE];
     const SCOPE: Scope = Scope::Process;
+    const REPEATS: bool = true;
 
     fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         let mut table: KVVec<Fd> = KVVec::new();
@@ -63,7 +64,10 @@ impl Resource for FdRoom {
 
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let fds: Fds = restore.input.fixed()?;
-        if !core::mem::replace(&mut restore.late.fds_cleared, true) {
+        if fds.more > 1 || restore.late.fds == Some(true) {
+            return Err(restore.input.bad(EBADMSG, format_args!("descriptor table goes on after its end")));
+        }
+        if restore.late.fds.replace(fds.more == 0).is_none() {
             // The restarter's own descriptors go; the session and the statefile live on by their references.
             restore.me.call(nr::__NR_close_range, &[0, u64::from(u32::MAX), 0])?;
         }

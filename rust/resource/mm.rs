@@ -43,6 +43,8 @@ pub(crate) struct Building {
     vmas: KVVec<Vma>,
     /// The (new) address space.
     mm: Mm,
+    /// Position in [`MmRoom::RECORDS`] of the last record.
+    order: usize,
     done: bool,
 }
 
@@ -71,6 +73,7 @@ impl Resource for MmRoom {
         RecordType::MmEnd,
     ];
     const SCOPE: Scope = Scope::Process;
+    const REPEATS: bool = true;
 
     fn check(target: &Target<'_>, _task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         let mm = target.mm;
@@ -157,6 +160,13 @@ impl Resource for MmRoom {
     }
 
     fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result {
+        if let Some(building) = &mut restore.late.mm {
+            let order = Self::RECORDS.iter().position(|k| *k == kind).unwrap_or(0);
+            if building.done || order < building.order {
+                return Err(restore.input.bad(EBADMSG, format_args!("record is in the wrong place")));
+            }
+            building.order = order;
+        }
         match kind {
             RecordType::Mm => begin(restore),
             RecordType::Vma => vma::restore(restore),
@@ -234,6 +244,7 @@ fn begin(restore: &mut Restore<'_>) -> Result {
         auxv,
         vmas: KVVec::new(),
         mm,
+        order: 0,
         done: false,
     });
     Ok(())

@@ -112,6 +112,7 @@ impl Resource for PendingRoom {
     const RECORDS: &'static [RecordType] = &[Pending::TYPE];
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
+    const REPEATS: bool = true;
 
     fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         if task.task == target.leader {
