@@ -27,7 +27,7 @@ struct Subject {
 
 const SUBJECTS: &[Subject] = &[
     Subject {
-        program: &["tick"],
+        program: &["memory", "0", "4k"],
         dump: "dump_small",
         frozen: "frozen_small",
         restart: "restart_small",

@@ -131,6 +131,12 @@ fn by_kind(context: &Context, kind: &str) -> Result {
 fn refuse_kind(context: &Context, kind: &str) -> Result {
     let mut target = Program::own(context, "refuse").args(&[kind]).start()?;
     target.wait_ready()?;
+    if kind == "leader_exited" {
+        let gone = wait_until(PATIENCE, || {
+            (harness::process::state(target.pid) == Some('Z')).then_some(())
+        });
+        ensure!(gone.is_some(), "the leader does not end");
+    }
     let names = expectations(&target);
     ensure!(!names.is_empty(), "the program expects nothing");
     refused(&mut target, &context.path("refused.ckpt"), &names)?;

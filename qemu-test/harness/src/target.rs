@@ -316,7 +316,7 @@ impl Target {
     /// It is still the same living process, and no longer stopped or parked.
     pub fn is_unharmed(&self) -> Result {
         ensure!(
-            ended(self.pid).is_none() && alive(self.pid),
+            ended(self.pid).is_none() && (alive(self.pid) || process::threads(self.pid) > 1),
             "the target is gone: {}",
             self.trouble()
         );
