@@ -211,7 +211,7 @@ impl Call<'_> {
         if a.flags & !restart_flags::ALL != 0 {
             return Err(invalid("flags"));
         }
-        a.tasks = self.session.restart_begin(a.fd, a.flags)?;
+        a.tasks = self.session.restart_begin(a.fd, a.flags, self.file.ops())?;
         self.put(&a, known)?;
         Ok(0)
     }

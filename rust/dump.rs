@@ -3,8 +3,8 @@
 //! The dump driver: check everything, then write header, tree, each kind in the order of the list, trailer. It knows no kind.
 
 use crate::{
-    error::{Context, Fault, Result},
-    freeze::{leader_exited, FrozenTree},
+    error::{Fault, Result},
+    freeze::FrozenTree,
     objects::Seen,
     resource::{tree, Dump, FrozenTask, Obstacles, Scope, Target, ROOMS},
     statefile::Writer,
@@ -172,13 +172,13 @@ impl<'a> Whole<'a> {
                 if fatal_signal_pending() {
                     return Err(EINTR.into());
                 }
-            }
-            // A task that was killed while it stood still has lost what would have been written.
-            if task.is_exiting() {
-                return Err(
-                    Fault::new(ESRCH, format_args!("it was killed during the checkpoint"))
-                        .task(task.tgid(), task.tid()),
-                );
+                // A task that was killed while it stood still has lost what would have been written.
+                if task.is_exiting() {
+                    return Err(
+                        Fault::new(ESRCH, format_args!("it was killed during the checkpoint"))
+                            .task(task.tgid(), task.tid()),
+                    );
+                }
             }
             out.empty(RecordType::TaskEnd)?;
         }
@@ -211,22 +211,4 @@ impl<'a> Whole<'a> {
 /// Whether a kind has to be looked at for this task.
 fn concerns(scope: Scope, task: &Task, leader: &Task) -> bool {
     scope == Scope::Task || task == leader
-}
-
-/// The threads of a running process, the leader first.
-pub(crate) fn threads_of(leader: &Task) -> Result<KVVec<Task>> {
-    let mut threads = KVVec::new();
-    leader
-        .for_each_thread(|t| {
-            if !t.is_exiting() {
-                threads.push(t, GFP_KERNEL)?;
-            }
-            Ok(())
-        })
-        .context(format_args!("cannot list the threads"))?;
-    match threads.first() {
-        None => Err(Fault::new(ESRCH, format_args!("the process has exited"))),
-        Some(first) if first != leader => Err(leader_exited(leader)),
-        Some(_) => Ok(threads),
-    }
 }

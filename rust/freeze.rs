@@ -7,7 +7,7 @@ use crate::{
     wrapper::{
         completion::Waited,
         park::{Park, State},
-        task::Task,
+        task::{fatal_signal_pending, Task},
         time, //
     },
 };
@@ -51,12 +51,19 @@ impl FrozenTree {
         };
         loop {
             let known = tree.parks.len();
-            tree.request_new(leader)?;
-            if tree.parks.len() == known {
+            let all = tree.request_new(leader)?;
+            if all && tree.parks.len() == known {
                 break;
             }
             for park in &tree.parks[known..] {
                 wait(park, deadline)?;
+            }
+            if time::monotonic_ns() > deadline {
+                return Err(Fault::new(
+                    EBUSY,
+                    format_args!("did not stop in time: it makes threads faster than they can be stopped"),
+                )
+                .task(leader.tgid(), leader.tgid()));
             }
         }
         tree.since_ns = time::monotonic_ns();
@@ -64,9 +71,9 @@ impl FrozenTree {
         Ok(tree)
     }
 
-    /// Asks every thread to park that has not been asked yet.
-    fn request_new(&mut self, leader: &Task) -> Result {
-        leader.for_each_thread(|t| {
+    /// Asks every thread to park that has not been asked yet; false when some may not have been seen.
+    fn request_new(&mut self, leader: &Task) -> Result<bool> {
+        let seen = leader.for_each_thread(|t| {
             if t.is_current() || t.is_exiting() || self.parks.iter().any(|p| *p.task() == t) {
                 return Ok(());
             }
@@ -78,23 +85,26 @@ impl FrozenTree {
                 Err(e) if e == ESRCH => Ok(()),
                 Err(e) => Err(e),
             }
-        })?;
-        Ok(())
+        });
+        match seen {
+            Err(e) if e == EAGAIN && !fatal_signal_pending() => Ok(false),
+            other => Ok(other.map(|()| true)?),
+        }
     }
 
     fn collect(&mut self, leader: &Task) -> Result {
-        let mut threads = KVVec::new();
-        leader.for_each_thread(|t| {
-            if !t.is_exiting() {
-                t.wait_inactive();
-                threads.push(t, GFP_KERNEL)?;
+        // Nobody is left who could make threads: the list only shrinks.
+        let threads = threads_of(leader)?;
+        for t in threads.iter().filter(|t| !t.is_current()) {
+            let park = self.parks.iter().find(|p| p.task() == t);
+            let stands = park.is_some_and(|p| p.state() != State::Queued) || t.is_stopped() || t.is_vfork_parent();
+            if !stands && !t.is_exiting() {
+                return Err(
+                    Fault::new(EBUSY, format_args!("it was made while the process was being stopped"))
+                        .task(t.tgid(), t.tid()),
+                );
             }
-            Ok(())
-        })?;
-        match threads.first() {
-            None => return Err(Fault::new(ESRCH, format_args!("the process has exited"))),
-            Some(first) if first != leader => return Err(leader_exited(leader)),
-            Some(_) => {}
+            t.wait_inactive();
         }
         self.threads = threads;
         Ok(())
@@ -106,11 +116,32 @@ impl FrozenTree {
     }
 }
 
-/// What to say of a process whose main thread is a zombie.
-pub(crate) fn leader_exited(leader: &Task) -> Fault {
-    Fault::new(EOPNOTSUPP, format_args!("its main thread has exited while others live"))
+/// The live threads of a process, the leader first.
+pub(crate) fn threads_of(leader: &Task) -> Result<KVVec<Task>> {
+    let mut threads = KVVec::new();
+    loop {
+        threads.clear();
+        let listed = leader.for_each_thread(|t| {
+            if !t.is_exiting() {
+                threads.push(t, GFP_KERNEL)?;
+            }
+            Ok(())
+        });
+        match listed {
+            Err(e) if e == EAGAIN && !fatal_signal_pending() => {}
+            other => break other?,
+        }
+    }
+    match threads.first() {
+        None => Err(Fault::new(ESRCH, format_args!("the process has exited"))),
+        Some(first) if first != leader => Err(Fault::new(
+            EOPNOTSUPP,
+            format_args!("its main thread has exited while others live"),
+        )
         .kind(RecordType::Tree)
-        .task(leader.tgid(), leader.tgid())
+        .task(leader.tgid(), leader.tgid())),
+        Some(_) => Ok(threads),
+    }
 }
 
 fn wait(park: &Park, deadline: u64) -> Result {

@@ -89,6 +89,8 @@ pub(crate) struct Restore<'a> {
     pub(crate) index: u32,
     /// [`ckpt_uapi::ioctl::restart_flags`].
     pub(crate) flags: u32,
+    /// File operations of the session.
+    pub(crate) session_ops: usize,
     /// What can only be set when everything else is in place.
     pub(crate) late: &'a mut Late,
 }
@@ -213,6 +215,8 @@ pub(crate) const ROOMS: &[Room] = &[
 
 /// Where rooms meet: what one room refers to by objref, another one writes and makes.
 pub(crate) use file::{check_mapped, dump_file, restore_shmem_pages};
+
+pub(crate) use rlimit::raise as raise_limits;
 
 /// Sets what was kept for the end. The task must go straight to user mode afterwards.
 pub(crate) use regs::{prepare, release};

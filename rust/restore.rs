@@ -7,14 +7,14 @@
 use crate::{
     error::{Fault, Result},
     objects::Made,
-    resource::{prepare, release, tree, Late, Restore, Scope, ROOMS},
+    resource::{prepare, raise_limits, release, tree, Late, Restore, Scope, ROOMS},
     statefile::Reader,
     wrapper::{
         completion::{Completion, Waited},
         file::File,
         mm::PAGE_SIZE,
         syscall::{nr, CurrentTask},
-        task::{signal_pending, Task},
+        task::{signal_pending, sleep_killable, Task},
         time, //
     },
 };
@@ -60,6 +60,7 @@ pub(crate) struct Restart {
     tree: KVVec<Tree>,
     gates: KVVec<Gate>,
     flags: u32,
+    session_ops: usize,
     coordinator: Task,
     since_ns: u64,
     #[pin]
@@ -76,11 +77,16 @@ pub(crate) struct Restart {
     /// The barrier is open.
     #[pin]
     go: Completion,
+    /// Tasks that have left the barrier, and need nothing of the coordinator any more.
+    left: AtomicU32,
+    /// All of them have.
+    #[pin]
+    all_left: Completion,
     bytes: core::sync::atomic::AtomicU64,
 }
 
 /// Reads the prologue of a statefile.
-pub(crate) fn begin(file: File, flags: u32) -> Result<Arc<Restart>> {
+pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Restart>> {
     let since_ns = time::monotonic_ns();
     let mut reader = Reader::new(file)?;
     if reader.next()? != RecordType::Header {
@@ -137,6 +143,7 @@ pub(crate) fn begin(file: File, flags: u32) -> Result<Arc<Restart>> {
             tree: entries,
             gates,
             flags,
+            session_ops,
             coordinator: Task::current().leader(),
             since_ns,
             stream <- new_mutex!(stream),
@@ -146,6 +153,8 @@ pub(crate) fn begin(file: File, flags: u32) -> Result<Arc<Restart>> {
             released: AtomicBool::new(false),
             complete <- Completion::new(),
             go <- Completion::new(),
+            left: AtomicU32::new(0),
+            all_left <- Completion::new(),
             bytes: core::sync::atomic::AtomicU64::new(0),
         }),
         GFP_KERNEL,
@@ -173,6 +182,7 @@ impl Restart {
         }
         self.complete.complete_all();
         self.go.complete_all();
+        self.all_left.complete_all();
     }
 
     fn fail(&self, fault: Fault) {
@@ -207,6 +217,12 @@ impl Restart {
         let (Some(entry), Some(gate)) = (self.tree.get(index as usize), self.gates.get(index as usize)) else {
             return Err(Fault::new(EINVAL, format_args!("there is no task {index} in the tree")));
         };
+        if me.task().has_seccomp() || me.task().is_traced() {
+            return Err(Fault::new(
+                EPERM,
+                format_args!("a task that is traced or under seccomp cannot become another one: the module's calls pass by both"),
+            ));
+        }
         let ids = (me.task().tgid(), me.task().tid());
         if ids != (entry.tgid as i32, entry.pid as i32) {
             return Err(Fault::new(
@@ -235,6 +251,8 @@ impl Restart {
                 Ok(())
             }
             Err(fault) => {
+                // Objects may refer to what holds the session.
+                self.stream.lock().made = Made::new();
                 self.fail(fault.task(ids.0, ids.1));
                 me.task().kill();
                 Err(EINTR.into())
@@ -247,17 +265,19 @@ impl Restart {
         const SIG_SETMASK: u64 = 2;
         let at = me.put_words(&[u64::MAX])?;
         me.call(nr::__NR_rt_sigprocmask, &[SIG_SETMASK, at, 0, 8])?;
+        // An alternate stack that the caller has inherited would be in the way of the restored one.
+        const SS_DISABLE: u64 = 2;
+        let at = me.put_words(&[0, SS_DISABLE, 0])?;
+        me.call(nr::__NR_sigaltstack, &[at, 0])?;
 
         self.gather(index, entry, gate)?;
         self.wait(&gate.turn)?;
         if entry.flags & flags::LEADER == 0 {
             // The leader has replaced the memory that it was in.
             me.forget_scratch();
-        } else if me.task().nr_threads() != self.threads_of(index) as i32 {
-            return Err(Fault::new(
-                EINVAL,
-                format_args!("the process has other threads than those of the tree"),
-            ));
+        } else {
+            self.alone(me, self.threads_of(index) as i32)?;
+            raise_limits(me)?;
         }
 
         let mut late = KBox::new(Late::default(), GFP_KERNEL)?;
@@ -276,7 +296,39 @@ impl Restart {
             None => self.complete.complete_all(),
         }
         self.wait(&self.go)?;
-        release(me, &mut late)
+        let released = release(me, &mut late);
+        if self.left.fetch_add(1, Ordering::AcqRel) as usize + 1 == self.tree.len() {
+            self.all_left.complete_all();
+        }
+        released
+    }
+
+    /// The process is made of the tree's threads and shares nothing with others, which a restart would tear from them.
+    fn alone(&self, me: &CurrentTask, threads: i32) -> Result {
+        let task = me.task();
+        let sharing = task.sharing();
+        let mm = task.mm().ok_or(ESRCH)?;
+        if task.nr_threads() != threads
+            || sharing.files > threads
+            || sharing.fs > threads
+            || sharing.sighand > threads
+        {
+            return Err(Fault::new(
+                EINVAL,
+                format_args!("the process has other threads than those of the tree, or shares files or handlers"),
+            ));
+        }
+        // Who looks at the memory (ps) counts for a moment; one reference is ours.
+        for _ in 0..50 {
+            if mm.users() <= threads + 1 {
+                return Ok(());
+            }
+            sleep_killable(4);
+        }
+        Err(Fault::new(
+            EINVAL,
+            format_args!("the process shares its memory with another one"),
+        ))
     }
 
     fn threads_of(&self, leader: u32) -> u32 {
@@ -332,6 +384,7 @@ impl Restart {
                 entry,
                 index,
                 flags: self.flags,
+                session_ops: self.session_ops,
                 late,
             };
             let result = (room.restore)(kind, &mut restore);
@@ -394,6 +447,8 @@ impl Restart {
         self.released.store(true, Ordering::Release);
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();
+        // Until it has taken its own parent-death signal, a task dies with its coordinator: do not let that one go first.
+        while self.all_left.wait_killable(SLICE_MS) == Waited::Timeout && !self.lost_a_task() {}
         Ok((
             self.bytes.load(Ordering::Acquire),
             time::monotonic_ns().saturating_sub(self.since_ns),

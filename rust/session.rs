@@ -6,9 +6,9 @@
 use crate::{
     dump,
     error::{Fault, Result},
-    freeze::FrozenTree,
+    freeze::{threads_of, FrozenTree},
     restore::{self, Restart},
-    wrapper::{file::File, syscall::CurrentTask, task::Task, time},
+    wrapper::{file::File, syscall::CurrentTask, task::{fatal_signal_pending, sleep_killable, Task}, time},
 };
 use ckpt_uapi::{
     ioctl::{checkpoint_flags, Checkpoint},
@@ -176,8 +176,8 @@ impl Session {
     pub(crate) fn check(&self, session_ops: usize) -> Result<(u32, u32)> {
         self.with_stage(|s| {
             let (leader, threads) = match s {
-                Stage::Attached(leader) => (&*leader, dump::threads_of(leader)?),
-                Stage::Frozen(leader, _) => (&*leader, dump::threads_of(leader)?),
+                Stage::Attached(leader) => (&*leader, threads_of(leader)?),
+                Stage::Frozen(leader, _) => (&*leader, threads_of(leader)?),
                 _ => return Err(wrong_stage("it has no target")),
             };
             permit(&threads)?;
@@ -218,7 +218,7 @@ impl Session {
                 Stage::Attached(leader) | Stage::Frozen(leader, _) => leader.clone(),
                 _ => return Err(wrong_stage("it has no target")),
             };
-            permit(&dump::threads_of(&leader)?)?;
+            permit(&threads_of(&leader)?)?;
             leader.kill();
             *s = Stage::Attached(leader);
             Ok(())
@@ -296,36 +296,37 @@ impl Session {
     }
 
     /// Begins a restart; the number of tasks.
-    pub(crate) fn restart_begin(&self, fd: i32, flags: u32) -> Result<u32> {
+    pub(crate) fn restart_begin(&self, fd: i32, flags: u32, session_ops: usize) -> Result<u32> {
         self.with_stage(|s| {
             let Stage::Idle = s else {
                 return Err(wrong_stage("it has been used"));
             };
-            let restart = restore::begin(File::from_fd(fd)?, flags)?;
+            let restart = restore::begin(File::from_fd(fd)?, flags, session_ops)?;
             let tasks = restart.tree().len() as u32;
             *s = Stage::Restart(Unfinished(restart));
             Ok(tasks)
         })
     }
 
-    /// The restart that the session is.
-    pub(crate) fn restart(&self) -> Result<Arc<Restart>> {
-        self.with_stage(|s| match s {
-            Stage::Restart(restart) => Ok(restart.0.clone()),
-            _ => Err(wrong_stage("no restart has begun")),
-        })
-    }
-
     /// Turns the caller into a saved task.
     pub(crate) fn restart_task(&self, index: u32, me: &CurrentTask) -> Result {
-        self.restart_shared()?.become_task(index, me)
+        self.restart()?.become_task(index, me)
     }
 
-    /// As [`Self::restart`], for many tasks that come at once.
-    fn restart_shared(&self) -> Result<Arc<Restart>> {
-        match &*self.stage.lock() {
-            Stage::Restart(restart) => Ok(restart.0.clone()),
-            _ => Err(wrong_stage("no restart has begun")),
+    /// The restart that the session is; many tasks ask for it at once.
+    pub(crate) fn restart(&self) -> Result<Arc<Restart>> {
+        loop {
+            // Another task holds it for a moment, or a checkpoint for as long as it likes: be killable.
+            if let Some(stage) = self.stage.try_lock() {
+                return match &*stage {
+                    Stage::Restart(restart) => Ok(restart.0.clone()),
+                    _ => Err(wrong_stage("no restart has begun")),
+                };
+            }
+            if fatal_signal_pending() {
+                return Err(EINTR.into());
+            }
+            sleep_killable(1);
         }
     }
 }
@@ -373,7 +374,7 @@ fn find(pidfd: i32, pid: i32) -> Result<Task> {
             format_args!("it is the caller itself: checkpoint with pid 0"),
         ));
     }
-    permit(&dump::threads_of(&leader)?)?;
+    permit(&threads_of(&leader)?)?;
     Ok(leader)
 }
 

@@ -84,6 +84,7 @@ void *ckpt_page_address(struct page *page);
 void ckpt_put_page(struct page *page);
 int ckpt_walk_anon(struct mm_struct *mm, unsigned long start, unsigned long end, struct ckpt_walk *w);
 void ckpt_put_bvecs(struct bio_vec *bvec, unsigned int nr);
+void ckpt_put_dirty_bvecs(struct bio_vec *bvec, unsigned int nr);
 long ckpt_get_user_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages,
 			 struct bio_vec *bvec);
 long ckpt_fault_in(struct mm_struct *mm, unsigned long addr);
@@ -99,7 +100,7 @@ struct ckpt_pipe_state {
 };
 
 struct pipe_inode_info *ckpt_file_pipe(struct file *f);
-void ckpt_pipe_state(struct pipe_inode_info *pipe, struct ckpt_pipe_state *out);
+int ckpt_pipe_state(struct pipe_inode_info *pipe, struct ckpt_pipe_state *out);
 ssize_t ckpt_pipe_copy(struct pipe_inode_info *pipe, void *out, size_t len);
 
 /* task.c */
@@ -114,6 +115,11 @@ struct task_struct *ckpt_group_leader(struct task_struct *t);
 pid_t ckpt_task_tgid_of_parent(struct task_struct *t, struct pid_namespace *ns);
 struct pid_namespace *ckpt_task_active_pid_ns(struct task_struct *t);
 struct pt_regs *ckpt_task_pt_regs(struct task_struct *t);
+bool ckpt_try_get_task_stack(struct task_struct *t);
+long ckpt_task_orig_ax(struct task_struct *t);
+bool ckpt_has_own_files(struct task_struct *t);
+bool ckpt_is_subreaper(struct task_struct *t);
+unsigned int ckpt_xstate_user_size(void);
 bool ckpt_task_sigpending(void);
 bool ckpt_signal_pending(void);
 bool ckpt_fatal_signal_pending(void);

@@ -278,6 +278,17 @@ void ckpt_put_bvecs(struct bio_vec *bvec, unsigned int nr)
 		folio_put(page_folio(bvec[i].bv_page));
 }
 
+/* As ckpt_put_bvecs(), for pages that were written to: reclaim may have cleaned them since they were got. */
+void ckpt_put_dirty_bvecs(struct bio_vec *bvec, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		set_page_dirty_lock(bvec[i].bv_page);
+		put_page(bvec[i].bv_page);
+	}
+}
+
 /*
  * Gets @nr pages at @start of the caller's (or @mm's) memory with references, writable, into @bvec. FOLL_FORCE: private
  * mappings that are read-only or PROT_NONE have contents too. Returns the number of pages or a negative errno.

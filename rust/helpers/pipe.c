@@ -16,11 +16,13 @@ struct pipe_inode_info *ckpt_file_pipe(struct file *f)
 	return inode->i_pipe;
 }
 
-void ckpt_pipe_state(struct pipe_inode_info *pipe, struct ckpt_pipe_state *out)
+/* -EINTR when a fatal signal came: a writer may sit on the lock in a page fault for long. */
+int ckpt_pipe_state(struct pipe_inode_info *pipe, struct ckpt_pipe_state *out)
 {
 	unsigned int i;
 
-	mutex_lock(&pipe->mutex);
+	if (mutex_lock_killable(&pipe->mutex))
+		return -EINTR;
 	out->readers = pipe->readers;
 	out->writers = pipe->writers;
 	out->capacity = pipe->max_usage << PAGE_SHIFT;
@@ -29,6 +31,7 @@ void ckpt_pipe_state(struct pipe_inode_info *pipe, struct ckpt_pipe_state *out)
 	for (i = pipe->tail; i != pipe->head; i++)
 		out->content += pipe_buf(pipe, i)->len;
 	mutex_unlock(&pipe->mutex);
+	return 0;
 }
 
 /* Copies what waits, without taking it out; the bytes copied, at most @len. */
@@ -38,7 +41,8 @@ ssize_t ckpt_pipe_copy(struct pipe_inode_info *pipe, void *out, size_t len)
 	ssize_t ret = 0;
 	unsigned int i;
 
-	mutex_lock(&pipe->mutex);
+	if (mutex_lock_killable(&pipe->mutex))
+		return -EINTR;
 	for (i = pipe->tail; i != pipe->head && done < len; i++) {
 		struct pipe_buffer *buf = pipe_buf(pipe, i);
 		size_t n = min_t(size_t, buf->len, len - done);

@@ -9,6 +9,7 @@
 #ifndef CKPT_SYMBOL_H
 #define CKPT_SYMBOL_H
 
+#include <asm/processor.h>
 #include <asm/syscall.h>
 #include <linux/dcache.h>
 #include <linux/file.h>
@@ -20,10 +21,19 @@
 #include <linux/sched/coredump.h>
 #include <linux/sched/cputime.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task_stack.h>
 #include <linux/task_work.h>
 
 /* Declared in arch/x86/entry/syscall_64.c only. */
 extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
+
+/* A function that warns on misuse, or a macro. */
+#ifdef CONFIG_X86_DEBUG_FPU
+#define CKPT_SYMBOLS_FPU(X) X(struct fpu *, x86_task_fpu, (struct task_struct *t), (t))
+#else
+#define CKPT_SYMBOLS_FPU(X)
+#define ckpt_x86_task_fpu x86_task_fpu
+#endif
 
 #define CKPT_SYMBOLS(X)                                                                                                \
 	X(spinlock_t *, __pmd_trans_huge_lock, (pmd_t *pmd, struct vm_area_struct *vma), (pmd, vma))                    \
@@ -35,6 +45,7 @@ extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 	X(pte_t *, pte_offset_map_lock,                                                                                 \
 	  (struct mm_struct *mm, pmd_t *pmd, unsigned long addr, spinlock_t **ptlp), (mm, pmd, addr, ptlp))             \
 	X(bool, ptrace_may_access, (struct task_struct *t, unsigned int mode), (t, mode))                               \
+	X(void, put_task_stack, (struct task_struct *t), (t))                                                           \
 	X(int, replace_mm_exe_file, (struct mm_struct *mm, struct file *file), (mm, file))                              \
 	X(enum task_dumpable, task_exec_state_get_dumpable, (struct task_struct *t), (t))                               \
 	X(bool, task_work_cancel, (struct task_struct *t, struct callback_head *work), (t, work))                       \
@@ -47,6 +58,7 @@ extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 	X(int, walk_page_range,                                                                                         \
 	  (struct mm_struct *mm, unsigned long start, unsigned long end, const struct mm_walk_ops *ops, void *private), \
 	  (mm, start, end, ops, private))                                                                               \
+	CKPT_SYMBOLS_FPU(X)                                                                                             \
 	X(long, x64_sys_call, (const struct pt_regs *regs, unsigned int nr), (regs, nr))
 
 /* Functions that are only stored and called back by the kernel itself (restart_block.fn): X(name). */

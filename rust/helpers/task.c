@@ -13,6 +13,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/uaccess.h>
 #include <linux/sched/mm.h>
 #include <linux/seccomp.h>
 #include <linux/security.h>
@@ -53,16 +54,21 @@ struct task_struct *ckpt_current(void)
 	return current;
 }
 
-/* The next live thread of the group with a reference, NULL at the end; prev NULL starts. Drops prev's reference. */
+/*
+ * The next thread of the group with a reference, NULL at the end; prev NULL starts. Drops prev's reference. -EAGAIN when prev
+ * has been reaped meanwhile, so that its place in the list is lost.
+ */
 struct task_struct *ckpt_next_thread(struct task_struct *leader, struct task_struct *prev)
 {
 	struct task_struct *next = NULL;
 
 	rcu_read_lock();
-	if (!prev)
-		next = leader;
-	else if (pid_alive(prev))
-		next = __next_thread(prev);
+	if (prev && !pid_alive(prev)) {
+		rcu_read_unlock();
+		put_task_struct(prev);
+		return ERR_PTR(-EAGAIN);
+	}
+	next = prev ? __next_thread(prev) : leader;
 	if (next)
 		get_task_struct(next);
 	rcu_read_unlock();
@@ -101,6 +107,24 @@ struct pid_namespace *ckpt_task_active_pid_ns(struct task_struct *t)
 struct pt_regs *ckpt_task_pt_regs(struct task_struct *t)
 {
 	return task_pt_regs(t);
+}
+
+/* Keeps the kernel stack, on which the user registers are; false when the task has given it up. */
+bool ckpt_try_get_task_stack(struct task_struct *t)
+{
+	return try_get_task_stack(t) != NULL;
+}
+
+/* Number of the system call that the task is in, -1 without one. */
+long ckpt_task_orig_ax(struct task_struct *t)
+{
+	long nr = -1;
+
+	if (try_get_task_stack(t)) {
+		nr = READ_ONCE(task_pt_regs(t)->orig_ax);
+		ckpt_put_task_stack(t);
+	}
+	return nr;
 }
 
 bool ckpt_task_sigpending(void)
@@ -158,6 +182,40 @@ bool ckpt_has_user_dispatch(struct task_struct *t)
 	return test_task_syscall_work(t, SYSCALL_USER_DISPATCH);
 }
 
+/* Whether a thread has a descriptor table or an fs_struct other than its leader's. */
+bool ckpt_has_own_files(struct task_struct *t)
+{
+	struct task_struct *leader;
+	struct files_struct *files;
+	struct fs_struct *fs;
+	bool own;
+
+	rcu_read_lock();
+	leader = t->group_leader;
+	get_task_struct(leader);
+	rcu_read_unlock();
+	task_lock(leader);
+	files = leader->files;
+	fs = leader->fs;
+	task_unlock(leader);
+	put_task_struct(leader);
+	task_lock(t);
+	own = t->files != files || t->fs != fs;
+	task_unlock(t);
+	return own;
+}
+
+bool ckpt_is_subreaper(struct task_struct *t)
+{
+	return t->signal->is_child_subreaper;
+}
+
+/* Bytes of xstate that a signal frame of the caller may have. */
+unsigned int ckpt_xstate_user_size(void)
+{
+	return ckpt_x86_task_fpu(current)->fpstate->user_size;
+}
+
 bool ckpt_has_seccomp(struct task_struct *t)
 {
 	return t->seccomp.mode != SECCOMP_MODE_DISABLED;
@@ -196,8 +254,12 @@ struct sem_undo_list {
 bool ckpt_has_sem_undo(struct task_struct *t)
 {
 	struct sem_undo_list *undo = READ_ONCE(t->sysvsem.undo_list);
+	struct list_head *next;
 
-	return undo && !list_empty(&undo->list_proc);
+	/* An exiting task frees it: believe what was read only if it is still there. */
+	if (!undo || copy_from_kernel_nofault(&next, &undo->list_proc.next, sizeof(next)))
+		return false;
+	return READ_ONCE(t->sysvsem.undo_list) == undo && next != &undo->list_proc;
 }
 
 /* Process id of the first child of any of the process's threads in the caller's pid namespace; 0 without one. */

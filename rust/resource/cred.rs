@@ -24,8 +24,8 @@ use zerocopy::{FromZeros, IntoBytes};
 
 pub(crate) struct CredRoom;
 
-/// `NGROUPS_MAX`; more than a record holds is refused by its length.
-const GROUPS_MAX: u32 = 60_000;
+/// As many as the scratch mapping takes.
+const GROUPS_MAX: u32 = 16_000;
 
 fn collect(task: &Task) -> Result<(CredRecord, KVec<u32>)> {
     let cred = Cred::of(task);
@@ -54,6 +54,12 @@ impl Resource for CredRoom {
         if Cred::of(task).has_private_keyring() {
             obstacles.add(
                 Fault::new(EOPNOTSUPP, format_args!("it has a keyring of its own")).kind(RecordType::Cred),
+            );
+        }
+        if Cred::of(task).groups()?.len() > GROUPS_MAX as usize {
+            obstacles.add(
+                Fault::new(EOPNOTSUPP, format_args!("it has more than {GROUPS_MAX} supplementary groups"))
+                    .kind(RecordType::Cred),
             );
         }
         Ok(())

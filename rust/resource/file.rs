@@ -265,8 +265,12 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             if r.stdio >= STDIO {
                 return Err(bad(EBADMSG, format_args!("descriptor {} is no stdio", r.stdio)));
             }
-            File::from_fd(r.stdio as i32)
-                .context(format_args!("the restarter has no descriptor {} to give", r.stdio))?
+            let file = File::from_fd(r.stdio as i32)
+                .context(format_args!("the restarter has no descriptor {} to give", r.stdio))?;
+            if matches!(file.mode() & mode::FMT, mode::CHAR) && file.ops() == restore.session_ops {
+                return Err(bad(EINVAL, format_args!("descriptor {} of the restarter is a session", r.stdio)));
+            }
+            file
         }
         kind::PIPE => pipe::end(restore, r.pipe, r.flags)?,
         kind::SESSION => File::open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK))

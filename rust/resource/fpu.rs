@@ -3,7 +3,7 @@
 //! Extended processor state: x87, SSE, AVX, AVX-512, protection key rights.
 //!
 //! Saved: everything that the xstate regset holds, with the features it was made with.
-//! Refused on restart: features that this machine does not have.
+//! Refused on restart: features that this machine does not have, AMX tiles.
 //!
 //! Record: [`ckpt_uapi::record::fpu`].  C header: `include/linux/regset.h`
 
@@ -19,6 +19,8 @@ pub(crate) struct FpuRoom;
 
 /// Offset and length of the XSAVE header in the state: XSTATE_BV, XCOMP_BV, reserved.
 const XSTATE_BV: usize = 512;
+/// XTILEDATA (AMX): needs permission first, which this version does not ask for.
+const XFEATURES_DYNAMIC: u64 = 1 << 18;
 /// Legacy area and header: the least that is an xstate.
 const MIN: usize = 576;
 
@@ -46,7 +48,8 @@ impl Resource for FpuRoom {
         word.copy_from_slice(&state[XSTATE_BV..XSTATE_BV + 8]);
         let used = u64::from_le_bytes(word);
         let here = regset::xcr0();
-        if used & !here != 0 || state.len() as u32 > regset::xstate_size() {
+        let dynamic = used & XFEATURES_DYNAMIC != 0 && state.len() > regset::sigframe_size();
+        if used & !here != 0 || dynamic || state.len() as u32 > regset::xstate_size() {
             return Err(restore.input.bad(
                 EPROTONOSUPPORT,
                 format_args!("the program uses processor features {:#x} that this machine lacks", used & !here),

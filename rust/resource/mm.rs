@@ -205,6 +205,16 @@ fn begin(restore: &mut Restore<'_>) -> Result {
         ));
     }
 
+    let Some(exe) = restore.made.file(fields.exe) else {
+        return Err(input.bad(EBADMSG, format_args!("object {} is no file", fields.exe)));
+    };
+    if !exe.may_execute() {
+        return Err(Fault::new(
+            EACCES,
+            format_args!("the restarter may not execute the program's file"),
+        ));
+    }
+
     // The kernel looks at the rseq area at every return to user mode: it must be gone before its memory is.
     let (rseq, len, sig) = me.task().registered().rseq;
     if rseq != 0 {
@@ -218,6 +228,9 @@ fn begin(restore: &mut Restore<'_>) -> Result {
     me.forget_scratch();
     me.call(nr::__NR_munmap, &[0, task_size()])
         .context(format_args!("cannot drop the restarter's memory"))?;
+    // Now that nothing is mapped: the kernel refuses while the old one is, and it may be the same.
+    mm.replace_exe_file(exe)
+        .context(format_args!("cannot set the executable file"))?;
 
     if fields.vdso != 0 {
         me.call(
@@ -301,20 +314,6 @@ fn finish(restore: &mut Restore<'_>) -> Result {
         ],
     )
     .context(format_args!("cannot set the fields of the address space"))?;
-
-    let Some(exe) = restore.made.file(f.exe) else {
-        return Err(input.bad(EBADMSG, format_args!("object {} is no file", f.exe)));
-    };
-    if !exe.may_execute() {
-        return Err(Fault::new(
-            EACCES,
-            format_args!("the restarter may not execute the program's file"),
-        ));
-    }
-    building
-        .mm
-        .replace_exe_file(exe)
-        .context(format_args!("cannot set the executable file"))?;
 
     for (command, _) in MEMBARRIER {
         if f.membarrier & command != 0 {

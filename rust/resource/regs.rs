@@ -11,7 +11,7 @@ use super::{Dump, FrozenTask, Late, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
-        regset,
+        regset, sighand,
         syscall::{nr, CurrentTask}, //
     },
 };
@@ -29,6 +29,8 @@ const FS_BASE: usize = 21;
 const GS_BASE: usize = 22;
 /// `__USER_CS`: 64-bit user code.
 const USER_CS: u64 = 0x33;
+/// Offset of `rseq_cs` in `struct rseq`.
+const RSEQ_CS: u64 = 8;
 /// No system call was interrupted.
 const NO_SYSCALL: u64 = u64::MAX;
 /// -512 to -516: the interrupted system call goes on.
@@ -76,10 +78,6 @@ pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
         let at = me.put(&comm)?;
         prctl(nr::PR_SET_NAME, at).context(format_args!("cannot set the name"))?;
     }
-    if let Some(dumpable) = late.dumpable {
-        // 2 (readable by root only) comes from the kernel alone; 0 is the nearest that may be asked for.
-        prctl(nr::PR_SET_DUMPABLE, u64::from(dumpable == 1))?;
-    }
     for (which, (interval, value)) in late.itimers.into_iter().flatten().enumerate() {
         let split = |ns: u64| [ns / 1_000_000_000, ns % 1_000_000_000 / 1000];
         // A timer that is armed must not become one that is not.
@@ -90,9 +88,14 @@ pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
             .context(format_args!("cannot set interval timer {which}"))?;
     }
     if let Some((address, len, sig)) = late.rseq {
+        // Registering clears rseq_cs; put back, it aborts a critical section in whose middle the thread was saved.
+        let section = me.get_word(address + RSEQ_CS).unwrap_or(0);
         me.call(nr::__NR_rseq, &[address, u64::from(len), 0, u64::from(sig)])
             .context(format_args!("cannot register rseq"))
             .map_err(|f| f.address(address))?;
+        if section != 0 {
+            me.set_word(address + RSEQ_CS, section)?;
+        }
     }
     for (code, base) in [(nr::ARCH_SET_FS, regs[FS_BASE]), (nr::ARCH_SET_GS, regs[GS_BASE])] {
         me.call(nr::__NR_arch_prctl, &[u64::from(code), base])
@@ -101,6 +104,14 @@ pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
     }
     me.sigreturn(regs, xstate, *xfeatures, blocked, altstack)
         .context(format_args!("cannot set the registers"))?;
+    let now = sighand::mask(me.task());
+    if (now.blocked, now.altstack.0, now.altstack.1) != (blocked, altstack.0, altstack.1) {
+        return Err(Fault::new(
+            EINVAL,
+            format_args!("the kernel does not take the signal mask or the alternate stack"),
+        )
+        .address(altstack.0));
+    }
     me.drop_scratch()?;
     if late.lock_future != 0 {
         me.call(nr::__NR_mlockall, &[u64::from(late.lock_future)])
@@ -114,6 +125,15 @@ pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
     let regs = late.regs.as_ref().ok_or(EINVAL)?;
     if let Some(restart) = late.restart.take() {
         me.set_restart(&restart.from_now());
+    }
+    if let Some(dumpable) = late.dumpable {
+        // Behind the barrier, since every thread's change of credentials resets it for all. 2 (readable by root only) comes
+        // from the kernel alone; 0 is the nearest that may be asked for.
+        me.call(
+            nr::__NR_prctl,
+            &[u64::from(nr::PR_SET_DUMPABLE), u64::from(dumpable == 1), 0, 0, 0],
+        )
+        .context(format_args!("cannot set dumpable"))?;
     }
     let ax = regs[AX];
     let goes_on = regs[ORIG_AX] != NO_SYSCALL && RESTARTS.contains(&(ax as i64));

@@ -30,6 +30,8 @@ pub(crate) struct RestartBlockRoom;
 const ORIG_AX: usize = 15;
 const AX: usize = 10;
 const ERESTART_RESTARTBLOCK: i64 = -516;
+/// Number of restart_syscall(2).
+const RESTART_SYSCALL: u64 = 219;
 /// FLAGS_SIZE_32, FLAGS_SHARED, FLAGS_CLOCKRT, FLAGS_HAS_TIMEOUT of `kernel/futex/futex.h`: what a restarted futex wait can
 /// have.
 const FUTEX_FLAGS: u64 = 0x02 | 0x10 | 0x20 | 0x40;
@@ -43,10 +45,10 @@ impl Resource for RestartBlockRoom {
 
     fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         let regs = regset::general(task.task)?;
-        if (target.myself && task.task.is_current())
-            || regs[ORIG_AX] == u64::MAX
-            || regs[AX] as i64 != ERESTART_RESTARTBLOCK
-        {
+        let interrupted = regs[ORIG_AX] != u64::MAX && regs[AX] as i64 == ERESTART_RESTARTBLOCK;
+        // On its way into restart_syscall(2), after a signal or a freeze: the next instruction asks for the block.
+        let restarting = regs[ORIG_AX] == u64::MAX && regs[AX] == RESTART_SYSCALL && task.task.restart().is_ok();
+        if (target.myself && task.task.is_current()) || !(interrupted || restarting) {
             return Ok(());
         }
         let restart = task.task.restart().map_err(|_| {
@@ -63,7 +65,7 @@ impl Resource for RestartBlockRoom {
             } else {
                 clock::now(clock)
             };
-            now.map(|now| expires.saturating_sub(now)).ok_or_else(|| {
+            now.map(|now| expires.saturating_sub(now).min(TIME_MAX)).ok_or_else(|| {
                 Fault::new(EOPNOTSUPP, format_args!("sleep on clock {clock} cannot be continued"))
             })
         };

@@ -9,7 +9,7 @@
 use super::{Dump, FrozenTask, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Result},
-    wrapper::syscall::nr, //
+    wrapper::syscall::{nr, CurrentTask}, //
 };
 use ckpt_uapi::record::{
     rlimit::{Rlimit, Rlimits},
@@ -17,6 +17,20 @@ use ckpt_uapi::record::{
 };
 
 pub(crate) struct RlimitRoom;
+
+/// Raises the soft limits that a restore can run into to the hard ones; the saved ones are set later.
+pub(crate) fn raise(me: &CurrentTask) -> Result {
+    const RLIMIT_NOFILE: usize = 7;
+    const RLIMIT_MEMLOCK: usize = 8;
+    let now = me.task().rlimits();
+    for i in [RLIMIT_NOFILE, RLIMIT_MEMLOCK] {
+        let (_, hard) = now[i];
+        let at = me.put_words(&[hard, hard])?;
+        me.call(nr::__NR_prlimit64, &[0, i as u64, at, 0])
+            .context(format_args!("cannot raise resource limit {i}"))?;
+    }
+    Ok(())
+}
 
 impl Resource for RlimitRoom {
     const RECORDS: &'static [RecordType] = &[Rlimits::TYPE];

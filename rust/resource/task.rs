@@ -15,9 +15,12 @@ use crate::{
     error::{Context, Fault, Result},
     wrapper::{syscall::nr, task::Task}, //
 };
-use ckpt_uapi::record::{
-    task::{flags, Task as TaskRecord},
-    Record, RecordType,
+use ckpt_uapi::{
+    record::{
+        task::{flags, Task as TaskRecord},
+        Record, RecordType,
+    },
+    statefile::TASKS_MAX,
 };
 use kernel::prelude::*;
 use zerocopy::FromZeros;
@@ -52,7 +55,14 @@ impl Resource for TaskRoom {
         if let Some(child) = task.first_child() {
             refuse(format_args!("it has child processes ({child} is one)"));
         }
+        const SIGCHLD: u32 = 17;
         if task == target.leader {
+            if task.exit_signal() != SIGCHLD {
+                refuse(format_args!("it sends signal {} when it exits", task.exit_signal()));
+            }
+            if target.threads.len() > TASKS_MAX as usize {
+                refuse(format_args!("it has more than {TASKS_MAX} threads"));
+            }
             let sharing = task.sharing();
             let threads = target.threads.len() as i32;
             if sharing.files > threads {
@@ -88,7 +98,7 @@ impl Resource for TaskRoom {
 
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let r: TaskRecord = restore.input.only()?;
-        if r.index != restore.index || r.flags & !flags::ALL != 0 {
+        if r.index != restore.index || r.flags & !flags::ALL != 0 || r.pdeath_signal > 64 {
             return Err(restore.input.bad(EBADMSG, format_args!("task record does not fit the tree")));
         }
         let me = restore.me;

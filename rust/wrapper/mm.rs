@@ -622,7 +622,7 @@ impl PageInput {
                 }
             }
             // SAFETY: `got` entries hold a reference each, taken above.
-            unsafe { bindings::ckpt_put_bvecs(bvec.as_mut_ptr(), got as u32) };
+            unsafe { bindings::ckpt_put_dirty_bvecs(bvec.as_mut_ptr(), got as u32) };
             ret?;
             address += (got * PAGE_SIZE) as u64;
             pages -= got as u32;

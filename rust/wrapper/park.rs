@@ -67,6 +67,9 @@ impl Park {
             GFP_KERNEL,
         )?;
         let theirs = Arc::into_raw(park.clone());
+        // The callback is code of the module, and may run long after the session is closed (behind other task works).
+        // SAFETY: the caller holds the module by an open file.
+        unsafe { bindings::ckpt_module_get() };
         // SAFETY: `work` is ours until it is queued.
         unsafe { (*park.work.get()).func = Some(callback) };
         // SAFETY: the task is alive, and the work lives until its callback has run, since the task owns `theirs`.
@@ -78,8 +81,11 @@ impl Park {
             )
         };
         if ret != 0 {
-            // SAFETY: the work was not queued, so the reference came back to us.
-            drop(unsafe { Arc::from_raw(theirs) });
+            // SAFETY: the work was not queued, so both references came back to us.
+            unsafe {
+                drop(Arc::from_raw(theirs));
+                bindings::ckpt_module_put();
+            }
             return Err(ESRCH);
         }
         Ok(park)
@@ -109,8 +115,11 @@ impl Park {
         // SAFETY: the task is alive; the work is this value's.
         let cancelled = unsafe { bindings::ckpt_task_work_cancel(self.task.as_ptr(), self.work.get()) };
         if cancelled {
-            // SAFETY: the work was taken off the queue, so the task's reference came back to us. `self` is a second one.
-            drop(unsafe { Arc::from_raw(core::ptr::from_ref(self)) });
+            // SAFETY: the work was taken off the queue, so the task's references came back to us. `self` is a second one.
+            unsafe {
+                drop(Arc::from_raw(core::ptr::from_ref(self)));
+                bindings::ckpt_module_put();
+            }
             return;
         }
         let _ = self
@@ -129,6 +138,32 @@ unsafe extern "C" fn callback(work: *mut bindings::callback_head) {
     let offset = core::mem::offset_of!(Park, work);
     // SAFETY: `work` is the field of a live `Park`, and this call takes over the task's reference.
     let park = unsafe { Arc::from_raw(work.cast::<u8>().sub(offset).cast::<Park>().cast_const()) };
+    // Older works come after this one: a restored task gets its registers by one. Queue up behind them.
+    // SAFETY: `task_work_run` reads `next` before it calls, so the work is ours now.
+    if unsafe { !(*work).next.is_null() } && park.state() == State::Queued {
+        let theirs = Arc::into_raw(park);
+        // SAFETY: the current task is alive; its references to the park and the module stay with the queued work.
+        let ret = unsafe {
+            bindings::task_work_add(
+                bindings::ckpt_current(),
+                work,
+                bindings::task_work_notify_mode_TWA_SIGNAL,
+            )
+        };
+        if ret == 0 {
+            return;
+        }
+        // On its way out.
+        // SAFETY: the work was not queued: the references are ours again.
+        unsafe {
+            let park = Arc::from_raw(theirs);
+            park.state.store(EXITED, Ordering::Release);
+            park.parked.complete_all();
+            drop(park);
+            bindings::ckpt_module_put();
+        }
+        return;
+    }
 
     let next = if park.task.is_exiting() { EXITED } else { PARKED };
     if next == PARKED {
@@ -141,6 +176,9 @@ unsafe extern "C" fn callback(work: *mut bindings::callback_head) {
     if was.is_ok() && next == PARKED {
         park.go.wait_parked();
     }
+    drop(park);
+    // SAFETY: the reference that `request` took; unloading waits for tasks in these last instructions.
+    unsafe { bindings::ckpt_module_put() };
 }
 
 /// System calls that return EINTR without a signal: they are to be restarted, so that the program sees nothing.

@@ -44,22 +44,22 @@ impl<'a> Pipe<'a> {
     }
 
     /// What it is like.
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> Result<State> {
         let mut s = bindings::ckpt_pipe_state::default();
         // SAFETY: alive, by the type's invariant; the helper locks.
-        unsafe { bindings::ckpt_pipe_state(self.0.as_ptr(), &mut s) };
-        State {
+        kernel::error::to_result(unsafe { bindings::ckpt_pipe_state(self.0.as_ptr(), &mut s) })?;
+        Ok(State {
             readers: s.readers,
             writers: s.writers,
             capacity: s.capacity,
             content: s.content,
             watch_queue: s.watch_queue,
-        }
+        })
     }
 
     /// A copy of what waits, at most `max` bytes.
     pub(crate) fn copy_content(&self, max: usize) -> Result<KVVec<u8>> {
-        let mut out = KVVec::from_elem(0, self.state().content.min(max), GFP_KERNEL)?;
+        let mut out = KVVec::from_elem(0, self.state()?.content.min(max), GFP_KERNEL)?;
         // SAFETY: alive; the buffer is as long as we say; the helper locks.
         let n = unsafe { bindings::ckpt_pipe_copy(self.0.as_ptr(), out.as_mut_ptr().cast(), out.len()) };
         let n = to_result(n)?;

@@ -26,8 +26,18 @@ fn view(task: &Task) -> &'static [bindings::user_regset] {
 }
 
 fn get(task: &Task, set: &bindings::user_regset, out: &mut [u8]) -> Result {
-    // SAFETY: the task is alive and stopped (or the caller); the buffer is as long as we say.
-    let n = unsafe { bindings::regset_get(task.as_ptr(), set, out.len() as u32, out.as_mut_ptr().cast()) };
+    // The registers are on the kernel stack, which goes when the task is killed.
+    // SAFETY: the task is alive.
+    if !unsafe { bindings::ckpt_try_get_task_stack(task.as_ptr()) } {
+        return Err(ESRCH);
+    }
+    // SAFETY: the task is alive and stopped (or the caller), its stack is held until the next line; the buffer is as long as
+    // we say.
+    let n = unsafe {
+        let n = bindings::regset_get(task.as_ptr(), set, out.len() as u32, out.as_mut_ptr().cast());
+        bindings::ckpt_put_task_stack(task.as_ptr());
+        n
+    };
     let n = super::to_result(n as isize)?;
     if n == out.len() {
         Ok(())
@@ -66,6 +76,12 @@ pub(crate) fn xstate(task: &Task) -> Result<(KVec<u8>, u64)> {
 pub(crate) fn xcr0() -> u64 {
     // SAFETY: no preconditions.
     unsafe { bindings::ckpt_xcr0() }
+}
+
+/// Bytes of xstate that rt_sigreturn(2) takes from the caller.
+pub(crate) fn sigframe_size() -> usize {
+    // SAFETY: no preconditions.
+    unsafe { bindings::ckpt_xstate_user_size() as usize }
 }
 
 /// Size of the caller's xstate in bytes.

@@ -106,11 +106,11 @@ pub(crate) fn mask(task: &Task) -> Mask {
 }
 
 /// Signals that wait for the thread (or, with `shared`, for the process), in the order of the queue.
-pub(crate) fn pending(task: &Task, shared: bool) -> Result<KVec<Siginfo>> {
+pub(crate) fn pending(task: &Task, shared: bool) -> Result<KVVec<Siginfo>> {
     // RLIMIT_SIGPENDING bounds the queue, not us: count first, then copy, until the count holds.
     let mut room = 16;
     loop {
-        let mut out: KVec<Siginfo> = KVec::with_capacity(room, GFP_KERNEL)?;
+        let mut out: KVVec<Siginfo> = KVVec::with_capacity(room, GFP_KERNEL)?;
         let lock = Siglock::lock(task)?;
         let t = lock.task.as_ptr();
         // SAFETY: the lock is held, so the queue and the signal struct are there.
@@ -134,7 +134,7 @@ pub(crate) fn pending(task: &Task, shared: bool) -> Result<KVec<Siginfo>> {
 /// # Safety
 ///
 /// The siglock that protects `pending` must be held.
-unsafe fn copy_queue(pending: *const bindings::sigpending, out: &mut KVec<Siginfo>) -> (usize, bool) {
+unsafe fn copy_queue(pending: *const bindings::sigpending, out: &mut KVVec<Siginfo>) -> (usize, bool) {
     // SAFETY: no preconditions.
     let len = unsafe { bindings::ckpt_siginfo_len() }.min(128);
     // SAFETY: the lock is held.
@@ -181,9 +181,12 @@ pub(crate) fn itimers(task: &Task) -> Result<[Itimer; 3]> {
     // SAFETY: the lock is held, so the signal struct is there and the timers do not change.
     unsafe {
         let signal = (*lock.task.as_ptr()).signal;
+        let interval_ns = (*signal).it_real_incr as u64;
+        let left = bindings::ckpt_hrtimer_remaining_ns(&raw const (*signal).real_timer);
         out[0] = Itimer {
-            interval_ns: (*signal).it_real_incr as u64,
-            value_ns: bindings::ckpt_hrtimer_remaining_ns(&raw const (*signal).real_timer),
+            interval_ns,
+            // A periodic one that has fired is armed again when its signal is taken, which a stopped task does not do.
+            value_ns: if left == 0 { interval_ns } else { left },
         };
         // CPUCLOCK_PROF counts user and system time, CPUCLOCK_VIRT user time.
         let used = [cputime.utime, cputime.utime + cputime.stime];

@@ -91,6 +91,7 @@ pub(crate) mod nr {
         __NR_sched_setattr,
         __NR_set_robust_list,
         __NR_set_tid_address,
+        __NR_sigaltstack,
         __NR_setfsgid,
         __NR_setfsuid,
         __NR_setgroups,
@@ -200,6 +201,22 @@ impl CurrentTask {
         Ok([u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])])
     }
 
+    /// Reads a 64-bit word at a user address.
+    pub(crate) fn get_word(&self, at: u64) -> Result<u64> {
+        let mut bytes = [0; 8];
+        UserSlice::new(UserPtr::from_addr(at as usize), bytes.len())
+            .reader()
+            .read_slice(&mut bytes)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    /// Writes a 64-bit word at a user address.
+    pub(crate) fn set_word(&self, at: u64, word: u64) -> Result {
+        UserSlice::new(UserPtr::from_addr(at as usize), 8)
+            .writer()
+            .write_slice(&word.to_ne_bytes())
+    }
+
     /// Copies a path with a terminating NUL to the start of the scratch mapping; its address.
     pub(crate) fn put_path(&self, path: &[u8]) -> Result<u64> {
         self.put_at(path.len(), &[0])?;
@@ -221,6 +238,8 @@ impl CurrentTask {
         const XSTATE_AT: usize = 4096;
         /// Offset of the software-reserved bytes in the legacy area (`struct fxregs_state`).
         const SW_RESERVED: usize = 464;
+        // Features that a task has to ask for (AMX) enlarge the state on ptrace's side only.
+        let xstate = &xstate[..xstate.len().min(super::regset::sigframe_size())];
         let xsize = xstate.len();
         let mut sw = bindings::_fpx_sw_bytes::default();
         sw.magic1 = bindings::FP_XSTATE_MAGIC1;

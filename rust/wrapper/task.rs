@@ -160,12 +160,14 @@ impl Task {
         Self(unsafe { NonNull::new_unchecked(t) })
     }
 
-    /// Calls `f` for every thread of the group that this leader leads.
+    /// Calls `f` for every thread of the group that this leader leads. `EAGAIN` when a thread went away in the middle: not
+    /// all have been seen then.
     pub(crate) fn for_each_thread(&self, mut f: impl FnMut(Task) -> Result) -> Result {
         let mut prev = core::ptr::null_mut();
         loop {
             // SAFETY: the leader is alive; `prev` is NULL or carries a reference, which the helper takes over.
-            prev = unsafe { bindings::ckpt_next_thread(self.as_ptr(), prev) };
+            let next = unsafe { bindings::ckpt_next_thread(self.as_ptr(), prev) };
+            prev = kernel::error::from_err_ptr(next)?;
             let Some(t) = NonNull::new(prev) else {
                 return Ok(());
             };
@@ -269,8 +271,8 @@ impl Task {
     }
 
     fn syscall_nr(&self) -> Option<u32> {
-        // SAFETY: the task is alive, so its kernel stack is; a word that may be stale.
-        let nr = unsafe { core::ptr::read_volatile(&raw const (*bindings::ckpt_task_pt_regs(self.as_ptr())).orig_ax) };
+        // SAFETY: the task is alive; the helper looks whether its stack still is.
+        let nr = unsafe { bindings::ckpt_task_orig_ax(self.as_ptr()) };
         u32::try_from(nr).ok()
     }
 
@@ -378,6 +380,12 @@ impl Task {
             if bindings::ckpt_has_sem_undo(t) {
                 f("it has System V semaphore undo values");
             }
+            if bindings::ckpt_has_own_files(t) {
+                f("it does not share the descriptors or the working directory of its process");
+            }
+            if bindings::ckpt_is_subreaper(t) {
+                f("it adopts orphans (PR_SET_CHILD_SUBREAPER)");
+            }
             if !(*t).mempolicy.is_null() {
                 f("it has a NUMA memory policy");
             }
@@ -388,6 +396,18 @@ impl Task {
                 f("it has POSIX timers");
             }
         }
+    }
+
+    /// Whether it has a seccomp filter or strict mode.
+    pub(crate) fn has_seccomp(&self) -> bool {
+        // SAFETY: the task is alive; one word.
+        unsafe { bindings::ckpt_has_seccomp(self.as_ptr()) }
+    }
+
+    /// Whether it is traced.
+    pub(crate) fn is_traced(&self) -> bool {
+        // SAFETY: the task is alive; one word.
+        unsafe { (*self.as_ptr()).ptrace != 0 }
     }
 
     /// Execution domain.

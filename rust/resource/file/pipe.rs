@@ -16,7 +16,8 @@ use crate::{
     wrapper::{
         file::{collect_fds, mode, File},
         pipe::Pipe,
-        syscall::nr, //
+        syscall::nr,
+        task::fatal_signal_pending, //
     },
 };
 use ckpt_uapi::record::pipe::{Pipe as PipeRecord, CONTENT_MAX};
@@ -45,17 +46,22 @@ pub(super) fn is_inside(target: &Target<'_>, pipe: &Pipe<'_>) -> Result<bool> {
                 writers += u32::from(fd.file.is_writable());
             }
         }
+        if fatal_signal_pending() {
+            return Err(EINTR.into());
+        }
         if from.is_none() {
             break;
         }
     }
-    let state = pipe.state();
+    let state = pipe.state()?;
     Ok((state.readers, state.writers) == (readers, writers))
 }
 
 /// Why a pipe that is inside cannot be saved, if it cannot.
 pub(super) fn check(file: &File, pipe: &Pipe<'_>) -> core::result::Result<(), &'static str> {
-    let state = pipe.state();
+    let Ok(state) = pipe.state() else {
+        return Err("pipe that is busy");
+    };
     if state.readers > 1 || state.writers > 1 || (file.is_readable() && file.is_writable()) {
         return Err("pipe with several open files of one end");
     }
@@ -81,7 +87,7 @@ pub(super) fn dump(file: &File, pipe: &Pipe<'_>, dump: &mut Dump<'_>) -> Result<
     let objref = dump.seen.add(pipe.address(), file)?;
     let fixed = PipeRecord {
         objref,
-        capacity: pipe.state().capacity,
+        capacity: pipe.state()?.capacity,
         content: content.len() as u32,
         reserved: 0,
     };

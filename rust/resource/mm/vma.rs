@@ -405,9 +405,14 @@ pub(super) fn finish(me: &CurrentTask, vmas: &[Vma]) -> Result {
             } else {
                 0
             };
-            me.call(nr::__NR_mlock2, &[range[0], range[1], on_fault])
-                .context(format_args!("cannot lock memory"))
-                .map_err(|f| f.address(v.start))?;
+            let locked = me.call(nr::__NR_mlock2, &[range[0], range[1], on_fault]);
+            // The lock is set before the memory is populated, which fails where it cannot be read.
+            let unreadable = v.prot & prot::READ == 0 && locked == Err(ENOMEM);
+            if !unreadable {
+                locked
+                    .context(format_args!("cannot lock memory"))
+                    .map_err(|f| f.address(v.start))?;
+            }
         }
         if v.flags & vma_flags::SEALED != 0 {
             me.call(nr::__NR_mseal, &[range[0], range[1], 0])
