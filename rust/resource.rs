@@ -214,7 +214,7 @@ pub(crate) const ROOMS: &[Room] = &[
 ];
 
 /// Where rooms meet: what one room refers to by objref, another one writes and makes.
-pub(crate) use file::{check_mapped, dump_file, restore_shmem_pages};
+pub(crate) use file::{check_mapped, dump_file, held, restore_shmem_pages};
 
 pub(crate) use rlimit::raise as raise_limits;
 

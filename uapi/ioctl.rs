@@ -234,8 +234,10 @@ pub struct Checkpoint {
 pub mod restart_flags {
     /// Accept mapped files whose size or modification time differs from the saved one.
     pub const CHANGED_FILES: u32 = 1 << 0;
+    /// The restarter will not stay: parent-death signals (prctl(PR_SET_PDEATHSIG)) are not armed again.
+    pub const DETACHED: u32 = 1 << 1;
     /// All known flags.
-    pub const ALL: u32 = CHANGED_FILES;
+    pub const ALL: u32 = CHANGED_FILES | DETACHED;
 }
 
 /// Argument of [`CKPT_RESTART_BEGIN`]: reads and verifies the prologue.

@@ -30,6 +30,7 @@ struct ckpt_sharing {
 struct file *ckpt_get_file(struct file *f);
 int ckpt_collect_fds(struct task_struct *t, unsigned int from, struct ckpt_fd *out, unsigned int max,
 		     unsigned int *next);
+unsigned int ckpt_count_fds(struct task_struct *t, struct file *f);
 void ckpt_sharing(struct task_struct *t, struct ckpt_sharing *out);
 int ckpt_get_fs(struct task_struct *t, struct path *root, struct path *pwd, int *umask);
 const struct path *ckpt_file_path(const struct file *f);

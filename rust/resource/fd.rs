@@ -7,7 +7,7 @@
 //!
 //! Record: [`ckpt_uapi::record::fd`].  C header: `include/linux/fdtable.h`
 
-use super::{dump_file, Dump, FrozenTask, Resource, Restore, Scope, Target};
+use super::{dump_file, held, Dump, FrozenTask, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Result},
     wrapper::{file as open, syscall::nr}, //
@@ -34,7 +34,7 @@ impl Resource for FdRoom {
         loop {
             let lot = open::collect_fds(target.leader, &mut from)?;
             for fd in lot.iter() {
-                let objref = dump_file(target, &fd.file, dump).map_err(|f| f.fd(fd.fd))?;
+                let objref = dump_file(target, &fd.file, held(&lot, &fd.file), dump).map_err(|f| f.fd(fd.fd))?;
                 let entry = Fd {
                     fd: fd.fd,
                     flags: if fd.cloexec { flags::CLOEXEC } else { 0 },

@@ -17,7 +17,7 @@ use crate::{
     error::{Context, Fault, Result},
     objects::Object,
     wrapper::{
-        file::{collect_fds, install_any, mode, File, Stat, REOPEN_FLAGS},
+        file::{collect_fds, install_any, mode, Fd, File, Stat, REOPEN_FLAGS},
         mm::{map, prot, vm_mmap, Mm},
         path::PathBuf,
         pipe::Pipe,
@@ -66,7 +66,9 @@ fn is_terminal(dev: u64) -> bool {
 }
 
 /// What an open file will be in the statefile; `stdio` when it is one of the inherited descriptors.
-fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>) -> Result<(u32, Stat, PathBuf)> {
+///
+/// `held` is the number of references to the file that the caller has.
+fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -> Result<(u32, Stat, PathBuf)> {
     let mut path = PathBuf::new()?;
     let refuse = |file: &File, what: &str| {
         let mut name = match PathBuf::new() {
@@ -109,7 +111,7 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>) -> Result<(u32
             }
         }
         mode::FIFO => match Pipe::of(file) {
-            Some(p) if pipe::is_inside(target, &p)? => {
+            Some(p) if pipe::is_inside(target, &p)? && pipe::is_own(target, file, held) => {
                 pipe::check(file, &p).map_err(|what| refuse(file, what))?;
                 kind::PIPE
             }
@@ -161,18 +163,25 @@ fn stdio_number(target: &Target<'_>, file: &File) -> Result<Option<u32>> {
     Ok(None)
 }
 
+/// References to `file` in a lot of descriptors.
+pub(crate) fn held(lot: &[Fd], file: &File) -> usize {
+    lot.iter().filter(|fd| fd.file.address() == file.address()).count()
+}
+
 /// Why a file behind a mapping cannot be saved, if it cannot.
 pub(crate) fn check_mapped(target: &Target<'_>, file: &File) -> Result {
-    classify(target, file, None).map(|_| ())
+    classify(target, file, None, 1).map(|_| ())
 }
 
 /// The objref of an open file; it is written when first met.
-pub(crate) fn dump_file(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Result<u32> {
+///
+/// `held` is the number of references to the file that the caller has.
+pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mut Dump<'_>) -> Result<u32> {
     if let Some(objref) = dump.seen.get(file.address()) {
         return Ok(objref);
     }
     let stdio = stdio_number(target, file)?;
-    let (kind, stat, path) = classify(target, file, stdio)?;
+    let (kind, stat, path) = classify(target, file, stdio, held)?;
     let pipe_objref = match Pipe::of(file) {
         Some(p) if kind == kind::PIPE => pipe::dump(file, &p, dump)?,
         _ => 0,
@@ -209,7 +218,7 @@ impl Resource for FileRoom {
             let lot = collect_fds(target.leader, &mut from)?;
             for fd in lot.iter() {
                 let stdio = stdio_number(target, &fd.file)?;
-                match classify(target, &fd.file, stdio) {
+                match classify(target, &fd.file, stdio, held(&lot, &fd.file)) {
                     Ok(_) => {}
                     Err(fault) if fault.errno() == EOPNOTSUPP => obstacles.add(fault.fd(fd.fd)),
                     Err(fault) => return Err(fault.fd(fd.fd)),

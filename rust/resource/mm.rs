@@ -113,7 +113,7 @@ impl Resource for MmRoom {
         let exe = mm
             .exe_file()
             .ok_or_else(|| Fault::new(ESRCH, format_args!("the address space is gone")))?;
-        let exe = dump_file(target, &exe, dump)?;
+        let exe = dump_file(target, &exe, 1, dump)?;
         let entries = vma::entries(target, &vmas, dump)?;
 
         let f = mm.fields();

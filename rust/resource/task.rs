@@ -13,9 +13,13 @@
 use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
-    wrapper::{syscall::nr, task::Task}, //
+    wrapper::{
+        syscall::nr,
+        task::{sleep_killable, Sharing, Task}, //
+    },
 };
 use ckpt_uapi::{
+    ioctl::restart_flags,
     record::{
         task::{flags, Task as TaskRecord},
         Record, RecordType,
@@ -29,6 +33,22 @@ pub(crate) struct TaskRoom;
 
 /// Size of `struct robust_list_head`, the only length that set_robust_list(2) takes.
 const ROBUST_LEN: u64 = 24;
+
+/// Who uses what the process may share, and how many users its own threads are. A thread that is on its way out counts for a
+/// moment.
+fn settled_sharing(leader: &Task, live: i32) -> (Sharing, i32) {
+    let mut tries = 50;
+    loop {
+        let threads = live.max(leader.nr_threads());
+        let sharing = leader.sharing();
+        let most = sharing.files.max(sharing.fs).max(sharing.sighand);
+        if most <= threads || tries == 0 {
+            return (sharing, threads);
+        }
+        tries -= 1;
+        sleep_killable(4);
+    }
+}
 
 impl Resource for TaskRoom {
     const RECORDS: &'static [RecordType] = &[TaskRecord::TYPE];
@@ -63,8 +83,7 @@ impl Resource for TaskRoom {
             if target.threads.len() > TASKS_MAX as usize {
                 refuse(format_args!("it has more than {TASKS_MAX} threads"));
             }
-            let sharing = task.sharing();
-            let threads = target.threads.len() as i32;
+            let (sharing, threads) = settled_sharing(task, target.threads.len() as i32);
             if sharing.files > threads {
                 refuse(format_args!("its descriptor table is shared with another process"));
             }
@@ -110,7 +129,10 @@ impl Resource for TaskRoom {
             .context(format_args!("cannot register the robust list"))?;
         restore.late.comm = Some(r.comm);
         restore.late.rseq = (r.flags & flags::RSEQ != 0).then_some((r.rseq, r.rseq_len, r.rseq_sig));
-        restore.late.pdeath_signal = r.pdeath_signal;
+        // A parent that leaves on purpose is not one that dies.
+        if restore.flags & restart_flags::DETACHED == 0 {
+            restore.late.pdeath_signal = r.pdeath_signal;
+        }
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use crate::{
         file::{collect_fds, mode, File},
         pipe::Pipe,
         syscall::nr,
-        task::fatal_signal_pending, //
+        task::{fatal_signal_pending, sleep_killable}, //
     },
 };
 use ckpt_uapi::record::pipe::{Pipe as PipeRecord, CONTENT_MAX};
@@ -55,6 +55,18 @@ pub(super) fn is_inside(target: &Target<'_>, pipe: &Pipe<'_>) -> Result<bool> {
     }
     let state = pipe.state()?;
     Ok((state.readers, state.writers) == (readers, writers))
+}
+
+/// Whether the open file is the target's alone, not shared by fork with another process. `held` references are ours; who looks
+/// at it (/proc/PID/fd) has one for a moment.
+pub(super) fn is_own(target: &Target<'_>, file: &File, held: usize) -> bool {
+    for _ in 0..20 {
+        if file.references() <= file.descriptors_of(target.leader) + held {
+            return true;
+        }
+        sleep_killable(4);
+    }
+    false
 }
 
 /// Why a pipe that is inside cannot be saved, if it cannot.

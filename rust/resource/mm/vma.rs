@@ -195,7 +195,7 @@ pub(super) fn entries(target: &Target<'_>, areas: &[Area], dump: &mut Dump<'_>) 
                     } else {
                         vma_kind::FILE_SHARED
                     };
-                    v.objref = dump_file(target, file, dump).map_err(|f| f.address(area.start))?;
+                    v.objref = dump_file(target, file, 1, dump).map_err(|f| f.address(area.start))?;
                 }
             } else {
                 v.kind = vma_kind::ANON;

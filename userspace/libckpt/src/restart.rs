@@ -99,11 +99,13 @@ impl Restarted {
 /// privilege but for its pids: they are the saved ones (CAP_CHECKPOINT_RESTORE), and the rest is asked for as the program.
 pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> {
     let session = Session::open()?;
-    let flags = if options.changed_files {
-        restart_flags::CHANGED_FILES
-    } else {
-        0
-    };
+    let mut flags = 0;
+    if options.changed_files {
+        flags |= restart_flags::CHANGED_FILES;
+    }
+    if options.placement == Placement::Detached {
+        flags |= restart_flags::DETACHED;
+    }
     let tasks = session.restart_begin(file.as_fd(), flags)?;
     let tree = Process::new(session.restart_prologue(tasks)?)?;
     let taken = tree.taken();
