@@ -205,12 +205,13 @@ module: $(KERNEL_READY)
 
 # ---- user space -----------------------------------------------------------------------------------------------------------
 
-# Static: the same binary runs on any release and in an initramfs.  One target directory, so that both workspaces share crates.
+# Static: the same binary runs on any release and in an initramfs; at fixed addresses: relocating a static PIE takes longer than
+# all the rest of a small checkpoint.  One target directory, so that both workspaces share crates.
 # PATH of cargo's own configuration of the user (mirrors, proxies) is honoured; its registry is below build/.
 CARGO_FLAGS := --release --target x86_64-unknown-linux-gnu
 CARGO_OUT := $(BUILD)/cargo/x86_64-unknown-linux-gnu/release
 cargo = mkdir -p $(BUILD)/home/.cargo; for f in $(HOME)/.cargo/config.toml; do [ ! -e $$f ] || cp -u $$f $(BUILD)/home/.cargo/; done; \
-	$(call in_tree,"RUSTFLAGS='-C target-feature=+crt-static' cargo $(1)")
+	$(call in_tree,"RUSTFLAGS='-C target-feature=+crt-static -C relocation-model=static' cargo $(1)")
 # copy NEW OLD: only if it differs, so that what depends on build/out is made again only if something has changed.
 copy = cmp -s $(1) $(2) || { rm -f $(2); cp $(1) $(2); echo "  OUT     $(2)"; }
 
