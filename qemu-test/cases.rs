@@ -20,6 +20,7 @@ mod rlimit;
 mod sched;
 mod shmem;
 mod signal;
+mod silent;
 mod task;
 mod tree;
 
@@ -44,6 +45,7 @@ pub fn all() -> Vec<Case> {
         fd::cases(),
         file::cases(),
         freeze::cases(),
+        silent::cases(),
         program::cases(),
     ]
     .into_iter()

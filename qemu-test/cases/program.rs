@@ -17,6 +17,8 @@ pub fn cases() -> Vec<Case> {
                 "java",
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
+                // No thread that ends while it is looked at.
+                "-XX:-UseDynamicNumberOfCompilerThreads",
                 "-Xmx64m",
                 "-Xss512k",
                 "-cp",

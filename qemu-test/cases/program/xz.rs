@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 
-//! xz compresses a file and is killed in the middle: the restarted one writes the same bytes as an undisturbed one.
+//! A file is compressed as xz -9 does it, and the program is killed in the middle: the restarted one writes the same bytes
+//! as an undisturbed one. (The command xz itself is refused: it puts itself under Landlock.)
 
 use harness::process::{wait_end, Ended};
 use harness::{ensure, fail, Case, Context, Mode, Program, Recipe, Result, Target};
@@ -19,9 +20,6 @@ pub fn cases() -> Vec<Case> {
     cases.extend(recipe(PART).cases("program/xz_8m", &[Mode::LeftRunning, Mode::Twice, Mode::Pipe]));
     cases
 }
-
-/// -9 with a dictionary that fits the guest's memory; one thread, as the output depends on their number.
-const OPTIONS: [&str; 4] = ["-T1", "--lzma2=preset=9,dict=4MiB", "-c", "-k"];
 
 /// Blocks of words and numbers: repeated enough to be quick, different enough to be work.
 fn make_data(path: &Path, size: usize) -> Result {
@@ -54,6 +52,10 @@ fn make_data(path: &Path, size: usize) -> Result {
     Ok(())
 }
 
+fn compressor(context: &Context, data: &Path) -> Program {
+    Program::command(context, &["python3", "/ckpt/programs/compress.py"]).args(&[data])
+}
+
 /// The data and what an undisturbed xz makes of it; made by the first case that needs it.
 fn reference(context: &Context, size: usize) -> Result<(PathBuf, PathBuf)> {
     let data = PathBuf::from(format!("{DATA}-{}m", size >> 20));
@@ -61,11 +63,7 @@ fn reference(context: &Context, size: usize) -> Result<(PathBuf, PathBuf)> {
     if !packed.exists() {
         make_data(&data, size)?;
         let temporary = context.path("reference");
-        let target = Program::command(context, &["xz"])
-            .args(&OPTIONS)
-            .args(&[&data])
-            .out(&temporary)
-            .start()?;
+        let target = compressor(context, &data).out(&temporary).start()?;
         let ended = wait_end(target.pid, Duration::from_secs(500))?;
         ensure!(ended == Ended::Exited(0), "the undisturbed xz: {ended:?}");
         fs::rename(&temporary, &packed)?;
@@ -76,10 +74,7 @@ fn reference(context: &Context, size: usize) -> Result<(PathBuf, PathBuf)> {
 fn recipe(size: usize) -> Recipe {
     let make = move |context: &Context| {
         let (data, _) = reference(context, size)?;
-        Ok(Program::command(context, &["xz"])
-            .args(&OPTIONS)
-            .args(&[&data])
-            .patience(600))
+        Ok(compressor(context, &data).patience(600))
     };
     // In the middle: a part of the output is there.
     let waits = move |target: &mut Target| -> Result { target.wait_for_output_bytes(1) };
