@@ -211,7 +211,7 @@ module: $(KERNEL_READY)
 CARGO_FLAGS := --release --target x86_64-unknown-linux-gnu
 CARGO_OUT := $(BUILD)/cargo/x86_64-unknown-linux-gnu/release
 cargo = mkdir -p $(BUILD)/home/.cargo; for f in $(HOME)/.cargo/config.toml; do [ ! -e $$f ] || cp -u $$f $(BUILD)/home/.cargo/; done; \
-	$(call in_tree,"RUSTFLAGS='-C target-feature=+crt-static -C relocation-model=static' cargo $(1)")
+	$(call in_tree,"export RUSTFLAGS='-C target-feature=+crt-static -C relocation-model=static'; RUSTDOCFLAGS=\"\$$RUSTFLAGS\" cargo $(1)")
 # copy NEW OLD: only if it differs, so that what depends on build/out is made again only if something has changed.
 copy = cmp -s $(1) $(2) || { rm -f $(2); cp $(1) $(2); echo "  OUT     $(2)"; }
 
@@ -262,6 +262,7 @@ WORKSPACES := userspace/Cargo.toml qemu-test/Cargo.toml uapi/Cargo.toml
 check: $(KERNEL_READY)
 	@bad=
 	echo "  CHECK   rules"; bash qemu-test/rules || bad="$$bad rules"
+	sh docs/support.sh | cmp -s - docs/SUPPORT.md || { echo "docs/SUPPORT.md is not what the rooms say: docs/support.sh > docs/SUPPORT.md"; bad="$$bad support"; }
 	echo "  CHECK   rustfmt"
 	$(call in_tree,"rustfmt --check -l --edition 2021 \$$(find rust uapi userspace qemu-test -name '*.rs' -not -path '*/target/*')") || bad="$$bad rustfmt(make-fmt)"
 	for w in $(WORKSPACES); do

@@ -105,7 +105,10 @@ impl Call<'_> {
             let n = left.min(tail.len());
             reader.read_slice(&mut tail[..n])?;
             if tail[..n].iter().any(|b| *b != 0) {
-                return Err(Fault::new(E2BIG, format_args!("the ioctl struct has fields that are not known here")));
+                return Err(Fault::new(
+                    E2BIG,
+                    format_args!("the ioctl struct has fields that are not known here"),
+                ));
             }
             left -= n;
         }

@@ -36,12 +36,7 @@ pub(crate) struct Report {
 }
 
 /// Looks for obstacles; the target may be running. Their number.
-pub(crate) fn check(
-    leader: &Task,
-    threads: &[Task],
-    session_ops: usize,
-    sink: &mut dyn FnMut(Fault),
-) -> Result<u32> {
+pub(crate) fn check(leader: &Task, threads: &[Task], session_ops: usize, sink: &mut dyn FnMut(Fault)) -> Result<u32> {
     let whole = Whole::new(leader, threads, session_ops, 0)?;
     whole.check(sink)
 }
@@ -174,10 +169,8 @@ impl<'a> Whole<'a> {
                 }
                 // A task that was killed while it stood still has lost what would have been written.
                 if task.is_exiting() {
-                    return Err(
-                        Fault::new(ESRCH, format_args!("it was killed during the checkpoint"))
-                            .task(task.tgid(), task.tid()),
-                    );
+                    return Err(Fault::new(ESRCH, format_args!("it was killed during the checkpoint"))
+                        .task(task.tgid(), task.tid()));
                 }
             }
             out.empty(RecordType::TaskEnd)?;

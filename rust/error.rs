@@ -146,10 +146,7 @@ impl Fault {
 
 impl From<Error> for Fault {
     fn from(errno: Error) -> Self {
-        Self {
-            errno,
-            detail: None,
-        }
+        Self { errno, detail: None }
     }
 }
 

@@ -40,8 +40,7 @@ impl Seen {
             return Err(Fault::new(E2BIG, format_args!("more than {} objects", OBJECTS_MAX)));
         }
         self.held.push(file.clone(), GFP_KERNEL)?;
-        self.by_address
-            .try_create_and_insert(address, objref, GFP_KERNEL)?;
+        self.by_address.try_create_and_insert(address, objref, GFP_KERNEL)?;
         Ok(objref)
     }
 

@@ -206,7 +206,10 @@ impl Restart {
                 return Ok(());
             }
             if self.coordinator.is_exiting() {
-                return Err(Fault::new(EINTR, format_args!("the coordinator of the restart is gone")));
+                return Err(Fault::new(
+                    EINTR,
+                    format_args!("the coordinator of the restart is gone"),
+                ));
             }
         }
     }
@@ -220,7 +223,9 @@ impl Restart {
         if me.task().has_seccomp() || me.task().is_traced() {
             return Err(Fault::new(
                 EPERM,
-                format_args!("a task that is traced or under seccomp cannot become another one: the module's calls pass by both"),
+                format_args!(
+                    "a task that is traced or under seccomp cannot become another one: the module's calls pass by both"
+                ),
             ));
         }
         let ids = (me.task().tgid(), me.task().tid());
@@ -308,10 +313,7 @@ impl Restart {
         let task = me.task();
         let sharing = task.sharing();
         let mm = task.mm().ok_or(ESRCH)?;
-        if task.nr_threads() != threads
-            || sharing.files > threads
-            || sharing.fs > threads
-            || sharing.sighand > threads
+        if task.nr_threads() != threads || sharing.files > threads || sharing.fs > threads || sharing.sighand > threads
         {
             return Err(Fault::new(
                 EINVAL,
@@ -359,17 +361,13 @@ impl Restart {
                 break;
             }
             let Some((i, room)) = ROOMS.iter().enumerate().find(|(_, r)| r.records.contains(&kind)) else {
-                return Err(stream
-                    .reader
-                    .bad(EBADMSG, format_args!("record is not part of a task")));
+                return Err(stream.reader.bad(EBADMSG, format_args!("record is not part of a task")));
             };
             // Shared objects stand before whatever refers to them first.
             let shared = !room.required && room.scope == Scope::Process;
             let late_or_repeated = order.is_some_and(|order| i < order || (i == order && !room.repeats));
             if (room.scope == Scope::Process && !leader) || (!shared && late_or_repeated) {
-                return Err(stream
-                    .reader
-                    .bad(EBADMSG, format_args!("record is in the wrong place")));
+                return Err(stream.reader.bad(EBADMSG, format_args!("record is in the wrong place")));
             }
             if !shared {
                 order = Some(i);
@@ -391,13 +389,15 @@ impl Restart {
             result.map_err(|f| f.kind(kind).offset(stream.reader.record_offset()))?;
         }
         stream.reader.no_body()?;
-        let missing = ROOMS.iter().enumerate().find(|(i, room)| {
-            room.required && (leader || room.scope == Scope::Task) && seen & (1 << i) == 0
-        });
+        let missing = ROOMS
+            .iter()
+            .enumerate()
+            .find(|(i, room)| room.required && (leader || room.scope == Scope::Task) && seen & (1 << i) == 0);
         if let Some((_, room)) = missing {
-            return Err(stream
-                .reader
-                .bad(EBADMSG, format_args!("the task has no {} record", room.records[0].name())));
+            return Err(stream.reader.bad(
+                EBADMSG,
+                format_args!("the task has no {} record", room.records[0].name()),
+            ));
         }
         if leader && !late.is_complete() {
             return Err(stream
@@ -413,9 +413,7 @@ impl Restart {
                 .reader
                 .bad(EBADMSG, format_args!("the trailer does not come after the last task")));
         }
-        stream
-            .reader
-            .check_trailer(stream.made.len(), self.tree.len() as u32)?;
+        stream.reader.check_trailer(stream.made.len(), self.tree.len() as u32)?;
         // The tasks have their own references; an end of a pipe that nobody has must be closed.
         stream.made = Made::new();
         self.bytes.store(stream.reader.offset(), Ordering::Release);

@@ -8,7 +8,12 @@ use crate::{
     error::{Fault, Result},
     freeze::{threads_of, FrozenTree},
     restore::{self, Restart},
-    wrapper::{file::File, syscall::CurrentTask, task::{fatal_signal_pending, sleep_killable, Task}, time},
+    wrapper::{
+        file::File,
+        syscall::CurrentTask,
+        task::{fatal_signal_pending, sleep_killable, Task},
+        time,
+    },
 };
 use ckpt_uapi::{
     ioctl::{checkpoint_flags, Checkpoint},
@@ -100,9 +105,7 @@ impl Session {
                 }
             }
         }
-        let size = (size_of::<Message>() + text.len())
-            .next_multiple_of(8)
-            .min(MESSAGE_MAX);
+        let size = (size_of::<Message>() + text.len()).next_multiple_of(8).min(MESSAGE_MAX);
         message.size = size as u32;
         message.text_len = text.len().min(size - size_of::<Message>()) as u32;
         let mut log = self.log.lock();
@@ -274,14 +277,7 @@ impl Session {
         Ok(())
     }
 
-    fn dump(
-        &self,
-        leader: &Task,
-        frozen: &FrozenTree,
-        file: File,
-        session_ops: usize,
-        arg: &mut Checkpoint,
-    ) -> Result {
+    fn dump(&self, leader: &Task, frozen: &FrozenTree, file: File, session_ops: usize, arg: &mut Checkpoint) -> Result {
         let start = time::monotonic_ns();
         let mut sink = |fault: Fault| self.report(stage::CHECK, &fault);
         let report = dump::dump(leader, frozen, file, session_ops, &mut sink)?;
@@ -383,7 +379,7 @@ fn permit(threads: &[Task]) -> Result {
     for t in threads {
         if !t.may_attach() {
             return Err(
-                Fault::new(EPERM, format_args!("the caller may not trace this process")).task(t.tgid(), t.tid()),
+                Fault::new(EPERM, format_args!("the caller may not trace this process")).task(t.tgid(), t.tid())
             );
         }
     }

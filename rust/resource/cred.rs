@@ -52,14 +52,15 @@ impl Resource for CredRoom {
 
     fn check(_target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         if Cred::of(task).has_private_keyring() {
-            obstacles.add(
-                Fault::new(EOPNOTSUPP, format_args!("it has a keyring of its own")).kind(RecordType::Cred),
-            );
+            obstacles.add(Fault::new(EOPNOTSUPP, format_args!("it has a keyring of its own")).kind(RecordType::Cred));
         }
         if Cred::of(task).groups()?.len() > GROUPS_MAX as usize {
             obstacles.add(
-                Fault::new(EOPNOTSUPP, format_args!("it has more than {GROUPS_MAX} supplementary groups"))
-                    .kind(RecordType::Cred),
+                Fault::new(
+                    EOPNOTSUPP,
+                    format_args!("it has more than {GROUPS_MAX} supplementary groups"),
+                )
+                .kind(RecordType::Cred),
             );
         }
         Ok(())
@@ -73,7 +74,9 @@ impl Resource for CredRoom {
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let want: CredRecord = restore.input.fixed()?;
         if want.groups > GROUPS_MAX || want.no_new_privs > 1 {
-            return Err(restore.input.bad(EBADMSG, format_args!("wrong values in a credentials record")));
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("wrong values in a credentials record")));
         }
         let mut groups = KVec::new();
         for g in restore.input.entries::<u32>(want.groups)? {
@@ -118,11 +121,8 @@ fn capset(me: &CurrentTask, effective: u64, permitted: u64, inheritable: u64) ->
 
 fn change(me: &CurrentTask, have: &CredRecord, want: &CredRecord, groups: &[u32], new_groups: bool) -> Result {
     let prctl = |option: u32, args: [u64; 4], what: &str| -> Result {
-        me.call(
-            nr::__NR_prctl,
-            &[u64::from(option), args[0], args[1], args[2], args[3]],
-        )
-        .context(format_args!("cannot set {what}"))?;
+        me.call(nr::__NR_prctl, &[u64::from(option), args[0], args[1], args[2], args[3]])
+            .context(format_args!("cannot set {what}"))?;
         Ok(())
     };
     // The bounding set first: dropping from it needs CAP_SETPCAP, which the change of ids takes away.
@@ -160,7 +160,11 @@ fn change(me: &CurrentTask, have: &CredRecord, want: &CredRecord, groups: &[u32]
     me.call(nr::__NR_setfsgid, &[u64::from(want.fsgid)])?;
     let (now, _) = collect(me.task())?;
     if now.securebits != want.securebits {
-        prctl(nr::PR_SET_SECUREBITS, [want.securebits.into(), 0, 0, 0], "the securebits")?;
+        prctl(
+            nr::PR_SET_SECUREBITS,
+            [want.securebits.into(), 0, 0, 0],
+            "the securebits",
+        )?;
     }
     let sets = |r: &CredRecord| (r.cap_effective, r.cap_permitted, r.cap_inheritable);
     let (now, _) = collect(me.task())?;
@@ -170,9 +174,17 @@ fn change(me: &CurrentTask, have: &CredRecord, want: &CredRecord, groups: &[u32]
     let (now, _) = collect(me.task())?;
     if now.cap_ambient != want.cap_ambient {
         let ambient = nr::PR_CAP_AMBIENT;
-        prctl(ambient, [nr::PR_CAP_AMBIENT_CLEAR_ALL.into(), 0, 0, 0], "the ambient capabilities")?;
+        prctl(
+            ambient,
+            [nr::PR_CAP_AMBIENT_CLEAR_ALL.into(), 0, 0, 0],
+            "the ambient capabilities",
+        )?;
         for cap in (0..64).filter(|cap| want.cap_ambient & (1 << cap) != 0) {
-            prctl(ambient, [nr::PR_CAP_AMBIENT_RAISE.into(), cap, 0, 0], "the ambient capabilities")?;
+            prctl(
+                ambient,
+                [nr::PR_CAP_AMBIENT_RAISE.into(), cap, 0, 0],
+                "the ambient capabilities",
+            )?;
         }
     }
     if want.no_new_privs == 1 {

@@ -65,7 +65,9 @@ impl Resource for FdRoom {
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let fds: Fds = restore.input.fixed()?;
         if fds.more > 1 || restore.late.fds == Some(true) {
-            return Err(restore.input.bad(EBADMSG, format_args!("descriptor table goes on after its end")));
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("descriptor table goes on after its end")));
         }
         if restore.late.fds.replace(fds.more == 0).is_none() {
             // The restarter's own descriptors go; the session and the statefile live on by their references.
@@ -73,12 +75,18 @@ impl Resource for FdRoom {
         }
         for e in restore.input.entries::<Fd>(fds.count)? {
             if e.flags & !flags::ALL != 0 {
-                return Err(restore.input.bad(EBADMSG, format_args!("unknown descriptor flags")).fd(e.fd));
+                return Err(restore
+                    .input
+                    .bad(EBADMSG, format_args!("unknown descriptor flags"))
+                    .fd(e.fd));
             }
             let Some(f) = restore.made.file(e.objref) else {
                 return Err(restore
                     .input
-                    .bad(EBADMSG, format_args!("descriptor refers to object {}, which is no file", e.objref))
+                    .bad(
+                        EBADMSG,
+                        format_args!("descriptor refers to object {}, which is no file", e.objref),
+                    )
                     .fd(e.fd));
             };
             open::install_fd(e.fd, f, e.flags & flags::CLOEXEC != 0)

@@ -76,7 +76,11 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
             Err(e) => return Fault::from(e),
         };
         let _ = file.print_any(&mut name);
-        let what = if name.as_bytes() == b"anon_inode:[eventpoll]" { "epoll" } else { what };
+        let what = if name.as_bytes() == b"anon_inode:[eventpoll]" {
+            "epoll"
+        } else {
+            what
+        };
         Fault::new(EOPNOTSUPP, format_args!("{} cannot be saved: {}", what, name.as_str())).kind(RecordType::File)
     };
     if file.is_path() {
@@ -126,7 +130,9 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
         mode::CHAR if is_terminal(saved.rdev) => return Err(refuse(file, "terminal (other than inherited stdio)")),
         _ => return Err(refuse(file, "device")),
     };
-    if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) && !file.print_path(target.caller_fs, &mut path)? {
+    if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE)
+        && !file.print_path(target.caller_fs, &mut path)?
+    {
         return Err(refuse(file, "file outside of the caller's root directory"));
     }
     if kind == kind::STDIO || kind == kind::PIPE {
@@ -248,7 +254,9 @@ impl Resource for FileRoom {
 fn restore_shmem(restore: &mut Restore<'_>) -> Result<Object> {
     let r: Shmem = restore.input.only()?;
     if r.objref != restore.made.next() || r.size == 0 || r.size % 4096 != 0 || r.noreserve > 1 {
-        return Err(restore.input.bad(EBADMSG, format_args!("wrong values in a shared memory record")));
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in a shared memory record")));
     }
     let file = File::new_shmem(r.size, r.noreserve == 1)
         .context(format_args!("cannot make {} bytes of shared memory", r.size))?;
@@ -265,7 +273,9 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         || r.flags & !REOPEN_FLAGS != 0
         || (r.pipe != 0) != (r.kind == kind::PIPE)
     {
-        return Err(restore.input.bad(EBADMSG, format_args!("wrong values in a file record")));
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in a file record")));
     }
     let name = core::str::from_utf8(path).unwrap_or("(not UTF-8)");
     let bad = |errno: Error, text: core::fmt::Arguments<'_>| restore.input.bad(errno, text);
@@ -277,13 +287,17 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             let file = File::from_fd(r.stdio as i32)
                 .context(format_args!("the restarter has no descriptor {} to give", r.stdio))?;
             if matches!(file.mode() & mode::FMT, mode::CHAR) && file.ops() == restore.session_ops {
-                return Err(bad(EINVAL, format_args!("descriptor {} of the restarter is a session", r.stdio)));
+                return Err(bad(
+                    EINVAL,
+                    format_args!("descriptor {} of the restarter is a session", r.stdio),
+                ));
             }
             file
         }
         kind::PIPE => pipe::end(restore, r.pipe, r.flags)?,
-        kind::SESSION => File::open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK))
-            .context(format_args!("cannot open /dev/ckpt"))?,
+        kind::SESSION => {
+            File::open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK)).context(format_args!("cannot open /dev/ckpt"))?
+        }
         kind::REGULAR | kind::DIRECTORY | kind::DEVICE => {
             if path.first() != Some(&b'/') {
                 return Err(bad(EBADMSG, format_args!("not an absolute path")));
@@ -306,7 +320,10 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         if r.kind == kind::REGULAR && now.size < r.size && now.size < r.pos {
             return Err(bad(
                 ESTALE,
-                format_args!("{name} has shrunk to {} bytes, behind the saved offset {}", now.size, r.pos),
+                format_args!(
+                    "{name} has shrunk to {} bytes, behind the saved offset {}",
+                    now.size, r.pos
+                ),
             ));
         }
         if r.kind != kind::DEVICE && r.pos != 0 {
@@ -341,15 +358,8 @@ pub(crate) fn restore_shmem_pages(restore: &mut Restore<'_>, mm: &Mm, pages: &Pa
             .bad(EBADMSG, format_args!("object {} is no shared memory", pages.objref)));
     };
     let (file, size) = (file.clone(), *size);
-    let base = vm_mmap(
-        Some(&file),
-        0,
-        size,
-        prot::READ | prot::WRITE,
-        map::SHARED,
-        0,
-    )
-    .context(format_args!("cannot map {size} bytes of shared memory"))?;
+    let base = vm_mmap(Some(&file), 0, size, prot::READ | prot::WRITE, map::SHARED, 0)
+        .context(format_args!("cannot map {size} bytes of shared memory"))?;
     let ret = restore.input.pages_into(mm, pages.extents, |e| {
         let end = u64::from(e.pages)
             .checked_mul(4096)
@@ -362,8 +372,6 @@ pub(crate) fn restore_shmem_pages(restore: &mut Restore<'_>, mm: &Mm, pages: &Pa
         }
         Ok(base + e.address)
     });
-    restore
-        .me
-        .call(nr::__NR_munmap, &[base, size])?;
+    restore.me.call(nr::__NR_munmap, &[base, size])?;
     ret
 }

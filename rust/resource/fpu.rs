@@ -42,7 +42,9 @@ impl Resource for FpuRoom {
         let r: Fpu = restore.input.fixed()?;
         let state = restore.input.variable();
         if state.len() != r.size as usize || r.size > SIZE_MAX || state.len() < MIN {
-            return Err(restore.input.bad(EBADMSG, format_args!("wrong size of processor state")));
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("wrong size of processor state")));
         }
         let mut word = [0; 8];
         word.copy_from_slice(&state[XSTATE_BV..XSTATE_BV + 8]);
@@ -52,11 +54,17 @@ impl Resource for FpuRoom {
         if used & !here != 0 || dynamic || state.len() as u32 > regset::xstate_size() {
             return Err(restore.input.bad(
                 EPROTONOSUPPORT,
-                format_args!("the program uses processor features {:#x} that this machine lacks", used & !here),
+                format_args!(
+                    "the program uses processor features {:#x} that this machine lacks",
+                    used & !here
+                ),
             ));
         }
         if used & !r.xfeatures != 0 {
-            return Err(restore.input.bad(EBADMSG, format_args!("processor state has features it does not announce")));
+            return Err(restore.input.bad(
+                EBADMSG,
+                format_args!("processor state has features it does not announce"),
+            ));
         }
         let mut copy = KVec::with_capacity(state.len(), GFP_KERNEL)?;
         copy.extend_from_slice(state, GFP_KERNEL)?;

@@ -56,7 +56,9 @@ impl Resource for FsRoom {
         let r: FsRecord = restore.input.fixed()?;
         let paths = restore.input.variable();
         if paths.len() as u64 != u64::from(r.cwd_len) + u64::from(r.root_len) {
-            return Err(restore.input.bad(EBADMSG, format_args!("lengths of the paths are wrong")));
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("lengths of the paths are wrong")));
         }
         let (cwd, root) = paths.split_at(r.cwd_len as usize);
         if cwd.first() != Some(&b'/') || root.first() != Some(&b'/') || paths.contains(&0) {

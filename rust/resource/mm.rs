@@ -14,7 +14,7 @@ use super::{check_mapped, dump_file, Dump, FrozenTask, Obstacles, Resource, Rest
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
-        mm::{task_size, vm, MmFlag, Mm},
+        mm::{task_size, vm, Mm, MmFlag},
         syscall::nr,
         task::Task, //
     },
@@ -77,7 +77,8 @@ impl Resource for MmRoom {
 
     fn check(target: &Target<'_>, _task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         let mm = target.mm;
-        let mut refuse = |what: &str| obstacles.add(Fault::new(EOPNOTSUPP, format_args!("{what}")).kind(RecordType::Mm));
+        let mut refuse =
+            |what: &str| obstacles.add(Fault::new(EOPNOTSUPP, format_args!("{what}")).kind(RecordType::Mm));
         if mm.has_ldt() {
             refuse("it uses a local descriptor table (modify_ldt)");
         }
@@ -233,11 +234,8 @@ fn begin(restore: &mut Restore<'_>) -> Result {
         .context(format_args!("cannot set the executable file"))?;
 
     if fields.vdso != 0 {
-        me.call(
-            nr::__NR_arch_prctl,
-            &[u64::from(nr::ARCH_MAP_VDSO_64), fields.vvar],
-        )
-        .context(format_args!("cannot map the vdso"))?;
+        me.call(nr::__NR_arch_prctl, &[u64::from(nr::ARCH_MAP_VDSO_64), fields.vvar])
+            .context(format_args!("cannot map the vdso"))?;
         if mm.fields().vdso != fields.vdso {
             return Err(restore
                 .input
@@ -299,7 +297,11 @@ fn finish(restore: &mut Restore<'_>) -> Result {
         f.arg_end,
         f.env_start,
         f.env_end,
-        if auxv_bytes == 0 { 0 } else { me.scratch()? + auxv_at as u64 },
+        if auxv_bytes == 0 {
+            0
+        } else {
+            me.scratch()? + auxv_at as u64
+        },
         auxv_bytes | no_exe,
     ];
     let at = me.put_words(&map)?;

@@ -11,7 +11,8 @@ use super::{Dump, FrozenTask, Late, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
-        regset, sighand,
+        regset,
+        sighand,
         syscall::{nr, CurrentTask}, //
     },
 };
@@ -124,7 +125,7 @@ pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
 pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
     let regs = late.regs.as_ref().ok_or(EINVAL)?;
     if let Some(restart) = late.restart.take() {
-        me.set_restart(&restart.from_now());
+        me.set_restart(&restart.counted_from_now());
     }
     if let Some(dumpable) = late.dumpable {
         // Behind the barrier, since every thread's change of credentials resets it for all. 2 (readable by root only) comes

@@ -65,9 +65,8 @@ impl Resource for RestartBlockRoom {
             } else {
                 clock::now(clock)
             };
-            now.map(|now| expires.saturating_sub(now).min(TIME_MAX)).ok_or_else(|| {
-                Fault::new(EOPNOTSUPP, format_args!("sleep on clock {clock} cannot be continued"))
-            })
+            now.map(|now| expires.saturating_sub(now).min(TIME_MAX))
+                .ok_or_else(|| Fault::new(EOPNOTSUPP, format_args!("sleep on clock {clock} cannot be continued")))
         };
         match restart {
             Restart::Sleep(f, clock, layout, rmtp, expires) => {
@@ -92,7 +91,11 @@ impl Resource for RestartBlockRoom {
             }
             Restart::Futex(uaddr, val, flags, bitset, time) => {
                 r.kind = kind::FUTEX;
-                r.clock = if flags & 0x20 != 0 { clock::REALTIME } else { clock::MONOTONIC };
+                r.clock = if flags & 0x20 != 0 {
+                    clock::REALTIME
+                } else {
+                    clock::MONOTONIC
+                };
                 r.timed = 1;
                 r.remaining_ns = left(time, r.clock)?;
                 r.args = [uaddr, u64::from(val), u64::from(flags), u64::from(bitset)];

@@ -50,10 +50,11 @@ impl Resource for RlimitRoom {
                 continue;
             }
             let at = me.put_words(&[want.cur, want.max])?;
-            me.call(nr::__NR_prlimit64, &[0, i as u64, at, 0]).context(format_args!(
-                "cannot set resource limit {i} to {} (hard {}; the restarter has {}, hard {})",
-                want.cur as i64, want.max as i64, have.0 as i64, have.1 as i64
-            ))?;
+            me.call(nr::__NR_prlimit64, &[0, i as u64, at, 0])
+                .context(format_args!(
+                    "cannot set resource limit {i} to {} (hard {}; the restarter has {}, hard {})",
+                    want.cur as i64, want.max as i64, have.0 as i64, have.1 as i64
+                ))?;
         }
         Ok(())
     }

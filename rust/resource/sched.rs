@@ -49,7 +49,11 @@ impl Resource for SchedRoom {
         r.policy = attr.policy;
         r.nice = attr.nice;
         r.priority = attr.priority;
-        r.flags = if attr.reset_on_fork { SCHED_FLAG_RESET_ON_FORK } else { 0 };
+        r.flags = if attr.reset_on_fork {
+            SCHED_FLAG_RESET_ON_FORK
+        } else {
+            0
+        };
         r.timer_slack_ns = attr.timer_slack_ns;
         r.affinity = words as u32;
         dump.out.record_with(&r, &mask[..words])
@@ -57,7 +61,8 @@ impl Resource for SchedRoom {
 
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let r: Sched = restore.input.fixed()?;
-        if !POLICIES.contains(&r.policy) || r.flags & !SCHED_FLAG_RESET_ON_FORK != 0 || r.affinity as usize > MASK_WORDS {
+        if !POLICIES.contains(&r.policy) || r.flags & !SCHED_FLAG_RESET_ON_FORK != 0 || r.affinity as usize > MASK_WORDS
+        {
             return Err(restore.input.bad(EBADMSG, format_args!("wrong scheduling attributes")));
         }
         let me = restore.me;
@@ -85,11 +90,16 @@ impl Resource for SchedRoom {
                 0,
             ];
             let at = me.put_words(&attr)?;
-            me.call(nr::__NR_sched_setattr, &[0, at, 0])
-                .context(format_args!("cannot set scheduling policy {} with nice {}", r.policy, r.nice))?;
+            me.call(nr::__NR_sched_setattr, &[0, at, 0]).context(format_args!(
+                "cannot set scheduling policy {} with nice {}",
+                r.policy, r.nice
+            ))?;
         }
         if r.timer_slack_ns != 0 {
-            me.call(nr::__NR_prctl, &[u64::from(nr::PR_SET_TIMERSLACK), r.timer_slack_ns, 0, 0, 0])?;
+            me.call(
+                nr::__NR_prctl,
+                &[u64::from(nr::PR_SET_TIMERSLACK), r.timer_slack_ns, 0, 0, 0],
+            )?;
         }
         Ok(())
     }

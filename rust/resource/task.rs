@@ -118,13 +118,19 @@ impl Resource for TaskRoom {
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let r: TaskRecord = restore.input.only()?;
         if r.index != restore.index || r.flags & !flags::ALL != 0 || r.pdeath_signal > 64 {
-            return Err(restore.input.bad(EBADMSG, format_args!("task record does not fit the tree")));
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("task record does not fit the tree")));
         }
         let me = restore.me;
         me.call(nr::__NR_personality, &[u64::from(r.personality)])
             .context(format_args!("cannot set the personality"))?;
         me.call(nr::__NR_set_tid_address, &[r.clear_child_tid])?;
-        let robust_len = if r.robust_list == 0 { ROBUST_LEN } else { r.robust_list_len };
+        let robust_len = if r.robust_list == 0 {
+            ROBUST_LEN
+        } else {
+            r.robust_list_len
+        };
         me.call(nr::__NR_set_robust_list, &[r.robust_list, robust_len])
             .context(format_args!("cannot register the robust list"))?;
         restore.late.comm = Some(r.comm);

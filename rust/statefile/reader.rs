@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use ckpt_uapi::{
-    record::{mm::Extent, mm::extent_flags, Entry, Record, RecordType},
+    record::{mm::extent_flags, mm::Extent, Entry, Record, RecordType},
     statefile::{padding, record_flags, Prefix, RecordHeader, HASH_SEED, PAGE_ALIGN, RECORD_ALIGN},
 };
 use kernel::prelude::*;
@@ -100,14 +100,21 @@ impl Reader {
 
     fn bytes(&mut self, out: &mut [u8]) -> Result {
         let got = self.file.read_full(out, self.pos.as_mut()).map_err(|e| {
-            let e = if (-516..=-512).contains(&e.to_errno()) { EINTR } else { e };
+            let e = if (-516..=-512).contains(&e.to_errno()) {
+                EINTR
+            } else {
+                e
+            };
             Fault::new(e, format_args!("cannot read the statefile")).offset(self.offset)
         })?;
         self.offset += got as u64;
         if got < out.len() {
             return Err(Fault::new(
                 ENODATA,
-                format_args!("the statefile ends in the middle: {} bytes are missing", out.len() - got),
+                format_args!(
+                    "the statefile ends in the middle: {} bytes are missing",
+                    out.len() - got
+                ),
             )
             .offset(self.offset));
         }
@@ -255,12 +262,7 @@ impl Reader {
 
     /// Reads the payload of a page record into the memory of `mm`. `place` maps an extent to the address where its
     /// pages go, or refuses it.
-    pub(crate) fn pages_into(
-        &mut self,
-        mm: &Mm,
-        count: u32,
-        mut place: impl FnMut(&Extent) -> Result<u64>,
-    ) -> Result {
+    pub(crate) fn pages_into(&mut self, mm: &Mm, count: u32, mut place: impl FnMut(&Extent) -> Result<u64>) -> Result {
         let mut sum = 0u64;
         for e in self.entries::<Extent>(count)? {
             if e.flags & extent_flags::GUARD == 0 {
@@ -289,9 +291,7 @@ impl Reader {
             result = place(&e).and_then(|address| {
                 self.input
                     .read_into(mm, address, e.pages, &self.file, self.pos.as_mut(), &mut hash)
-                    .map_err(|err| {
-                        Fault::new(err, format_args!("cannot read pages into memory")).address(e.address)
-                    })
+                    .map_err(|err| Fault::new(err, format_args!("cannot read pages into memory")).address(e.address))
             });
             if result.is_err() {
                 break;

@@ -13,7 +13,13 @@ use crate::{
 use ckpt_uapi::{
     record::{mm::Extent, mm::Pages, trailer::Trailer, Entry, Record, RecordType},
     statefile::{
-        padding, record_flags, Prefix, RecordHeader, BODY_MAX, HASH_SEED, PAGE_ALIGN, RECORD_ALIGN, //
+        padding,
+        Prefix,
+        RecordHeader,
+        BODY_MAX,
+        HASH_SEED,
+        PAGE_ALIGN,
+        RECORD_ALIGN, //
     },
 };
 use kernel::prelude::*;
@@ -114,7 +120,7 @@ impl Writer {
         let mut header = RecordHeader {
             kind: kind.number(),
             version,
-            flags: 0 & record_flags::ALL,
+            flags: 0,
             length: length as u32,
             fixed: body[0].len() as u32,
             payload,

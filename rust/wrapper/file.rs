@@ -315,8 +315,7 @@ impl File {
         while !bytes.is_empty() {
             let mut here = pos.as_deref().copied().unwrap_or(0);
             // SAFETY: the file is alive, the slice readable.
-            let n =
-                unsafe { bindings::kernel_write(self.as_ptr(), bytes.as_ptr().cast(), bytes.len(), &mut here) };
+            let n = unsafe { bindings::kernel_write(self.as_ptr(), bytes.as_ptr().cast(), bytes.len(), &mut here) };
             let n = to_result(n)?;
             if n == 0 {
                 return Err(EIO);
@@ -336,8 +335,7 @@ impl File {
             let mut here = pos.as_deref().copied().unwrap_or(0);
             let rest = &mut out[done..];
             // SAFETY: the file is alive, the slice writable.
-            let n =
-                unsafe { bindings::kernel_read(self.as_ptr(), rest.as_mut_ptr().cast(), rest.len(), &mut here) };
+            let n = unsafe { bindings::kernel_read(self.as_ptr(), rest.as_mut_ptr().cast(), rest.len(), &mut here) };
             let n = to_result(n)?;
             if n == 0 {
                 break;

@@ -116,12 +116,8 @@ pub(crate) mod vm {
     pub(crate) const RAND_READ: u64 = b::VM_RAND_READ as u64;
     pub(crate) const SEALED: u64 = b::VM_SEALED as u64;
     /// Flags that come from somewhere else than the program's wishes, or that say nothing about contents.
-    pub(crate) const IGNORED: u64 = (b::VM_MAYREAD
-        | b::VM_MAYWRITE
-        | b::VM_MAYEXEC
-        | b::VM_MAYSHARE
-        | b::VM_ACCOUNT
-        | b::VM_SOFTDIRTY) as u64;
+    pub(crate) const IGNORED: u64 =
+        (b::VM_MAYREAD | b::VM_MAYWRITE | b::VM_MAYEXEC | b::VM_MAYSHARE | b::VM_ACCOUNT | b::VM_SOFTDIRTY) as u64;
     /// Charged to the limit of committed memory.
     pub(crate) const ACCOUNT: u64 = b::VM_ACCOUNT as u64;
     /// Protection and bookkeeping: a mapping that has nothing else needs no further look.
@@ -517,36 +513,19 @@ unsafe fn page_bytes(b: &bindings::bio_vec) -> &[u8] {
 }
 
 /// Reads or writes a whole vector; a short transfer goes on where it stopped.
-fn do_bvec(
-    file: &File,
-    write: bool,
-    bvec: &mut [bindings::bio_vec],
-    len: usize,
-    mut pos: Option<&mut i64>,
-) -> Result {
+fn do_bvec(file: &File, write: bool, bvec: &mut [bindings::bio_vec], len: usize, mut pos: Option<&mut i64>) -> Result {
     let mut done = 0;
     let mut first = 0;
     // How far into bvec[first] the transfer has come.
     let mut skip = 0u32;
     while done < len {
-        let p = pos
-            .as_deref_mut()
-            .map_or(core::ptr::null_mut(), core::ptr::from_mut);
+        let p = pos.as_deref_mut().map_or(core::ptr::null_mut(), core::ptr::from_mut);
         let rest = &mut bvec[first..];
         let whole = rest[0];
         rest[0].bv_offset += skip;
         rest[0].bv_len -= skip;
         // SAFETY: the file is alive, the vector describes referenced pages of at least `len - done` bytes.
-        let n = unsafe {
-            bindings::ckpt_iter_bvec(
-                file.as_ptr(),
-                write,
-                rest.as_mut_ptr(),
-                rest.len(),
-                len - done,
-                p,
-            )
-        };
+        let n = unsafe { bindings::ckpt_iter_bvec(file.as_ptr(), write, rest.as_mut_ptr(), rest.len(), len - done, p) };
         rest[0] = whole;
         let mut n = to_result(n)?;
         if n == 0 {

@@ -203,7 +203,7 @@ fn fix_interrupted() {
             && !bindings::ckpt_task_sigpending()
             && RETURN_EINTR.iter().any(|nr| (*regs).orig_ax as u64 == u64::from(*nr))
         {
-            (*regs).ax = ERESTARTNOHAND_RET as _;
+            (*regs).ax = ERESTARTNOHAND_RET as usize;
         }
     }
 }

@@ -96,11 +96,7 @@ pub(crate) fn mask(task: &Task) -> Mask {
         };
         Mask {
             blocked: blocked as u64,
-            altstack: (
-                (*t).sas_ss_sp as u64,
-                (*t).sas_ss_size as u64,
-                (*t).sas_ss_flags,
-            ),
+            altstack: ((*t).sas_ss_sp as u64, (*t).sas_ss_size as u64, (*t).sas_ss_flags),
         }
     }
 }

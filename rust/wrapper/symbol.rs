@@ -67,9 +67,6 @@ impl RestartFn {
 
     /// The function with this address, if it is one of them.
     pub(super) fn from_address(address: usize) -> Option<Self> {
-        RESTART_FNS
-            .iter()
-            .map(|(f, _)| *f)
-            .find(|f| f.address() == address)
+        RESTART_FNS.iter().map(|(f, _)| *f).find(|f| f.address() == address)
     }
 }

@@ -13,6 +13,7 @@ use super::{
 };
 use core::{cell::Cell, marker::PhantomData};
 use kernel::{
+    ffi,
     prelude::*,
     uaccess::{UserPtr, UserSlice}, //
 };
@@ -34,71 +35,17 @@ pub(crate) const SCRATCH: usize = 64 * 1024;
 /// Numbers of the system calls that the rooms make, and of what they ask for.
 pub(crate) mod nr {
     pub(crate) use ckpt_bindings::{
-        ARCH_MAP_VDSO_64,
-        ARCH_SET_FS,
-        ARCH_SET_GS,
-        MADV_DONTDUMP,
-        MADV_DONTFORK,
-        MADV_GUARD_INSTALL,
-        MADV_HUGEPAGE,
-        MADV_MERGEABLE,
-        MADV_NOHUGEPAGE,
-        MADV_RANDOM,
-        MADV_SEQUENTIAL,
-        MADV_WIPEONFORK,
-        PR_CAPBSET_DROP,
-        PR_CAP_AMBIENT,
-        PR_CAP_AMBIENT_CLEAR_ALL,
-        PR_CAP_AMBIENT_RAISE,
-        PR_SET_DUMPABLE,
-        PR_SET_KEEPCAPS,
-        PR_SET_MM,
-        PR_SET_MM_MAP,
-        PR_SET_NAME,
-        PR_SET_NO_NEW_PRIVS,
-        PR_SET_PDEATHSIG,
-        PR_SET_SECUREBITS,
-        PR_SET_THP_DISABLE,
-        PR_SET_TIMERSLACK,
-        PR_SET_VMA,
+        __NR_arch_prctl, __NR_capset, __NR_chdir, __NR_chroot, __NR_close, __NR_close_range, __NR_fcntl, __NR_flock,
+        __NR_madvise, __NR_membarrier, __NR_mlock2, __NR_mlockall, __NR_mprotect, __NR_mseal, __NR_munmap,
+        __NR_personality, __NR_pipe2, __NR_prctl, __NR_prlimit64, __NR_rseq, __NR_rt_sigaction, __NR_rt_sigprocmask,
+        __NR_rt_sigqueueinfo, __NR_rt_sigreturn, __NR_rt_tgsigqueueinfo, __NR_sched_setaffinity, __NR_sched_setattr,
+        __NR_set_robust_list, __NR_set_tid_address, __NR_setfsgid, __NR_setfsuid, __NR_setgroups, __NR_setitimer,
+        __NR_setresgid, __NR_setresuid, __NR_sigaltstack, __NR_umask, ARCH_MAP_VDSO_64, ARCH_SET_FS, ARCH_SET_GS,
+        MADV_DONTDUMP, MADV_DONTFORK, MADV_GUARD_INSTALL, MADV_HUGEPAGE, MADV_MERGEABLE, MADV_NOHUGEPAGE, MADV_RANDOM,
+        MADV_SEQUENTIAL, MADV_WIPEONFORK, PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL,
+        PR_CAP_AMBIENT_RAISE, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME,
+        PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_SET_THP_DISABLE, PR_SET_TIMERSLACK, PR_SET_VMA,
         PR_SET_VMA_ANON_NAME,
-        __NR_arch_prctl,
-        __NR_capset,
-        __NR_chdir,
-        __NR_chroot,
-        __NR_close,
-        __NR_close_range,
-        __NR_fcntl,
-        __NR_flock,
-        __NR_madvise,
-        __NR_membarrier,
-        __NR_mlock2,
-        __NR_mlockall,
-        __NR_mprotect,
-        __NR_mseal,
-        __NR_munmap,
-        __NR_personality,
-        __NR_pipe2,
-        __NR_prctl,
-        __NR_prlimit64,
-        __NR_rseq,
-        __NR_rt_sigaction,
-        __NR_rt_sigprocmask,
-        __NR_rt_sigqueueinfo,
-        __NR_rt_sigreturn,
-        __NR_rt_tgsigqueueinfo,
-        __NR_sched_setaffinity,
-        __NR_sched_setattr,
-        __NR_set_robust_list,
-        __NR_set_tid_address,
-        __NR_sigaltstack,
-        __NR_setfsgid,
-        __NR_setfsuid,
-        __NR_setgroups,
-        __NR_setitimer,
-        __NR_setresgid,
-        __NR_setresuid,
-        __NR_umask,
     };
 }
 
@@ -113,7 +60,6 @@ pub(crate) fn as_current<T>(f: impl FnOnce(&CurrentTask) -> T) -> T {
 }
 
 impl CurrentTask {
-
     /// The task.
     pub(crate) fn task(&self) -> &Task {
         &self.task
@@ -122,15 +68,17 @@ impl CurrentTask {
     /// One system call. Pointers must be user addresses.
     pub(crate) fn call(&self, nr: u32, args: &[u64]) -> Result<usize> {
         let arg = |i: usize| args.get(i).copied().unwrap_or(0);
-        let mut regs = bindings::pt_regs::default();
-        regs.orig_ax = nr as _;
-        regs.ax = -38_i64 as _;
-        regs.di = arg(0) as _;
-        regs.si = arg(1) as _;
-        regs.dx = arg(2) as _;
-        regs.r10 = arg(3) as _;
-        regs.r8 = arg(4) as _;
-        regs.r9 = arg(5) as _;
+        let regs = bindings::pt_regs {
+            orig_ax: nr as usize,
+            ax: -38_isize as usize,
+            di: arg(0) as usize,
+            si: arg(1) as usize,
+            dx: arg(2) as usize,
+            r10: arg(3) as usize,
+            r8: arg(4) as usize,
+            r9: arg(5) as usize,
+            ..Default::default()
+        };
         // SAFETY: process context of the task itself, no locks held; system calls treat all arguments as hostile, and read
         // them from the registers given here.
         let ret = unsafe { bindings::ckpt_x64_sys_call(&regs, nr) };
@@ -146,8 +94,7 @@ impl CurrentTask {
         if self.scratch.get() == 0 {
             let prot = bindings::PROT_READ | bindings::PROT_WRITE;
             let flags = bindings::MAP_PRIVATE | bindings::MAP_ANONYMOUS;
-            self.scratch
-                .set(mm::vm_mmap(None, 0, SCRATCH as u64, prot, flags, 0)?);
+            self.scratch.set(mm::vm_mmap(None, 0, SCRATCH as u64, prot, flags, 0)?);
         }
         Ok(self.scratch.get())
     }
@@ -241,18 +188,16 @@ impl CurrentTask {
         // Features that a task has to ask for (AMX) enlarge the state on ptrace's side only.
         let xstate = &xstate[..xstate.len().min(super::regset::sigframe_size())];
         let xsize = xstate.len();
-        let mut sw = bindings::_fpx_sw_bytes::default();
-        sw.magic1 = bindings::FP_XSTATE_MAGIC1;
-        sw.extended_size = xsize as u32 + 4;
-        sw.xfeatures = xfeatures;
-        sw.xstate_size = xsize as u32;
-        // SAFETY: a plain C struct without padding (`uapi/asm/sigcontext.h`), seen as bytes.
-        let sw = unsafe {
-            core::slice::from_raw_parts(
-                (&raw const sw).cast::<u8>(),
-                size_of::<bindings::_fpx_sw_bytes>(),
-            )
+        let sw = bindings::_fpx_sw_bytes {
+            magic1: bindings::FP_XSTATE_MAGIC1,
+            extended_size: xsize as u32 + 4,
+            xfeatures,
+            xstate_size: xsize as u32,
+            ..Default::default()
         };
+        // SAFETY: a plain C struct without padding (`uapi/asm/sigcontext.h`), seen as bytes.
+        let sw =
+            unsafe { core::slice::from_raw_parts((&raw const sw).cast::<u8>(), size_of::<bindings::_fpx_sw_bytes>()) };
 
         let fp = self.put_at(XSTATE_AT, xstate)?;
         self.put_at(XSTATE_AT + SW_RESERVED, sw)?;
@@ -260,36 +205,32 @@ impl CurrentTask {
 
         let mut frame = bindings::rt_sigframe::default();
         let uc = &mut frame.uc;
-        uc.uc_flags = (bindings::UC_FP_XSTATE | bindings::UC_SIGCONTEXT_SS | bindings::UC_STRICT_RESTORE_SS) as _;
-        uc.uc_stack.ss_sp = altstack.0 as *mut _;
-        uc.uc_stack.ss_size = altstack.1 as _;
-        uc.uc_stack.ss_flags = altstack.2 as _;
-        uc.uc_sigmask.sig[0] = blocked as _;
+        uc.uc_flags = (bindings::UC_FP_XSTATE | bindings::UC_SIGCONTEXT_SS | bindings::UC_STRICT_RESTORE_SS) as usize;
+        uc.uc_stack.ss_sp = altstack.0 as *mut ffi::c_void;
+        uc.uc_stack.ss_size = altstack.1 as usize;
+        uc.uc_stack.ss_flags = altstack.2 as i32;
+        uc.uc_sigmask.sig[0] = blocked as usize;
         let sc = &mut uc.uc_mcontext;
         let [r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, _ax, cx, dx, si, di, _orig, ip, cs, flags, sp, ss, ..] =
-            regs.map(|r| r as usize);
-        (sc.r8, sc.r9, sc.r10, sc.r11) = (r8 as _, r9 as _, r10 as _, r11 as _);
-        (sc.r12, sc.r13, sc.r14, sc.r15) = (r12 as _, r13 as _, r14 as _, r15 as _);
-        (sc.di, sc.si, sc.bp, sc.bx) = (di as _, si as _, bp as _, bx as _);
+            *regs;
+        (sc.r8, sc.r9, sc.r10, sc.r11) = (r8, r9, r10, r11);
+        (sc.r12, sc.r13, sc.r14, sc.r15) = (r12, r13, r14, r15);
+        (sc.di, sc.si, sc.bp, sc.bx) = (di, si, bp, bx);
         // ax becomes the result of the call, which must not look like an error; the task gets its own at the end.
-        (sc.dx, sc.ax, sc.cx, sc.sp) = (dx as _, 0, cx as _, sp as _);
-        (sc.ip, sc.flags, sc.cs, sc.ss) = (ip as _, flags as _, cs as _, ss as _);
-        sc.fpstate = fp as _;
+        (sc.dx, sc.ax, sc.cx, sc.sp) = (dx, 0, cx, sp);
+        (sc.ip, sc.flags, sc.cs, sc.ss) = (ip, flags, cs as u16, ss as u16);
+        sc.fpstate = fp;
         // SAFETY: a plain C struct, every byte of which `Default` has set, seen as bytes.
-        let bytes = unsafe {
-            core::slice::from_raw_parts(
-                (&raw const frame).cast::<u8>(),
-                size_of::<bindings::rt_sigframe>(),
-            )
-        };
+        let bytes =
+            unsafe { core::slice::from_raw_parts((&raw const frame).cast::<u8>(), size_of::<bindings::rt_sigframe>()) };
         const _: () = assert!(size_of::<bindings::rt_sigframe>() <= XSTATE_AT);
         let at = self.put(bytes)?;
 
         // SAFETY: the current task's own saved registers; the task is in a system call that gets all of them anew.
         let user = unsafe { &mut *bindings::ckpt_task_pt_regs(self.task.as_ptr()) };
-        user.sp = (at + 8) as _;
+        user.sp = (at + 8) as usize;
         self.call(nr::__NR_rt_sigreturn, &[])?;
-        if user.ip as usize != ip || user.sp as usize != sp {
+        if user.ip as u64 != ip || user.sp as u64 != sp {
             return Err(EFAULT);
         }
         Ok(())
@@ -342,7 +283,7 @@ impl CurrentTask {
             match *restart {
                 Restart::Sleep(kind, clock, layout, rmtp, expires) => {
                     block.fn_ = set(kind);
-                    let n = &mut *(&raw mut block.__bindgen_anon_1.nanosleep);
+                    let n = &mut block.__bindgen_anon_1.nanosleep;
                     n.clockid = clock;
                     n.type_ = layout;
                     n.__bindgen_anon_1.rmtp = rmtp as *mut _;
@@ -350,17 +291,17 @@ impl CurrentTask {
                 }
                 Restart::Poll(ufds, nfds, end) => {
                     block.fn_ = set(RestartFn::Poll);
-                    let p = &mut *(&raw mut block.__bindgen_anon_1.poll);
+                    let p = &mut block.__bindgen_anon_1.poll;
                     p.ufds = ufds as *mut _;
                     p.nfds = nfds as i32;
                     p.has_timeout = i32::from(end.is_some());
                     let end = end.unwrap_or(0);
                     p.end_time.tv_sec = (end / 1_000_000_000) as i64;
-                    p.end_time.tv_nsec = (end % 1_000_000_000) as _;
+                    p.end_time.tv_nsec = (end % 1_000_000_000) as isize;
                 }
                 Restart::Futex(uaddr, val, flags, bitset, time) => {
                     block.fn_ = set(RestartFn::Futex);
-                    let f = &mut *(&raw mut block.__bindgen_anon_1.futex);
+                    let f = &mut block.__bindgen_anon_1.futex;
                     f.uaddr = uaddr as *mut _;
                     f.val = val;
                     f.flags = flags;
@@ -391,9 +332,9 @@ unsafe extern "C" fn resume_callback(work: *mut bindings::callback_head) {
     let resume = unsafe { KBox::from_raw(work.cast::<Resume>()) };
     // SAFETY: the current task's own saved registers.
     let user = unsafe { &mut *bindings::ckpt_task_pt_regs(bindings::ckpt_current()) };
-    user.ax = resume.ax as _;
+    user.ax = resume.ax as usize;
     if let Some(orig_ax) = resume.orig_ax {
-        user.orig_ax = orig_ax as _;
+        user.orig_ax = orig_ax as usize;
     }
     drop(resume);
     // SAFETY: the reference that `resume_with` took. Unloading waits for tasks that are still in these last instructions.

@@ -93,14 +93,18 @@ pub(crate) enum Restart {
 
 impl Restart {
     /// Turns relative times into times of their clock, counted from now.
-    pub(crate) fn from_now(self) -> Self {
+    pub(crate) fn counted_from_now(self) -> Self {
         let at = |c: i32, left: u64| clock::now(c).unwrap_or(0).saturating_add(left);
         match self {
             Self::Sleep(f, c, layout, rmtp, left) => Self::Sleep(f, c, layout, rmtp, at(c, left)),
             Self::Poll(ufds, nfds, left) => Self::Poll(ufds, nfds, left.map(|l| at(clock::MONOTONIC, l))),
             Self::Futex(uaddr, val, flags, bitset, left) => {
                 // FLAGS_CLOCKRT
-                let c = if flags & 0x20 != 0 { clock::REALTIME } else { clock::MONOTONIC };
+                let c = if flags & 0x20 != 0 {
+                    clock::REALTIME
+                } else {
+                    clock::MONOTONIC
+                };
                 Self::Futex(uaddr, val, flags, bitset, at(c, left))
             }
         }
@@ -221,8 +225,7 @@ impl Task {
     /// Command name.
     pub(crate) fn comm(&self) -> [u8; 16] {
         // SAFETY: the array is part of the task; a concurrent change tears at worst, and the last byte is always NUL.
-        let comm = unsafe { core::ptr::read_volatile(&raw const (*self.as_ptr()).comm) };
-        comm.map(|c| c as u8)
+        unsafe { core::ptr::read_volatile(&raw const (*self.as_ptr()).comm) }
     }
 
     /// Whether the caller may ptrace-attach to it (the kernel's own check).
@@ -495,7 +498,7 @@ impl Task {
                     Restart::Sleep(
                         variant,
                         n.clockid,
-                        n.type_ as u32,
+                        n.type_,
                         n.__bindgen_anon_1.rmtp as u64,
                         n.expires as u64,
                     )

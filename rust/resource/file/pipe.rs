@@ -117,7 +117,9 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         || r.capacity > CAPACITY_MAX
         || r.reserved != 0
     {
-        return Err(restore.input.bad(EBADMSG, format_args!("wrong values in a pipe record")));
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in a pipe record")));
     }
     let me = restore.me;
     let at = me.put_words(&[0])?;
@@ -125,8 +127,11 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         .context(format_args!("cannot make a pipe"))?;
     let [read_fd, write_fd] = me.get_pair(at)?;
     let made = (|| -> Result<Object> {
-        me.call(nr::__NR_fcntl, &[u64::from(read_fd), F_SETPIPE_SZ, u64::from(r.capacity)])
-            .context(format_args!("cannot give a pipe {} bytes", r.capacity))?;
+        me.call(
+            nr::__NR_fcntl,
+            &[u64::from(read_fd), F_SETPIPE_SZ, u64::from(r.capacity)],
+        )
+        .context(format_args!("cannot give a pipe {} bytes", r.capacity))?;
         let (read, write) = (File::from_fd(read_fd as i32)?, File::from_fd(write_fd as i32)?);
         // It fits: the capacity is at least the content, and whole pages are filled. Never wait if it does not.
         write.set_nonblock(true);
@@ -147,9 +152,7 @@ pub(super) fn end(restore: &Restore<'_>, objref: u32, flags: u32) -> Result<File
     const O_ACCMODE: u32 = 3;
     const O_NONBLOCK: u32 = 0o4000;
     let Some(Object::Pipe(read, write)) = restore.made.get(objref) else {
-        return Err(restore
-            .input
-            .bad(EBADMSG, format_args!("object {objref} is no pipe")));
+        return Err(restore.input.bad(EBADMSG, format_args!("object {objref} is no pipe")));
     };
     let file = match flags & O_ACCMODE {
         0 => read,

@@ -56,11 +56,16 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
         return restore_shmem_pages(restore, &mm, &r);
     }
     let Some(building) = restore.late.mm.as_mut().filter(|b| !b.done) else {
-        return Err(restore.input.bad(EBADMSG, format_args!("pages outside of an address space")));
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("pages outside of an address space")));
     };
     for e in restore.input.entries::<Extent>(r.extents)? {
         if e.flags & !extent_flags::ALL != 0 {
-            return Err(restore.input.bad(EBADMSG, format_args!("unknown flags of pages")).address(e.address));
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("unknown flags of pages"))
+                .address(e.address));
         }
         if e.flags & extent_flags::GUARD != 0 {
             restore

@@ -69,7 +69,11 @@ fn is_vdso(area: &Area) -> bool {
 
 /// Whether it is memory that `mmap(MAP_SHARED | MAP_ANONYMOUS)` made.
 fn is_shared_anon(area: &Area) -> Result<bool> {
-    let Some(file) = area.file.as_ref().filter(|_| area.shmem && area.flags & vm::SHARED != 0) else {
+    let Some(file) = area
+        .file
+        .as_ref()
+        .filter(|_| area.shmem && area.flags & vm::SHARED != 0)
+    else {
         return Ok(false);
     };
     let mut name = PathBuf::new()?;
@@ -283,7 +287,9 @@ pub(super) fn dump(entries: &[Vma], areas: &[Area], dump: &mut Dump<'_>) -> Resu
 pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
     let fixed: Vmas = restore.input.fixed()?;
     let Some(building) = restore.late.mm.as_mut().filter(|b| !b.done) else {
-        return Err(restore.input.bad(EBADMSG, format_args!("mapping outside of an address space")));
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("mapping outside of an address space")));
     };
     if building.vmas.len() as u64 + u64::from(fixed.count) > u64::from(building.fields.vmas) {
         return Err(restore.input.bad(EBADMSG, format_args!("more mappings than announced")));
@@ -304,9 +310,10 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
         let object = match v.kind {
             vma_kind::ANON | vma_kind::SPECIAL => None,
             _ => Some(restore.made.get(v.objref).ok_or_else(|| {
-                restore
-                    .input
-                    .bad(EBADMSG, format_args!("mapping of object {}, which is not there", v.objref))
+                restore.input.bad(
+                    EBADMSG,
+                    format_args!("mapping of object {}, which is not there", v.objref),
+                )
             })?),
         };
         restore_area(restore.me, &v, object, restore.flags).map_err(|f| f.address(v.start))?;
@@ -369,7 +376,9 @@ pub(super) fn restore_name(restore: &mut Restore<'_>) -> Result {
     let r: VmaName = restore.input.fixed()?;
     let name = restore.input.variable();
     if name.len() > 79 || name.contains(&0) || r.start > r.end {
-        return Err(restore.input.bad(EBADMSG, format_args!("wrong values in the name of a mapping")));
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in the name of a mapping")));
     }
     let me = restore.me;
     let at = me.put_path(name)?;
