@@ -42,7 +42,7 @@ fn values64(old: u64) -> [u64; 12] {
         old.wrapping_sub(1),
         old.wrapping_add(4096),
         old.wrapping_neg(),
-        old ^ 1 << 63,
+        old ^ (1 << 63),
         0,
         u64::MAX,
         1 << 63,

@@ -68,7 +68,10 @@ int main(int argc, char **argv)
 	on_fault = map_private(PAGES * PAGE);
 	CHECK(mlock2(on_fault, PAGES * PAGE, MLOCK_ONFAULT) == 0);
 	fill(on_fault + PAGE, PAGE, 52);
-	/* The kernel keeps 256 pages free below it. */
+	droppable = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_DROPPABLE | MAP_ANONYMOUS, -1, 0);
+	if (droppable != MAP_FAILED)
+		memset(droppable, 1, PAGES * PAGE);
+	/* It grows only while 256 pages below it are free: nothing may be mapped into the hole after this. */
 	grows = map(1024 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS);
 	CHECK(munmap(grows, 1024 * PAGE) == 0);
 	grows = mmap(grows + 1018 * PAGE, 6 * PAGE, PROT_READ | PROT_WRITE,
@@ -76,9 +79,6 @@ int main(int argc, char **argv)
 	CHECK(grows != MAP_FAILED);
 	fill(grows, 6 * PAGE, 53);
 	grows[-3 * (long)PAGE] = 77;
-	droppable = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_DROPPABLE | MAP_ANONYMOUS, -1, 0);
-	if (droppable != MAP_FAILED)
-		memset(droppable, 1, PAGES * PAGE);
 	if (all)
 		CHECK(mlockall(MCL_FUTURE | MCL_ONFAULT) == 0);
 	ready();
