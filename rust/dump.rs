@@ -6,7 +6,7 @@ use crate::{
     error::{Fault, Result},
     freeze::FrozenTree,
     objects::Seen,
-    resource::{tree, Dump, FrozenTask, Obstacles, Scope, Target, ROOMS},
+    resource::{post_dump, tree, Dump, FrozenTask, Obstacles, Scope, Snapshot, Target, ROOMS},
     statefile::Writer,
     wrapper::{
         file::File,
@@ -16,9 +16,12 @@ use crate::{
         time, //
     },
 };
-use ckpt_uapi::record::{
-    header::{Header, ARCH_X86_64},
-    RecordType,
+use ckpt_uapi::{
+    record::{
+        header::{Header, ARCH_X86_64},
+        RecordType,
+    },
+    status::severity,
 };
 use kernel::prelude::*;
 use zerocopy::FromZeros;
@@ -36,26 +39,63 @@ pub(crate) struct Report {
 }
 
 /// Looks for obstacles; the target may be running. Their number.
-pub(crate) fn check(leader: &Task, threads: &[Task], session_ops: usize, sink: &mut dyn FnMut(Fault)) -> Result<u32> {
+pub(crate) fn check(
+    leader: &Task,
+    threads: &[Task],
+    session_ops: usize,
+    sink: &mut dyn FnMut(u16, Fault),
+) -> Result<u32> {
     let whole = Whole::new(leader, threads, session_ops, 0)?;
     whole.check(sink)
 }
 
-/// Saves a process whose threads (but the caller) stand still.
+/// A dump for which the target need not stand still any more.
+pub(crate) struct PostDump {
+    out: Writer,
+    snapshot: Option<Snapshot>,
+    objects: u32,
+    tasks: u32,
+}
+
+impl PostDump {
+    /// Writes the rest.
+    pub(crate) fn finish(mut self) -> Result<Report> {
+        let deferred = self.out.take_deferred();
+        if let Some(snapshot) = self.snapshot.take() {
+            post_dump(&snapshot, &mut self.out)?;
+        }
+        if let Some(deferred) = deferred {
+            self.out.replay(deferred)?;
+        }
+        self.out
+            .finish(self.objects, self.tasks)
+            .map_err(|f| f.kind(RecordType::Trailer))?;
+        Ok(Report {
+            bytes: self.out.offset(),
+            records: self.out.records(),
+            pages: self.out.pages(),
+            tasks: self.tasks,
+        })
+    }
+}
+
+/// Saves a process whose threads (but the caller) stand still. With `may_snapshot` much of the memory is left to
+/// [`PostDump::finish`].
 pub(crate) fn dump(
     leader: &Task,
     frozen: &FrozenTree,
     file: File,
     session_ops: usize,
-    sink: &mut dyn FnMut(Fault),
-) -> Result<Report> {
+    may_snapshot: bool,
+    sink: &mut dyn FnMut(u16, Fault),
+) -> Result<PostDump> {
     let whole = Whole::new(leader, frozen.threads(), session_ops, frozen.since_ns)?;
     let obstacles = whole.check(sink)?;
     if obstacles > 0 {
         return Err(EOPNOTSUPP.into());
     }
     whole.not_shared()?;
-    whole.write(file)
+    whole.write(file, may_snapshot)
 }
 
 /// The target with the references that the rooms borrow.
@@ -71,7 +111,7 @@ struct Whole<'a> {
 
 /// Adds the task that is being looked at to each obstacle.
 struct Collector<'a> {
-    sink: &'a mut dyn FnMut(Fault),
+    sink: &'a mut dyn FnMut(u16, Fault),
     count: u32,
     ids: (i32, i32),
 }
@@ -79,7 +119,11 @@ struct Collector<'a> {
 impl Obstacles for Collector<'_> {
     fn add(&mut self, fault: Fault) {
         self.count += 1;
-        (self.sink)(fault.task(self.ids.0, self.ids.1));
+        (self.sink)(severity::ERROR, fault.task(self.ids.0, self.ids.1));
+    }
+
+    fn warn(&mut self, fault: Fault) {
+        (self.sink)(severity::WARNING, fault.task(self.ids.0, self.ids.1));
     }
 }
 
@@ -111,7 +155,7 @@ impl<'a> Whole<'a> {
         }
     }
 
-    fn check(&self, sink: &mut dyn FnMut(Fault)) -> Result<u32> {
+    fn check(&self, sink: &mut dyn FnMut(u16, Fault)) -> Result<u32> {
         let target = self.target();
         let mut collector = Collector {
             sink,
@@ -145,10 +189,11 @@ impl<'a> Whole<'a> {
         .task(self.leader.tgid(), self.leader.tid()))
     }
 
-    fn write(&self, file: File) -> Result<Report> {
+    fn write(&self, file: File, may_snapshot: bool) -> Result<PostDump> {
         let target = self.target();
         let mut out = Writer::new(file)?;
         let mut seen = Seen::new();
+        let mut snapshot = None;
         out.record(&self.header())?;
         tree::dump(&target, &mut out)?;
         out.empty(RecordType::PrologueEnd)?;
@@ -161,6 +206,8 @@ impl<'a> Whole<'a> {
                 let mut dump = Dump {
                     out: &mut out,
                     seen: &mut seen,
+                    may_snapshot,
+                    snapshot: &mut snapshot,
                 };
                 (room.dump)(&target, &frozen, &mut dump)
                     .map_err(|f| f.kind(room.records[0]).task(task.tgid(), task.tid()))?;
@@ -175,12 +222,10 @@ impl<'a> Whole<'a> {
             }
             out.empty(RecordType::TaskEnd)?;
         }
-        out.finish(seen.len(), self.threads.len() as u32)
-            .map_err(|f| f.kind(RecordType::Trailer))?;
-        Ok(Report {
-            bytes: out.offset(),
-            records: out.records(),
-            pages: out.pages(),
+        Ok(PostDump {
+            out,
+            snapshot,
+            objects: seen.len(),
             tasks: self.threads.len() as u32,
         })
     }

@@ -37,6 +37,9 @@ pub(crate) mod tree;
 pub(crate) trait Obstacles {
     /// One obstacle.
     fn add(&mut self, fault: Fault);
+
+    /// Something that the restarted program will not find as it was, and that is no reason to refuse.
+    fn warn(&mut self, fault: Fault);
 }
 
 /// What the rooms need to know while they check and dump a process.
@@ -65,6 +68,10 @@ pub(crate) struct Dump<'a> {
     pub(crate) out: &'a mut Writer,
     /// Objects written so far.
     pub(crate) seen: &'a mut Seen,
+    /// Whether memory may be written after the target goes on.
+    pub(crate) may_snapshot: bool,
+    /// Memory that is left for then.
+    pub(crate) snapshot: &'a mut Option<Snapshot>,
 }
 
 /// A task that stands still: exists only while its tree is frozen, or for the caller itself.
@@ -118,6 +125,8 @@ pub(crate) struct Late {
     pub(crate) pdeath_signal: u32,
     /// Interval timers: they run from the moment the task is let go.
     pub(crate) itimers: Option<[(u64, u64); 3]>,
+    /// As prctl(PR_SET_TSC, PR_TSC_SIGSEGV).
+    pub(crate) tsc_off: bool,
     /// mlockall(2) flags for new mappings.
     pub(crate) lock_future: u32,
     /// The address space while it is being built.
@@ -214,6 +223,8 @@ pub(crate) const ROOMS: &[Room] = &[
 ];
 
 /// Where rooms meet: what one room refers to by objref, another one writes and makes.
+pub(crate) use mm::{post_dump, Snapshot};
+
 pub(crate) use file::{check_mapped, dump_file, held, restore_shmem_pages};
 
 pub(crate) use rlimit::raise as raise_limits;

@@ -4,7 +4,7 @@
 //! half-built restart.
 
 use crate::{
-    dump,
+    dump::{self, PostDump},
     error::{Fault, Result},
     freeze::{threads_of, FrozenTree},
     restore::{self, Restart},
@@ -84,9 +84,13 @@ impl Session {
 
     /// Keeps a fault as a message for the reader.
     pub(crate) fn report(&self, stage: u16, fault: &Fault) {
+        self.note(stage, severity::ERROR, fault);
+    }
+
+    fn note(&self, stage: u16, severity: u16, fault: &Fault) {
         let mut message = Message::new_zeroed();
         message.stage = stage;
-        message.severity = severity::ERROR;
+        message.severity = severity;
         message.errno = -fault.errno().to_errno();
         message.fd = -1;
         let mut text: &[u8] = b"";
@@ -184,7 +188,7 @@ impl Session {
                 _ => return Err(wrong_stage("it has no target")),
             };
             permit(&threads)?;
-            let mut sink = |fault: Fault| self.report(stage::CHECK, &fault);
+            let mut sink = |severity: u16, fault: Fault| self.note(stage::CHECK, severity, &fault);
             let obstacles = dump::check(leader, &threads, session_ops, &mut sink)?;
             Ok((obstacles, threads.len() as u32))
         })
@@ -240,7 +244,10 @@ impl Session {
                             format_args!("the session has a frozen target: no other one, and no stop"),
                         ));
                     }
-                    self.dump(leader, frozen, file, session_ops, arg)?;
+                    let start = time::monotonic_ns();
+                    let rest = self.dump(leader, frozen, file, session_ops, false)?;
+                    report(rest, start, arg)?;
+                    arg.frozen_ns = time::monotonic_ns().saturating_sub(frozen.since_ns);
                     after(leader, arg.flags);
                 }
                 Stage::Attached(leader) => {
@@ -268,27 +275,34 @@ impl Session {
         })
     }
 
-    /// Freeze, dump, and resume, kill or stop.
+    /// Freeze, dump, and resume, kill or stop. A target that is to go on does so before all of its memory is written.
     fn whole(&self, leader: &Task, file: File, session_ops: usize, arg: &mut Checkpoint) -> Result {
+        let start = time::monotonic_ns();
         let frozen = freeze(leader, arg.timeout_ms)?;
-        self.dump(leader, &frozen, file, session_ops, arg)?;
+        let resume = arg.flags == 0;
+        let rest = self.dump(leader, &frozen, file, session_ops, resume)?;
+        if resume {
+            drop(frozen);
+            arg.frozen_ns = time::monotonic_ns().saturating_sub(start);
+            return report(rest, start, arg);
+        }
+        report(rest, start, arg)?;
         after(leader, arg.flags);
         drop(frozen);
+        arg.frozen_ns = time::monotonic_ns().saturating_sub(start);
         Ok(())
     }
 
-    fn dump(&self, leader: &Task, frozen: &FrozenTree, file: File, session_ops: usize, arg: &mut Checkpoint) -> Result {
-        let start = time::monotonic_ns();
-        let mut sink = |fault: Fault| self.report(stage::CHECK, &fault);
-        let report = dump::dump(leader, frozen, file, session_ops, &mut sink)?;
-        let now = time::monotonic_ns();
-        arg.bytes = report.bytes;
-        arg.records = report.records;
-        arg.pages = report.pages;
-        arg.tasks = report.tasks;
-        arg.frozen_ns = now.saturating_sub(frozen.since_ns);
-        arg.dump_ns = now.saturating_sub(start);
-        Ok(())
+    fn dump(
+        &self,
+        leader: &Task,
+        frozen: &FrozenTree,
+        file: File,
+        session_ops: usize,
+        may_snapshot: bool,
+    ) -> Result<PostDump> {
+        let mut sink = |severity: u16, fault: Fault| self.note(stage::CHECK, severity, &fault);
+        dump::dump(leader, frozen, file, session_ops, may_snapshot, &mut sink)
     }
 
     /// Begins a restart; the number of tasks.
@@ -391,6 +405,17 @@ fn freeze(leader: &Task, timeout_ms: u32) -> Result<FrozenTree> {
     // Credentials may have changed since the session was attached (execve of a setuid program).
     permit(frozen.threads())?;
     Ok(frozen)
+}
+
+/// Writes the rest of a dump that began at `start`, and tells the caller about it.
+fn report(rest: PostDump, start: u64, arg: &mut Checkpoint) -> Result {
+    let report = rest.finish()?;
+    arg.bytes = report.bytes;
+    arg.records = report.records;
+    arg.pages = report.pages;
+    arg.tasks = report.tasks;
+    arg.dump_ns = time::monotonic_ns().saturating_sub(start);
+    Ok(())
 }
 
 fn after(leader: &Task, flags: u32) {

@@ -207,6 +207,16 @@ unsigned int ckpt_file_fmode(struct file *f)
 	return (__force unsigned int)f->f_mode;
 }
 
+/* As kernel_write(), also for files that have both kinds of write operations (/dev/null). pos NULL: a stream. */
+ssize_t ckpt_write(struct file *f, const void *bytes, size_t len, loff_t *pos)
+{
+	struct kvec kvec = { .iov_base = (void *)bytes, .iov_len = len };
+	struct iov_iter iter;
+
+	iov_iter_kvec(&iter, ITER_SOURCE, &kvec, 1, len);
+	return vfs_iter_write(f, &iter, pos, 0);
+}
+
 /* Writes (or reads) all of the vector; a short count is the caller's business. pos NULL: a stream. */
 ssize_t ckpt_iter_bvec(struct file *f, bool write, struct bio_vec *bvec, unsigned long nr, size_t len, loff_t *pos)
 {

@@ -45,6 +45,7 @@ loff_t ckpt_file_pos(struct file *f);
 void ckpt_set_file_pos(struct file *f, loff_t pos);
 bool ckpt_file_is_stream(struct file *f);
 unsigned int ckpt_file_fmode(struct file *f);
+ssize_t ckpt_write(struct file *f, const void *bytes, size_t len, loff_t *pos);
 ssize_t ckpt_iter_bvec(struct file *f, bool write, struct bio_vec *bvec, unsigned long nr, size_t len, loff_t *pos);
 
 /* mm.c */
@@ -72,6 +73,8 @@ void ckpt_mmap_read_unlock(struct mm_struct *mm);
 bool ckpt_mm_flag(struct mm_struct *mm, int bit);
 u32 ckpt_mm_coredump_filter(struct mm_struct *mm);
 void ckpt_mm_set_coredump_filter(struct mm_struct *mm, u32 filter);
+unsigned long ckpt_mm_anon_pages(struct mm_struct *mm);
+struct mm_struct *ckpt_mm_snapshot(struct mm_struct *oldmm);
 const char *ckpt_vma_anon_name(struct vm_area_struct *vma);
 const char *ckpt_vma_ops_name(struct vm_area_struct *vma);
 bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma);
@@ -119,6 +122,10 @@ struct pt_regs *ckpt_task_pt_regs(struct task_struct *t);
 bool ckpt_try_get_task_stack(struct task_struct *t);
 long ckpt_task_orig_ax(struct task_struct *t);
 bool ckpt_has_own_files(struct task_struct *t);
+bool ckpt_tsc_is_off(struct task_struct *t);
+bool ckpt_is_io_flusher(struct task_struct *t);
+unsigned int ckpt_io_priority(struct task_struct *t);
+bool ckpt_has_other_session_keyring(struct task_struct *t);
 bool ckpt_is_subreaper(struct task_struct *t);
 unsigned int ckpt_xstate_user_size(void);
 bool ckpt_task_sigpending(void);

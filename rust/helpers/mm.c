@@ -53,6 +53,32 @@ void ckpt_mm_set_coredump_filter(struct mm_struct *mm, u32 filter)
 	}
 }
 
+unsigned long ckpt_mm_anon_pages(struct mm_struct *mm)
+{
+	return get_mm_counter(mm, MM_ANONPAGES);
+}
+
+/*
+ * A copy of the address space as fork() makes it, sharing all pages copy-on-write; belongs to no task. VM_DONTCOPY areas are
+ * missing in it, VM_WIPEONFORK ones are empty. Process context; the pages are charged as by a fork.
+ */
+struct mm_struct *ckpt_mm_snapshot(struct mm_struct *oldmm)
+{
+	struct mm_struct *mm = ckpt_mm_alloc();
+	int ret;
+
+	if (!mm)
+		return ERR_PTR(-ENOMEM);
+	ckpt_uprobe_start_dup_mmap();
+	ret = ckpt_dup_mmap(mm, oldmm);
+	ckpt_uprobe_end_dup_mmap();
+	if (ret) {
+		mmput(mm);
+		return ERR_PTR(ret);
+	}
+	return mm;
+}
+
 const char *ckpt_vma_anon_name(struct vm_area_struct *vma)
 {
 	struct anon_vma_name *name = anon_vma_name(vma);

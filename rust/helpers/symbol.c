@@ -2,6 +2,8 @@
 
 #include <linux/kprobes.h>
 #include <linux/static_call.h>
+#include <linux/uprobes.h>
+#include "mm/internal.h"
 
 #include "symbol.h"
 

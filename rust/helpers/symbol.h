@@ -20,12 +20,17 @@
 #include <linux/sched.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/cputime.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
 #include <linux/task_work.h>
 
-/* Declared in arch/x86/entry/syscall_64.c only. */
+/* Static in arch/x86/entry/syscall_64.c: the one prototype that the build cannot check. */
 extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
+/* In mm/internal.h and uprobes.h, which symbol.c includes to check them. */
+extern int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm);
+extern void uprobe_start_dup_mmap(void);
+extern void uprobe_end_dup_mmap(void);
 
 /* A function that warns on misuse, or a macro. */
 #ifdef CONFIG_X86_DEBUG_FPU
@@ -38,9 +43,11 @@ extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 #define CKPT_SYMBOLS(X)                                                                                                \
 	X(spinlock_t *, __pmd_trans_huge_lock, (pmd_t *pmd, struct vm_area_struct *vma), (pmd, vma))                    \
 	X(char *, __d_path, (const struct path *p, const struct path *root, char *buf, int len), (p, root, buf, len))  \
+	X(int, dup_mmap, (struct mm_struct *mm, struct mm_struct *oldmm), (mm, oldmm))                                  \
 	X(int, f_dupfd, (unsigned int from, struct file *file, unsigned int flags), (from, file, flags))                \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
 	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \
+	X(struct mm_struct *, mm_alloc, (void), ())                                                                     \
 	X(struct task_struct *, pidfd_get_task, (int pidfd, unsigned int *flags), (pidfd, flags))                       \
 	X(pte_t *, pte_offset_map_lock,                                                                                 \
 	  (struct mm_struct *mm, pmd_t *pmd, unsigned long addr, spinlock_t **ptlp), (mm, pmd, addr, ptlp))             \
@@ -54,6 +61,8 @@ extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 	X(struct page *, vm_normal_page_pmd, (struct vm_area_struct *vma, unsigned long addr, pmd_t pmd),               \
 	  (vma, addr, pmd))                                                                                             \
 	X(bool, vma_is_shmem, (const struct vm_area_struct *vma), (vma))                                                \
+	X(void, uprobe_end_dup_mmap, (void), ())                                                                        \
+	X(void, uprobe_start_dup_mmap, (void), ())                                                                      \
 	X(unsigned long, wait_task_inactive, (struct task_struct *t, unsigned int state), (t, state))                   \
 	X(int, walk_page_range,                                                                                         \
 	  (struct mm_struct *mm, unsigned long start, unsigned long end, const struct mm_walk_ops *ops, void *private), \

@@ -6,6 +6,7 @@
 #include <asm/shstk.h>
 #include <uapi/asm/prctl.h>
 #include <linux/cred.h>
+#include <linux/iocontext.h>
 #include <linux/lsm_hooks.h>
 #include <linux/module.h>
 #include <linux/nsproxy.h>
@@ -203,6 +204,38 @@ bool ckpt_has_own_files(struct task_struct *t)
 	own = t->files != files || t->fs != fs;
 	task_unlock(t);
 	return own;
+}
+
+bool ckpt_tsc_is_off(struct task_struct *t)
+{
+	return test_tsk_thread_flag(t, TIF_NOTSC);
+}
+
+bool ckpt_is_io_flusher(struct task_struct *t)
+{
+	return (t->flags & (PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE)) == (PF_MEMALLOC_NOIO | PF_LOCAL_THROTTLE);
+}
+
+unsigned int ckpt_io_priority(struct task_struct *t)
+{
+	unsigned int ioprio = 0;
+
+	task_lock(t);
+	if (t->io_context)
+		ioprio = t->io_context->ioprio;
+	task_unlock(t);
+	return ioprio;
+}
+
+/* Whether the session keyring is another one than the caller's. */
+bool ckpt_has_other_session_keyring(struct task_struct *t)
+{
+	bool other;
+
+	rcu_read_lock();
+	other = __task_cred(t)->session_keyring != current_cred()->session_keyring;
+	rcu_read_unlock();
+	return other;
 }
 
 bool ckpt_is_subreaper(struct task_struct *t)

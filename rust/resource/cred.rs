@@ -4,7 +4,7 @@
 //! comes out is compared with what was saved.
 //!
 //! Saved: user and group ids, supplementary groups, all five capability sets, securebits, no_new_privs.
-//! Not saved: session keyring (the restarter's).
+//! Not saved: the session keyring, with a warning (the restarted program has the restarter's).
 //! Refused: keyrings of the thread or process.
 //!
 //! Record: [`ckpt_uapi::record::cred`].  C header: `include/linux/cred.h`
@@ -53,6 +53,15 @@ impl Resource for CredRoom {
     fn check(_target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         if Cred::of(task).has_private_keyring() {
             obstacles.add(Fault::new(EOPNOTSUPP, format_args!("it has a keyring of its own")).kind(RecordType::Cred));
+        }
+        if task.has_other_session_keyring() {
+            obstacles.warn(
+                Fault::new(
+                    ENOKEY,
+                    format_args!("its session keyring is not saved: it gets the restarter's"),
+                )
+                .kind(RecordType::Cred),
+            );
         }
         if Cred::of(task).groups()?.len() > GROUPS_MAX as usize {
             obstacles.add(

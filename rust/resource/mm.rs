@@ -32,6 +32,8 @@ use zerocopy::FromZeros;
 mod pages;
 mod vma;
 
+pub(crate) use pages::{post_dump, Snapshot};
+
 pub(crate) struct MmRoom;
 
 /// An address space that is being rebuilt.

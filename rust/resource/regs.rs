@@ -136,6 +136,12 @@ pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
         )
         .context(format_args!("cannot set dumpable"))?;
     }
+    let tsc = if late.tsc_off {
+        nr::PR_TSC_SIGSEGV
+    } else {
+        nr::PR_TSC_ENABLE
+    };
+    me.call(nr::__NR_prctl, &[u64::from(nr::PR_SET_TSC), u64::from(tsc), 0, 0, 0])?;
     let ax = regs[AX];
     let goes_on = regs[ORIG_AX] != NO_SYSCALL && RESTARTS.contains(&(ax as i64));
     me.resume_with(goes_on.then_some(regs[ORIG_AX]), ax)?;

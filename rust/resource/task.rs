@@ -2,9 +2,11 @@
 
 //! One thread: what has no room of its own.
 //!
-//! Saved: name, personality, parent-death signal, set_tid_address, robust list, rseq registration.
-//! Not saved: accounting (times, I/O counters), oom_score_adj, I/O priority, core scheduling cookie, cgroup,
-//! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's), prctl(PR_SET_TSC, PR_MCE_KILL, PR_SET_IO_FLUSHER, PR_SET_SPECULATION_CTRL).
+//! Saved: name, personality, parent-death signal, set_tid_address, robust list, rseq registration, oom_score_adj (by way of
+//! /proc), I/O priority, prctl(PR_SET_TSC, PR_SET_IO_FLUSHER).
+//! Not saved: accounting (times, I/O counters), core scheduling cookie, cgroup,
+//! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's), prctl(PR_MCE_KILL,
+//! PR_SET_SPECULATION_CTRL).
 //! Refused: what [`Task::unsupported`] lists (ptrace, seccomp, 32-bit programs, shadow stacks, ...), kernel helper threads,
 //! children (zombies too), namespaces other than the caller's.
 //!
@@ -14,6 +16,7 @@ use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
+        file::File,
         syscall::nr,
         task::{sleep_killable, Sharing, Task}, //
     },
@@ -33,6 +36,27 @@ pub(crate) struct TaskRoom;
 
 /// Size of `struct robust_list_head`, the only length that set_robust_list(2) takes.
 const ROBUST_LEN: u64 = 24;
+
+/// There is no system call for it: the task writes to its own file in /proc.
+fn set_oom_score_adj(value: i32) -> kernel::error::Result {
+    struct Digits([u8; 16], usize);
+    impl core::fmt::Write for Digits {
+        fn write_str(&mut self, s: &str) -> core::fmt::Result {
+            let end = self.1 + s.len();
+            self.0
+                .get_mut(self.1..end)
+                .ok_or(core::fmt::Error)?
+                .copy_from_slice(s.as_bytes());
+            self.1 = end;
+            Ok(())
+        }
+    }
+    const O_WRONLY: u32 = 1;
+    let mut digits = Digits([0; 16], 0);
+    core::fmt::Write::write_fmt(&mut digits, format_args!("{value}")).map_err(|_| EINVAL)?;
+    let mut pos = 0;
+    File::open(b"/proc/self/oom_score_adj", O_WRONLY)?.write_all(&digits.0[..digits.1], Some(&mut pos))
+}
 
 /// Who uses what the process may share, and how many users its own threads are. A thread that is on its way out counts for a
 /// moment.
@@ -112,6 +136,14 @@ impl Resource for TaskRoom {
             r.flags |= flags::RSEQ;
             (r.rseq, r.rseq_len, r.rseq_sig) = registered.rseq;
         }
+        r.oom_score_adj = t.oom_score_adj();
+        r.io_priority = t.io_priority();
+        if t.tsc_is_off() {
+            r.flags |= flags::TSC_SIGSEGV;
+        }
+        if t.is_io_flusher() {
+            r.flags |= flags::IO_FLUSHER;
+        }
         dump.out.record(&r)
     }
 
@@ -123,6 +155,24 @@ impl Resource for TaskRoom {
                 .bad(EBADMSG, format_args!("task record does not fit the tree")));
         }
         let me = restore.me;
+        if r.oom_score_adj != me.task().oom_score_adj() && restore.entry.pid == restore.entry.tgid {
+            set_oom_score_adj(r.oom_score_adj)
+                .context(format_args!("cannot set oom_score_adj to {}", r.oom_score_adj))?;
+        }
+        if r.io_priority != me.task().io_priority() {
+            const IOPRIO_WHO_PROCESS: u64 = 1;
+            me.call(nr::__NR_ioprio_set, &[IOPRIO_WHO_PROCESS, 0, u64::from(r.io_priority)])
+                .context(format_args!("cannot set I/O priority {:#x}", r.io_priority))?;
+        }
+        let io_flusher = r.flags & flags::IO_FLUSHER != 0;
+        if io_flusher != me.task().is_io_flusher() {
+            me.call(
+                nr::__NR_prctl,
+                &[u64::from(nr::PR_SET_IO_FLUSHER), u64::from(io_flusher), 0, 0, 0],
+            )
+            .context(format_args!("cannot set PR_SET_IO_FLUSHER"))?;
+        }
+        restore.late.tsc_off = r.flags & flags::TSC_SIGSEGV != 0;
         me.call(nr::__NR_personality, &[u64::from(r.personality)])
             .context(format_args!("cannot set the personality"))?;
         me.call(nr::__NR_set_tid_address, &[r.clear_child_tid])?;

@@ -41,6 +41,16 @@ pub(crate) struct Writer {
     chain: Xxh64,
     payload: u64,
     pages: u64,
+    /// Records that have to wait for others before them.
+    deferred: Option<KVVec<Deferred>>,
+}
+
+/// A record without its place in the statefile.
+pub(crate) struct Deferred {
+    kind: RecordType,
+    version: u16,
+    fixed: usize,
+    body: KVVec<u8>,
 }
 
 impl Writer {
@@ -62,6 +72,7 @@ impl Writer {
             chain: Xxh64::new(HASH_SEED),
             payload: 0,
             pages: 0,
+            deferred: None,
         };
         writer.chain.update(Prefix::CURRENT.as_bytes());
         writer.bytes(Prefix::CURRENT.as_bytes())?;
@@ -112,11 +123,29 @@ impl Writer {
     }
 
     fn emit(&mut self, kind: RecordType, version: u16, body: [&[u8]; 2], payload: u64, payload_hash: u64) -> Result {
-        self.pad(RECORD_ALIGN)?;
         let length = body[0].len() + body[1].len();
         if length > BODY_MAX as usize {
             return Err(Fault::new(E2BIG, format_args!("record is too long: {} bytes", length)).kind(kind));
         }
+        if let Some(deferred) = &mut self.deferred {
+            if payload != 0 {
+                return Err(Fault::new(EINVAL, format_args!("pages cannot wait")).kind(kind));
+            }
+            let mut copy = KVVec::with_capacity(length, GFP_KERNEL)?;
+            copy.extend_from_slice(body[0], GFP_KERNEL)?;
+            copy.extend_from_slice(body[1], GFP_KERNEL)?;
+            deferred.push(
+                Deferred {
+                    kind,
+                    version,
+                    fixed: body[0].len(),
+                    body: copy,
+                },
+                GFP_KERNEL,
+            )?;
+            return Ok(());
+        }
+        self.pad(RECORD_ALIGN)?;
         let mut header = RecordHeader {
             kind: kind.number(),
             version,
@@ -138,6 +167,25 @@ impl Writer {
         self.bytes(header.as_bytes())?;
         self.bytes(body[0])?;
         self.bytes(body[1])
+    }
+
+    /// Keeps the records from now on, until [`Self::take_deferred`].
+    pub(crate) fn defer(&mut self) {
+        self.deferred = Some(KVVec::new());
+    }
+
+    /// The records that were kept; what is written now goes out at once.
+    pub(crate) fn take_deferred(&mut self) -> Option<KVVec<Deferred>> {
+        self.deferred.take()
+    }
+
+    /// Writes records that were kept.
+    pub(crate) fn replay(&mut self, deferred: KVVec<Deferred>) -> Result {
+        for d in deferred.iter() {
+            let (fixed, variable) = d.body.split_at(d.fixed);
+            self.emit(d.kind, d.version, [fixed, variable], 0, 0)?;
+        }
+        Ok(())
     }
 
     /// A record without a body.

@@ -313,15 +313,12 @@ impl File {
     /// Writes all bytes at `*pos` (`None`: a stream).
     pub(crate) fn write_all(&self, mut bytes: &[u8], mut pos: Option<&mut i64>) -> Result {
         while !bytes.is_empty() {
-            let mut here = pos.as_deref().copied().unwrap_or(0);
-            // SAFETY: the file is alive, the slice readable.
-            let n = unsafe { bindings::kernel_write(self.as_ptr(), bytes.as_ptr().cast(), bytes.len(), &mut here) };
+            let here = pos.as_deref_mut().map_or(core::ptr::null_mut(), core::ptr::from_mut);
+            // SAFETY: the file is alive, the slice readable, the position valid or NULL.
+            let n = unsafe { bindings::ckpt_write(self.as_ptr(), bytes.as_ptr().cast(), bytes.len(), here) };
             let n = to_result(n)?;
             if n == 0 {
                 return Err(EIO);
-            }
-            if let Some(p) = pos.as_deref_mut() {
-                *p = here;
             }
             bytes = &bytes[n.min(bytes.len())..];
         }

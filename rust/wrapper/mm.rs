@@ -188,6 +188,22 @@ impl Mm {
         unsafe { core::ptr::read_volatile(&raw const (*self.0.as_ptr()).__bindgen_anon_1.mm_users.counter) }
     }
 
+    /// Number of anonymous pages that are present.
+    pub(crate) fn anon_pages(&self) -> usize {
+        // SAFETY: the mm is alive.
+        unsafe { bindings::ckpt_mm_anon_pages(self.0.as_ptr()) }
+    }
+
+    /// A copy as fork(2) makes it, sharing all pages copy-on-write: without areas of [`vm::DONTCOPY`], with empty ones for
+    /// [`vm::WIPEONFORK`]. Nobody runs in it.
+    pub(crate) fn snapshot(&self) -> Result<Self> {
+        // SAFETY: the mm is alive; the helper returns a reference or an error pointer.
+        unsafe {
+            let mm = kernel::error::from_err_ptr(bindings::ckpt_mm_snapshot(self.0.as_ptr()))?;
+            Self::from_raw(mm).ok_or(ENOMEM)
+        }
+    }
+
     /// Plain fields.
     pub(crate) fn fields(&self) -> Fields {
         let _lock = self.read_lock();

@@ -401,6 +401,36 @@ impl Task {
         }
     }
 
+    /// Whether prctl(PR_SET_TSC, PR_TSC_SIGSEGV) is set.
+    pub(crate) fn tsc_is_off(&self) -> bool {
+        // SAFETY: the task is alive; one bit.
+        unsafe { bindings::ckpt_tsc_is_off(self.as_ptr()) }
+    }
+
+    /// Whether prctl(PR_SET_IO_FLUSHER) is set.
+    pub(crate) fn is_io_flusher(&self) -> bool {
+        // SAFETY: the task is alive; one word.
+        unsafe { bindings::ckpt_is_io_flusher(self.as_ptr()) }
+    }
+
+    /// As ioprio_get(2).
+    pub(crate) fn io_priority(&self) -> u32 {
+        // SAFETY: the task is alive; the helper locks.
+        unsafe { bindings::ckpt_io_priority(self.as_ptr()) }
+    }
+
+    /// As /proc/PID/oom_score_adj.
+    pub(crate) fn oom_score_adj(&self) -> i32 {
+        // SAFETY: the task is alive, so is its signal struct; one word.
+        unsafe { i32::from((*(*self.as_ptr()).signal).oom_score_adj) }
+    }
+
+    /// Whether its session keyring is another one than the caller's.
+    pub(crate) fn has_other_session_keyring(&self) -> bool {
+        // SAFETY: the task is alive; the helper holds the RCU lock.
+        unsafe { bindings::ckpt_has_other_session_keyring(self.as_ptr()) }
+    }
+
     /// Whether it has a seccomp filter or strict mode.
     pub(crate) fn has_seccomp(&self) -> bool {
         // SAFETY: the task is alive; one word.

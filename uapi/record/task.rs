@@ -10,8 +10,12 @@ use super::record;
 pub mod flags {
     /// `rseq` fields are valid.
     pub const RSEQ: u32 = 1 << 0;
+    /// prctl(PR_SET_TSC, PR_TSC_SIGSEGV).
+    pub const TSC_SIGSEGV: u32 = 1 << 1;
+    /// prctl(PR_SET_IO_FLUSHER).
+    pub const IO_FLUSHER: u32 = 1 << 2;
     /// All known flags.
-    pub const ALL: u32 = RSEQ;
+    pub const ALL: u32 = RSEQ | TSC_SIGSEGV | IO_FLUSHER;
 }
 
 /// Body of a task record.
@@ -40,5 +44,9 @@ pub struct Task {
     pub rseq_len: u32,
     /// Signature of the rseq area.
     pub rseq_sig: u32,
+    /// As /proc/PID/oom_score_adj; of the process, in its leader's record.
+    pub oom_score_adj: i32,
+    /// As ioprio_get(2).
+    pub io_priority: u32,
 }
-record!(Task, Task, 72);
+record!(Task, Task, 80);

@@ -9,6 +9,7 @@
 use super::{super::restore_shmem_pages, Dump, Restore};
 use crate::{
     error::{Context, Fault, Result},
+    statefile::Writer,
     wrapper::{
         mm::{task_size, vm, Batch, Mm, Vma as Area, Walked},
         syscall::nr, //
@@ -20,31 +21,76 @@ use kernel::prelude::*;
 /// Pages of one record: 4 MiB.
 const PAGES: usize = 1024;
 
+/// Below this, copying the page tables takes longer than writing the pages.
+const SNAPSHOT_PAGES: usize = 4096;
+
+/// Memory as it was when the target stood still.
+pub(crate) struct Snapshot {
+    mm: Mm,
+    ranges: KVVec<(u64, u64)>,
+}
+
+/// Writes the contents, or, where it pays, leaves them to [`post_dump`].
 pub(super) fn dump(mm: &Mm, areas: &[Area], dump: &mut Dump<'_>) -> Result {
-    let mut batch = Batch::new(PAGES, PAGES)?;
+    let mut ranges = KVVec::new();
+    // A copy of the address space lacks these.
+    let mut not_copied = KVVec::new();
     for area in areas {
         let contents = area.has_anon && area.flags & vm::DROPPABLE == 0;
         if area.special.is_some() || !(contents || area.flags & vm::MAYBE_GUARD != 0) {
             continue;
         }
-        let mut at = area.start;
+        if area.flags & (vm::DONTCOPY | vm::WIPEONFORK) != 0 {
+            not_copied.push((area.start, area.end), GFP_KERNEL)?;
+        } else {
+            ranges.push((area.start, area.end), GFP_KERNEL)?;
+        }
+    }
+    dump_ranges(mm, &not_copied, dump.out)?;
+    if dump.may_snapshot && mm.anon_pages() >= SNAPSHOT_PAGES {
+        match mm.snapshot() {
+            Ok(copy) => {
+                *dump.snapshot = Some(Snapshot { mm: copy, ranges });
+                dump.out.defer();
+                return Ok(());
+            }
+            Err(e) if e == EINTR => return Err(e.into()),
+            // No memory for it, or not enough of what may be committed: the target waits.
+            Err(_) => {}
+        }
+    }
+    dump_ranges(mm, &ranges, dump.out)
+}
+
+/// Writes what was left, while the target runs.
+pub(crate) fn post_dump(snapshot: &Snapshot, out: &mut Writer) -> Result {
+    dump_ranges(&snapshot.mm, &snapshot.ranges, out)
+}
+
+fn dump_ranges(mm: &Mm, ranges: &[(u64, u64)], out: &mut Writer) -> Result {
+    if ranges.is_empty() {
+        return Ok(());
+    }
+    let mut batch = Batch::new(PAGES, PAGES)?;
+    for (start, end) in ranges {
+        let mut at = *start;
         loop {
             let walked = batch
-                .walk(mm, at, area.end)
+                .walk(mm, at, *end)
                 .context(format_args!("cannot walk the page tables"))
                 .map_err(|f| f.address(at))?;
             match walked {
                 Walked::Done => break,
                 Walked::Full(next) => {
                     at = next;
-                    dump.out.batch(0, &mut batch)?;
+                    out.batch(0, &mut batch)?;
                     batch.clear();
                 }
             }
         }
     }
     if !batch.is_empty() {
-        dump.out.batch(0, &mut batch)?;
+        out.batch(0, &mut batch)?;
     }
     Ok(())
 }

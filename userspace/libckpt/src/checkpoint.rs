@@ -112,16 +112,20 @@ pub fn checkpoint_with<E: From<Error>>(
     let timeout_ms = milliseconds(options.timeout);
     let session = Session::open()?;
     session.attach(pidfd)?;
+    if options.after == After::Resume {
+        // One call: the module lets the target go on as soon as it has what it needs.
+        let result = session.checkpoint(file.as_fd(), timeout_ms)?;
+        let done = Checkpointed::new(&result, Duration::from_nanos(result.frozen_ns), session.messages());
+        commit(&done)?;
+        return Ok(done);
+    }
     let start = Instant::now();
     session.freeze(timeout_ms)?;
     let result = session.checkpoint(file.as_fd(), timeout_ms)?;
-    if options.after == After::Resume {
-        session.thaw()?;
-    }
     let done = Checkpointed::new(&result, start.elapsed(), session.messages());
     commit(&done)?;
     match options.after {
-        After::Resume => {}
+        After::Resume => session.thaw()?,
         After::Stop => {
             // The signal waits in the frozen target and stops it before it runs its own code again.
             pidfd_send_signal(pidfd, Signal::STOP).map_err(|errno| Error::io("cannot stop the target", errno))?;
