@@ -32,6 +32,10 @@ const GS_BASE: usize = 22;
 const USER_CS: u64 = 0x33;
 /// Offset of `rseq_cs` in `struct rseq`.
 const RSEQ_CS: u64 = 8;
+/// Where in the scratch mapping the interval timers wait, behind the signal frame; bytes of a `struct itimerval`; how many.
+const ITIMERS_AT: usize = 32 * 1024;
+const ITIMERVAL: usize = 32;
+const ITIMERS: usize = 3;
 /// No system call was interrupted.
 const NO_SYSCALL: u64 = u64::MAX;
 /// -512 to -516: the interrupted system call goes on.
@@ -84,9 +88,9 @@ pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
         // A timer that is armed must not become one that is not.
         let value = if value == 0 { 0 } else { value.max(1000) };
         let ([i_s, i_us], [v_s, v_us]) = (split(interval), split(value));
-        let at = me.put_words(&[i_s, i_us, v_s, v_us])?;
-        me.call(nr::__NR_setitimer, &[which as u64, at, 0])
-            .context(format_args!("cannot set interval timer {which}"))?;
+        for (i, word) in [i_s, i_us, v_s, v_us].iter().enumerate() {
+            me.put_at(ITIMERS_AT + which * ITIMERVAL + i * 8, &word.to_ne_bytes())?;
+        }
     }
     if let Some((address, len, sig)) = late.rseq {
         // Registering clears rseq_cs; put back, it aborts a critical section in whose middle the thread was saved.
@@ -113,17 +117,25 @@ pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
         )
         .address(altstack.0));
     }
-    me.drop_scratch()?;
-    if late.lock_future != 0 {
-        me.call(nr::__NR_mlockall, &[u64::from(late.lock_future)])
-            .context(format_args!("cannot lock future memory"))?;
-    }
     Ok(())
 }
 
 /// The task has been let go: times begin to count.
 pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
     let regs = late.regs.as_ref().ok_or(EINVAL)?;
+    if late.itimers.is_some() {
+        // Not earlier: one that is due kills a program that has no handler for it, and with it the whole restart.
+        for which in 0..ITIMERS {
+            let at = me.scratch()? + (ITIMERS_AT + which * ITIMERVAL) as u64;
+            me.call(nr::__NR_setitimer, &[which as u64, at, 0])
+                .context(format_args!("cannot set interval timer {which}"))?;
+        }
+    }
+    me.drop_scratch()?;
+    if late.lock_future != 0 {
+        me.call(nr::__NR_mlockall, &[u64::from(late.lock_future)])
+            .context(format_args!("cannot lock future memory"))?;
+    }
     if let Some(restart) = late.restart.take() {
         me.set_restart(&restart.counted_from_now());
     }
