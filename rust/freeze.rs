@@ -7,7 +7,7 @@ use crate::{
     wrapper::{
         completion::Waited,
         park::{Park, State},
-        task::{fatal_signal_pending, Task},
+        task::{fatal_signal_pending, sleep_killable, Task},
         time, //
     },
 };
@@ -87,7 +87,10 @@ impl FrozenTree {
             }
         });
         match seen {
-            Err(e) if e == EAGAIN && !fatal_signal_pending() => Ok(false),
+            Err(e) if e == EAGAIN && !fatal_signal_pending() => {
+                sleep_killable(1);
+                Ok(false)
+            }
             other => Ok(other.map(|()| true)?),
         }
     }
@@ -128,7 +131,7 @@ pub(crate) fn threads_of(leader: &Task) -> Result<KVVec<Task>> {
             Ok(())
         });
         match listed {
-            Err(e) if e == EAGAIN && !fatal_signal_pending() => {}
+            Err(e) if e == EAGAIN && !fatal_signal_pending() => sleep_killable(1),
             other => break other?,
         }
     }

@@ -243,6 +243,7 @@ impl Restart {
             if self.failed.load(Ordering::Acquire) {
                 return Err(EINTR.into());
             }
+            tasks.reserve(1, GFP_KERNEL)?;
             if gate.entered.swap(true, Ordering::AcqRel) {
                 return Err(Fault::new(EBUSY, format_args!("task {index} is there already")));
             }
@@ -256,10 +257,11 @@ impl Restart {
                 Ok(())
             }
             Err(fault) => {
-                // Objects may refer to what holds the session.
-                self.stream.lock().made = Made::new();
+                // Kills whoever holds the stream, too: a read from a silent pipe would last.
                 self.fail(fault.task(ids.0, ids.1));
                 me.task().kill();
+                // Objects may refer to what holds the session.
+                self.stream.lock().made = Made::new();
                 Err(EINTR.into())
             }
         }
@@ -302,6 +304,13 @@ impl Restart {
         }
         self.wait(&self.go)?;
         let released = release(me, &mut late);
+        if released.is_err() {
+            // Too late for an abort: the others are killed here.
+            self.failed.store(true, Ordering::Release);
+            for task in self.tasks.lock().iter() {
+                task.kill();
+            }
+        }
         if self.left.fetch_add(1, Ordering::AcqRel) as usize + 1 == self.tree.len() {
             self.all_left.complete_all();
         }
@@ -447,6 +456,16 @@ impl Restart {
         self.go.complete_all();
         // Until it has taken its own parent-death signal, a task dies with its coordinator: do not let that one go first.
         while self.all_left.wait_killable(SLICE_MS) == Waited::Timeout && !self.lost_a_task() {}
+        let left = self.left.load(Ordering::Acquire) as usize;
+        if self.failed.load(Ordering::Acquire) || left < self.tree.len() {
+            let first = self.first_fault.lock().take();
+            return Err(first.unwrap_or_else(|| {
+                Fault::new(
+                    ESRCH,
+                    format_args!("a task of the tree died at the moment it was let go"),
+                )
+            }));
+        }
         Ok((
             self.bytes.load(Ordering::Acquire),
             time::monotonic_ns().saturating_sub(self.since_ns),

@@ -73,6 +73,7 @@ void ckpt_mmap_read_unlock(struct mm_struct *mm);
 bool ckpt_mm_flag(struct mm_struct *mm, int bit);
 u32 ckpt_mm_coredump_filter(struct mm_struct *mm);
 void ckpt_mm_set_coredump_filter(struct mm_struct *mm, u32 filter);
+unsigned long ckpt_available_pages(void);
 unsigned long ckpt_mm_anon_pages(struct mm_struct *mm);
 struct mm_struct *ckpt_mm_snapshot(struct mm_struct *oldmm);
 const char *ckpt_vma_anon_name(struct vm_area_struct *vma);

@@ -53,6 +53,12 @@ void ckpt_mm_set_coredump_filter(struct mm_struct *mm, u32 filter)
 	}
 }
 
+/* Pages that could be had without swapping. */
+unsigned long ckpt_available_pages(void)
+{
+	return max(si_mem_available(), 0L);
+}
+
 unsigned long ckpt_mm_anon_pages(struct mm_struct *mm)
 {
 	return get_mm_counter(mm, MM_ANONPAGES);
@@ -310,8 +316,14 @@ void ckpt_put_dirty_bvecs(struct bio_vec *bvec, unsigned int nr)
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		set_page_dirty_lock(bvec[i].bv_page);
-		put_page(bvec[i].bv_page);
+		struct folio *folio = page_folio(bvec[i].bv_page);
+
+		/* The lock keeps a file's mapping in place, which anonymous memory does not have. */
+		if (folio_test_anon(folio))
+			folio_set_dirty(folio);
+		else
+			set_page_dirty_lock(bvec[i].bv_page);
+		folio_put(folio);
 	}
 }
 

@@ -50,7 +50,8 @@ ssize_t ckpt_pipe_copy(struct pipe_inode_info *pipe, void *out, size_t len)
 		ret = pipe_buf_confirm(pipe, buf);
 		if (ret)
 			break;
-		memcpy_from_page(out + done, buf->page, buf->offset, n);
+		/* Spliced from a socket, a buffer may be longer than its first page. */
+		memcpy(out + done, page_address(buf->page) + buf->offset, n);
 		done += n;
 	}
 	mutex_unlock(&pipe->mutex);

@@ -65,9 +65,12 @@ struct task_struct *ckpt_next_thread(struct task_struct *leader, struct task_str
 
 	rcu_read_lock();
 	if (prev && !pid_alive(prev)) {
+		/* Without its leader nobody is left, or an execve has replaced it. */
+		bool gone = prev == leader;
+
 		rcu_read_unlock();
 		put_task_struct(prev);
-		return ERR_PTR(-EAGAIN);
+		return gone ? NULL : ERR_PTR(-EAGAIN);
 	}
 	next = prev ? __next_thread(prev) : leader;
 	if (next)

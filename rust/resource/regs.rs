@@ -93,13 +93,14 @@ pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
         }
     }
     if let Some((address, len, sig)) = late.rseq {
+        let rseq_cs = address.checked_add(RSEQ_CS).ok_or(EFAULT)?;
         // Registering clears rseq_cs; put back, it aborts a critical section in whose middle the thread was saved.
-        let section = me.get_word(address + RSEQ_CS).unwrap_or(0);
+        let section = me.get_word(rseq_cs).unwrap_or(0);
         me.call(nr::__NR_rseq, &[address, u64::from(len), 0, u64::from(sig)])
             .context(format_args!("cannot register rseq"))
             .map_err(|f| f.address(address))?;
         if section != 0 {
-            me.set_word(address + RSEQ_CS, section)?;
+            me.set_word(rseq_cs, section)?;
         }
     }
     for (code, base) in [(nr::ARCH_SET_FS, regs[FS_BASE]), (nr::ARCH_SET_GS, regs[GS_BASE])] {

@@ -16,8 +16,7 @@ use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
-        file::File,
-        syscall::nr,
+        syscall::{nr, CurrentTask},
         task::{sleep_killable, Sharing, Task}, //
     },
 };
@@ -38,7 +37,7 @@ pub(crate) struct TaskRoom;
 const ROBUST_LEN: u64 = 24;
 
 /// There is no system call for it: the task writes to its own file in /proc.
-fn set_oom_score_adj(value: i32) -> kernel::error::Result {
+fn set_oom_score_adj(me: &CurrentTask, value: i32) -> kernel::error::Result {
     struct Digits([u8; 16], usize);
     impl core::fmt::Write for Digits {
         fn write_str(&mut self, s: &str) -> core::fmt::Result {
@@ -51,11 +50,16 @@ fn set_oom_score_adj(value: i32) -> kernel::error::Result {
             Ok(())
         }
     }
-    const O_WRONLY: u32 = 1;
+    const O_WRONLY: u64 = 1;
     let mut digits = Digits([0; 16], 0);
     core::fmt::Write::write_fmt(&mut digits, format_args!("{value}")).map_err(|_| EINVAL)?;
-    let mut pos = 0;
-    File::open(b"/proc/self/oom_score_adj", O_WRONLY)?.write_all(&digits.0[..digits.1], Some(&mut pos))
+    let at = me.put_path(b"/proc/self/oom_score_adj")?;
+    let fd = me.call(nr::__NR_open, &[at, O_WRONLY])? as u64;
+    let written = me
+        .put(&digits.0[..digits.1])
+        .and_then(|at| me.call(nr::__NR_write, &[fd, at, digits.1 as u64]));
+    me.call(nr::__NR_close, &[fd])?;
+    written.map(|_| ())
 }
 
 /// Who uses what the process may share, and how many users its own threads are. A thread that is on its way out counts for a
@@ -156,7 +160,7 @@ impl Resource for TaskRoom {
         }
         let me = restore.me;
         if r.oom_score_adj != me.task().oom_score_adj() && restore.entry.pid == restore.entry.tgid {
-            set_oom_score_adj(r.oom_score_adj)
+            set_oom_score_adj(me, r.oom_score_adj)
                 .context(format_args!("cannot set oom_score_adj to {}", r.oom_score_adj))?;
         }
         if r.io_priority != me.task().io_priority() {

@@ -10,7 +10,7 @@ use super::{
     hash::Xxh64,
     to_result, //
 };
-use core::ptr::NonNull;
+use core::{mem::ManuallyDrop, ptr::NonNull};
 use kernel::prelude::*;
 
 /// Bytes of a page.
@@ -32,6 +32,25 @@ impl Drop for Mm {
     fn drop(&mut self) {
         // SAFETY: owned, by the type's invariant.
         unsafe { bindings::mmput(self.0.as_ptr()) }
+    }
+}
+
+/// A copy of an address space that nobody runs in. Its page tables are torn down by a kernel worker, since nobody waits for
+/// that.
+pub(crate) struct Copied(ManuallyDrop<Mm>);
+
+impl core::ops::Deref for Copied {
+    type Target = Mm;
+
+    fn deref(&self) -> &Mm {
+        &self.0
+    }
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        // SAFETY: the reference is owned, and given up here instead of by the drop of `Mm`, which does not happen.
+        unsafe { bindings::mmput_async(self.0 .0.as_ptr()) }
     }
 }
 
@@ -196,11 +215,12 @@ impl Mm {
 
     /// A copy as fork(2) makes it, sharing all pages copy-on-write: without areas of [`vm::DONTCOPY`], with empty ones for
     /// [`vm::WIPEONFORK`]. Nobody runs in it.
-    pub(crate) fn snapshot(&self) -> Result<Self> {
+    pub(crate) fn snapshot(&self) -> Result<Copied> {
         // SAFETY: the mm is alive; the helper returns a reference or an error pointer.
         unsafe {
             let mm = kernel::error::from_err_ptr(bindings::ckpt_mm_snapshot(self.0.as_ptr()))?;
-            Self::from_raw(mm).ok_or(ENOMEM)
+            let mm = Self::from_raw(mm).ok_or(ENOMEM)?;
+            Ok(Copied(ManuallyDrop::new(mm)))
         }
     }
 
@@ -644,6 +664,12 @@ pub(crate) fn vm_mmap(file: Option<&File>, address: u64, len: u64, prot: u32, fl
         )
     };
     to_result(got as isize).map(|a| a as u64)
+}
+
+/// Pages that could be had without swapping.
+pub(crate) fn available_pages() -> usize {
+    // SAFETY: no preconditions.
+    unsafe { bindings::ckpt_available_pages() }
 }
 
 /// One address after the last one that user space may use.

@@ -138,17 +138,14 @@ unsafe extern "C" fn callback(work: *mut bindings::callback_head) {
     let offset = core::mem::offset_of!(Park, work);
     // SAFETY: `work` is the field of a live `Park`, and this call takes over the task's reference.
     let park = unsafe { Arc::from_raw(work.cast::<u8>().sub(offset).cast::<Park>().cast_const()) };
-    // Older works come after this one: a restored task gets its registers by one. Queue up behind them.
+    // Older works come after this one: a restored task gets its registers by one. Queue up behind them, without a signal:
+    // `task_work_run` goes on until its list is empty, and what runs before must not look interrupted.
     // SAFETY: `task_work_run` reads `next` before it calls, so the work is ours now.
     if unsafe { !(*work).next.is_null() } && park.state() == State::Queued {
         let theirs = Arc::into_raw(park);
         // SAFETY: the current task is alive; its references to the park and the module stay with the queued work.
         let ret = unsafe {
-            bindings::task_work_add(
-                bindings::ckpt_current(),
-                work,
-                bindings::task_work_notify_mode_TWA_SIGNAL,
-            )
+            bindings::task_work_add(bindings::ckpt_current(), work, bindings::task_work_notify_mode_TWA_NONE)
         };
         if ret == 0 {
             return;

@@ -535,7 +535,10 @@ impl Task {
                 }
                 RestartFn::Poll => {
                     let p = &block.__bindgen_anon_1.poll;
-                    let end = p.end_time.tv_sec as u64 * 1_000_000_000 + p.end_time.tv_nsec as u64;
+                    // A timeout without end is as far away as seconds can be counted.
+                    let end = (p.end_time.tv_sec as u64)
+                        .saturating_mul(1_000_000_000)
+                        .saturating_add(p.end_time.tv_nsec as u64);
                     Restart::Poll(p.ufds as u64, p.nfds as u32, (p.has_timeout != 0).then_some(end))
                 }
                 RestartFn::Futex => {

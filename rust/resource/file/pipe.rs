@@ -60,7 +60,14 @@ pub(super) fn is_inside(target: &Target<'_>, pipe: &Pipe<'_>) -> Result<bool> {
 /// Whether the open file is the target's alone, not shared by fork with another process. `held` references are ours; who looks
 /// at it (/proc/PID/fd) has one for a moment.
 pub(super) fn is_own(target: &Target<'_>, file: &File, held: usize) -> bool {
+    // A running thread that waits in a read or a poll holds more: the question is answered when it stands still.
+    if target.stopped_ns == 0 {
+        return true;
+    }
     for _ in 0..20 {
+        if fatal_signal_pending() {
+            return false;
+        }
         if file.references() <= file.descriptors_of(target.leader) + held {
             return true;
         }
@@ -83,7 +90,7 @@ pub(super) fn check(file: &File, pipe: &Pipe<'_>) -> core::result::Result<(), &'
     if file.flags() & O_DIRECT != 0 {
         return Err("pipe in packet mode");
     }
-    if state.content > CONTENT_MAX as usize {
+    if state.content > (CONTENT_MAX as usize).min(state.capacity as usize) {
         return Err("pipe with that much content");
     }
     Ok(())

@@ -11,7 +11,7 @@ use crate::{
     error::{Context, Fault, Result},
     statefile::Writer,
     wrapper::{
-        mm::{task_size, vm, Batch, Mm, Vma as Area, Walked},
+        mm::{available_pages, task_size, vm, Batch, Copied, Mm, Vma as Area, Walked},
         syscall::nr, //
     },
 };
@@ -26,7 +26,7 @@ const SNAPSHOT_PAGES: usize = 4096;
 
 /// Memory as it was when the target stood still.
 pub(crate) struct Snapshot {
-    mm: Mm,
+    mm: Copied,
     ranges: KVVec<(u64, u64)>,
 }
 
@@ -47,7 +47,9 @@ pub(super) fn dump(mm: &Mm, areas: &[Area], dump: &mut Dump<'_>) -> Result {
         }
     }
     dump_ranges(mm, &not_copied, dump.out)?;
-    if dump.may_snapshot && mm.anon_pages() >= SNAPSHOT_PAGES {
+    // The target may write to all of it meanwhile, and each page written to is a page more.
+    let worth = mm.anon_pages() >= SNAPSHOT_PAGES && mm.anon_pages() <= available_pages() / 2;
+    if dump.may_snapshot && worth {
         match mm.snapshot() {
             Ok(copy) => {
                 *dump.snapshot = Some(Snapshot { mm: copy, ranges });
