@@ -60,10 +60,14 @@ pub(super) fn is_inside(target: &Target<'_>, pipe: &Pipe<'_>) -> Result<bool> {
 /// Whether the open file is the target's alone, not shared by fork with another process. `held` references are ours; who looks
 /// at it (/proc/PID/fd) has one for a moment.
 pub(super) fn is_own(target: &Target<'_>, file: &File, held: usize) -> bool {
-    // A running thread that waits in a read or a poll holds more: the question is answered when it stands still.
-    if target.stopped_ns == 0 {
-        return true;
-    }
+    // A running thread of several that waits in a read holds one more (a single one only borrows the descriptor's).
+    let threads = target.threads.len();
+    let held = held
+        + if target.stopped_ns == 0 && threads > 1 {
+            threads
+        } else {
+            0
+        };
     for _ in 0..20 {
         if fatal_signal_pending() {
             return false;
