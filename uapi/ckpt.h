@@ -63,6 +63,8 @@ extern "C" {
 #define CKPT_FEATURE_SELF (UINT64_C(1) << 1)	/* the caller can save itself */
 #define CKPT_FEATURE_STREAM (UINT64_C(1) << 2)	/* statefiles through pipes and sockets */
 #define CKPT_FEATURE_GUARD (UINT64_C(1) << 3)	/* guard regions (MADV_GUARD_INSTALL) are saved */
+#define CKPT_FEATURE_TREE (UINT64_C(1) << 4)	/* process trees (CKPT_SCOPE_TREE) */
+#define CKPT_FEATURE_CONTAINER (UINT64_C(1) << 5) /* pid namespaces (CKPT_SCOPE_CONTAINER) */
 
 /* CKPT_INFO: what the module is and can do on this kernel. */
 struct ckpt_info {
@@ -81,8 +83,10 @@ struct ckpt_info {
 };
 CKPT_ASSERT_SIZE(struct ckpt_info, 144);
 
-/* ckpt_attach.scope */
-#define CKPT_SCOPE_PROCESS 0 /* one process with all its threads */
+/* ckpt_attach.scope, ckpt_checkpoint.scope */
+#define CKPT_SCOPE_PROCESS 0   /* one process with all its threads; children are an obstacle */
+#define CKPT_SCOPE_TREE 1      /* a process with all its descendants */
+#define CKPT_SCOPE_CONTAINER 2 /* all processes of the pid namespace that the process is a member of */
 
 /*
  * CKPT_ATTACH: choose the target of the session.
@@ -158,7 +162,7 @@ struct ckpt_checkpoint {
 	uint64_t frozen_ns;  /* out: how long the target stood still for this call */
 	uint64_t dump_ns;    /* out: how long the dump took */
 	uint32_t tasks;	     /* out: tasks saved */
-	uint32_t reserved;   /* zero */
+	uint32_t scope;	     /* CKPT_SCOPE_* when this call attaches, else 0 */
 };
 CKPT_ASSERT_SIZE(struct ckpt_checkpoint, 72);
 
@@ -172,30 +176,43 @@ struct ckpt_restart_begin {
 	uint32_t flags; /* CKPT_RESTART_* */
 	int32_t fd;	/* a file, pipe or socket that is open for reading */
 	uint32_t tasks; /* out: tasks in the tree */
+	uint32_t target; /* out: CKPT_TARGET_* */
+	uint32_t pids;	 /* out: thread ids in nested pid namespaces */
 };
-CKPT_ASSERT_SIZE(struct ckpt_restart_begin, 16);
+CKPT_ASSERT_SIZE(struct ckpt_restart_begin, 24);
+
+/* ckpt_restart_begin.target */
+#define CKPT_TARGET_CONTAINER (1u << 0) /* all tasks of a pid namespace were saved; the root task was its init */
 
 /* Flags of struct ckpt_tree. */
 #define CKPT_TREE_LEADER (1u << 0)	   /* leads its thread group: pid and tgid are equal */
 #define CKPT_TREE_STOPPED (1u << 1)	   /* was stopped by a job control signal */
 #define CKPT_TREE_SESSION_LEADER (1u << 2) /* led its session */
 #define CKPT_TREE_GROUP_LEADER (1u << 3)   /* led its process group */
+#define CKPT_TREE_ZOMBIE (1u << 4)	   /* has exited, and waits for its parent to take its status */
+#define CKPT_TREE_EXITED (1u << 5)	   /* a main thread that has exited while others of its process live */
+#define CKPT_TREE_SHARES_HANDLERS (1u << 6) /* shares its signal handlers with `vm` (CLONE_SIGHAND) */
+#define CKPT_TREE_PIDNS_INIT (1u << 7)	   /* is the first of a pid namespace below that of its parent (CLONE_NEWPID) */
 
 /*
- * One task of the tree. A leader comes before its threads, a parent before its children. All pids are in the pid namespace
- * of the root task; 0 means outside of it or of the tree.
+ * One task of the tree. A leader comes before its threads, a parent before its children, and a process whose address space
+ * others share before those. All pids are in the pid namespace of the root task; 0 means outside of it. A process group or
+ * session that is also the root task's is the one that the restarted root task lives in; another one whose number no task
+ * has lost its leader before the checkpoint.
  */
 struct ckpt_tree {
 	uint32_t pid;	      /* thread id */
 	uint32_t tgid;	      /* process id */
-	uint32_t ppid;	      /* process id of the parent */
+	uint32_t ppid;	      /* process id of the parent; the root task's is outside of the tree */
 	uint32_t pgid;	      /* process group */
 	uint32_t sid;	      /* session */
 	uint32_t exit_signal; /* for the parent when the task exits */
 	uint32_t flags;	      /* CKPT_TREE_* */
 	uint32_t leader;      /* index of the entry that leads the thread group; a leader's own */
 	char comm[16];	      /* command name, NUL-terminated */
-	uint32_t reserved[4]; /* zero */
+	uint32_t vm;	      /* index of the leader whose address space it shares (CLONE_VM), or of its own leader */
+	uint32_t level;	      /* pid namespaces between the root task's and its own */
+	uint32_t reserved[2]; /* zero */
 };
 CKPT_ASSERT_SIZE(struct ckpt_tree, 64);
 
@@ -206,8 +223,11 @@ struct ckpt_restart_prologue {
 	uint64_t tree;	   /* address of an array of struct ckpt_tree */
 	uint32_t capacity; /* entries that the array holds; EINVAL when the tree has more */
 	uint32_t tasks;	   /* out: entries written */
+	uint64_t pids;	   /* address of an array of uint32_t: `level` thread ids for each task, outermost first */
+	uint32_t pids_capacity; /* thread ids that the array holds; EINVAL when the tree has more */
+	uint32_t pids_count;	/* out: thread ids written */
 };
-CKPT_ASSERT_SIZE(struct ckpt_restart_prologue, 24);
+CKPT_ASSERT_SIZE(struct ckpt_restart_prologue, 40);
 
 /*
  * CKPT_RESTART_TASK: become one of the saved tasks. From the first change to the caller on, a failure kills it; the

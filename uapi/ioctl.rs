@@ -71,6 +71,10 @@ pub mod feature {
     pub const STREAM: u64 = 1 << 2;
     /// Guard regions (`MADV_GUARD_INSTALL`) are saved.
     pub const GUARD: u64 = 1 << 3;
+    /// Process trees ([`super::scope::TREE`]).
+    pub const TREE: u64 = 1 << 4;
+    /// Pid namespaces ([`super::scope::CONTAINER`]).
+    pub const CONTAINER: u64 = 1 << 5;
 }
 
 /// Argument of [`CKPT_INFO`]. All fields but `size` and `flags` are results.
@@ -103,10 +107,14 @@ pub struct Info {
     pub release: [u8; 64],
 }
 
-/// Values of [`Attach::scope`].
+/// Values of [`Attach::scope`] and [`Checkpoint::scope`].
 pub mod scope {
-    /// One process with all its threads.
+    /// One process with all its threads. Children are an obstacle.
     pub const PROCESS: u32 = 0;
+    /// A process with all its descendants. Orphans that were adopted by a process outside of the tree are not among them.
+    pub const TREE: u32 = 1;
+    /// All processes of the pid namespace that the named process is a member of.
+    pub const CONTAINER: u32 = 2;
 }
 
 /// Argument of [`CKPT_ATTACH`].
@@ -226,8 +234,8 @@ pub struct Checkpoint {
     pub dump_ns: u64,
     /// Result: number of tasks saved.
     pub tasks: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// What belongs to the target when this call attaches to it: [`scope`]. 0 for a session that has a target.
+    pub scope: u32,
 }
 
 /// Flags of [`RestartBegin::flags`].
@@ -252,6 +260,10 @@ pub struct RestartBegin {
     pub fd: i32,
     /// Result: number of tasks in the tree.
     pub tasks: u32,
+    /// Result: flags of the header, [`crate::record::header::flags`].
+    pub target: u32,
+    /// Result: how many thread ids in nested pid namespaces the tree has.
+    pub pids: u32,
 }
 
 /// Argument of [`CKPT_RESTART_PROLOGUE`]: copies out [`crate::record::tree::Tree`] entries.
@@ -268,6 +280,13 @@ pub struct RestartPrologue {
     pub capacity: u32,
     /// Result: number of entries written.
     pub tasks: u32,
+    /// User address of an array of u32: the thread ids in nested pid namespaces, [`crate::record::tree::Tree::level`] for each
+    /// task in the order of the tree.
+    pub pids: u64,
+    /// Number of thread ids that the array holds; `EINVAL` when the tree has more.
+    pub pids_capacity: u32,
+    /// Result: number of thread ids written.
+    pub pids_count: u32,
 }
 
 /// Argument of [`CKPT_RESTART_TASK`].
@@ -318,7 +337,7 @@ const _: () = assert!(size_of::<Freeze>() == 16);
 const _: () = assert!(size_of::<Thaw>() == 8);
 const _: () = assert!(size_of::<Kill>() == 8);
 const _: () = assert!(size_of::<Checkpoint>() == 72);
-const _: () = assert!(size_of::<RestartBegin>() == 16);
-const _: () = assert!(size_of::<RestartPrologue>() == 24);
+const _: () = assert!(size_of::<RestartBegin>() == 24);
+const _: () = assert!(size_of::<RestartPrologue>() == 40);
 const _: () = assert!(size_of::<RestartTask>() == 16);
 const _: () = assert!(size_of::<RestartEnd>() == 24);

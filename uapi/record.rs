@@ -15,6 +15,7 @@ pub mod fs;
 pub mod header;
 pub mod itimer;
 pub mod mm;
+pub mod pids;
 pub mod pipe;
 pub mod regs;
 pub mod restart_block;
@@ -69,6 +70,8 @@ record_types! {
     Tree = 0x02, "tree";
     /// The prologue is complete; the tasks follow. No body.
     PrologueEnd = 0x03, "prologue-end";
+    /// Thread ids in nested pid namespaces: [`pids::Pids`] and the ids.
+    Pids = 0x04, "pids";
     /// Last record: [`trailer::Trailer`].
     Trailer = 0x0f, "trailer";
     /// What follows belongs to this task: [`task::Task`].

@@ -9,6 +9,14 @@ use super::record;
 /// ELF machine number of x86-64 (`EM_X86_64`): [`Header::arch`].
 pub const ARCH_X86_64: u32 = 62;
 
+/// Values of [`Header::flags`].
+pub mod flags {
+    /// All tasks of a pid namespace were saved: the root task was its init.
+    pub const CONTAINER: u32 = 1 << 0;
+    /// All known flags.
+    pub const ALL: u32 = CONTAINER;
+}
+
 /// Body of a header record.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -19,7 +27,7 @@ pub struct Header {
     pub page_size: u32,
     /// Number of tasks in the tree.
     pub tasks: u32,
-    /// Must be zero.
+    /// [`flags`].
     pub flags: u32,
     /// XSAVE features (XCR0 bits) that user space of the saving machine may use.
     pub xfeatures: u64,

@@ -48,5 +48,18 @@ pub struct Task {
     pub oom_score_adj: i32,
     /// As ioprio_get(2).
     pub io_priority: u32,
+    /// Objref of the address space; 0 for a task that has exited. A number that no object has yet is a new one, and its
+    /// records follow in this section; so for the next three.
+    pub mm: u32,
+    /// Objref of the descriptor table.
+    pub files: u32,
+    /// Objref of root and working directory and umask.
+    pub fs: u32,
+    /// Objref of the signal handlers.
+    pub handlers: u32,
+    /// Status of a task that has exited, as wait(2) returns it.
+    pub exit_status: u32,
+    /// Must be zero.
+    pub reserved: u32,
 }
-record!(Task, Task, 80);
+record!(Task, Task, 104);

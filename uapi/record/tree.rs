@@ -27,13 +27,25 @@ pub mod flags {
     pub const SESSION_LEADER: u32 = 1 << 2;
     /// The task led its process group.
     pub const GROUP_LEADER: u32 = 1 << 3;
+    /// The task has exited and waits for its parent to take its status (a zombie). Only a leader without threads.
+    pub const ZOMBIE: u32 = 1 << 4;
+    /// The main thread has exited while other threads of its process live. Only a leader with threads.
+    pub const EXITED: u32 = 1 << 5;
+    /// The process shares its signal handlers with the process whose address space it shares (CLONE_SIGHAND).
+    pub const SHARES_HANDLERS: u32 = 1 << 6;
+    /// The task is the first of a pid namespace below that of its parent (CLONE_NEWPID).
+    pub const PIDNS_INIT: u32 = 1 << 7;
     /// All known flags.
-    pub const ALL: u32 = LEADER | STOPPED | SESSION_LEADER | GROUP_LEADER;
+    pub const ALL: u32 =
+        LEADER | STOPPED | SESSION_LEADER | GROUP_LEADER | ZOMBIE | EXITED | SHARES_HANDLERS | PIDNS_INIT;
 }
 
-/// One task. A leader comes before its threads, a parent before its children.
+/// One task. A leader comes before its threads, a parent before its children, and a process whose address space others
+/// share before those.
 ///
-/// All pids are in the pid namespace of the root task; 0 means outside of it or of the tree.
+/// All pids are in the pid namespace of the root task; 0 means outside of it. A process group or session that is also
+/// the root task's is the one that the restarted root task lives in; another one whose number no task has lost its leader
+/// before the checkpoint.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Tree {
@@ -41,7 +53,8 @@ pub struct Tree {
     pub pid: u32,
     /// Process id.
     pub tgid: u32,
-    /// Process id of the parent.
+    /// Process id of the parent: of a process of the tree, or, for the root task, of one outside of it. 0 when the parent
+    /// lives outside of the pid namespace.
     pub ppid: u32,
     /// Process group.
     pub pgid: u32,
@@ -56,7 +69,13 @@ pub struct Tree {
     pub leader: u32,
     /// Command name, NUL-terminated.
     pub comm: [u8; 16],
+    /// Index of the leader whose address space this process shares (CLONE_VM): its own when it shares none. That
+    /// process is its parent, or a child of the same parent. A thread has its leader's.
+    pub vm: u32,
+    /// Pid namespaces between the root task's and its own: 0 when they are the same. The numbers that it has in those
+    /// stand in [`super::pids`].
+    pub level: u32,
     /// Must be zero.
-    pub reserved: [u32; 4],
+    pub reserved: [u32; 2],
 }
 entry!(Tree, 64);

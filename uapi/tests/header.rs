@@ -2,7 +2,7 @@
 
 //! `ckpt.h` says what this crate says: a C program prints its constants and layouts, and they are compared.
 
-use ckpt_uapi::record::tree;
+use ckpt_uapi::record::{header, tree};
 use ckpt_uapi::{ioctl, status};
 use std::mem::offset_of;
 use std::path::PathBuf;
@@ -58,7 +58,11 @@ fn expected() -> Expected {
         CKPT_FEATURE_SELF = ioctl::feature::SELF;
         CKPT_FEATURE_STREAM = ioctl::feature::STREAM;
         CKPT_FEATURE_GUARD = ioctl::feature::GUARD;
+        CKPT_FEATURE_TREE = ioctl::feature::TREE;
+        CKPT_FEATURE_CONTAINER = ioctl::feature::CONTAINER;
         CKPT_SCOPE_PROCESS = ioctl::scope::PROCESS;
+        CKPT_SCOPE_TREE = ioctl::scope::TREE;
+        CKPT_SCOPE_CONTAINER = ioctl::scope::CONTAINER;
         CKPT_CHECKPOINT_KILL = ioctl::checkpoint_flags::KILL;
         CKPT_CHECKPOINT_STOP = ioctl::checkpoint_flags::STOP;
         CKPT_RESTART_CHANGED_FILES = ioctl::restart_flags::CHANGED_FILES;
@@ -68,6 +72,11 @@ fn expected() -> Expected {
         CKPT_TREE_STOPPED = tree::flags::STOPPED;
         CKPT_TREE_SESSION_LEADER = tree::flags::SESSION_LEADER;
         CKPT_TREE_GROUP_LEADER = tree::flags::GROUP_LEADER;
+        CKPT_TREE_ZOMBIE = tree::flags::ZOMBIE;
+        CKPT_TREE_EXITED = tree::flags::EXITED;
+        CKPT_TREE_SHARES_HANDLERS = tree::flags::SHARES_HANDLERS;
+        CKPT_TREE_PIDNS_INIT = tree::flags::PIDNS_INIT;
+        CKPT_TARGET_CONTAINER = header::flags::CONTAINER;
         CKPT_STAGE_ATTACH = status::stage::ATTACH;
         CKPT_STAGE_CHECK = status::stage::CHECK;
         CKPT_STAGE_FREEZE = status::stage::FREEZE;
@@ -89,14 +98,16 @@ fn expected() -> Expected {
     layout!(e: "ckpt_thaw" = ioctl::Thaw { size, flags });
     layout!(e: "ckpt_kill" = ioctl::Kill { size, flags });
     layout!(e: "ckpt_checkpoint" = ioctl::Checkpoint {
-        size, flags, fd, pidfd, pid, timeout_ms, bytes, records, pages, frozen_ns, dump_ns, tasks, reserved,
+        size, flags, fd, pidfd, pid, timeout_ms, bytes, records, pages, frozen_ns, dump_ns, tasks, scope,
     });
-    layout!(e: "ckpt_restart_begin" = ioctl::RestartBegin { size, flags, fd, tasks });
-    layout!(e: "ckpt_restart_prologue" = ioctl::RestartPrologue { size, flags, tree, capacity, tasks });
+    layout!(e: "ckpt_restart_begin" = ioctl::RestartBegin { size, flags, fd, tasks, target, pids });
+    layout!(e: "ckpt_restart_prologue" = ioctl::RestartPrologue {
+        size, flags, tree, capacity, tasks, pids, pids_capacity, pids_count,
+    });
     layout!(e: "ckpt_restart_task" = ioctl::RestartTask { size, flags, index, reserved });
     layout!(e: "ckpt_restart_end" = ioctl::RestartEnd { size, flags, bytes, restart_ns });
     layout!(e: "ckpt_tree" = tree::Tree {
-        pid, tgid, ppid, pgid, sid, exit_signal, flags, leader, comm, reserved,
+        pid, tgid, ppid, pgid, sid, exit_signal, flags, leader, comm, vm, level, reserved,
     });
     layout!(e: "ckpt_message" = status::Message {
         size, stage, severity, kind, errno, pid, tid, fd, text_len, address, offset,
