@@ -4,6 +4,7 @@
 
 use crate::{
     error::{Fault, Result},
+    freeze::Scope,
     session::Session,
     wrapper::{self, file::File as OpenFile, regset, time}, //
 };
@@ -78,6 +79,16 @@ struct Call<'a> {
     arg: usize,
 }
 
+/// What belongs to a target, by its number in the ABI.
+fn scope_of(number: u32) -> Result<Scope> {
+    match number {
+        scope::PROCESS => Ok(Scope::Process),
+        scope::TREE => Ok(Scope::Tree),
+        scope::CONTAINER => Ok(Scope::Container),
+        _ => Err(invalid("scope")),
+    }
+}
+
 fn invalid(what: &str) -> Fault {
     Fault::new(EINVAL, format_args!("invalid argument: {what}"))
 }
@@ -132,7 +143,12 @@ impl Call<'_> {
         a.format_version = FORMAT_VERSION;
         a.format_oldest = FORMAT_OLDEST;
         a.page_size = wrapper::mm::PAGE_SIZE as u32;
-        a.features = feature::PROCESS | feature::SELF | feature::STREAM | feature::GUARD;
+        a.features = feature::PROCESS
+            | feature::SELF
+            | feature::STREAM
+            | feature::GUARD
+            | feature::TREE
+            | feature::CONTAINER;
         a.xfeatures = regset::xcr0();
         a.xstate_size = regset::xstate_size();
         a.reserved = 0;
@@ -150,13 +166,10 @@ impl Call<'_> {
         if a.flags != 0 || a.reserved != 0 {
             return Err(invalid("flags"));
         }
-        if a.scope != scope::PROCESS {
-            return Err(invalid("scope"));
-        }
         if a.pidfd < 0 && a.pid <= 0 {
             return Err(invalid("neither a pidfd nor a pid"));
         }
-        self.session.attach(a.pidfd, a.pid)?;
+        self.session.attach(a.pidfd, a.pid, scope_of(a.scope)?)?;
         Ok(0)
     }
 
@@ -201,10 +214,11 @@ impl Call<'_> {
     fn checkpoint(&self) -> Result<isize> {
         let (mut a, known): (ioctl::Checkpoint, _) = self.get()?;
         let both = checkpoint_flags::KILL | checkpoint_flags::STOP;
-        if a.flags & !checkpoint_flags::ALL != 0 || a.flags & both == both || a.reserved != 0 || a.pid < 0 {
+        if a.flags & !checkpoint_flags::ALL != 0 || a.flags & both == both || a.pid < 0 {
             return Err(invalid("flags"));
         }
-        let ret = self.session.checkpoint(&mut a, self.file.ops())?;
+        let scope = scope_of(a.scope)?;
+        let ret = self.session.checkpoint(&mut a, scope, self.file.ops())?;
         self.put(&a, known)?;
         Ok(ret)
     }
@@ -214,7 +228,8 @@ impl Call<'_> {
         if a.flags & !restart_flags::ALL != 0 {
             return Err(invalid("flags"));
         }
-        a.tasks = self.session.restart_begin(a.fd, a.flags, self.file.ops())?;
+        a.pids = 0;
+        (a.tasks, a.target) = self.session.restart_begin(a.fd, a.flags, self.file.ops())?;
         self.put(&a, known)?;
         Ok(0)
     }
@@ -233,6 +248,7 @@ impl Call<'_> {
             .writer()
             .write_slice(tree.as_bytes())?;
         a.tasks = tree.len() as u32;
+        a.pids_count = 0;
         self.put(&a, known)?;
         Ok(0)
     }

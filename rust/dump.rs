@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The dump driver: check everything, then write header, tree, each kind in the order of the list, trailer. It knows no kind.
+//! The dump driver: check everything, then write header, tree, and for each task each kind in the order of the list, then the
+//! trailer. It knows no kind.
 
 use crate::{
     error::{Fault, Result},
-    freeze::FrozenTree,
+    freeze::{tasks, FrozenTree, Process, Root},
     objects::Seen,
-    resource::{post_dump, tree, Dump, FrozenTask, Obstacles, Scope, Snapshot, Target, ROOMS},
+    resource::{
+        post_dump, share, tree, Census, Dump, FrozenTask, Obstacles, Room, Scope, Snapshot, Target, Whole, ROOMS,
+    },
     statefile::Writer,
     wrapper::{
         file::File,
+        mm::Mm,
         path::Fs,
+        pid::PidNs,
         regset,
         task::{fatal_signal_pending, sleep_killable, Task},
         time, //
@@ -18,12 +23,12 @@ use crate::{
 };
 use ckpt_uapi::{
     record::{
-        header::{Header, ARCH_X86_64},
+        header::{flags, Header, ARCH_X86_64},
         RecordType,
     },
     status::severity,
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, rbtree::RBTree};
 use zerocopy::FromZeros;
 
 /// What a checkpoint was, for the caller.
@@ -40,13 +45,12 @@ pub(crate) struct Report {
 
 /// Looks for obstacles; the target may be running. Their number.
 pub(crate) fn check(
-    leader: &Task,
-    threads: &[Task],
+    root: &Root,
+    processes: &[Process],
     session_ops: usize,
     sink: &mut dyn FnMut(u16, Fault),
 ) -> Result<u32> {
-    let whole = Whole::new(leader, threads, session_ops, 0)?;
-    whole.check(sink)
+    look(&whole(root, processes, session_ops, 0)?, sink)
 }
 
 /// A dump for which the target need not stand still any more.
@@ -79,34 +83,74 @@ impl PostDump {
     }
 }
 
-/// Saves a process whose threads (but the caller) stand still. With `may_snapshot` much of the memory is left to
+/// Saves a target whose tasks (but the caller) stand still. With `may_snapshot` much of the memory is left to
 /// [`PostDump::finish`].
 pub(crate) fn dump(
-    leader: &Task,
+    root: &Root,
     frozen: &FrozenTree,
     file: File,
     session_ops: usize,
     may_snapshot: bool,
     sink: &mut dyn FnMut(u16, Fault),
 ) -> Result<PostDump> {
-    let whole = Whole::new(leader, frozen.threads(), session_ops, frozen.since_ns)?;
-    let obstacles = whole.check(sink)?;
-    if obstacles > 0 {
+    let whole = whole(root, frozen.processes(), session_ops, frozen.since_ns)?;
+    if look(&whole, sink)? > 0 {
         return Err(EOPNOTSUPP.into());
     }
-    whole.not_shared()?;
-    whole.write(file, may_snapshot)
+    not_shared(&whole)?;
+    write(&whole, file, may_snapshot)
 }
 
-/// The target with the references that the rooms borrow.
-struct Whole<'a> {
-    leader: &'a Task,
-    threads: &'a [Task],
-    mm: crate::wrapper::mm::Mm,
+fn whole<'a>(root: &'a Root, processes: &'a [Process], session_ops: usize, stopped_ns: u64) -> Result<Whole<'a>> {
+    Ok(Whole {
+        root,
+        processes,
+        pid_ns: PidNs::of(&root.leader)?,
+        census: Census::of(processes)?,
+        caller_fs: Fs::of(&Task::current())?,
+        session_ops,
+        stopped_ns,
+    })
+}
+
+/// A live process with the references that the rooms borrow.
+struct Live<'a> {
+    process: &'a Process,
+    mm: Mm,
     fs: Fs,
-    caller_fs: Fs,
-    session_ops: usize,
-    stopped_ns: u64,
+}
+
+impl<'a> Live<'a> {
+    /// `None` for a process that has exited.
+    fn of(process: &'a Process) -> Result<Option<Self>> {
+        if process.threads.is_empty() {
+            return Ok(None);
+        }
+        let leader = &process.leader;
+        let gone = || Fault::new(ESRCH, format_args!("the process has exited")).task(leader.tgid(), leader.tid());
+        Ok(Some(Self {
+            process,
+            mm: leader.mm().ok_or_else(gone)?,
+            fs: Fs::of(leader).map_err(|_| gone())?,
+        }))
+    }
+
+    fn target(&'a self, whole: &'a Whole<'a>) -> Target<'a> {
+        Target {
+            whole,
+            leader: &self.process.leader,
+            threads: &self.process.threads,
+            mm: &self.mm,
+            fs: &self.fs,
+        }
+    }
+}
+
+/// Shared memory that has been met.
+struct Mapped {
+    file: File,
+    count: usize,
+    ids: (i32, i32),
 }
 
 /// Adds the task that is being looked at to each obstacle.
@@ -114,6 +158,7 @@ struct Collector<'a> {
     sink: &'a mut dyn FnMut(u16, Fault),
     count: u32,
     ids: (i32, i32),
+    mapped: RBTree<usize, Mapped>,
 }
 
 impl Obstacles for Collector<'_> {
@@ -122,131 +167,220 @@ impl Obstacles for Collector<'_> {
         (self.sink)(severity::ERROR, fault.task(self.ids.0, self.ids.1));
     }
 
+    fn mapped(&mut self, file: &File) -> Result {
+        match self.mapped.get_mut(&file.address()) {
+            Some(m) => m.count += 1,
+            None => {
+                let mapped = Mapped {
+                    file: file.clone(),
+                    count: 1,
+                    ids: self.ids,
+                };
+                self.mapped
+                    .try_create_and_insert(file.address(), mapped, GFP_KERNEL)?;
+            }
+        }
+        Ok(())
+    }
+
     fn warn(&mut self, fault: Fault) {
         (self.sink)(severity::WARNING, fault.task(self.ids.0, self.ids.1));
     }
 }
 
-impl<'a> Whole<'a> {
-    fn new(leader: &'a Task, threads: &'a [Task], session_ops: usize, stopped_ns: u64) -> Result<Self> {
-        Ok(Self {
-            leader,
-            threads,
-            mm: leader
-                .mm()
-                .ok_or_else(|| Fault::new(ESRCH, format_args!("the process has exited")))?,
-            fs: Fs::of(leader)?,
-            caller_fs: Fs::of(&Task::current())?,
-            session_ops,
-            stopped_ns,
-        })
-    }
-
-    fn target(&self) -> Target<'_> {
-        Target {
-            leader: self.leader,
-            threads: self.threads,
-            mm: &self.mm,
-            fs: &self.fs,
-            caller_fs: &self.caller_fs,
-            session_ops: self.session_ops,
-            stopped_ns: self.stopped_ns,
-            myself: self.threads.iter().any(Task::is_current),
-        }
-    }
-
-    fn check(&self, sink: &mut dyn FnMut(u16, Fault)) -> Result<u32> {
-        let target = self.target();
-        let mut collector = Collector {
-            sink,
-            count: 0,
-            ids: (0, 0),
-        };
-        for task in self.threads {
-            collector.ids = (task.tgid(), task.tid());
-            for room in ROOMS.iter().filter(|r| concerns(r.scope, task, self.leader)) {
-                (room.check)(&target, task, &mut collector)
-                    .map_err(|f| f.kind(room.records[0]).task(task.tgid(), task.tid()))?;
+impl Collector<'_> {
+    /// Each mapping holds one reference, and we another one.
+    fn leaks(&mut self) {
+        let mut leaks = KVVec::new();
+        for m in self.mapped.values().filter(|m| m.file.references() > m.count + 1) {
+            let text = format_args!("anonymous memory is shared with a process outside of the target");
+            let fault = Fault::new(EOPNOTSUPP, text).kind(RecordType::Shmem).task(m.ids.0, m.ids.1);
+            if leaks.push(fault, GFP_KERNEL).is_err() {
+                self.count += 1;
             }
         }
-        Ok(collector.count)
-    }
-
-    /// The address space has no other users than the threads. Somebody who looks at it (ps) counts for a moment.
-    fn not_shared(&self) -> Result {
-        for _ in 0..50 {
-            // One reference is ours.
-            if self.mm.users() <= self.threads.len() as i32 + 1 {
-                return Ok(());
-            }
-            sleep_killable(4);
+        for fault in leaks {
+            self.add(fault);
         }
-        Err(Fault::new(
-            EOPNOTSUPP,
-            format_args!("its address space is shared with another process"),
-        )
-        .kind(RecordType::Mm)
-        .task(self.leader.tgid(), self.leader.tid()))
-    }
-
-    fn write(&self, file: File, may_snapshot: bool) -> Result<PostDump> {
-        let target = self.target();
-        let mut out = Writer::new(file)?;
-        let mut seen = Seen::new();
-        let mut snapshot = None;
-        out.record(&self.header())?;
-        tree::dump(&target, &mut out)?;
-        out.empty(RecordType::PrologueEnd)?;
-        for (index, task) in self.threads.iter().enumerate() {
-            let frozen = FrozenTask {
-                task,
-                index: index as u32,
-            };
-            for room in ROOMS.iter().filter(|r| concerns(r.scope, task, self.leader)) {
-                let mut dump = Dump {
-                    out: &mut out,
-                    seen: &mut seen,
-                    may_snapshot,
-                    snapshot: &mut snapshot,
-                };
-                (room.dump)(&target, &frozen, &mut dump)
-                    .map_err(|f| f.kind(room.records[0]).task(task.tgid(), task.tid()))?;
-                if fatal_signal_pending() {
-                    return Err(EINTR.into());
-                }
-                // A task that was killed while it stood still has lost what would have been written.
-                if task.is_exiting() {
-                    return Err(Fault::new(ESRCH, format_args!("it was killed during the checkpoint"))
-                        .task(task.tgid(), task.tid()));
-                }
-            }
-            out.empty(RecordType::TaskEnd)?;
-        }
-        Ok(PostDump {
-            out,
-            snapshot,
-            objects: seen.len(),
-            tasks: self.threads.len() as u32,
-        })
-    }
-
-    fn header(&self) -> Header {
-        let mut h = Header::new_zeroed();
-        h.arch = ARCH_X86_64;
-        h.page_size = crate::wrapper::mm::PAGE_SIZE as u32;
-        h.tasks = self.threads.len() as u32;
-        h.xfeatures = regset::xcr0();
-        h.realtime_ns = time::realtime_ns();
-        h.monotonic_ns = self.stopped_ns;
-        h.boottime_ns = time::boottime_ns();
-        time::random(&mut h.uuid);
-        time::kernel_release(&mut h.release);
-        time::nodename(&mut h.nodename);
-        h
     }
 }
 
-/// Whether a kind has to be looked at for this task.
-fn concerns(scope: Scope, task: &Task, leader: &Task) -> bool {
-    scope == Scope::Task || task == leader
+/// What a process has that none before it has ([`share`] bits).
+fn new_shares(known: &mut RBTree<usize, ()>, leader: &Task) -> Result<u32> {
+    let shared = leader.shared();
+    let mut new = share::NOTHING;
+    for (address, bit) in [
+        (shared.mm, share::MM),
+        (shared.files, share::FILES),
+        (shared.fs, share::FS),
+        (shared.handlers, share::HANDLERS),
+    ] {
+        if known.get(&address).is_none() {
+            known.try_create_and_insert(address, (), GFP_KERNEL)?;
+            new |= bit;
+        }
+    }
+    Ok(new)
+}
+
+fn look(whole: &Whole<'_>, sink: &mut dyn FnMut(u16, Fault)) -> Result<u32> {
+    let mut collector = Collector {
+        sink,
+        count: 0,
+        ids: (whole.root.leader.tgid(), whole.root.leader.tid()),
+        mapped: RBTree::new(),
+    };
+    tree::check(whole, &mut collector)?;
+    let mut known = RBTree::new();
+    for process in whole.processes {
+        // One that has gone meanwhile is no obstacle.
+        let Ok(Some(live)) = Live::of(process) else {
+            continue;
+        };
+        let target = live.target(whole);
+        let new = new_shares(&mut known, target.leader)?;
+        for task in target.threads {
+            collector.ids = (task.tgid(), task.tid());
+            for room in rooms(task, target.leader, new) {
+                match (room.check)(&target, task, &mut collector) {
+                    // While it runs, tasks come and go.
+                    Err(fault) if fault.errno() == ESRCH && whole.stopped_ns == 0 => {}
+                    other => other.map_err(|f| f.kind(room.records[0]).task(task.tgid(), task.tid()))?,
+                }
+            }
+        }
+        if fatal_signal_pending() {
+            return Err(EINTR.into());
+        }
+    }
+    collector.leaks();
+    Ok(collector.count)
+}
+
+/// The address spaces have no other users than the target's threads. Somebody who looks at one (ps) counts for a moment.
+fn not_shared(whole: &Whole<'_>) -> Result {
+    let mut threads: RBTree<usize, i32> = RBTree::new();
+    for p in whole.processes.iter().filter(|p| !p.threads.is_empty()) {
+        let (mm, own) = (p.leader.shared().mm, p.threads.len() as i32);
+        match threads.get_mut(&mm) {
+            Some(n) => *n += own,
+            None => {
+                threads.try_create_and_insert(mm, own, GFP_KERNEL)?;
+            }
+        }
+    }
+    for process in whole.processes {
+        let Some(live) = Live::of(process)? else {
+            continue;
+        };
+        let leader = &process.leader;
+        let own = threads.get(&leader.shared().mm).copied().unwrap_or(0);
+        let mut tries = 50;
+        // One reference is ours.
+        while live.mm.users() > own + 1 {
+            if tries == 0 {
+                return Err(Fault::new(
+                    EOPNOTSUPP,
+                    format_args!("its address space is shared with a process outside of the target"),
+                )
+                .kind(RecordType::Mm)
+                .task(leader.tgid(), leader.tid()));
+            }
+            tries -= 1;
+            sleep_killable(4);
+        }
+    }
+    Ok(())
+}
+
+fn write(whole: &Whole<'_>, file: File, may_snapshot: bool) -> Result<PostDump> {
+    let mut out = Writer::new(file)?;
+    let mut seen = Seen::new();
+    let mut snapshot = None;
+    // One address space can be written after its process goes on, several cannot yet.
+    let may_snapshot = may_snapshot && whole.processes.len() == 1;
+    out.record(&header(whole))?;
+    tree::dump(whole, &mut out)?;
+    out.empty(RecordType::PrologueEnd)?;
+    let mut index = 0;
+    for process in whole.processes {
+        let live = Live::of(process)?;
+        let exited = [process.leader.clone()];
+        let threads = live.as_ref().map_or(&exited[..], |l| &l.process.threads);
+        let mut new = share::NOTHING;
+        for task in threads {
+            let frozen = FrozenTask { task, index };
+            let mut dump = Dump {
+                out: &mut out,
+                seen: &mut seen,
+                may_snapshot,
+                snapshot: &mut snapshot,
+                new: &mut new,
+            };
+            match &live {
+                Some(live) => section(&live.target(whole), &frozen, &mut dump)?,
+                None => {
+                    for room in ROOMS.iter().filter(|r| r.exited) {
+                        (room.dump_exited)(whole, &frozen, &mut dump)
+                            .map_err(|f| f.kind(room.records[0]).task(task.tgid(), task.tid()))?;
+                    }
+                }
+            }
+            out.empty(RecordType::TaskEnd)?;
+            index += 1;
+        }
+    }
+    Ok(PostDump {
+        out,
+        snapshot,
+        objects: seen.len(),
+        tasks: index,
+    })
+}
+
+fn section(target: &Target<'_>, frozen: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+    let task = frozen.task;
+    let is_leader = task == target.leader;
+    for room in ROOMS.iter().filter(|r| is_leader || r.scope == Scope::Task) {
+        // The first room says what is new.
+        if *dump.new & room.share == 0 {
+            continue;
+        }
+        (room.dump)(target, frozen, dump).map_err(|f| f.kind(room.records[0]).task(task.tgid(), task.tid()))?;
+        if fatal_signal_pending() {
+            return Err(EINTR.into());
+        }
+        // A task that was killed while it stood still has lost what would have been written.
+        if task.is_exiting() {
+            return Err(
+                Fault::new(ESRCH, format_args!("it was killed during the checkpoint")).task(task.tgid(), task.tid())
+            );
+        }
+    }
+    Ok(())
+}
+
+fn header(whole: &Whole<'_>) -> Header {
+    let mut h = Header::new_zeroed();
+    h.arch = ARCH_X86_64;
+    h.page_size = crate::wrapper::mm::PAGE_SIZE as u32;
+    h.tasks = tasks(whole.processes) as u32;
+    if whole.root.scope == crate::freeze::Scope::Container {
+        h.flags |= flags::CONTAINER;
+    }
+    h.xfeatures = regset::xcr0();
+    h.realtime_ns = time::realtime_ns();
+    h.monotonic_ns = whole.stopped_ns;
+    h.boottime_ns = time::boottime_ns();
+    time::random(&mut h.uuid);
+    time::kernel_release(&mut h.release);
+    time::nodename(&mut h.nodename);
+    h
+}
+
+/// The rooms to be looked at for this task.
+fn rooms<'a>(task: &'a Task, leader: &'a Task, new: u32) -> impl Iterator<Item = &'static Room> + 'a {
+    ROOMS
+        .iter()
+        .filter(move |r| (r.scope == Scope::Task || task == leader) && r.share & new != 0)
 }

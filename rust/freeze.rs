@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Stops a process and lets it go. A stopped process stays stopped exactly as long as its [`FrozenTree`] lives.
+//! Stops a process tree and lets it go. It stands still exactly as long as its [`FrozenTree`] lives.
 
 use crate::{
     error::{Fault, Result},
@@ -12,18 +12,95 @@ use crate::{
     },
 };
 use ckpt_uapi::record::RecordType;
-use kernel::{prelude::*, sync::Arc};
+use kernel::{prelude::*, rbtree::RBTree, sync::Arc};
 
 /// How long tasks get to stop unless the caller says otherwise, in milliseconds.
 const TIMEOUT_MS: u32 = 10_000;
 /// How often a task that does not park is looked at.
 const SLICE_MS: u32 = 20;
 
-/// A process all of whose threads stand still. Dropping it lets them go.
+/// Which processes belong to a target.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// One process.
+    Process,
+    /// A process with its descendants.
+    Tree,
+    /// All processes of a pid namespace.
+    Container,
+}
+
+/// A target: its root process, and what belongs to it.
+#[derive(Clone)]
+pub(crate) struct Root {
+    /// The leader of the root process; of a container, its init.
+    pub(crate) leader: Task,
+    /// What belongs to it.
+    pub(crate) scope: Scope,
+}
+
+/// One process of a target.
+pub(crate) struct Process {
+    /// Its leader.
+    pub(crate) leader: Task,
+    /// Its live threads, the leader first; none when it has exited and waits to be reaped.
+    pub(crate) threads: KVVec<Task>,
+    /// Index of its parent in the target; its own for the root.
+    pub(crate) parent: usize,
+}
+
+/// The processes of a target, parents before children, that are there now. Nothing is stopped.
+pub(crate) fn processes_of(root: &Root) -> Result<KVVec<Process>> {
+    let mut found: KVVec<Process> = KVVec::new();
+    found.push(process(root.leader.clone(), 0)?, GFP_KERNEL)?;
+    if root.scope == Scope::Process {
+        return Ok(found);
+    }
+    let mut parent = 0;
+    while let Some(leader) = found.get(parent).map(|p| p.leader.clone()) {
+        for child in leader.children()? {
+            match process(child, parent) {
+                Ok(p) => found.push(p, GFP_KERNEL)?,
+                // Gone meanwhile.
+                Err(fault) if fault.errno() == ESRCH => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        parent += 1;
+    }
+    Ok(found)
+}
+
+fn process(leader: Task, parent: usize) -> Result<Process> {
+    // The last thread of a process that exits is a zombie some moments after it has lost its memory.
+    for _ in 0..500 {
+        if leader.is_zombie() && leader.nr_threads() <= 1 {
+            return Ok(Process {
+                leader,
+                threads: KVVec::new(),
+                parent,
+            });
+        }
+        match threads_of(&leader) {
+            Err(fault) if fault.errno() == ESRCH && !leader.is_dead() && !fatal_signal_pending() => sleep_killable(4),
+            other => {
+                return Ok(Process {
+                    threads: other?,
+                    leader,
+                    parent,
+                })
+            }
+        }
+    }
+    Err(Fault::new(EBUSY, format_args!("it exits, and does not come to an end")).task(leader.tgid(), leader.tid()))
+}
+
+/// A target all of whose threads stand still. Dropping it lets them go.
 pub(crate) struct FrozenTree {
     parks: KVVec<Arc<Park>>,
-    /// The threads, the leader first.
-    threads: KVVec<Task>,
+    /// Address of a task: its place in `parks`.
+    asked: RBTree<usize, usize>,
+    processes: KVVec<Process>,
     /// CLOCK_MONOTONIC when the last thread stood still, in nanoseconds.
     pub(crate) since_ns: u64,
 }
@@ -37,22 +114,31 @@ impl Drop for FrozenTree {
 }
 
 impl FrozenTree {
-    /// Stops all threads of `leader`'s process but the caller itself.
+    /// Stops all threads of the target but the caller itself.
     ///
     /// Stopped (SIGSTOP) tasks and vfork parents are taken as they are: the request stays queued, so they park when they
-    /// would go on.
-    pub(crate) fn freeze(leader: &Task, timeout_ms: u32) -> Result<Self> {
+    /// would go on. Zombies are left alone.
+    ///
+    /// A task that has been asked to park cannot fork any more: the kernel sees a signal. So each round finds only what
+    /// those made that had not been asked, until a round finds nothing.
+    pub(crate) fn freeze(root: &Root, timeout_ms: u32) -> Result<Self> {
         let timeout_ms = if timeout_ms == 0 { TIMEOUT_MS } else { timeout_ms };
         let deadline = time::monotonic_ns() + u64::from(timeout_ms) * 1_000_000;
         let mut tree = Self {
             parks: KVVec::new(),
-            threads: KVVec::new(),
+            asked: RBTree::new(),
+            processes: KVVec::new(),
             since_ns: 0,
         };
         loop {
             let known = tree.parks.len();
-            let all = tree.request_new(leader)?;
+            let processes = processes_of(root)?;
+            let mut all = true;
+            for p in processes.iter().filter(|p| !p.threads.is_empty()) {
+                all &= tree.request_new(&p.leader)?;
+            }
             if all && tree.parks.len() == known {
+                tree.processes = processes;
                 break;
             }
             for park in &tree.parks[known..] {
@@ -61,27 +147,33 @@ impl FrozenTree {
             if time::monotonic_ns() > deadline {
                 return Err(Fault::new(
                     EBUSY,
-                    format_args!("did not stop in time: it makes threads faster than they can be stopped"),
+                    format_args!("did not stop in time: it makes tasks faster than they can be stopped"),
                 )
-                .task(leader.tgid(), leader.tgid()));
+                .task(root.leader.tgid(), root.leader.tgid()));
             }
         }
         tree.since_ns = time::monotonic_ns();
-        tree.collect(leader)?;
+        tree.look()?;
         Ok(tree)
+    }
+
+    fn park_of(&self, task: &Task) -> Option<&Arc<Park>> {
+        self.parks.get(*self.asked.get(&task.address())?)
     }
 
     /// Asks every thread to park that has not been asked yet; false when some may not have been seen.
     fn request_new(&mut self, leader: &Task) -> Result<bool> {
         let seen = leader.for_each_thread(|t| {
-            if t.is_current() || t.is_exiting() || self.parks.iter().any(|p| *p.task() == t) {
+            if t.is_current() || t.is_exiting() || self.asked.get(&t.address()).is_some() {
                 return Ok(());
             }
             // Room first: a request without a place in the list could not be taken back.
             self.parks.reserve(1, GFP_KERNEL)?;
+            self.asked
+                .try_create_and_insert(t.address(), self.parks.len(), GFP_KERNEL)?;
             match Park::request(t) {
                 Ok(park) => Ok(self.parks.push(park, GFP_KERNEL)?),
-                // On its way out: nothing to save.
+                // On its way out: nothing to save. Its place in the map is the next one's then, and nobody asks for it.
                 Err(e) if e == ESRCH => Ok(()),
                 Err(e) => Err(e),
             }
@@ -95,28 +187,39 @@ impl FrozenTree {
         }
     }
 
-    fn collect(&mut self, leader: &Task) -> Result {
-        // Nobody is left who could make threads: the list only shrinks.
-        let threads = threads_of(leader)?;
-        for t in threads.iter().filter(|t| !t.is_current()) {
-            let park = self.parks.iter().find(|p| p.task() == t);
+    /// Nobody is left who could make tasks: whoever is there stands still.
+    fn look(&self) -> Result {
+        for t in self.processes.iter().flat_map(|p| p.threads.iter()) {
+            if t.is_current() {
+                continue;
+            }
+            let park = self.park_of(t);
             let stands = park.is_some_and(|p| p.state() != State::Queued) || t.is_stopped() || t.is_vfork_parent();
             if !stands && !t.is_exiting() {
                 return Err(
-                    Fault::new(EBUSY, format_args!("it was made while the process was being stopped"))
+                    Fault::new(EBUSY, format_args!("it was made while the target was being stopped"))
                         .task(t.tgid(), t.tid()),
                 );
             }
             t.wait_inactive();
         }
-        self.threads = threads;
         Ok(())
     }
 
-    /// The threads, the leader first.
-    pub(crate) fn threads(&self) -> &[Task] {
-        &self.threads
+    /// The processes, parents before children.
+    pub(crate) fn processes(&self) -> &[Process] {
+        &self.processes
     }
+
+    /// Number of tasks, zombies included.
+    pub(crate) fn tasks(&self) -> usize {
+        tasks(&self.processes)
+    }
+}
+
+/// Number of tasks, zombies included.
+pub(crate) fn tasks(processes: &[Process]) -> usize {
+    processes.iter().map(|p| p.threads.len().max(1)).sum()
 }
 
 /// The live threads of a process, the leader first.

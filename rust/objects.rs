@@ -7,7 +7,7 @@
 
 use crate::{
     error::{Fault, Result},
-    wrapper::file::File, //
+    wrapper::{file::File, task::Task}, //
 };
 use ckpt_uapi::statefile::OBJECTS_MAX;
 use kernel::{prelude::*, rbtree::RBTree};
@@ -15,7 +15,7 @@ use kernel::{prelude::*, rbtree::RBTree};
 /// Objects of a dump, by address.
 pub(crate) struct Seen {
     by_address: RBTree<usize, u32>,
-    held: KVVec<File>,
+    held: KVVec<Option<File>>,
 }
 
 impl Seen {
@@ -35,11 +35,20 @@ impl Seen {
     /// Gives the object at this address the next objref; `file` is it, or keeps it. The caller writes it before anything
     /// refers to it.
     pub(crate) fn add(&mut self, address: usize, file: &File) -> Result<u32> {
+        self.insert(address, Some(file.clone()))
+    }
+
+    /// As [`Self::add`], for what a task holds that stands still for as long as this lives.
+    pub(crate) fn add_task_owned(&mut self, address: usize) -> Result<u32> {
+        self.insert(address, None)
+    }
+
+    fn insert(&mut self, address: usize, file: Option<File>) -> Result<u32> {
         let objref = self.held.len() as u32 + 1;
         if objref > OBJECTS_MAX {
             return Err(Fault::new(E2BIG, format_args!("more than {} objects", OBJECTS_MAX)));
         }
-        self.held.push(file.clone(), GFP_KERNEL)?;
+        self.held.push(file, GFP_KERNEL)?;
         self.by_address.try_create_and_insert(address, objref, GFP_KERNEL)?;
         Ok(objref)
     }
@@ -58,6 +67,8 @@ pub(crate) enum Object {
     Shmem(File, u64),
     /// A pipe: its read end and its write end.
     Pipe(File, File),
+    /// What processes share ([`crate::resource::share`], one bit), by the task that has it.
+    Shared(u32, Task),
 }
 
 /// Objects of a restore, by objref.
@@ -91,7 +102,7 @@ impl Made {
     pub(crate) fn file(&self, objref: u32) -> Option<&File> {
         match self.get(objref)? {
             Object::File(f, ..) => Some(f),
-            Object::Shmem(..) | Object::Pipe(..) => None,
+            Object::Shmem(..) | Object::Pipe(..) | Object::Shared(..) => None,
         }
     }
 

@@ -6,11 +6,14 @@
 
 use crate::{
     error::{Fault, Result},
+    freeze::{Process, Root},
     objects::{Made, Seen},
     statefile::{Reader, Writer},
     wrapper::{
+        file::File,
         mm::Mm,
         path::Fs,
+        pid::PidNs,
         syscall::CurrentTask,
         task::{Restart, Task}, //
     },
@@ -38,28 +41,43 @@ pub(crate) trait Obstacles {
     /// One obstacle.
     fn add(&mut self, fault: Fault);
 
+    /// A mapping of shared memory that the kernel keeps in this file: when all have been seen, nobody else may have it.
+    fn mapped(&mut self, file: &File) -> Result;
+
     /// Something that the restarted program will not find as it was, and that is no reason to refuse.
     fn warn(&mut self, fault: Fault);
 }
 
+/// What the rooms need to know about the whole target.
+pub(crate) struct Whole<'a> {
+    /// What belongs to it.
+    pub(crate) root: &'a Root,
+    /// Its processes, parents before children.
+    pub(crate) processes: &'a [Process],
+    /// The pid namespace of the root task: numbers in the statefile are of it.
+    pub(crate) pid_ns: PidNs,
+    /// Who has which open file.
+    pub(crate) census: Census,
+    /// Root and working directory of the caller.
+    pub(crate) caller_fs: Fs,
+    /// File operations of the session: how a session is told from other files.
+    pub(crate) session_ops: usize,
+    /// CLOCK_MONOTONIC when the target stood still, in nanoseconds; 0 while it runs.
+    pub(crate) stopped_ns: u64,
+}
+
 /// What the rooms need to know while they check and dump a process.
 pub(crate) struct Target<'a> {
+    /// All of them.
+    pub(crate) whole: &'a Whole<'a>,
     /// The leader.
     pub(crate) leader: &'a Task,
-    /// All threads, the leader first.
+    /// All live threads, the leader first.
     pub(crate) threads: &'a [Task],
     /// The address space.
     pub(crate) mm: &'a Mm,
-    /// Root and working directory of the target.
+    /// Root and working directory of the process.
     pub(crate) fs: &'a Fs,
-    /// Those of the caller.
-    pub(crate) caller_fs: &'a Fs,
-    /// File operations of the session: how a session is told from other files.
-    pub(crate) session_ops: usize,
-    /// CLOCK_MONOTONIC when the target stood still, in nanoseconds.
-    pub(crate) stopped_ns: u64,
-    /// The caller saves itself: its registers are those of the system call it is in.
-    pub(crate) myself: bool,
 }
 
 /// The state of a dump: the mouth and the shared objects.
@@ -72,6 +90,22 @@ pub(crate) struct Dump<'a> {
     pub(crate) may_snapshot: bool,
     /// Memory that is left for then.
     pub(crate) snapshot: &'a mut Option<Snapshot>,
+    /// What the process has that has not been written yet ([`share`] bits).
+    pub(crate) new: &'a mut u32,
+}
+
+/// What processes may share: written with the first that has it.
+pub(crate) mod share {
+    /// Address space.
+    pub(crate) const MM: u32 = 1 << 0;
+    /// Descriptor table.
+    pub(crate) const FILES: u32 = 1 << 1;
+    /// Root and working directory, umask.
+    pub(crate) const FS: u32 = 1 << 2;
+    /// Signal handlers.
+    pub(crate) const HANDLERS: u32 = 1 << 3;
+    /// Everything that is not shared: always there.
+    pub(crate) const NOTHING: u32 = 1 << 31;
 }
 
 /// A task that stands still: exists only while its tree is frozen, or for the caller itself.
@@ -131,12 +165,17 @@ pub(crate) struct Late {
     pub(crate) lock_future: u32,
     /// The address space while it is being built.
     pub(crate) mm: Option<mm::Building>,
+    /// What the section has the records of ([`share`] bits).
+    pub(crate) new: u32,
+    /// Status of a task that has exited, as wait(2) returns it.
+    pub(crate) exit_status: Option<u32>,
 }
 
 impl Late {
     /// Whether everything that was begun has been ended.
     pub(crate) fn is_complete(&self) -> bool {
-        self.mm.as_ref().is_some_and(mm::Building::is_done) && self.fds == Some(true)
+        (self.new & share::MM == 0 || self.mm.as_ref().is_some_and(mm::Building::is_done))
+            && (self.new & share::FILES == 0 || self.fds == Some(true))
     }
 }
 
@@ -159,9 +198,18 @@ pub(crate) trait Resource {
     const REQUIRED: bool = true;
     /// Whether it has several records; the room looks after their order.
     const REPEATS: bool = false;
+    /// What processes may share: its records stand in the section of the first that has it.
+    const SHARE: u32 = share::NOTHING;
+    /// Whether a task that has exited still has it.
+    const EXITED: bool = false;
 
     /// Names everything that cannot be saved. The target may be running.
     fn check(_target: &Target<'_>, _task: &Task, _obstacles: &mut dyn Obstacles) -> Result {
+        Ok(())
+    }
+
+    /// Writes its records for a task that has exited.
+    fn dump_exited(_whole: &Whole<'_>, _task: &FrozenTask<'_>, _dump: &mut Dump<'_>) -> Result {
         Ok(())
     }
 
@@ -182,8 +230,14 @@ pub(crate) struct Room {
     pub(crate) required: bool,
     /// Whether it has several records.
     pub(crate) repeats: bool,
+    /// What it may be shared as.
+    pub(crate) share: u32,
+    /// Whether a task that has exited still has it.
+    pub(crate) exited: bool,
     /// [`Resource::check`]
     pub(crate) check: fn(&Target<'_>, &Task, &mut dyn Obstacles) -> Result,
+    /// [`Resource::dump_exited`]
+    pub(crate) dump_exited: fn(&Whole<'_>, &FrozenTask<'_>, &mut Dump<'_>) -> Result,
     /// [`Resource::dump`]
     pub(crate) dump: fn(&Target<'_>, &FrozenTask<'_>, &mut Dump<'_>) -> Result,
     /// [`Resource::restore`]
@@ -196,7 +250,10 @@ const fn room<R: Resource>() -> Room {
         scope: R::SCOPE,
         required: R::REQUIRED,
         repeats: R::REPEATS,
+        share: R::SHARE,
+        exited: R::EXITED,
         check: R::check,
+        dump_exited: R::dump_exited,
         dump: R::dump,
         restore: R::restore,
     }
@@ -225,9 +282,9 @@ pub(crate) const ROOMS: &[Room] = &[
 /// Where rooms meet: what one room refers to by objref, another one writes and makes.
 pub(crate) use mm::{post_dump, Snapshot};
 
-pub(crate) use file::{check_mapped, dump_file, held, restore_shmem_pages};
+pub(crate) use file::{check_mapped, dump_file, held, restore_shmem_pages, Census};
 
 pub(crate) use rlimit::raise as raise_limits;
 
 /// Sets what was kept for the end. The task must go straight to user mode afterwards.
-pub(crate) use regs::{prepare, release};
+pub(crate) use regs::{prepare, release, set_name};

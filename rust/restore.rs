@@ -5,22 +5,23 @@
 //! kind.
 
 use crate::{
-    error::{Fault, Result},
+    error::{Context, Fault, Result},
     objects::Made,
-    resource::{prepare, raise_limits, release, tree, Late, Restore, Scope, ROOMS},
+    resource::{prepare, raise_limits, release, set_name, share, tree, Late, Restore, Scope, ROOMS},
     statefile::Reader,
     wrapper::{
         completion::{Completion, Waited},
         file::File,
         mm::PAGE_SIZE,
+        pid::{Job, Pid},
         syscall::{nr, CurrentTask},
-        task::{signal_pending, sleep_killable, Task},
+        task::{fatal_signal_pending, signal_pending, sleep_killable, Task},
         time, //
     },
 };
 use ckpt_uapi::{
     record::{
-        header::{Header, ARCH_X86_64},
+        header::{flags as target, Header, ARCH_X86_64},
         tree::{flags, Tree},
         RecordType,
     },
@@ -46,10 +47,10 @@ struct Stream {
 struct Gate {
     /// This task's turn has come.
     turn: Pin<KBox<Completion>>,
-    /// All threads of the process that this task leads have come in.
+    /// All tasks that run in the address space that this task replaces have come in.
     gathered: Pin<KBox<Completion>>,
-    /// Threads of the process that have come in.
-    threads: AtomicU32,
+    /// How many of them are missing.
+    missing: AtomicU32,
     /// This task has come in.
     entered: AtomicBool,
 }
@@ -60,13 +61,21 @@ pub(crate) struct Restart {
     tree: KVVec<Tree>,
     gates: KVVec<Gate>,
     flags: u32,
+    /// Flags of the header.
+    target: u32,
     session_ops: usize,
     coordinator: Task,
     since_ns: u64,
     #[pin]
     stream: Mutex<Stream>,
+    /// Who has come in, by index.
     #[pin]
-    tasks: Mutex<KVVec<Task>>,
+    tasks: Mutex<KVVec<Option<Task>>>,
+    /// Tasks that have not come in yet.
+    missing: AtomicU32,
+    /// Numbers of sessions and process groups whose leader has gone.
+    #[pin]
+    ghosts: Mutex<KVVec<(u32, Pid)>>,
     #[pin]
     first_fault: Mutex<Option<Fault>>,
     failed: AtomicBool,
@@ -102,7 +111,7 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
             ),
         ));
     }
-    if header.tasks == 0 || header.tasks > TASKS_MAX || header.flags != 0 {
+    if header.tasks == 0 || header.tasks > TASKS_MAX || header.flags & !target::ALL != 0 {
         return Err(reader.bad(EBADMSG, format_args!("wrong values in the header")));
     }
     let mut entries: KVVec<Tree> = KVVec::new();
@@ -120,20 +129,27 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
             format_args!("{} tasks in the tree instead of {}", entries.len(), header.tasks),
         ));
     }
-    // The tree room has checked that a leader stands before its threads, so entry 0 is one.
-    let mut gates = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
+    tree::check_whole(&reader, &entries)?;
+    let mut gates: KVVec<Gate> = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
+    let mut tasks: KVVec<Option<Task>> = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
     for _ in 0..entries.len() {
         gates.push(
             Gate {
                 turn: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 gathered: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
-                threads: AtomicU32::new(0),
+                missing: AtomicU32::new(0),
                 entered: AtomicBool::new(false),
             },
             GFP_KERNEL,
         )?;
+        tasks.push(None, GFP_KERNEL)?;
     }
-    gates[0].turn.complete_all();
+    for entry in &entries {
+        if let Some(gate) = gates.get(entry.vm as usize) {
+            gate.missing.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    let missing = entries.len() as u32;
     let stream = Stream {
         reader,
         made: Made::new(),
@@ -143,11 +159,14 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
             tree: entries,
             gates,
             flags,
+            target: header.flags,
             session_ops,
             coordinator: Task::current().leader(),
             since_ns,
             stream <- new_mutex!(stream),
-            tasks <- new_mutex!(KVVec::new()),
+            tasks <- new_mutex!(tasks),
+            missing: AtomicU32::new(missing),
+            ghosts <- new_mutex!(KVVec::new()),
             first_fault <- new_mutex!(None),
             failed: AtomicBool::new(false),
             released: AtomicBool::new(false),
@@ -168,14 +187,17 @@ impl Restart {
         &self.tree
     }
 
+    /// Flags of the header.
+    pub(crate) fn target(&self) -> u32 {
+        self.target
+    }
+
     /// Kills every task that has come in, unless they have been let go already.
     pub(crate) fn abort(&self) {
         if self.released.load(Ordering::Acquire) || self.failed.swap(true, Ordering::AcqRel) {
             return;
         }
-        for task in self.tasks.lock().iter() {
-            task.kill();
-        }
+        self.kill_all();
         for gate in &self.gates {
             gate.turn.complete_all();
             gate.gathered.complete_all();
@@ -183,6 +205,12 @@ impl Restart {
         self.complete.complete_all();
         self.go.complete_all();
         self.all_left.complete_all();
+    }
+
+    fn kill_all(&self) {
+        for task in self.tasks.lock().iter().flatten() {
+            task.kill();
+        }
     }
 
     fn fail(&self, fault: Fault) {
@@ -243,15 +271,17 @@ impl Restart {
             if self.failed.load(Ordering::Acquire) {
                 return Err(EINTR.into());
             }
-            tasks.reserve(1, GFP_KERNEL)?;
+            let Some(slot) = tasks.get_mut(index as usize) else {
+                return Err(EINVAL.into());
+            };
             if gate.entered.swap(true, Ordering::AcqRel) {
                 return Err(Fault::new(EBUSY, format_args!("task {index} is there already")));
             }
-            tasks.push(me.task().clone(), GFP_KERNEL)?;
+            *slot = Some(me.task().clone());
         }
         match self.rebuild(index, entry, gate, me) {
             Ok(()) => {
-                if entry.flags & flags::STOPPED != 0 {
+                if entry.flags & (flags::STOPPED | flags::ZOMBIE) == flags::STOPPED {
                     me.task().stop();
                 }
                 Ok(())
@@ -279,11 +309,17 @@ impl Restart {
 
         self.gather(index, entry, gate)?;
         self.wait(&gate.turn)?;
-        if entry.flags & flags::LEADER == 0 {
-            // The leader has replaced the memory that it was in.
+        if entry.vm != index {
+            // Another task has replaced the memory that it was in.
             me.forget_scratch();
-        } else {
-            self.alone(me, self.threads_of(index) as i32)?;
+        }
+        if entry.flags & flags::LEADER != 0 {
+            self.alone(index, entry, me)?;
+            self.join_job(entry, me)?;
+            if entry.flags & flags::ZOMBIE != 0 {
+                return self.exit(index, entry, me);
+            }
+            me.task().set_exit_signal(entry.exit_signal);
             raise_limits(me)?;
         }
 
@@ -294,35 +330,123 @@ impl Restart {
             self.section(index, entry, me, stream, &mut late)?;
             prepare(me, &mut late)?;
             late.mm = None;
-            if index as usize + 1 == self.tree.len() {
-                self.trailer(stream)?;
-            }
+            self.end_of_turn(index, stream)?;
         }
-        match self.gates.get(index as usize + 1) {
-            Some(next) => next.turn.complete_all(),
-            None => self.complete.complete_all(),
-        }
+        self.next_turn(index);
         self.wait(&self.go)?;
         let released = release(me, &mut late);
         if released.is_err() {
             // Too late for an abort: the others are killed here.
             self.failed.store(true, Ordering::Release);
-            for task in self.tasks.lock().iter() {
-                task.kill();
-            }
+            self.kill_all();
         }
-        if self.left.fetch_add(1, Ordering::AcqRel) as usize + 1 == self.tree.len() {
-            self.all_left.complete_all();
-        }
+        self.leave();
         released
     }
 
-    /// The process is made of the tree's threads and shares nothing with others, which a restart would tear from them.
-    fn alone(&self, me: &CurrentTask, threads: i32) -> Result {
+    /// A task that has exited: takes what is left of one, and exits on its way to user mode. Its parent is told nothing, since
+    /// it was told before; it sees it when it waits, once [`Self::end`] has given it its signal.
+    fn exit(&self, index: u32, entry: &Tree, me: &CurrentTask) -> Result {
+        let mut late = KBox::new(Late::default(), GFP_KERNEL)?;
+        {
+            let mut stream = self.stream.lock();
+            let stream = &mut *stream;
+            self.section(index, entry, me, stream, &mut late)?;
+            self.end_of_turn(index, stream)?;
+        }
+        me.task().set_exit_signal(0);
+        set_name(me, &late)?;
+        me.drop_scratch()?;
+        me.exit_with(late.exit_status.unwrap_or(0))?;
+        self.next_turn(index);
+        self.leave();
+        Ok(())
+    }
+
+    fn end_of_turn(&self, index: u32, stream: &mut Stream) -> Result {
+        if index as usize + 1 == self.tree.len() {
+            self.trailer(stream)?;
+        }
+        Ok(())
+    }
+
+    fn next_turn(&self, index: u32) {
+        match self.gates.get(index as usize + 1) {
+            Some(next) => next.turn.complete_all(),
+            None => self.complete.complete_all(),
+        }
+    }
+
+    /// The task needs nothing of the coordinator any more.
+    fn leave(&self) {
+        if self.left.fetch_add(1, Ordering::AcqRel) as usize + 1 == self.tree.len() {
+            self.all_left.complete_all();
+        }
+    }
+
+    /// Session and process group. Those of the root task are whatever user space has put it in; another one is a task's, or
+    /// has no leader any more.
+    fn join_job(&self, entry: &Tree, me: &CurrentTask) -> Result {
+        let Some(root) = self.tree.first() else {
+            return Err(EINVAL.into());
+        };
+        if entry.pid == root.pid {
+            return Ok(());
+        }
+        let of_root = Job::of(self.tasks.lock().first().and_then(Option::as_ref).ok_or(ESRCH)?)?;
+        let session = match entry.sid {
+            sid if sid == root.sid || sid == 0 => of_root.session,
+            sid => self.known_as(sid, me)?,
+        };
+        let group = match entry.pgid {
+            pgid if pgid == root.pgid || pgid == 0 => of_root.group,
+            pgid => self.known_as(pgid, me)?,
+        };
+        me.set_job(&Job { session, group }, entry.flags & flags::SESSION_LEADER != 0);
+        Ok(())
+    }
+
+    /// What a session or process group is known by.
+    fn known_as(&self, number: u32, me: &CurrentTask) -> Result<Pid> {
+        if let Some(index) = self.tree.iter().position(|e| e.pid == number) {
+            let tasks = self.tasks.lock();
+            return Ok(Pid::of(tasks.get(index).and_then(Option::as_ref).ok_or(ESRCH)?)?);
+        }
+        let mut ghosts = self.ghosts.lock();
+        if let Some((_, pid)) = ghosts.iter().find(|(n, _)| *n == number) {
+            return Ok(pid.clone());
+        }
+        ghosts.reserve(1, GFP_KERNEL)?;
+        let pid = me
+            .new_pid(number)
+            .context(format_args!("cannot make session or process group {number} again"))?;
+        ghosts.push((number, pid.clone()), GFP_KERNEL)?;
+        Ok(pid)
+    }
+
+    /// The process is made of the tree's tasks and shares nothing with others, which a restart would tear from them.
+    fn alone(&self, index: u32, entry: &Tree, me: &CurrentTask) -> Result {
         let task = me.task();
         let sharing = task.sharing();
         let mm = task.mm().ok_or(ESRCH)?;
-        if task.nr_threads() != threads || sharing.files > threads || sharing.fs > threads || sharing.sighand > threads
+        let count = |belongs: &dyn Fn(&Tree) -> bool| self.tree.iter().filter(|e| belongs(e)).count() as i32;
+        let threads = count(&|e| e.leader == index);
+        let users = if entry.vm == index && entry.flags & flags::ZOMBIE == 0 {
+            count(&|e| e.vm == index)
+        } else {
+            i32::MAX - 1
+        };
+        let handlers = count(&|e| {
+            let leader = self.tree.get(e.leader as usize);
+            e.leader == index
+                || leader.is_some_and(|l| {
+                    l.vm == entry.vm && (l.flags & flags::SHARES_HANDLERS != 0 || e.leader == entry.vm)
+                })
+        });
+        if task.nr_threads() != threads
+            || sharing.files > threads
+            || sharing.fs > threads
+            || sharing.sighand > handlers
         {
             return Err(Fault::new(
                 EINVAL,
@@ -331,7 +455,7 @@ impl Restart {
         }
         // Who looks at the memory (ps) counts for a moment; one reference is ours.
         for _ in 0..50 {
-            if mm.users() <= threads + 1 {
+            if mm.users() <= users + 1 {
                 return Ok(());
             }
             sleep_killable(4);
@@ -342,18 +466,19 @@ impl Restart {
         ))
     }
 
-    fn threads_of(&self, leader: u32) -> u32 {
-        self.tree.iter().filter(|e| e.leader == leader).count() as u32
-    }
-
-    /// A leader replaces the memory that its threads run in: all of them must be in the kernel by then.
+    /// Whoever replaces an address space waits until all that run in it are in the kernel; the first of the tree waits for
+    /// everybody, since sessions and groups are known by their tasks.
     fn gather(&self, index: u32, entry: &Tree, gate: &Gate) -> Result {
-        let leader = self.gates.get(entry.leader as usize).ok_or(EINVAL)?;
-        let entered = leader.threads.fetch_add(1, Ordering::AcqRel) + 1;
-        if entered == self.threads_of(entry.leader) {
-            leader.gathered.complete_all();
+        let owner = self.gates.get(entry.vm as usize).ok_or(EINVAL)?;
+        if owner.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
+            owner.gathered.complete_all();
         }
-        if entry.leader == index {
+        if self.missing.fetch_sub(1, Ordering::AcqRel) == 1 {
+            if let Some(first) = self.gates.first() {
+                first.turn.complete_all();
+            }
+        }
+        if entry.vm == index {
             self.wait(&gate.gathered)?;
         }
         Ok(())
@@ -362,6 +487,7 @@ impl Restart {
     /// Restores the records of one task, up to its end.
     fn section(&self, index: u32, entry: &Tree, me: &CurrentTask, stream: &mut Stream, late: &mut Late) -> Result {
         let leader = entry.flags & flags::LEADER != 0;
+        let exited = entry.flags & flags::ZOMBIE != 0;
         let mut order = None;
         let mut seen = 0u64;
         loop {
@@ -375,7 +501,12 @@ impl Restart {
             // Shared objects stand before whatever refers to them first.
             let shared = !room.required && room.scope == Scope::Process;
             let late_or_repeated = order.is_some_and(|order| i < order || (i == order && !room.repeats));
-            if (room.scope == Scope::Process && !leader) || (!shared && late_or_repeated) {
+            let absent = room.share != share::NOTHING && late.new & room.share == 0;
+            if (room.scope == Scope::Process && !leader)
+                || (!shared && late_or_repeated)
+                || absent
+                || (exited && !room.exited)
+            {
                 return Err(stream.reader.bad(EBADMSG, format_args!("record is in the wrong place")));
             }
             if !shared {
@@ -398,10 +529,14 @@ impl Restart {
             result.map_err(|f| f.kind(kind).offset(stream.reader.record_offset()))?;
         }
         stream.reader.no_body()?;
-        let missing = ROOMS
-            .iter()
-            .enumerate()
-            .find(|(i, room)| room.required && (leader || room.scope == Scope::Task) && seen & (1 << i) == 0);
+        let there = late.new | share::NOTHING;
+        let missing = ROOMS.iter().enumerate().find(|(i, room)| {
+            room.required
+                && (leader || room.scope == Scope::Task)
+                && room.share & there != 0
+                && (room.exited || !exited)
+                && seen & (1 << i) == 0
+        });
         if let Some((_, room)) = missing {
             return Err(stream.reader.bad(
                 EBADMSG,
@@ -451,6 +586,7 @@ impl Restart {
                 ));
             }
         }
+        self.zombies()?;
         self.released.store(true, Ordering::Release);
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();
@@ -473,6 +609,35 @@ impl Restart {
     }
 
     fn lost_a_task(&self) -> bool {
-        self.tasks.lock().iter().any(Task::is_exiting)
+        let tasks = self.tasks.lock();
+        let zombie = |i: usize| self.tree.get(i).is_some_and(|e| e.flags & flags::ZOMBIE != 0);
+        tasks
+            .iter()
+            .enumerate()
+            .any(|(i, t)| t.as_ref().is_some_and(Task::is_exiting) && !zombie(i))
+    }
+
+    /// Waits until those that were to exit have done so, and gives them the signal that their parents wait for.
+    fn zombies(&self) -> Result {
+        for (i, entry) in self.tree.iter().enumerate().filter(|(_, e)| e.flags & flags::ZOMBIE != 0) {
+            let Some(task) = self.tasks.lock().get(i).cloned().flatten() else {
+                return Err(ESRCH.into());
+            };
+            while !task.is_zombie() {
+                if task.is_dead() {
+                    return Err(Fault::new(
+                        ESRCH,
+                        format_args!("a task that had exited was reaped before its parent was restored"),
+                    )
+                    .task(entry.tgid as i32, entry.pid as i32));
+                }
+                if fatal_signal_pending() {
+                    return Err(EINTR.into());
+                }
+                sleep_killable(1);
+            }
+            task.set_exit_signal(entry.exit_signal);
+        }
+        Ok(())
     }
 }

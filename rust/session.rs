@@ -6,10 +6,11 @@
 use crate::{
     dump::{self, PostDump},
     error::{Fault, Result},
-    freeze::{threads_of, FrozenTree},
+    freeze::{processes_of, tasks, FrozenTree, Process, Root, Scope},
     restore::{self, Restart},
     wrapper::{
         file::File,
+        pid::PidNs,
         syscall::CurrentTask,
         task::{fatal_signal_pending, sleep_killable, Task},
         time,
@@ -38,9 +39,9 @@ enum Stage {
     /// Nothing yet.
     Idle,
     /// It has a target.
-    Attached(Task),
+    Attached(Root),
     /// The target stands still.
-    Frozen(Task, FrozenTree),
+    Frozen(Root, FrozenTree),
     /// It is a restart.
     Restart(Unfinished),
 }
@@ -169,10 +170,10 @@ impl Session {
     }
 
     /// Chooses the target.
-    pub(crate) fn attach(&self, pidfd: i32, pid: i32) -> Result {
+    pub(crate) fn attach(&self, pidfd: i32, pid: i32, scope: Scope) -> Result {
         self.with_stage(|s| match s {
             Stage::Idle => {
-                *s = Stage::Attached(find(pidfd, pid)?);
+                *s = Stage::Attached(find(pidfd, pid, scope)?);
                 Ok(())
             }
             _ => Err(wrong_stage("it has a target already")),
@@ -182,27 +183,26 @@ impl Session {
     /// Looks for obstacles: their number, and the number of tasks looked at.
     pub(crate) fn check(&self, session_ops: usize) -> Result<(u32, u32)> {
         self.with_stage(|s| {
-            let (leader, threads) = match s {
-                Stage::Attached(leader) => (&*leader, threads_of(leader)?),
-                Stage::Frozen(leader, _) => (&*leader, threads_of(leader)?),
-                _ => return Err(wrong_stage("it has no target")),
+            let (Stage::Attached(root) | Stage::Frozen(root, _)) = s else {
+                return Err(wrong_stage("it has no target"));
             };
-            permit(&threads)?;
+            let processes = processes_of(root)?;
+            permit(&processes)?;
             let mut sink = |severity: u16, fault: Fault| self.note(stage::CHECK, severity, &fault);
-            let obstacles = dump::check(leader, &threads, session_ops, &mut sink)?;
-            Ok((obstacles, threads.len() as u32))
+            let obstacles = dump::check(root, &processes, session_ops, &mut sink)?;
+            Ok((obstacles, tasks(&processes) as u32))
         })
     }
 
     /// Stops the target; the number of tasks that stand still.
     pub(crate) fn freeze(&self, timeout_ms: u32) -> Result<u32> {
         self.with_stage(|s| {
-            let Stage::Attached(leader) = s else {
+            let Stage::Attached(root) = s else {
                 return Err(wrong_stage("it has no target, or the target is frozen already"));
             };
-            let frozen = freeze(leader, timeout_ms)?;
-            let tasks = frozen.threads().len() as u32;
-            *s = Stage::Frozen(leader.clone(), frozen);
+            let frozen = freeze(root, timeout_ms)?;
+            let tasks = frozen.tasks() as u32;
+            *s = Stage::Frozen(root.clone(), frozen);
             Ok(tasks)
         })
     }
@@ -210,10 +210,10 @@ impl Session {
     /// Lets the target go.
     pub(crate) fn thaw(&self) -> Result {
         self.with_stage(|s| {
-            let Stage::Frozen(leader, _) = s else {
+            let Stage::Frozen(root, _) = s else {
                 return Err(wrong_stage("the target is not frozen"));
             };
-            *s = Stage::Attached(leader.clone());
+            *s = Stage::Attached(root.clone());
             Ok(())
         })
     }
@@ -221,40 +221,41 @@ impl Session {
     /// Kills the target; a frozen one dies where it stands.
     pub(crate) fn kill(&self) -> Result {
         self.with_stage(|s| {
-            let leader = match s {
-                Stage::Attached(leader) | Stage::Frozen(leader, _) => leader.clone(),
-                _ => return Err(wrong_stage("it has no target")),
+            let (Stage::Attached(root) | Stage::Frozen(root, _)) = s else {
+                return Err(wrong_stage("it has no target"));
             };
-            permit(&threads_of(&leader)?)?;
-            leader.kill();
-            *s = Stage::Attached(leader);
+            let root = root.clone();
+            let processes = processes_of(&root)?;
+            permit(&processes)?;
+            kill(&processes);
+            *s = Stage::Attached(root);
             Ok(())
         })
     }
 
     /// Writes the statefile. The result is what the ioctl returns.
-    pub(crate) fn checkpoint(&self, arg: &mut Checkpoint, session_ops: usize) -> Result<isize> {
+    pub(crate) fn checkpoint(&self, arg: &mut Checkpoint, scope: Scope, session_ops: usize) -> Result<isize> {
         self.with_stage(|s| {
             let file = File::from_fd(arg.fd)?;
             match s {
-                Stage::Frozen(leader, frozen) => {
-                    if arg.pidfd >= 0 || arg.pid != 0 || arg.flags & checkpoint_flags::STOP != 0 {
+                Stage::Frozen(root, frozen) => {
+                    if arg.pidfd >= 0 || arg.pid != 0 || arg.scope != 0 || arg.flags & checkpoint_flags::STOP != 0 {
                         return Err(Fault::new(
                             EINVAL,
                             format_args!("the session has a frozen target: no other one, and no stop"),
                         ));
                     }
                     let start = time::monotonic_ns();
-                    let rest = self.dump(leader, frozen, file, session_ops, false)?;
+                    let rest = self.dump(root, frozen, file, session_ops, false)?;
                     report(rest, start, arg)?;
                     arg.frozen_ns = time::monotonic_ns().saturating_sub(frozen.since_ns);
-                    after(leader, arg.flags);
+                    after(frozen.processes(), arg.flags);
                 }
-                Stage::Attached(leader) => {
-                    if arg.pidfd >= 0 || arg.pid != 0 {
+                Stage::Attached(root) => {
+                    if arg.pidfd >= 0 || arg.pid != 0 || arg.scope != 0 {
                         return Err(Fault::new(EINVAL, format_args!("the session has a target already")));
                     }
-                    self.whole(&leader.clone(), file, session_ops, arg)?;
+                    self.whole(&root.clone(), file, session_ops, arg)?;
                 }
                 Stage::Idle if arg.pidfd < 0 && arg.pid == 0 => {
                     if arg.flags != 0 {
@@ -263,11 +264,13 @@ impl Session {
                             format_args!("a program that saves itself goes on afterwards"),
                         ));
                     }
-                    self.whole(&Task::current().leader(), file, session_ops, arg)?;
+                    let root = root(Task::current().leader(), scope)?;
+                    permit(&processes_of(&root)?)?;
+                    self.whole(&root, file, session_ops, arg)?;
                 }
                 Stage::Idle => {
-                    let leader = find(arg.pidfd, arg.pid)?;
-                    self.whole(&leader, file, session_ops, arg)?;
+                    let root = find(arg.pidfd, arg.pid, scope)?;
+                    self.whole(&root, file, session_ops, arg)?;
                 }
                 Stage::Restart(_) => return Err(wrong_stage("it is a restart")),
             }
@@ -276,18 +279,18 @@ impl Session {
     }
 
     /// Freeze, dump, and resume, kill or stop. A target that is to go on does so before all of its memory is written.
-    fn whole(&self, leader: &Task, file: File, session_ops: usize, arg: &mut Checkpoint) -> Result {
+    fn whole(&self, root: &Root, file: File, session_ops: usize, arg: &mut Checkpoint) -> Result {
         let start = time::monotonic_ns();
-        let frozen = freeze(leader, arg.timeout_ms)?;
+        let frozen = freeze(root, arg.timeout_ms)?;
         let resume = arg.flags == 0;
-        let rest = self.dump(leader, &frozen, file, session_ops, resume)?;
+        let rest = self.dump(root, &frozen, file, session_ops, resume)?;
         if resume {
             drop(frozen);
             arg.frozen_ns = time::monotonic_ns().saturating_sub(start);
             return report(rest, start, arg);
         }
         report(rest, start, arg)?;
-        after(leader, arg.flags);
+        after(frozen.processes(), arg.flags);
         drop(frozen);
         arg.frozen_ns = time::monotonic_ns().saturating_sub(start);
         Ok(())
@@ -295,26 +298,26 @@ impl Session {
 
     fn dump(
         &self,
-        leader: &Task,
+        root: &Root,
         frozen: &FrozenTree,
         file: File,
         session_ops: usize,
         may_snapshot: bool,
     ) -> Result<PostDump> {
         let mut sink = |severity: u16, fault: Fault| self.note(stage::CHECK, severity, &fault);
-        dump::dump(leader, frozen, file, session_ops, may_snapshot, &mut sink)
+        dump::dump(root, frozen, file, session_ops, may_snapshot, &mut sink)
     }
 
-    /// Begins a restart; the number of tasks.
-    pub(crate) fn restart_begin(&self, fd: i32, flags: u32, session_ops: usize) -> Result<u32> {
+    /// Begins a restart; the number of tasks, and the flags of the header.
+    pub(crate) fn restart_begin(&self, fd: i32, flags: u32, session_ops: usize) -> Result<(u32, u32)> {
         self.with_stage(|s| {
             let Stage::Idle = s else {
                 return Err(wrong_stage("it has been used"));
             };
             let restart = restore::begin(File::from_fd(fd)?, flags, session_ops)?;
-            let tasks = restart.tree().len() as u32;
+            let begun = (restart.tree().len() as u32, restart.target());
             *s = Stage::Restart(Unfinished(restart));
-            Ok(tasks)
+            Ok(begun)
         })
     }
 
@@ -367,8 +370,25 @@ fn wrong_stage(why: &str) -> Fault {
     Fault::new(EBUSY, format_args!("the session is not at this stage: {why}"))
 }
 
-/// The leader of the target, if the caller may touch all its threads.
-fn find(pidfd: i32, pid: i32) -> Result<Task> {
+/// The target that a process stands for.
+fn root(leader: Task, scope: Scope) -> Result<Root> {
+    if scope != Scope::Container {
+        return Ok(Root { leader, scope });
+    }
+    let ns = PidNs::of(&leader)?;
+    if ns.level() == 0 {
+        return Err(Fault::new(
+            EINVAL,
+            format_args!("it lives in the first pid namespace: that is the whole machine"),
+        )
+        .task(leader.tgid(), leader.tid()));
+    }
+    let leader = ns.init()?.leader();
+    Ok(Root { leader, scope })
+}
+
+/// The target, if the caller may touch all its tasks.
+fn find(pidfd: i32, pid: i32, scope: Scope) -> Result<Root> {
     let leader = if pidfd >= 0 {
         Task::from_pidfd(pidfd)
     } else {
@@ -378,32 +398,43 @@ fn find(pidfd: i32, pid: i32) -> Result<Task> {
     if leader.is_kernel_thread() {
         return Err(Fault::new(EINVAL, format_args!("it is a kernel thread")).task(leader.tgid(), leader.tgid()));
     }
-    if leader == Task::current().leader() {
+    let root = root(leader, scope)?;
+    let processes = processes_of(&root)?;
+    let me = Task::current().leader();
+    if let Some(caller) = processes.iter().find(|p| p.leader == me) {
         return Err(Fault::new(
             EINVAL,
-            format_args!("it is the caller itself: checkpoint with pid 0"),
-        ));
+            format_args!("the caller itself belongs to it: checkpoint with pid 0"),
+        )
+        .task(caller.leader.tgid(), caller.leader.tid()));
     }
-    permit(&threads_of(&leader)?)?;
-    Ok(leader)
+    permit(&processes)?;
+    Ok(root)
 }
 
 /// The kernel's own ptrace check, for every thread. The caller's own process is always permitted.
-fn permit(threads: &[Task]) -> Result {
-    for t in threads {
-        if !t.may_attach() {
-            return Err(
-                Fault::new(EPERM, format_args!("the caller may not trace this process")).task(t.tgid(), t.tid())
-            );
+fn permit(processes: &[Process]) -> Result {
+    let allowed = |t: &Task| {
+        if t.may_attach() {
+            return Ok(());
+        }
+        Err(Fault::new(EPERM, format_args!("the caller may not trace this process")).task(t.tgid(), t.tid()))
+    };
+    for p in processes {
+        // A process that has exited has no threads here.
+        allowed(&p.leader)?;
+        for t in p.threads.iter() {
+            allowed(t)?;
         }
     }
     Ok(())
 }
 
-fn freeze(leader: &Task, timeout_ms: u32) -> Result<FrozenTree> {
-    let frozen = FrozenTree::freeze(leader, timeout_ms).map_err(|f| f.task(leader.tgid(), leader.tid()))?;
+fn freeze(root: &Root, timeout_ms: u32) -> Result<FrozenTree> {
+    let leader = &root.leader;
+    let frozen = FrozenTree::freeze(root, timeout_ms).map_err(|f| f.task(leader.tgid(), leader.tid()))?;
     // Credentials may have changed since the session was attached (execve of a setuid program).
-    permit(frozen.threads())?;
+    permit(frozen.processes())?;
     Ok(frozen)
 }
 
@@ -418,10 +449,19 @@ fn report(rest: PostDump, start: u64, arg: &mut Checkpoint) -> Result {
     Ok(())
 }
 
-fn after(leader: &Task, flags: u32) {
+/// The children first: nobody is to see that another one has been killed, and act on it.
+fn kill(processes: &[Process]) {
+    for p in processes.iter().rev() {
+        p.leader.kill();
+    }
+}
+
+fn after(processes: &[Process], flags: u32) {
     if flags & checkpoint_flags::KILL != 0 {
-        leader.kill();
+        kill(processes);
     } else if flags & checkpoint_flags::STOP != 0 {
-        leader.stop();
+        for p in processes.iter().filter(|p| !p.threads.is_empty()) {
+            p.leader.stop();
+        }
     }
 }

@@ -13,6 +13,7 @@ pub(crate) mod hash;
 pub(crate) mod mm;
 pub(crate) mod park;
 pub(crate) mod path;
+pub(crate) mod pid;
 pub(crate) mod pipe;
 pub(crate) mod regset;
 pub(crate) mod sighand;

@@ -58,28 +58,6 @@ int ckpt_collect_fds(struct task_struct *t, unsigned int from, struct ckpt_fd *o
 	return n;
 }
 
-/* How many descriptors of the task refer to this open file. */
-unsigned int ckpt_count_fds(struct task_struct *t, struct file *f)
-{
-	struct files_struct *files;
-	unsigned int fd, n = 0;
-
-	task_lock(t);
-	files = t->files;
-	if (files) {
-		struct fdtable *fdt;
-
-		spin_lock(&files->file_lock);
-		fdt = files_fdtable(files);
-		for (fd = 0; fd < fdt->max_fds; fd++)
-			if (rcu_access_pointer(fdt->fd[fd]) == f)
-				n++;
-		spin_unlock(&files->file_lock);
-	}
-	task_unlock(t);
-	return n;
-}
-
 /* Who else uses the descriptor table, the fs_struct or the address space: counts, 0 when it is gone. */
 void ckpt_sharing(struct task_struct *t, struct ckpt_sharing *out)
 {

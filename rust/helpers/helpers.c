@@ -10,3 +10,4 @@
 #include "pipe.c"
 #include "symbol.c"
 #include "task.c"
+#include "tree.c"

@@ -30,7 +30,6 @@ struct ckpt_sharing {
 struct file *ckpt_get_file(struct file *f);
 int ckpt_collect_fds(struct task_struct *t, unsigned int from, struct ckpt_fd *out, unsigned int max,
 		     unsigned int *next);
-unsigned int ckpt_count_fds(struct task_struct *t, struct file *f);
 void ckpt_sharing(struct task_struct *t, struct ckpt_sharing *out);
 int ckpt_get_fs(struct task_struct *t, struct path *root, struct path *pwd, int *umask);
 const struct path *ckpt_file_path(const struct file *f);
@@ -161,5 +160,28 @@ void ckpt_put_cred(const struct cred *cred);
 size_t ckpt_siginfo_len(void);
 const char *ckpt_utsname_release(void);
 const char *ckpt_utsname_nodename(void);
+
+/* tree.c */
+struct ckpt_shared {
+	const void *mm;
+	const void *files;
+	const void *fs;
+	const void *handlers;
+};
+
+unsigned int ckpt_children(struct task_struct *leader, struct task_struct **out, unsigned int max);
+unsigned int ckpt_processes_in(struct pid_namespace *ns);
+struct pid_namespace *ckpt_get_task_pid_ns(struct task_struct *t);
+struct task_struct *ckpt_child_reaper(struct pid_namespace *ns);
+int ckpt_exit_status(struct task_struct *leader);
+int ckpt_exit_state(struct task_struct *t);
+void ckpt_set_exit_signal(struct task_struct *leader, int signal);
+void ckpt_get_job(struct task_struct *t, struct pid **session, struct pid **group);
+struct pid *ckpt_get_pid(struct pid *pid);
+struct pid *ckpt_get_tgid(struct task_struct *t);
+void ckpt_set_job(struct pid *session, struct pid *group, bool leader);
+int ckpt_adopt_files(struct task_struct *from);
+int ckpt_adopt_fs(struct task_struct *from);
+void ckpt_shared(struct task_struct *t, struct ckpt_shared *out);
 
 #endif

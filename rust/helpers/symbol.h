@@ -12,7 +12,9 @@
 #include <asm/processor.h>
 #include <asm/syscall.h>
 #include <linux/dcache.h>
+#include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/fs_struct.h>
 #include <linux/mm.h>
 #include <linux/pagewalk.h>
 #include <linux/pid.h>
@@ -22,8 +24,10 @@
 #include <linux/sched/cputime.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
 #include <linux/task_work.h>
+#include <linux/tty.h>
 
 /* Static in arch/x86/entry/syscall_64.c: the one prototype that the build cannot check. */
 extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
@@ -43,17 +47,26 @@ extern void uprobe_end_dup_mmap(void);
 #define CKPT_SYMBOLS(X)                                                                                                \
 	X(spinlock_t *, __pmd_trans_huge_lock, (pmd_t *pmd, struct vm_area_struct *vma), (pmd, vma))                    \
 	X(char *, __d_path, (const struct path *p, const struct path *root, char *buf, int len), (p, root, buf, len))  \
+	X(struct pid *, alloc_pid, (struct pid_namespace *ns, pid_t *tids, size_t n), (ns, tids, n))                       \
+	X(void, change_pid, (struct pid **pids, struct task_struct *t, enum pid_type type, struct pid *pid),             \
+	  (pids, t, type, pid))                                                                                         \
+	X(void, do_group_exit, (int status), (status))                                                                     \
 	X(int, dup_mmap, (struct mm_struct *mm, struct mm_struct *oldmm), (mm, oldmm))                                  \
 	X(int, f_dupfd, (unsigned int from, struct file *file, unsigned int flags), (from, file, flags))                \
+	X(void, free_fs_struct, (struct fs_struct *fs), (fs))                                                              \
+	X(void, free_pids, (struct pid **pids), (pids))                                                                    \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
 	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \
 	X(struct mm_struct *, mm_alloc, (void), ())                                                                     \
 	X(struct task_struct *, pidfd_get_task, (int pidfd, unsigned int *flags), (pidfd, flags))                       \
 	X(pte_t *, pte_offset_map_lock,                                                                                 \
 	  (struct mm_struct *mm, pmd_t *pmd, unsigned long addr, spinlock_t **ptlp), (mm, pmd, addr, ptlp))             \
+	X(void, proc_clear_tty, (struct task_struct *t), (t))                                                              \
 	X(bool, ptrace_may_access, (struct task_struct *t, unsigned int mode), (t, mode))                               \
+	X(void, put_files_struct, (struct files_struct *files), (files))                                                   \
 	X(void, put_task_stack, (struct task_struct *t), (t))                                                           \
 	X(int, replace_mm_exe_file, (struct mm_struct *mm, struct file *file), (mm, file))                              \
+	X(struct fs_struct *, switch_fs_struct, (struct fs_struct *fs), (fs))                                              \
 	X(enum task_dumpable, task_exec_state_get_dumpable, (struct task_struct *t), (t))                               \
 	X(bool, task_work_cancel, (struct task_struct *t, struct callback_head *work), (t, work))                       \
 	X(void, thread_group_cputime, (struct task_struct *t, struct task_cputime *times), (t, times))                  \
@@ -70,12 +83,13 @@ extern void uprobe_end_dup_mmap(void);
 	CKPT_SYMBOLS_FPU(X)                                                                                             \
 	X(long, x64_sys_call, (const struct pt_regs *regs, unsigned int nr), (regs, nr))
 
-/* Functions that are only stored and called back by the kernel itself (restart_block.fn): X(name). */
+/* Functions that are only stored and called back by the kernel itself (restart_block.fn), and data: X(name). */
 #define CKPT_ADDRESSES(X)                                                                                              \
 	X(hrtimer_nanosleep_restart)                                                                                    \
 	X(posix_cpu_nsleep_restart)                                                                                     \
 	X(do_restart_poll)                                                                                              \
-	X(futex_wait_restart)
+	X(futex_wait_restart)                                                                                           \
+	X(tasklist_lock)
 
 /* Data that is only looked at, and that not every kernel has: X(name). */
 #define CKPT_OPTIONAL(X) X(landlock_blob_sizes)

@@ -9,7 +9,7 @@
 //!
 //! Record: [`ckpt_uapi::record::cred`].  C header: `include/linux/cred.h`
 
-use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
@@ -49,6 +49,7 @@ fn collect(task: &Task) -> Result<(CredRecord, KVec<u32>)> {
 impl Resource for CredRoom {
     const RECORDS: &'static [RecordType] = &[CredRecord::TYPE];
     const SCOPE: Scope = Scope::Task;
+    const EXITED: bool = true;
 
     fn check(_target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         if Cred::of(task).has_private_keyring() {
@@ -73,6 +74,11 @@ impl Resource for CredRoom {
             );
         }
         Ok(())
+    }
+
+    fn dump_exited(_whole: &Whole<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        let (r, groups) = collect(task.task)?;
+        dump.out.record_with(&r, &groups[..])
     }
 
     fn dump(_target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {

@@ -7,7 +7,7 @@
 //!
 //! Record: [`ckpt_uapi::record::fd`].  C header: `include/linux/fdtable.h`
 
-use super::{dump_file, held, Dump, FrozenTask, Resource, Restore, Scope, Target};
+use super::{dump_file, held, share, Dump, FrozenTask, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Result},
     wrapper::{file as open, syscall::nr}, //
@@ -27,6 +27,7 @@ impl Resource for FdRoom {
     const RECORDS: &'static [RecordType] = &[Fds::TYPE];
     const SCOPE: Scope = Scope::Process;
     const REPEATS: bool = true;
+    const SHARE: u32 = share::FILES;
 
     fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         let mut table: KVVec<Fd> = KVVec::new();

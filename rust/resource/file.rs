@@ -38,7 +38,10 @@ use ckpt_uapi::{
 use kernel::prelude::*;
 use zerocopy::FromZeros;
 
+mod census;
 mod pipe;
+
+pub(crate) use census::Census;
 
 pub(crate) struct FileRoom;
 
@@ -124,14 +127,14 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
             None => return Err(refuse(file, "named FIFO")),
         },
         mode::SOCKET => return Err(refuse(file, "socket")),
-        mode::CHAR if file.ops() == target.session_ops => kind::SESSION,
+        mode::CHAR if file.ops() == target.whole.session_ops => kind::SESSION,
         mode::CHAR if major(saved.rdev) == MEM_MAJOR && MEM_MINORS.contains(&minor(saved.rdev)) => kind::DEVICE,
         mode::CHAR if is_terminal(saved.rdev) && stdio.is_some() => kind::STDIO,
         mode::CHAR if is_terminal(saved.rdev) => return Err(refuse(file, "terminal (other than inherited stdio)")),
         _ => return Err(refuse(file, "device")),
     };
     if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE)
-        && !file.print_path(target.caller_fs, &mut path)?
+        && !file.print_path(&target.whole.caller_fs, &mut path)?
     {
         return Err(refuse(file, "file outside of the caller's root directory"));
     }
@@ -139,34 +142,6 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
         file.print_any(&mut path)?;
     }
     Ok((kind, saved, path))
-}
-
-/// The lowest of descriptors 0, 1, 2 whose file is this one, or is the same terminal or pipe.
-fn stdio_number(target: &Target<'_>, file: &File) -> Result<Option<u32>> {
-    let format = file.mode() & mode::FMT;
-    if format != mode::FIFO && format != mode::CHAR {
-        return Ok(None);
-    }
-    let lot = collect_fds(target.leader, &mut Some(0))?;
-    for fd in lot.iter().filter(|fd| fd.fd < STDIO) {
-        if fd.file.address() == file.address() {
-            return Ok(Some(fd.fd));
-        }
-    }
-    // A second open file of the same terminal, as a shell keeps it.
-    if format == mode::CHAR {
-        let mine = file.stat()?;
-        for fd in lot.iter().filter(|fd| fd.fd < STDIO) {
-            if fd.file.mode() & mode::FMT == mode::CHAR && is_terminal(mine.rdev) {
-                let theirs = fd.file.stat()?;
-                // /dev/tty (5:0) is whatever the controlling terminal is.
-                if theirs.rdev == mine.rdev || (major(mine.rdev) == 5 && is_terminal(theirs.rdev)) {
-                    return Ok(Some(fd.fd));
-                }
-            }
-        }
-    }
-    Ok(None)
 }
 
 /// References to `file` in a lot of descriptors.
@@ -186,7 +161,7 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     if let Some(objref) = dump.seen.get(file.address()) {
         return Ok(objref);
     }
-    let stdio = stdio_number(target, file)?;
+    let stdio = target.whole.census.standard(file)?;
     let (kind, stat, path) = classify(target, file, stdio, held)?;
     let pipe_objref = match Pipe::of(file) {
         Some(p) if kind == kind::PIPE => pipe::dump(file, &p, dump)?,
@@ -223,7 +198,7 @@ impl Resource for FileRoom {
         loop {
             let lot = collect_fds(target.leader, &mut from)?;
             for fd in lot.iter() {
-                let stdio = stdio_number(target, &fd.file)?;
+                let stdio = target.whole.census.standard(&fd.file)?;
                 match classify(target, &fd.file, stdio, held(&lot, &fd.file)) {
                     Ok(_) => {}
                     Err(fault) if fault.errno() == EOPNOTSUPP => obstacles.add(fault.fd(fd.fd)),

@@ -7,7 +7,7 @@
 //!
 //! Record: [`ckpt_uapi::record::fs`].  C header: `include/linux/fs_struct.h`
 
-use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use super::{share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{path::PathBuf, syscall::nr, task::Task}, //
@@ -21,6 +21,7 @@ pub(crate) struct FsRoom;
 impl Resource for FsRoom {
     const RECORDS: &'static [RecordType] = &[FsRecord::TYPE];
     const SCOPE: Scope = Scope::Process;
+    const SHARE: u32 = share::FS;
 
     fn check(target: &Target<'_>, _task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         let mut buf = PathBuf::new()?;
@@ -31,7 +32,7 @@ impl Resource for FsRoom {
         } else if !target.fs.print_pwd(&mut buf)? {
             refuse(format_args!("its working directory lies outside of its root directory"));
         }
-        if !target.fs.print_root(target.caller_fs, &mut buf)? {
+        if !target.fs.print_root(&target.whole.caller_fs, &mut buf)? {
             refuse(format_args!("its root directory cannot be reached from the caller's"));
         }
         Ok(())
@@ -39,7 +40,7 @@ impl Resource for FsRoom {
 
     fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         let (mut cwd, mut root) = (PathBuf::new()?, PathBuf::new()?);
-        if !target.fs.print_pwd(&mut cwd)? || !target.fs.print_root(target.caller_fs, &mut root)? {
+        if !target.fs.print_pwd(&mut cwd)? || !target.fs.print_root(&target.whole.caller_fs, &mut root)? {
             return Err(Fault::new(EOPNOTSUPP, format_args!("directory cannot be reached")));
         }
         let mut r = FsRecord::new_zeroed();

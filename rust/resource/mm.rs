@@ -10,7 +10,7 @@
 //!
 //! Record: [`ckpt_uapi::record::mm`].  C header: `include/linux/mm_types.h`
 
-use super::{check_mapped, dump_file, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use super::{check_mapped, dump_file, share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
@@ -76,6 +76,7 @@ impl Resource for MmRoom {
     ];
     const SCOPE: Scope = Scope::Process;
     const REPEATS: bool = true;
+    const SHARE: u32 = share::MM;
 
     fn check(target: &Target<'_>, _task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         let mm = target.mm;

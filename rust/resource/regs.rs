@@ -45,9 +45,9 @@ impl Resource for RegsRoom {
     const RECORDS: &'static [RecordType] = &[Regs::TYPE];
     const SCOPE: Scope = Scope::Task;
 
-    fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+    fn dump(_target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         let mut words = regset::general(task.task)?;
-        if target.myself && task.task.is_current() {
+        if task.task.is_current() {
             // The program that wakes up restarted sees its ioctl return 1.
             words[AX] = 1;
             words[ORIG_AX] = NO_SYSCALL;
@@ -71,18 +71,24 @@ impl Resource for RegsRoom {
     }
 }
 
+/// Sets the command name, which the kernel reads from the task's memory.
+pub(crate) fn set_name(me: &CurrentTask, late: &Late) -> Result {
+    if let Some(comm) = late.comm {
+        let at = me.put(&comm)?;
+        me.call(nr::__NR_prctl, &[u64::from(nr::PR_SET_NAME), at, 0, 0, 0])
+            .context(format_args!("cannot set the name"))?;
+    }
+    Ok(())
+}
+
 /// Everything that can still fail; afterwards the task only waits for the others.
 pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
     let missing = || Fault::new(EBADMSG, format_args!("a task without registers"));
     let regs = late.regs.as_ref().ok_or_else(missing)?;
     let (xstate, xfeatures) = late.xstate.as_ref().ok_or_else(missing)?;
     let (blocked, altstack) = late.mask.ok_or_else(missing)?;
-    let prctl = |option: u32, arg: u64| me.call(nr::__NR_prctl, &[u64::from(option), arg, 0, 0, 0]);
 
-    if let Some(comm) = late.comm {
-        let at = me.put(&comm)?;
-        prctl(nr::PR_SET_NAME, at).context(format_args!("cannot set the name"))?;
-    }
+    set_name(me, late)?;
     for (which, (interval, value)) in late.itimers.into_iter().flatten().enumerate() {
         let split = |ns: u64| [ns / 1_000_000_000, ns % 1_000_000_000 / 1000];
         // A timer that is armed must not become one that is not.

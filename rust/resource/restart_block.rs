@@ -48,7 +48,7 @@ impl Resource for RestartBlockRoom {
         let interrupted = regs[ORIG_AX] != u64::MAX && regs[AX] as i64 == ERESTART_RESTARTBLOCK;
         // On its way into restart_syscall(2), after a signal or a freeze: the next instruction asks for the block.
         let restarting = regs[ORIG_AX] == u64::MAX && regs[AX] == RESTART_SYSCALL && task.task.restart().is_ok();
-        if (target.myself && task.task.is_current()) || !(interrupted || restarting) {
+        if task.task.is_current() || !(interrupted || restarting) {
             return Ok(());
         }
         let restart = task.task.restart().map_err(|_| {
@@ -61,7 +61,7 @@ impl Resource for RestartBlockRoom {
         // A few microseconds have passed since the target stopped; on CLOCK_MONOTONIC they are not counted.
         let left = |expires: u64, clock: i32| {
             let now = if clock == clock::MONOTONIC {
-                Some(target.stopped_ns)
+                Some(target.whole.stopped_ns)
             } else {
                 clock::now(clock)
             };

@@ -8,7 +8,7 @@
 //!
 //! Record: [`ckpt_uapi::record::signal`].  C header: `include/linux/sched/signal.h`
 
-use super::{Dump, FrozenTask, Resource, Restore, Scope, Target};
+use super::{share, Dump, FrozenTask, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Result},
     wrapper::{sighand, syscall::nr, task::Task}, //
@@ -32,6 +32,7 @@ pub(crate) struct ActionRoom;
 impl Resource for ActionRoom {
     const RECORDS: &'static [RecordType] = &[Actions::TYPE];
     const SCOPE: Scope = Scope::Process;
+    const SHARE: u32 = share::HANDLERS;
 
     fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         let actions = sighand::actions(target.leader)?;

@@ -2,19 +2,22 @@
 
 //! One thread: what has no room of its own.
 //!
-//! Saved: name, personality, parent-death signal, set_tid_address, robust list, rseq registration, oom_score_adj (by way of
+//! Saved: what it shares with other processes (address space, descriptor table, directories, signal handlers); status of a
+//! process that has exited and waits to be reaped; name, personality, parent-death signal, set_tid_address, robust list, rseq registration, oom_score_adj (by way of
 //! /proc), I/O priority, prctl(PR_SET_TSC, PR_SET_IO_FLUSHER).
 //! Not saved: accounting (times, I/O counters), core scheduling cookie, cgroup,
 //! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's), prctl(PR_MCE_KILL,
 //! PR_SET_SPECULATION_CTRL).
 //! Refused: what [`Task::unsupported`] lists (ptrace, seccomp, 32-bit programs, shadow stacks, ...), kernel helper threads,
-//! children (zombies too), namespaces other than the caller's.
+//! namespaces other than the caller's; sharing with a process outside of the target.
 //!
 //! Record: [`ckpt_uapi::record::task`].
 
-use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use super::{share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
+    freeze::Scope::Process,
+    objects::Object,
     wrapper::{
         syscall::{nr, CurrentTask},
         task::{sleep_killable, Sharing, Task}, //
@@ -24,9 +27,9 @@ use ckpt_uapi::{
     ioctl::restart_flags,
     record::{
         task::{flags, Task as TaskRecord},
+        tree::flags as tree,
         Record, RecordType,
     },
-    statefile::TASKS_MAX,
 };
 use kernel::prelude::*;
 use zerocopy::FromZeros;
@@ -62,25 +65,74 @@ fn set_oom_score_adj(me: &CurrentTask, value: i32) -> kernel::error::Result {
     written.map(|_| ())
 }
 
-/// Who uses what the process may share, and how many users its own threads are. A thread that is on its way out counts for a
-/// moment.
-fn settled_sharing(leader: &Task, live: i32) -> (Sharing, i32) {
+/// Who uses what the process may share, and how many users the target's own tasks are. A thread that is on its way out counts
+/// for a moment.
+fn settled_sharing(target: &Target<'_>) -> (Sharing, Sharing) {
     let mut tries = 50;
     loop {
-        let threads = live.max(leader.nr_threads());
-        let sharing = leader.sharing();
-        let most = sharing.files.max(sharing.fs).max(sharing.sighand);
-        if most <= threads || tries == 0 {
-            return (sharing, threads);
+        let mine = target.leader.shared();
+        let mut users = Sharing {
+            files: 0,
+            fs: 0,
+            sighand: 0,
+        };
+        for p in target.whole.processes.iter().filter(|p| !p.threads.is_empty()) {
+            let (theirs, threads) = (p.leader.shared(), p.leader.nr_threads());
+            users.files += if theirs.files == mine.files { threads } else { 0 };
+            users.fs += if theirs.fs == mine.fs { threads } else { 0 };
+            users.sighand += if theirs.handlers == mine.handlers { threads } else { 0 };
+        }
+        let sharing = target.leader.sharing();
+        let settled =
+            sharing.files <= users.files && sharing.fs <= users.fs && sharing.sighand <= users.sighand;
+        if settled || tries == 0 {
+            return (sharing, users);
         }
         tries -= 1;
         sleep_killable(4);
     }
 }
 
+/// A number that no object has yet is the task's own, and its records follow; another one is what an earlier task has.
+fn share_or_own(restore: &mut Restore<'_>, objref: u32, bit: u32) -> Result {
+    let (me, entry) = (restore.me, restore.entry);
+    if objref == restore.made.next() && entry.pid == entry.tgid {
+        restore.late.new |= bit;
+        return restore.made.add(Object::Shared(bit, me.task().clone()));
+    }
+    let owner = match restore.made.get(objref) {
+        Some(Object::Shared(what, owner)) if *what == bit => owner.clone(),
+        _ => {
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("object {objref} cannot be shared as the task does")))
+        }
+    };
+    let (mine, theirs) = (me.task().shared(), owner.shared());
+    match bit {
+        share::FILES if mine.files != theirs.files => me.adopt_files(&owner)?,
+        share::FS if mine.fs != theirs.fs => me.adopt_fs(&owner)?,
+        share::MM if mine.mm != theirs.mm => {
+            return Err(Fault::new(
+                EINVAL,
+                format_args!("it was not built to share the address space of another process"),
+            ))
+        }
+        share::HANDLERS if mine.handlers != theirs.handlers => {
+            return Err(Fault::new(
+                EINVAL,
+                format_args!("it was not built to share the signal handlers of another process"),
+            ))
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 impl Resource for TaskRoom {
     const RECORDS: &'static [RecordType] = &[TaskRecord::TYPE];
     const SCOPE: Scope = Scope::Task;
+    const EXITED: bool = true;
 
     fn check(target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         let mut refuse = |text: core::fmt::Arguments<'_>| {
@@ -100,29 +152,38 @@ impl Resource for TaskRoom {
                 name.to_str().unwrap_or("?")
             ));
         }
-        if let Some(child) = task.first_child() {
-            refuse(format_args!("it has child processes ({child} is one)"));
+        if target.whole.root.scope == Process {
+            if let Some(child) = task.first_child() {
+                refuse(format_args!("it has child processes ({child} is one)"));
+            }
         }
-        const SIGCHLD: u32 = 17;
         if task == target.leader {
-            if task.exit_signal() != SIGCHLD {
-                refuse(format_args!("it sends signal {} when it exits", task.exit_signal()));
+            let (sharing, users) = settled_sharing(target);
+            if sharing.files > users.files {
+                refuse(format_args!(
+                    "its descriptor table is shared with a process outside of the target"
+                ));
             }
-            if target.threads.len() > TASKS_MAX as usize {
-                refuse(format_args!("it has more than {TASKS_MAX} threads"));
+            if sharing.fs > users.fs {
+                refuse(format_args!(
+                    "its working directory is shared with a process outside of the target"
+                ));
             }
-            let (sharing, threads) = settled_sharing(task, target.threads.len() as i32);
-            if sharing.files > threads {
-                refuse(format_args!("its descriptor table is shared with another process"));
-            }
-            if sharing.fs > threads {
-                refuse(format_args!("its working directory is shared with another process"));
-            }
-            if sharing.sighand > threads {
-                refuse(format_args!("its signal handlers are shared with another process"));
+            if sharing.sighand > users.sighand {
+                refuse(format_args!(
+                    "its signal handlers are shared with a process outside of the target"
+                ));
             }
         }
         Ok(())
+    }
+
+    fn dump_exited(_whole: &Whole<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        let mut r = TaskRecord::new_zeroed();
+        r.index = task.index;
+        r.comm = task.task.comm();
+        r.exit_status = task.task.exit_status();
+        dump.out.record(&r)
     }
 
     fn dump(_target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
@@ -130,6 +191,24 @@ impl Resource for TaskRoom {
         let registered = t.registered();
         let mut r = TaskRecord::new_zeroed();
         r.index = task.index;
+        let shared = t.shared();
+        for (objref, address, bit) in [
+            (&mut r.mm, shared.mm, share::MM),
+            (&mut r.files, shared.files, share::FILES),
+            (&mut r.fs, shared.fs, share::FS),
+            (&mut r.handlers, shared.handlers, share::HANDLERS),
+        ] {
+            if address == 0 {
+                return Err(Fault::new(ESRCH, format_args!("it was killed during the checkpoint")));
+            }
+            *objref = match dump.seen.get(address) {
+                Some(known) => known,
+                None => {
+                    *dump.new |= bit;
+                    dump.seen.add_task_owned(address)?
+                }
+            };
+        }
         r.personality = t.personality();
         r.pdeath_signal = t.pdeath_signal();
         r.comm = t.comm();
@@ -153,12 +232,30 @@ impl Resource for TaskRoom {
 
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let r: TaskRecord = restore.input.only()?;
-        if r.index != restore.index || r.flags & !flags::ALL != 0 || r.pdeath_signal > 64 {
+        let exited = restore.entry.flags & tree::ZOMBIE != 0;
+        let shared = [r.mm, r.files, r.fs, r.handlers];
+        if r.index != restore.index
+            || r.flags & !flags::ALL != 0
+            || r.pdeath_signal > 64
+            || r.reserved != 0
+            || (exited && shared != [0; 4])
+            || (!exited && r.exit_status != 0)
+            || r.exit_status > u32::from(u16::MAX)
+        {
             return Err(restore
                 .input
                 .bad(EBADMSG, format_args!("task record does not fit the tree")));
         }
         let me = restore.me;
+        restore.late.comm = Some(r.comm);
+        if exited {
+            restore.late.exit_status = Some(r.exit_status);
+            return Ok(());
+        }
+        let bits = [share::MM, share::FILES, share::FS, share::HANDLERS];
+        for (objref, bit) in shared.into_iter().zip(bits) {
+            share_or_own(restore, objref, bit)?;
+        }
         if r.oom_score_adj != me.task().oom_score_adj() && restore.entry.pid == restore.entry.tgid {
             set_oom_score_adj(me, r.oom_score_adj)
                 .context(format_args!("cannot set oom_score_adj to {}", r.oom_score_adj))?;
@@ -187,7 +284,6 @@ impl Resource for TaskRoom {
         };
         me.call(nr::__NR_set_robust_list, &[r.robust_list, robust_len])
             .context(format_args!("cannot register the robust list"))?;
-        restore.late.comm = Some(r.comm);
         restore.late.rseq = (r.flags & flags::RSEQ != 0).then_some((r.rseq, r.rseq_len, r.rseq_sig));
         // A parent that leaves on purpose is not one that dies.
         if restore.flags & restart_flags::DETACHED == 0 {

@@ -2,54 +2,137 @@
 
 //! The task tree of a statefile: what user space builds with clone3(2) before the tasks restore themselves.
 //!
-//! Saved: pids, parents, process groups, sessions, exit signals, who is stopped.
-//! Refused: a main thread that has exited while others live (by the freezer).
+//! Saved: pids, parents, process groups, sessions (also those whose leader has gone), exit signals, who is stopped, zombies,
+//! processes that share an address space.
+//! Refused: a main thread that has exited while others live (by the freezer), nested pid namespaces, processes that entered
+//! a container from outside, an address space shared by others than parent and child or siblings.
 //!
 //! Record: [`ckpt_uapi::record::tree`].
 
-use super::Target;
+use super::{Obstacles, Whole};
 use crate::{
-    error::Result,
-    statefile::{Reader, Writer}, //
+    error::{Fault, Result},
+    freeze::{tasks, Scope},
+    statefile::{Reader, Writer},
+    wrapper::{pid::PidNs, task::Task}, //
 };
 use ckpt_uapi::{
-    record::tree::{flags, Head, Tree},
+    record::{
+        tree::{flags, Head, Tree},
+        RecordType,
+    },
     statefile::TASKS_MAX, //
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, rbtree::RBTree};
 use zerocopy::FromZeros;
 
 /// Entries of one record.
 const ENTRIES: usize = 4000;
-const SIGCHLD: u32 = 17;
+
+/// Index of the process whose address space each process shares: the first that has it.
+fn first_with_same_mm(whole: &Whole<'_>) -> Result<KVVec<usize>> {
+    let mut first: RBTree<usize, usize> = RBTree::new();
+    let mut out = KVVec::with_capacity(whole.processes.len(), GFP_KERNEL)?;
+    for (i, p) in whole.processes.iter().enumerate() {
+        let mm = if p.threads.is_empty() { 0 } else { p.leader.shared().mm };
+        let found = first.get(&mm).copied();
+        if found.is_none() && mm != 0 {
+            first.try_create_and_insert(mm, i, GFP_KERNEL)?;
+        }
+        out.push(if mm == 0 { i } else { found.unwrap_or(i) }, GFP_KERNEL)?;
+    }
+    Ok(out)
+}
+
+/// Names what user space could not build again.
+pub(crate) fn check(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
+    let mut refuse = |task: Option<&Task>, text: core::fmt::Arguments<'_>| {
+        let fault = Fault::new(EOPNOTSUPP, text).kind(RecordType::Tree);
+        obstacles.add(match task {
+            Some(t) => fault.task(t.tgid(), t.tid()),
+            None => fault,
+        });
+    };
+    if tasks(whole.processes) > TASKS_MAX as usize {
+        refuse(None, format_args!("it has more than {TASKS_MAX} tasks"));
+    }
+    if whole.root.scope == Scope::Container && whole.pid_ns.processes() > whole.processes.len() {
+        refuse(
+            None,
+            format_args!("a process has entered the pid namespace from outside: its parent does not belong to it"),
+        );
+    }
+    let first = first_with_same_mm(whole)?;
+    for ((i, p), vm) in whole.processes.iter().enumerate().zip(first.iter()) {
+        if PidNs::of(&p.leader).is_ok_and(|ns| ns != whole.pid_ns) {
+            refuse(Some(&p.leader), format_args!("it lives in a nested pid namespace"));
+        }
+        let Some(owner) = whole.processes.get(*vm).filter(|_| *vm != i) else {
+            continue;
+        };
+        if p.parent != *vm && p.parent != owner.parent {
+            refuse(
+                Some(&p.leader),
+                format_args!(
+                    "it shares its address space with process {}, which is neither its parent nor its sibling",
+                    owner.leader.tgid()
+                ),
+            );
+        } else if p.threads.len() > 1 || whole.processes.iter().any(|child| child.parent == i) {
+            refuse(
+                Some(&p.leader),
+                format_args!("it shares its address space with another process, and has threads or children"),
+            );
+        }
+    }
+    Ok(())
+}
 
 /// Writes the tree of the target.
-pub(crate) fn dump(target: &Target<'_>, out: &mut Writer) -> Result {
-    let mut entries = KVVec::with_capacity(target.threads.len(), GFP_KERNEL)?;
-    let leader = target.leader;
-    for t in target.threads {
+pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
+    let mut entries: KVVec<Tree> = KVVec::with_capacity(tasks(whole.processes), GFP_KERNEL)?;
+    let first = first_with_same_mm(whole)?;
+    // Index of the leader of each process.
+    let mut leaders: KVVec<u32> = KVVec::with_capacity(whole.processes.len(), GFP_KERNEL)?;
+    for (p, vm) in whole.processes.iter().zip(first.iter()) {
+        let index = entries.len() as u32;
+        leaders.push(index, GFP_KERNEL)?;
+        let leader = &p.leader;
+        let owner = leaders.get(*vm).copied().unwrap_or(index);
+        let ppid = match whole.processes.get(p.parent) {
+            Some(parent) if index != 0 => parent.leader.numbers_in(&whole.pid_ns)[1],
+            _ => leader.ppid_in(&whole.pid_ns),
+        };
         let mut e = Tree::new_zeroed();
-        let is_leader = t == leader;
-        e.pid = t.tid() as u32;
-        e.tgid = t.tgid() as u32;
-        e.ppid = leader.ppid() as u32;
-        e.pgid = t.pgid() as u32;
-        e.sid = t.sid() as u32;
-        e.exit_signal = if is_leader { t.exit_signal() } else { 0 };
-        e.comm = t.comm();
-        if is_leader {
-            e.flags |= flags::LEADER;
-            if leader.group_stopped() {
-                e.flags |= flags::STOPPED;
-            }
-            if leader.is_session_leader() {
-                e.flags |= flags::SESSION_LEADER;
-            }
-            if e.pgid == e.tgid {
-                e.flags |= flags::GROUP_LEADER;
-            }
+        e.ppid = ppid;
+        e.leader = index;
+        e.vm = owner;
+        [e.pid, e.tgid, e.pgid, e.sid] = leader.numbers_in(&whole.pid_ns);
+        e.comm = leader.comm();
+        e.exit_signal = leader.exit_signal();
+        e.flags = flags::LEADER;
+        if p.threads.is_empty() {
+            e.flags |= flags::ZOMBIE;
+        } else if leader.group_stopped() {
+            e.flags |= flags::STOPPED;
+        }
+        if leader.is_session_leader() {
+            e.flags |= flags::SESSION_LEADER;
+        }
+        if e.pgid == e.tgid {
+            e.flags |= flags::GROUP_LEADER;
+        }
+        let handlers = whole.processes.get(*vm).map(|o| o.leader.shared().handlers);
+        if owner != index && handlers == Some(leader.shared().handlers) {
+            e.flags |= flags::SHARES_HANDLERS;
         }
         entries.push(e, GFP_KERNEL)?;
+        (e.flags, e.exit_signal) = (0, 0);
+        for t in p.threads.iter().skip(1) {
+            [e.pid, e.tgid, e.pgid, e.sid] = t.numbers_in(&whole.pid_ns);
+            e.comm = t.comm();
+            entries.push(e, GFP_KERNEL)?;
+        }
     }
     for (i, lot) in entries.chunks(ENTRIES).enumerate() {
         let head = Head {
@@ -74,25 +157,62 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
     for e in input.entries::<Tree>(head.count)? {
         let index = tree.len() as u32;
         let is_leader = e.flags & flags::LEADER != 0;
-        if e.flags & !flags::ALL != 0 || e.exit_signal > 64 || e.reserved != [0; 4] || e.comm[15] != 0 {
+        if e.flags & !flags::ALL != 0 || e.exit_signal > 64 || e.reserved != [0; 2] || e.comm[15] != 0 {
             return bad("wrong values in the task tree");
         }
-        if e.pid == 0 || e.pid > i32::MAX as u32 || e.tgid > i32::MAX as u32 || is_leader != (e.pid == e.tgid) {
+        if [e.pid, e.tgid, e.ppid, e.pgid, e.sid].iter().any(|n| *n > i32::MAX as u32)
+            || e.pid == 0
+            || is_leader != (e.pid == e.tgid)
+        {
             return bad("impossible pid in the task tree");
         }
+        if e.level != 0 || e.flags & (flags::EXITED | flags::PIDNS_INIT) != 0 {
+            return Err(input.bad(
+                EPROTONOSUPPORT,
+                format_args!("nested pid namespaces and exited main threads cannot be restored"),
+            ));
+        }
+        let leader = tree.get(e.leader as usize);
         if is_leader {
-            if e.leader != index || e.exit_signal != SIGCHLD {
+            let vm = tree.get(e.vm as usize);
+            let shares = e.vm != index;
+            if e.leader != index
+                || (shares && !vm.is_some_and(|v| v.flags & flags::LEADER != 0 && v.vm == e.vm))
+                || (shares && e.flags & flags::ZOMBIE != 0)
+                || (!shares && e.flags & flags::SHARES_HANDLERS != 0)
+            {
                 return bad("wrong leader in the task tree");
             }
         } else {
-            let fits = tree
-                .get(e.leader as usize)
-                .is_some_and(|l| l.flags & flags::LEADER != 0 && l.tgid == e.tgid);
-            if !fits {
+            let fits = leader.is_some_and(|l| {
+                l.flags & (flags::LEADER | flags::ZOMBIE) == flags::LEADER && (l.tgid, l.vm) == (e.tgid, e.vm)
+            });
+            if !fits || e.flags != 0 {
                 return bad("thread without its leader in the task tree");
             }
         }
         tree.push(e, GFP_KERNEL)?;
+    }
+    Ok(())
+}
+
+/// Checks the whole tree: no number twice, every parent before its children.
+pub(crate) fn check_whole(input: &Reader, tree: &[Tree]) -> Result {
+    let mut numbers: RBTree<u32, u32> = RBTree::new();
+    for (index, e) in tree.iter().enumerate() {
+        let bad = |what: &str| Err(input.bad(EBADMSG, format_args!("{what}: task {index}, pid {}", e.pid)));
+        if numbers.get(&e.pid).is_some() {
+            return bad("two tasks have one pid in the task tree");
+        }
+        if index == 0 && e.flags & (flags::LEADER | flags::ZOMBIE) != flags::LEADER {
+            return bad("the root of the task tree is no live process");
+        }
+        let parent = numbers.get(&e.ppid).and_then(|i| tree.get(*i as usize));
+        let is_child = e.flags & flags::LEADER != 0 && index != 0;
+        if is_child && !parent.is_some_and(|p| p.flags & (flags::LEADER | flags::ZOMBIE) == flags::LEADER) {
+            return bad("a process without its parent in the task tree");
+        }
+        numbers.try_create_and_insert(e.pid, index as u32, GFP_KERNEL)?;
     }
     Ok(())
 }

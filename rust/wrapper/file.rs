@@ -175,12 +175,6 @@ impl File {
         }
     }
 
-    /// Number of descriptors of `task` that refer to this open file.
-    pub(crate) fn descriptors_of(&self, task: &Task) -> usize {
-        // SAFETY: both are alive; the helper locks.
-        unsafe { bindings::ckpt_count_fds(task.as_ptr(), self.as_ptr()) as usize }
-    }
-
     /// Number of references to the open file.
     pub(crate) fn references(&self) -> usize {
         // SAFETY: alive.

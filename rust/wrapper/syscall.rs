@@ -89,6 +89,19 @@ impl CurrentTask {
         }
     }
 
+    /// Uses the descriptor table of another task from now on. `ESRCH` when that has none any more.
+    pub(crate) fn adopt_files(&self, from: &Task) -> Result {
+        // SAFETY: `from` is alive; the helper locks. The caller has no descriptor borrowed: the session lives by the reference
+        // of the ioctl.
+        kernel::error::to_result(unsafe { bindings::ckpt_adopt_files(from.as_ptr()) })
+    }
+
+    /// Uses the root, working directory and umask of another task from now on. `ESRCH` when that has none any more.
+    pub(crate) fn adopt_fs(&self, from: &Task) -> Result {
+        // SAFETY: `from` is alive; the helper locks.
+        kernel::error::to_result(unsafe { bindings::ckpt_adopt_fs(from.as_ptr()) })
+    }
+
     /// Address of the scratch mapping; it is made when first asked for.
     pub(crate) fn scratch(&self) -> Result<u64> {
         if self.scratch.get() == 0 {
@@ -248,6 +261,11 @@ impl CurrentTask {
             GFP_KERNEL,
         )?;
         resume.work.func = Some(resume_callback);
+        self.queue(resume);
+        Ok(())
+    }
+
+    fn queue(&self, resume: KBox<Resume>) {
         let resume = KBox::into_raw(resume);
         // SAFETY: the current task; the work lives until its callback frees it, and the module until its callback puts it:
         // the ioctl and its reference to the module are over by then.
@@ -266,6 +284,20 @@ impl CurrentTask {
                 bindings::ckpt_module_put();
             }
         }
+    }
+
+    /// Lets the task's process exit with a status as wait(2) returns it, at its return to user mode.
+    pub(crate) fn exit_with(&self, status: u32) -> Result {
+        let mut exit = KBox::new(
+            Resume {
+                work: bindings::callback_head::default(),
+                orig_ax: None,
+                ax: u64::from(status),
+            },
+            GFP_KERNEL,
+        )?;
+        exit.work.func = Some(exit_callback);
+        self.queue(exit);
         Ok(())
     }
 
@@ -339,4 +371,23 @@ unsafe extern "C" fn resume_callback(work: *mut bindings::callback_head) {
     drop(resume);
     // SAFETY: the reference that `resume_with` took. Unloading waits for tasks that are still in these last instructions.
     unsafe { bindings::ckpt_module_put() };
+}
+
+/// Runs in the task that is to exit.
+///
+/// # Safety
+///
+/// Called by `task_work_run` with the work of a [`Resume`] that [`CurrentTask::exit_with`] has queued.
+unsafe extern "C" fn exit_callback(work: *mut bindings::callback_head) {
+    let offset = core::mem::offset_of!(Resume, work);
+    // SAFETY: `work` is the field of the `Resume` that the queue gave back.
+    let resume = unsafe { KBox::from_raw(work.cast::<u8>().sub(offset).cast::<Resume>()) };
+    let status = resume.ax;
+    drop(resume);
+    // SAFETY: nothing is held here. The reference to the module goes before the task does: unloading waits for tasks that are
+    // still in these last instructions, and the call does not return.
+    unsafe {
+        bindings::ckpt_module_put();
+        bindings::ckpt_do_group_exit(status as i32);
+    }
 }

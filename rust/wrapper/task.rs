@@ -7,6 +7,7 @@
 use super::{
     bindings,
     mm::Mm,
+    pid::PidNs,
     symbol::RestartFn,
     time::clock, //
 };
@@ -55,6 +56,18 @@ pub(crate) struct Sharing {
     pub(crate) fs: i32,
     /// Users of the signal handlers.
     pub(crate) sighand: i32,
+}
+
+/// What a task may share with others, as addresses: equal for those who share, 0 when the task has lost it.
+pub(crate) struct Shared {
+    /// Address space.
+    pub(crate) mm: usize,
+    /// Descriptor table.
+    pub(crate) files: usize,
+    /// Root, working directory and umask.
+    pub(crate) fs: usize,
+    /// Signal handlers.
+    pub(crate) handlers: usize,
 }
 
 /// Scheduling attributes.
@@ -121,6 +134,14 @@ impl Task {
         Self(unsafe { NonNull::new_unchecked(t) })
     }
 
+    /// # Safety
+    ///
+    /// `t` must be NULL, or a task with a reference that the caller gives away.
+    pub(super) unsafe fn from_raw(t: *mut bindings::task_struct) -> Option<Self> {
+        // INVARIANT: by the contract of this function.
+        NonNull::new(t).map(Self)
+    }
+
     /// The leader of the process with this number in the caller's pid namespace.
     pub(crate) fn from_vpid(pid: i32) -> Result<Self> {
         // SAFETY: no preconditions; the returned reference is put below.
@@ -147,6 +168,11 @@ impl Task {
     /// The raw pointer, for other wrappers.
     pub(super) fn as_ptr(&self) -> *mut bindings::task_struct {
         self.0.as_ptr()
+    }
+
+    /// Address of the kernel object: the same for the same task.
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr() as usize
     }
 
     /// Whether this is the calling task.
@@ -196,30 +222,86 @@ impl Task {
         self.nr(bindings::pid_type_PIDTYPE_TGID)
     }
 
-    /// Process group in the caller's pid namespace.
-    pub(crate) fn pgid(&self) -> i32 {
-        self.nr(bindings::pid_type_PIDTYPE_PGID)
-    }
-
-    /// Session in the caller's pid namespace.
-    pub(crate) fn sid(&self) -> i32 {
-        self.nr(bindings::pid_type_PIDTYPE_SID)
-    }
-
     fn nr(&self, kind: bindings::pid_type) -> i32 {
         // SAFETY: the task is alive; a NULL namespace means the caller's.
         unsafe { bindings::__task_pid_nr_ns(self.as_ptr(), kind, core::ptr::null_mut()) }
     }
 
-    /// Process id of the parent in the caller's pid namespace.
-    pub(crate) fn ppid(&self) -> i32 {
-        // SAFETY: both tasks are alive; the helper takes the RCU lock for the parent.
-        unsafe {
-            bindings::ckpt_task_tgid_of_parent(
-                self.as_ptr(),
-                bindings::ckpt_task_active_pid_ns(bindings::ckpt_current()),
-            )
+    /// Thread id, process id, process group and session in a pid namespace; 0 when it, or that, is not in it.
+    pub(crate) fn numbers_in(&self, ns: &PidNs) -> [u32; 4] {
+        [
+            bindings::pid_type_PIDTYPE_PID,
+            bindings::pid_type_PIDTYPE_TGID,
+            bindings::pid_type_PIDTYPE_PGID,
+            bindings::pid_type_PIDTYPE_SID,
+        ]
+        // SAFETY: both are alive.
+        .map(|kind| unsafe { bindings::__task_pid_nr_ns(self.as_ptr(), kind, ns.as_ptr()) } as u32)
+    }
+
+    /// The children of its process, zombies too, in the order in which they came.
+    pub(crate) fn children(&self) -> Result<KVVec<Task>> {
+        let mut room = 8usize;
+        loop {
+            let mut raw: KVVec<*mut bindings::task_struct> = KVVec::with_capacity(room, GFP_KERNEL)?;
+            let mut out = KVVec::with_capacity(room, GFP_KERNEL)?;
+            // SAFETY: the task is alive, the array has `room` entries; the helper locks and takes references.
+            let n = unsafe { bindings::ckpt_children(self.as_ptr(), raw.as_mut_ptr(), room as u32) } as usize;
+            for i in 0..n.min(room) {
+                // SAFETY: the helper has stored that many tasks, with a reference on each.
+                if let Some(t) = unsafe { Self::from_raw(*raw.as_ptr().add(i)) } {
+                    out.push(t, GFP_KERNEL)?;
+                }
+            }
+            if n <= room {
+                return Ok(out);
+            }
+            // Some more may come meanwhile.
+            room = n.saturating_add(16);
         }
+    }
+
+    /// Whether it has exited, and waits for its parent to take its status.
+    pub(crate) fn is_zombie(&self) -> bool {
+        // SAFETY: the task is alive.
+        unsafe { bindings::ckpt_exit_state(self.as_ptr()) as u32 & bindings::EXIT_ZOMBIE != 0 }
+    }
+
+    /// Whether it has been reaped, or is being reaped: it is in no list any more.
+    pub(crate) fn is_dead(&self) -> bool {
+        // SAFETY: the task is alive.
+        unsafe { bindings::ckpt_exit_state(self.as_ptr()) as u32 == bindings::EXIT_DEAD }
+    }
+
+    /// Status of a process that has exited, as wait(2) returns it.
+    pub(crate) fn exit_status(&self) -> u32 {
+        // SAFETY: the task is alive, so is its signal struct.
+        unsafe { bindings::ckpt_exit_status(self.as_ptr()) as u32 }
+    }
+
+    /// What it may share.
+    pub(crate) fn shared(&self) -> Shared {
+        let mut s = bindings::ckpt_shared::default();
+        // SAFETY: the task is alive; the helper locks.
+        unsafe { bindings::ckpt_shared(self.as_ptr(), &mut s) };
+        Shared {
+            mm: s.mm as usize,
+            files: s.files as usize,
+            fs: s.fs as usize,
+            handlers: s.handlers as usize,
+        }
+    }
+
+    /// Sets the signal that the parent gets when the process exits.
+    pub(crate) fn set_exit_signal(&self, signal: u32) {
+        // SAFETY: the task is alive; the helper locks.
+        unsafe { bindings::ckpt_set_exit_signal(self.as_ptr(), signal as i32) }
+    }
+
+    /// Process id of the parent in a pid namespace; 0 when it is not in it.
+    pub(crate) fn ppid_in(&self, ns: &PidNs) -> u32 {
+        // SAFETY: both are alive; the helper takes the RCU lock for the parent.
+        unsafe { bindings::ckpt_task_tgid_of_parent(self.as_ptr(), ns.as_ptr()) as u32 }
     }
 
     /// Command name.
@@ -455,7 +537,7 @@ impl Task {
         unsafe { (*self.as_ptr()).pdeath_signal as u32 }
     }
 
-    /// Sets the calling task's signal at the death of the parent.
+    /// Signal for the parent when it exits.
     pub(crate) fn exit_signal(&self) -> u32 {
         // SAFETY: the task is alive; one word.
         unsafe { (*self.as_ptr()).exit_signal as u32 }

@@ -12,9 +12,10 @@
 use super::{Dump, Restore, Target};
 use crate::{
     error::{Context, Result},
+    freeze::Process,
     objects::Object,
     wrapper::{
-        file::{collect_fds, mode, File},
+        file::File,
         pipe::Pipe,
         syscall::nr,
         task::{fatal_signal_pending, sleep_killable}, //
@@ -31,48 +32,22 @@ const CAPACITY_MAX: u32 = 1 << 31;
 
 /// Whether all open files of the pipe are descriptors of the target.
 pub(super) fn is_inside(target: &Target<'_>, pipe: &Pipe<'_>) -> Result<bool> {
-    let (mut readers, mut writers) = (0, 0);
-    let mut seen: KVec<usize> = KVec::new();
-    let mut from = Some(0);
-    loop {
-        for fd in collect_fds(target.leader, &mut from)?.iter() {
-            let address = fd.file.address();
-            if fd.file.mode() & mode::FMT != mode::FIFO || seen.contains(&address) {
-                continue;
-            }
-            if Pipe::of(&fd.file).is_some_and(|p| p.address() == pipe.address()) {
-                seen.push(address, GFP_KERNEL)?;
-                readers += u32::from(fd.file.is_readable());
-                writers += u32::from(fd.file.is_writable());
-            }
-        }
-        if fatal_signal_pending() {
-            return Err(EINTR.into());
-        }
-        if from.is_none() {
-            break;
-        }
-    }
     let state = pipe.state()?;
-    Ok((state.readers, state.writers) == (readers, writers))
+    Ok(target.whole.census.has_all_ends(pipe, state.readers, state.writers))
 }
 
 /// Whether the open file is the target's alone, not shared by fork with another process. `held` references are ours; who looks
 /// at it (/proc/PID/fd) has one for a moment.
 pub(super) fn is_own(target: &Target<'_>, file: &File, held: usize) -> bool {
     // A running thread of several that waits in a read holds one more (a single one only borrows the descriptor's).
-    let threads = target.threads.len();
-    let held = held
-        + if target.stopped_ns == 0 && threads > 1 {
-            threads
-        } else {
-            0
-        };
+    let waiting = |p: &Process| if p.threads.len() > 1 { p.threads.len() } else { 0 };
+    let running = target.whole.stopped_ns == 0;
+    let held = held + if running { target.whole.processes.iter().map(waiting).sum() } else { 0 };
     for _ in 0..20 {
         if fatal_signal_pending() {
             return false;
         }
-        if file.references() <= file.descriptors_of(target.leader) + held {
+        if file.references() <= target.whole.census.descriptors(file) + held {
             return true;
         }
         sleep_killable(4);

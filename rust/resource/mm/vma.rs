@@ -6,7 +6,7 @@
 //! advice, mlock(2), MAP_NORESERVE, MAP_DROPPABLE (without its contents: it may be dropped at any time, and random number
 //! state must not be used twice), names, seals; the vdso and its data pages by place.
 //! Refused: hugetlbfs, device memory, deleted files, System V shared memory, memfd, protection keys, shadow stacks,
-//! userfaultfd, NUMA policies, memory shared with another process.
+//! userfaultfd, NUMA policies, anonymous memory shared with a process outside of the target.
 
 use super::{super::Target, check_mapped, dump_file, Dump, Obstacles, Restore};
 use crate::{
@@ -94,6 +94,11 @@ pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Resul
     let areas = target.mm.vmas()?;
     let mut last = None;
     for area in areas.iter() {
+        if is_shared_anon(area)? {
+            if let Some(file) = &area.file {
+                obstacles.mapped(file)?;
+            }
+        }
         // Parts of one file stand side by side: once is enough.
         let file = area.file.as_ref().map(File::address);
         let repeated = file.is_some() && file == last && area.flags & !vm::ORDINARY == 0;
@@ -101,7 +106,7 @@ pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Resul
         if repeated {
             continue;
         }
-        if let Err(fault) = check_area(target, area, &areas) {
+        if let Err(fault) = check_area(target, area) {
             if fault.errno() != EOPNOTSUPP {
                 return Err(fault.address(area.start));
             }
@@ -111,7 +116,7 @@ pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Resul
     Ok(())
 }
 
-fn check_area(target: &Target<'_>, area: &Area, areas: &[Area]) -> Result {
+fn check_area(target: &Target<'_>, area: &Area) -> Result {
     let refuse = |what: &str| Err(Fault::new(EOPNOTSUPP, format_args!("{what} cannot be saved")));
     if is_vdso(area) {
         return Ok(());
@@ -154,14 +159,6 @@ fn check_area(target: &Target<'_>, area: &Area, areas: &[Area]) -> Result {
         return Ok(());
     };
     if is_shared_anon(area)? {
-        let mine = areas
-            .iter()
-            .filter(|a| a.file.as_ref().is_some_and(|f| f.address() == file.address()))
-            .count();
-        // Each mapping holds one reference, and each copy in `areas` another one.
-        if file.references() > 2 * mine {
-            return refuse("anonymous memory that is shared with another process");
-        }
         return Ok(());
     }
     check_mapped(target, file)

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/fdtable.h>
+#include <linux/fs_struct.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/tty.h>
+
+#include "helpers.h"
+#include "symbol.h"
+
+/* tasklist_lock, which modules do not see. */
+static rwlock_t *task_list(void)
+{
+	return (rwlock_t *)ckpt_address[CKPT_ADDRESS_tasklist_lock];
+}
+
+/*
+ * The children of all threads of leader's process, zombies too, each with a reference, in the order of the lists. Returns how
+ * many there are; those that do not fit into @max are not stored.
+ */
+unsigned int ckpt_children(struct task_struct *leader, struct task_struct **out, unsigned int max)
+{
+	struct task_struct *t, *child;
+	unsigned int n = 0;
+
+	read_lock(task_list());
+	for_each_thread(leader, t) {
+		list_for_each_entry(child, &t->children, sibling) {
+			if (child->exit_state == EXIT_DEAD)
+				continue;
+			if (n < max)
+				out[n] = get_task_struct(child);
+			n++;
+		}
+	}
+	read_unlock(task_list());
+	return n;
+}
+
+/* Number of processes that have a pid in ns. */
+unsigned int ckpt_processes_in(struct pid_namespace *ns)
+{
+	struct task_struct *p;
+	unsigned int n = 0;
+
+	rcu_read_lock();
+	for_each_process(p)
+		if (task_pid_nr_ns(p, ns) && p->exit_state != EXIT_DEAD)
+			n++;
+	rcu_read_unlock();
+	return n;
+}
+
+/* The pid namespace that the task lives in, with a reference; NULL when it has been reaped. */
+struct pid_namespace *ckpt_get_task_pid_ns(struct task_struct *t)
+{
+	struct pid_namespace *ns;
+
+	rcu_read_lock();
+	ns = task_active_pid_ns(t);
+	if (ns)
+		get_pid_ns(ns);
+	rcu_read_unlock();
+	return ns;
+}
+
+/* The init of a pid namespace with a reference; NULL when it has none any more. */
+struct task_struct *ckpt_child_reaper(struct pid_namespace *ns)
+{
+	struct task_struct *t;
+
+	read_lock(task_list());
+	t = ns->child_reaper;
+	if (t)
+		get_task_struct(t);
+	read_unlock(task_list());
+	return t;
+}
+
+/* Status of a process that has exited, as wait(2) returns it. */
+int ckpt_exit_status(struct task_struct *leader)
+{
+	return leader->signal->flags & SIGNAL_GROUP_EXIT ? leader->signal->group_exit_code : leader->exit_code;
+}
+
+int ckpt_exit_state(struct task_struct *t)
+{
+	return READ_ONCE(t->exit_state);
+}
+
+/* Sets the signal for the parent; also of a zombie, whose parent looks at it when it waits. */
+void ckpt_set_exit_signal(struct task_struct *leader, int signal)
+{
+	write_lock_irq(task_list());
+	leader->exit_signal = signal;
+	write_unlock_irq(task_list());
+}
+
+/* The session and the process group of a task, each with a reference. */
+void ckpt_get_job(struct task_struct *t, struct pid **session, struct pid **group)
+{
+	rcu_read_lock();
+	*session = get_pid(task_session(t));
+	*group = get_pid(task_pgrp(t));
+	rcu_read_unlock();
+}
+
+struct pid *ckpt_get_pid(struct pid *pid)
+{
+	return get_pid(pid);
+}
+
+/* The struct pid of a process with a reference. */
+struct pid *ckpt_get_tgid(struct task_struct *t)
+{
+	struct pid *pid;
+
+	rcu_read_lock();
+	pid = get_pid(task_tgid(t));
+	rcu_read_unlock();
+	return pid;
+}
+
+/*
+ * Moves the calling process to a session and a process group, which must be in use or have been made by ckpt_alloc_pid() (they
+ * are freed with their last member). A leader is one as by setsid(2).
+ */
+void ckpt_set_job(struct pid *session, struct pid *group, bool leader)
+{
+	struct task_struct *me = current->group_leader;
+	struct pid *unused[PIDTYPE_MAX] = {};
+	struct pid *unused_group[PIDTYPE_MAX] = {};
+
+	write_lock_irq(task_list());
+	if (task_session(me) != session) {
+		ckpt_change_pid(unused, me, PIDTYPE_SID, session);
+		ckpt_proc_clear_tty(me);
+	}
+	if (task_pgrp(me) != group)
+		ckpt_change_pid(unused_group, me, PIDTYPE_PGID, group);
+	if (leader)
+		me->signal->leader = 1;
+	write_unlock_irq(task_list());
+	ckpt_free_pids(unused);
+	ckpt_free_pids(unused_group);
+}
+
+/* Makes the calling task use another one's descriptor table; its own goes. -ESRCH when the other one has none any more. */
+int ckpt_adopt_files(struct task_struct *from)
+{
+	struct files_struct *files, *old;
+
+	task_lock(from);
+	files = from->files;
+	if (files)
+		atomic_inc(&files->count);
+	task_unlock(from);
+	if (!files)
+		return -ESRCH;
+	task_lock(current);
+	old = current->files;
+	current->files = files;
+	task_unlock(current);
+	ckpt_put_files_struct(old);
+	return 0;
+}
+
+/* Makes the calling task use another one's root, working directory and umask; its own go. -ESRCH as above. */
+int ckpt_adopt_fs(struct task_struct *from)
+{
+	struct fs_struct *fs, *old;
+
+	task_lock(from);
+	fs = from->fs;
+	if (fs) {
+		read_seqlock_excl(&fs->seq);
+		fs->users++;
+		read_sequnlock_excl(&fs->seq);
+	}
+	task_unlock(from);
+	if (!fs)
+		return -ESRCH;
+	old = ckpt_switch_fs_struct(fs);
+	if (old)
+		ckpt_free_fs_struct(old);
+	return 0;
+}
+
+/* What the task may share with others: addresses, NULL when it has lost it. To be compared, never to be followed. */
+void ckpt_shared(struct task_struct *t, struct ckpt_shared *out)
+{
+	task_lock(t);
+	out->mm = t->mm;
+	out->files = t->files;
+	out->fs = t->fs;
+	rcu_read_lock();
+	out->handlers = rcu_access_pointer(t->sighand);
+	rcu_read_unlock();
+	task_unlock(t);
+}

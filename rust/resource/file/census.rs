@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Who has which open file: counted once for the whole target, so that a file or a pipe that somebody outside of it has too is
+//! seen before the first byte is written.
+
+use super::{is_terminal, major, STDIO};
+use crate::{
+    error::Result,
+    freeze::Process,
+    wrapper::{
+        file::{collect_fds, mode, File},
+        pipe::Pipe,
+        task::fatal_signal_pending, //
+    },
+};
+use kernel::{prelude::*, rbtree::RBTree};
+
+/// Open ends of a pipe.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Ends {
+    readers: u32,
+    writers: u32,
+}
+
+/// A descriptor 0, 1 or 2 that may be relinked to that of the restarter.
+struct Standard {
+    number: u32,
+    address: usize,
+    /// Device number of a terminal, 0 for something else.
+    terminal: u64,
+}
+
+/// All open files of a target.
+pub(crate) struct Census {
+    /// Address of an open file: descriptors that refer to it.
+    descriptors: RBTree<usize, u32>,
+    /// Address of a pipe: its ends.
+    pipes: RBTree<usize, Ends>,
+    /// In the order of the processes: the root's come first.
+    standard: KVVec<Standard>,
+}
+
+impl Census {
+    /// Counts.
+    pub(crate) fn of(processes: &[Process]) -> Result<Self> {
+        let mut census = Self {
+            descriptors: RBTree::new(),
+            pipes: RBTree::new(),
+            standard: KVVec::new(),
+        };
+        let mut tables: RBTree<usize, ()> = RBTree::new();
+        for leader in processes.iter().filter(|p| !p.threads.is_empty()).map(|p| &p.leader) {
+            let table = leader.shared().files;
+            if table == 0 || tables.get(&table).is_some() {
+                continue;
+            }
+            tables.try_create_and_insert(table, (), GFP_KERNEL)?;
+            let mut from = Some(0);
+            while from.is_some() {
+                for fd in collect_fds(leader, &mut from)?.iter() {
+                    census.count(fd.fd, &fd.file)?;
+                }
+                if fatal_signal_pending() {
+                    return Err(EINTR.into());
+                }
+            }
+        }
+        Ok(census)
+    }
+
+    fn count(&mut self, number: u32, file: &File) -> Result {
+        let address = file.address();
+        let format = file.mode() & mode::FMT;
+        if number < STDIO && matches!(format, mode::FIFO | mode::CHAR) {
+            let rdev = if format == mode::CHAR { file.stat()?.rdev } else { 0 };
+            let standard = Standard {
+                number,
+                address,
+                terminal: if is_terminal(rdev) { rdev } else { 0 },
+            };
+            self.standard.push(standard, GFP_KERNEL)?;
+        }
+        if let Some(n) = self.descriptors.get_mut(&address) {
+            *n += 1;
+            return Ok(());
+        }
+        self.descriptors.try_create_and_insert(address, 1, GFP_KERNEL)?;
+        if let Some(pipe) = Pipe::of(file) {
+            let mut ends = self.pipes.get(&pipe.address()).copied().unwrap_or_default();
+            ends.readers += u32::from(file.is_readable());
+            ends.writers += u32::from(file.is_writable());
+            self.pipes
+                .try_create_and_insert(pipe.address(), ends, GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+
+    /// Number of descriptors of the target that refer to this open file.
+    pub(super) fn descriptors(&self, file: &File) -> usize {
+        self.descriptors.get(&file.address()).map_or(0, |n| *n as usize)
+    }
+
+    /// Whether all open files of a pipe with that many of them are the target's.
+    pub(super) fn has_all_ends(&self, pipe: &Pipe<'_>, readers: u32, writers: u32) -> bool {
+        self.pipes.get(&pipe.address()) == Some(&Ends { readers, writers })
+    }
+
+    /// The standard descriptor of the restarter that stands for an inherited file: the one that this open file has, or
+    /// another open file of the same terminal, as a shell keeps it.
+    pub(super) fn standard(&self, file: &File) -> Result<Option<u32>> {
+        let format = file.mode() & mode::FMT;
+        if !matches!(format, mode::FIFO | mode::CHAR) {
+            return Ok(None);
+        }
+        if let Some(s) = self.standard.iter().find(|s| s.address == file.address()) {
+            return Ok(Some(s.number));
+        }
+        if format == mode::FIFO {
+            return Ok(None);
+        }
+        let rdev = file.stat()?.rdev;
+        // /dev/tty (5:0) is whatever the controlling terminal is.
+        let found = self
+            .standard
+            .iter()
+            .find(|s| s.terminal != 0 && (s.terminal == rdev || (major(rdev) == 5 && is_terminal(rdev))));
+        Ok(found.map(|s| s.number))
+    }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Process numbers and pid namespaces.
+//!
+//! C header: [`include/linux/pid.h`](srctree/include/linux/pid.h)
+
+use super::{bindings, syscall::CurrentTask, task::Task};
+use core::ptr::NonNull;
+use kernel::prelude::*;
+
+/// A pid namespace with a counted reference.
+///
+/// # Invariants
+///
+/// `0` points to a namespace on which this value owns one reference.
+pub(crate) struct PidNs(NonNull<bindings::pid_namespace>);
+
+// SAFETY: references may be dropped anywhere; the namespace is only passed to functions that lock.
+unsafe impl Send for PidNs {}
+// SAFETY: as above.
+unsafe impl Sync for PidNs {}
+
+impl Drop for PidNs {
+    fn drop(&mut self) {
+        // SAFETY: owned, by the type's invariant.
+        unsafe { bindings::put_pid_ns(self.0.as_ptr()) }
+    }
+}
+
+impl PartialEq for PidNs {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl PidNs {
+    /// The one that the task lives in; `ESRCH` when it has been reaped.
+    pub(crate) fn of(task: &Task) -> Result<Self> {
+        // SAFETY: the task is alive; the helper returns NULL or a reference.
+        let ns = unsafe { bindings::ckpt_get_task_pid_ns(task.as_ptr()) };
+        // INVARIANT: the helper took the reference.
+        NonNull::new(ns).map(Self).ok_or(ESRCH)
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut bindings::pid_namespace {
+        self.0.as_ptr()
+    }
+
+    /// Number of namespaces above it.
+    pub(crate) fn level(&self) -> u32 {
+        // SAFETY: alive; set once.
+        unsafe { (*self.as_ptr()).level }
+    }
+
+    /// Its init, `ESRCH` when it is going away.
+    pub(crate) fn init(&self) -> Result<Task> {
+        // SAFETY: alive; the helper locks and returns NULL or a reference.
+        unsafe { Task::from_raw(bindings::ckpt_child_reaper(self.as_ptr())) }.ok_or(ESRCH)
+    }
+
+    /// Number of processes that have a number in it, zombies too.
+    pub(crate) fn processes(&self) -> usize {
+        // SAFETY: alive; the helper holds the RCU lock.
+        unsafe { bindings::ckpt_processes_in(self.as_ptr()) as usize }
+    }
+}
+
+/// A `struct pid`: what a process, a process group or a session is known by. With a counted reference.
+///
+/// # Invariants
+///
+/// `0` points to a `struct pid` on which this value owns one reference.
+pub(crate) struct Pid(NonNull<bindings::pid>);
+
+// SAFETY: references may be dropped anywhere; it is only passed to functions that lock.
+unsafe impl Send for Pid {}
+// SAFETY: as above.
+unsafe impl Sync for Pid {}
+
+impl Drop for Pid {
+    fn drop(&mut self) {
+        // SAFETY: owned, by the type's invariant.
+        unsafe { bindings::put_pid(self.0.as_ptr()) }
+    }
+}
+
+impl Clone for Pid {
+    fn clone(&self) -> Self {
+        // SAFETY: alive, since `self` owns a reference.
+        unsafe { bindings::ckpt_get_pid(self.0.as_ptr()) };
+        // INVARIANT: the reference was just taken.
+        Self(self.0)
+    }
+}
+
+/// The session and the process group of a task.
+#[derive(Clone)]
+pub(crate) struct Job {
+    /// The session.
+    pub(crate) session: Pid,
+    /// The process group.
+    pub(crate) group: Pid,
+}
+
+impl Job {
+    /// Those of the task; `ESRCH` when it has been reaped.
+    pub(crate) fn of(task: &Task) -> Result<Self> {
+        let (mut session, mut group) = (core::ptr::null_mut(), core::ptr::null_mut());
+        // SAFETY: the task is alive; the helper stores NULL or references.
+        unsafe { bindings::ckpt_get_job(task.as_ptr(), &mut session, &mut group) };
+        // INVARIANT: the helper took the references.
+        let (session, group) = (NonNull::new(session).map(Pid), NonNull::new(group).map(Pid));
+        Ok(Self {
+            session: session.ok_or(ESRCH)?,
+            group: group.ok_or(ESRCH)?,
+        })
+    }
+}
+
+impl Pid {
+    /// That of the task's process; `ESRCH` when it has been reaped.
+    pub(crate) fn of(task: &Task) -> Result<Self> {
+        // SAFETY: the task is alive; the helper returns NULL or a reference.
+        let pid = unsafe { bindings::ckpt_get_tgid(task.as_ptr()) };
+        // INVARIANT: the helper took the reference.
+        NonNull::new(pid).map(Self).ok_or(ESRCH)
+    }
+}
+
+impl CurrentTask {
+    /// Moves the caller's process to a session and a process group, both of processes of this restart, or made by this
+    /// function's caller by [`Self::new_pid`]. A leader is one as by setsid(2).
+    pub(crate) fn set_job(&self, job: &Job, leader: bool) {
+        // SAFETY: both are alive; the helper locks.
+        unsafe { bindings::ckpt_set_job(job.session.0.as_ptr(), job.group.0.as_ptr(), leader) };
+    }
+
+    /// A number that no task has, in the caller's pid namespace: what is left of a session or group whose leader has gone.
+    /// Permissions as for clone3(2) with `set_tid`; `EEXIST` when it is in use.
+    ///
+    /// The caller must make it its session or its process group: the kernel frees it with the last member.
+    pub(crate) fn new_pid(&self, number: u32) -> Result<Pid> {
+        let mut number = i32::try_from(number).map_err(|_| EINVAL)?;
+        // SAFETY: the caller's own namespace is alive; one number.
+        let pid = unsafe {
+            bindings::ckpt_alloc_pid(
+                bindings::ckpt_task_active_pid_ns(bindings::ckpt_current()),
+                &mut number,
+                1,
+            )
+        };
+        let pid = kernel::error::from_err_ptr(pid)?;
+        // The reference that it is born with belongs to its number.
+        // SAFETY: alive: nobody can have freed it.
+        unsafe { bindings::ckpt_get_pid(pid) };
+        // INVARIANT: the reference was just taken.
+        NonNull::new(pid).map(Pid).ok_or(ENOMEM)
+    }
+}
