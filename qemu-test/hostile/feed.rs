@@ -119,6 +119,7 @@ impl Feeder {
             stdio: Stdio::Null,
             placement: Placement::Detached,
             changed_files: false,
+            ..RestartOptions::default()
         };
         let answer = match restart(&self.place, &options) {
             Ok(program) => {

@@ -245,7 +245,7 @@ static void checkpointing(pid_t pid)
 	WANT(call(fd, CKPT_CHECKPOINT, &c), -EINVAL);
 	c = good;
 	c.fd = write_only;
-	c.reserved = 1;
+	c.scope = 77;
 	WANT(call(fd, CKPT_CHECKPOINT, &c), -EINVAL);
 	/* The session itself: it has no write. */
 	c = good;

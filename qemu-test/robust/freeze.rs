@@ -77,7 +77,7 @@ pub fn storm(context: &Context) -> Result {
     let pidfd = pidfd_open(target.pid as u32)?;
     for turn in 0..100 {
         let session = Session::open()?;
-        session.attach(pidfd.as_fd())?;
+        session.attach(pidfd.as_fd(), libckpt::Scope::Process)?;
         let tasks = session.freeze(10_000)?;
         ensure!(tasks >= 1, "freeze {turn}: {tasks} tasks");
         if turn % 3 != 0 {
