@@ -118,7 +118,6 @@ impl Feeder {
         let options = RestartOptions {
             stdio: Stdio::Null,
             placement: Placement::Detached,
-            changed_files: false,
             ..RestartOptions::default()
         };
         let answer = match restart(&self.place, &options) {

@@ -6,7 +6,7 @@ use harness::ckptctl;
 use harness::process::{signal, wait_end, wait_until, Ended, PATIENCE};
 use harness::{ensure, fail, Context, Program, Result, Target};
 use libckpt::device::pidfd_open;
-use libckpt::Session;
+use libckpt::{Scope, Session};
 use rustix::fd::AsFd;
 use rustix::process::{waitpid, Pid, Signal, WaitOptions};
 use std::io::Read;
@@ -77,7 +77,7 @@ pub fn storm(context: &Context) -> Result {
     let pidfd = pidfd_open(target.pid as u32)?;
     for turn in 0..100 {
         let session = Session::open()?;
-        session.attach(pidfd.as_fd(), libckpt::Scope::Process)?;
+        session.attach(pidfd.as_fd(), Scope::Tree)?;
         let tasks = session.freeze(10_000)?;
         ensure!(tasks >= 1, "freeze {turn}: {tasks} tasks");
         if turn % 3 != 0 {

@@ -13,10 +13,32 @@ use std::time::{Duration, Instant};
 /// What is to be saved.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// The process with this id, with all its threads.
+    /// The process with this id, and what belongs to it: [`CheckpointOptions::scope`].
     Pid(u32),
-    /// The process that this pidfd names, with all its threads.
+    /// The process that this pidfd names, and what belongs to it.
     PidFd(BorrowedFd<'a>),
+}
+
+/// What belongs to the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// One process with all its threads. Children are an obstacle.
+    Process,
+    /// The process with all its descendants.
+    #[default]
+    Tree,
+    /// All processes of the pid namespace that the process is a member of. They restart in a pid namespace of their own.
+    Container,
+}
+
+impl Scope {
+    pub(crate) fn number(self) -> u32 {
+        match self {
+            Self::Process => ioctl::scope::PROCESS,
+            Self::Tree => ioctl::scope::TREE,
+            Self::Container => ioctl::scope::CONTAINER,
+        }
+    }
 }
 
 /// What becomes of the target when the statefile is complete.
@@ -34,6 +56,8 @@ pub enum After {
 /// How to save.
 #[derive(Clone, Debug, Default)]
 pub struct CheckpointOptions {
+    /// What belongs to the target.
+    pub scope: Scope,
     /// What becomes of the target.
     pub after: After,
     /// How long to wait for the target to stop; `None` is the module's own limit of ten seconds.
@@ -83,7 +107,7 @@ pub enum Outcome {
     Restarted,
 }
 
-/// Saves a process into `file`, from the current position of `file` on.
+/// Saves a target into `file`, from the current position of `file` on.
 ///
 /// With [`After::Kill`] the target is killed as soon as the kernel has written the statefile: use [`checkpoint_with`]
 /// to make the statefile safe first.
@@ -91,7 +115,7 @@ pub fn checkpoint(target: Target<'_>, file: &impl AsFd, options: &CheckpointOpti
     checkpoint_with(target, file, options, |_| Ok(()))
 }
 
-/// Saves a process into `file`; `commit` makes the complete statefile safe (syncs it, gives it its name).
+/// Saves a target into `file`; `commit` makes the complete statefile safe (syncs it, gives it its name).
 ///
 /// A target that is to go on does so before `commit`, so that it stands still for a short time only. One that is to be
 /// killed or stopped is so only after `commit` has succeeded; if `commit` fails, the target goes on.
@@ -111,7 +135,7 @@ pub fn checkpoint_with<E: From<Error>>(
     };
     let timeout_ms = milliseconds(options.timeout);
     let session = Session::open()?;
-    session.attach(pidfd)?;
+    session.attach(pidfd, options.scope)?;
     if options.after == After::Resume {
         // One call: the module lets the target go on as soon as it has what it needs.
         let result = session.checkpoint(file.as_fd(), timeout_ms)?;

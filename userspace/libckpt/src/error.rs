@@ -105,7 +105,7 @@ pub enum Error {
     #[error("the new process {0} died before it was restored")]
     Died(u32),
     /// The caller may not choose pids.
-    #[error("may not choose the pid of a new process: run as root or with CAP_CHECKPOINT_RESTORE")]
+    #[error("may not choose the pid of a new process: run as root or with CAP_CHECKPOINT_RESTORE, or restart in a new pid namespace")]
     MayNotChoosePids,
     /// A system call of this library failed.
     #[error("{what}: {source}")]

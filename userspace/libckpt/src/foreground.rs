@@ -2,16 +2,18 @@
 
 //! Waiting for a restarted program, as a shell waits for the program in the foreground.
 
-use crate::device::{set_foreground, Signals};
+use crate::device::{set_foreground, Built, Init, Signals};
 use crate::error::{Error, Result};
 use rustix::event::{poll, PollFd, PollFlags};
-use rustix::fd::BorrowedFd;
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::process::{
     getpgrp, kill_current_process_group, kill_process, kill_process_group, pidfd_send_signal, waitid, Pid, Signal,
     WaitId, WaitIdOptions,
 };
 use rustix::stdio::stdin;
 use rustix::termios::{isatty, tcgetpgrp};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,19 +69,100 @@ impl Drop for Terminal {
     }
 }
 
-/// What [`wait_once`] saw.
+/// How one learns what becomes of a program.
+#[derive(Clone, Copy)]
+pub(crate) enum Watched<'a> {
+    /// It is a child with this pidfd.
+    Child(BorrowedFd<'a>),
+    /// It is a child of this one, which says so.
+    Through(&'a Init),
+}
+
+impl<'a> Watched<'a> {
+    pub fn of(process: &'a Built) -> Self {
+        match &process.init {
+            Some(init) => Self::Through(init),
+            None => Self::Child(process.pidfd.as_fd()),
+        }
+    }
+
+    /// Readable when there may be news.
+    fn news(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Child(pidfd) => *pidfd,
+            Self::Through(init) => init.status.as_fd(),
+        }
+    }
+
+    /// What has happened since the last time, without waiting for it.
+    fn change(&self) -> Result<Change> {
+        let flags = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
+        match self {
+            Self::Child(pidfd) => wait_once(*pidfd, flags),
+            Self::Through(init) => {
+                let mut word = [0; 4];
+                match rustix::io::read(&init.status, &mut word) {
+                    Ok(4) => {
+                        let change = Change::of(ExitStatus::from_raw(i32::from_ne_bytes(word)));
+                        if let Change::Ended(_) = change {
+                            // It follows, when all others of its namespace have ended.
+                            while let Change::None = wait_once(init.pidfd.as_fd(), WaitIdOptions::EXITED)? {}
+                        }
+                        Ok(change)
+                    }
+                    Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => Ok(Change::None),
+                    // It has gone without a word: somebody killed it, and the namespace with it.
+                    _ => wait_once(init.pidfd.as_fd(), WaitIdOptions::EXITED),
+                }
+            }
+        }
+    }
+}
+
+/// What has become of a program.
 enum Change {
     Ended(Ended),
     Stopped(i32),
     None,
 }
 
-/// Waits until the child ends.
-pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> Result<Ended> {
-    loop {
-        if let Change::Ended(ended) = wait_once(pidfd, WaitIdOptions::EXITED)? {
-            return Ok(ended);
+impl Change {
+    fn of(status: ExitStatus) -> Self {
+        if let Some(code) = status.code() {
+            Self::Ended(Ended::Exited(code))
+        } else if let Some(signal) = status.signal() {
+            Self::Ended(Ended::Signaled(signal))
+        } else if let Some(signal) = status.stopped_signal() {
+            Self::Stopped(signal)
+        } else {
+            Self::None
         }
+    }
+}
+
+/// Waits until the program ends.
+pub(crate) fn wait(program: Watched<'_>) -> Result<Ended> {
+    loop {
+        match program {
+            Watched::Child(pidfd) => {
+                if let Change::Ended(ended) = wait_once(pidfd, WaitIdOptions::EXITED)? {
+                    return Ok(ended);
+                }
+            }
+            Watched::Through(_) => {
+                wait_for_news(&mut [PollFd::from_borrowed_fd(program.news(), PollFlags::IN)])?;
+                if let Change::Ended(ended) = program.change()? {
+                    return Ok(ended);
+                }
+            }
+        }
+    }
+}
+
+fn wait_for_news(fds: &mut [PollFd<'_>]) -> Result<()> {
+    match poll(fds, None) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(errno) => Err(Error::io("cannot wait for the program", errno)),
     }
 }
 
@@ -114,27 +197,28 @@ const FORWARDED: [i32; 9] = [
     libc::SIGCONT,
 ];
 
-/// Waits until the child ends; forwards signals, follows job control.
+/// Waits until the program ends; forwards signals, follows job control.
 ///
 /// A signal that the kernel sent (a key, a hang-up, a new window size) went to the whole process group: it is
 /// forwarded only to a program in another group.
-pub(crate) fn wait_in_foreground(pid: Pid, pidfd: BorrowedFd<'_>, terminal: Option<&Terminal>) -> Result<Ended> {
+pub(crate) fn wait_in_foreground(
+    pid: Pid,
+    pidfd: BorrowedFd<'_>,
+    program: Watched<'_>,
+    terminal: Option<&Terminal>,
+) -> Result<Ended> {
     let mut taken = FORWARDED.to_vec();
     taken.push(libc::SIGCHLD);
     let signals = Signals::take(&taken).map_err(|error| Error::io("cannot take over signals", error))?;
     let own_group = rustix::process::getpgid(Some(pid)) == Ok(pid);
-    let changes = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
     loop {
-        match wait_once(pidfd, changes)? {
+        match program.change()? {
             Change::Ended(ended) => return Ok(ended),
             Change::Stopped(signal) => follow_stop(pid, signal, own_group, terminal),
-            Change::None => {
-                let mut fds = [PollFd::new(&signals, PollFlags::IN), PollFd::new(&pidfd, PollFlags::IN)];
-                match poll(&mut fds, None) {
-                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                    Err(errno) => return Err(Error::io("cannot wait for the program", errno)),
-                }
-            }
+            Change::None => wait_for_news(&mut [
+                PollFd::new(&signals, PollFlags::IN),
+                PollFd::from_borrowed_fd(program.news(), PollFlags::IN),
+            ])?,
         }
         while let Some(received) = signals.next_signal() {
             let forwarded = received.signal != libc::SIGCHLD && (own_group || !received.from_kernel);
@@ -167,19 +251,21 @@ fn follow_stop(pid: Pid, signal: i32, own_group: bool, terminal: Option<&Termina
 mod tests {
     use super::*;
     use crate::device::pidfd_open;
-    use rustix::fd::AsFd;
     use std::process::{Child, Command};
 
     fn shell(script: &str) -> Child {
         Command::new("/bin/sh").args(["-c", script]).spawn().unwrap()
     }
 
+    fn wait_for(child: &Child) -> Ended {
+        let pidfd = pidfd_open(child.id()).unwrap();
+        wait(Watched::Child(pidfd.as_fd())).unwrap()
+    }
+
     #[test]
     fn tells_how_a_program_ended() {
-        let child = shell("exit 7");
-        assert_eq!(wait(pidfd_open(child.id()).unwrap().as_fd()).unwrap(), Ended::Exited(7));
-        let child = shell("kill -TERM $$");
-        let ended = wait(pidfd_open(child.id()).unwrap().as_fd()).unwrap();
+        assert_eq!(wait_for(&shell("exit 7")), Ended::Exited(7));
+        let ended = wait_for(&shell("kill -TERM $$"));
         assert_eq!(ended, Ended::Signaled(libc::SIGTERM));
         assert_eq!(ended.shell_status(), 143);
     }
@@ -189,6 +275,7 @@ mod tests {
         let child = shell("exit 3");
         let pid = Pid::from_child(&child);
         let pidfd = pidfd_open(child.id()).unwrap();
-        assert_eq!(wait_in_foreground(pid, pidfd.as_fd(), None).unwrap(), Ended::Exited(3));
+        let ended = wait_in_foreground(pid, pidfd.as_fd(), Watched::Child(pidfd.as_fd()), None);
+        assert_eq!(ended.unwrap(), Ended::Exited(3));
     }
 }

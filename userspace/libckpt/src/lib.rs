@@ -37,7 +37,7 @@ mod restart;
 mod tree;
 
 pub use checkpoint::{
-    checkpoint, checkpoint_self, checkpoint_with, After, CheckpointOptions, Checkpointed, Outcome, Target,
+    checkpoint, checkpoint_self, checkpoint_with, After, CheckpointOptions, Checkpointed, Outcome, Scope, Target,
 };
 pub use device::Session;
 pub use error::{Error, Failure, Result, TakenPid};

@@ -2,16 +2,18 @@
 
 //! Restart: build the processes, let each task restore itself, let them go.
 
-use crate::device::{self, Built, Group, Plan, Session, Step};
+use crate::device::{self, Built, Group, NewNamespaces, Plan, Session, Step};
 use crate::error::{Error, Result, TakenPid};
-use crate::foreground::{self, Ended, Terminal};
+use crate::foreground::{self, Ended, Terminal, Watched};
 use crate::message::Message;
-use crate::tree::Process;
-use ckpt_uapi::ioctl::{restart_flags, RestartEnd};
+use crate::tree::TaskTree;
+use ckpt_uapi::ioctl::{restart_flags, RestartBegin, RestartEnd};
+use ckpt_uapi::record::header;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};
 use rustix::pipe::{pipe_with, PipeFlags};
+use rustix::thread::{capabilities, CapabilitySet};
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,6 +52,13 @@ pub struct RestartOptions {
     pub placement: Placement,
     /// Accept mapped files whose size or modification time differs from the saved one.
     pub changed_files: bool,
+    /// Restart in a fresh pid namespace, where all the saved pids are free. It ends with the program. What was saved as a whole
+    /// pid namespace always is. The program keeps the caller's mounts, so that /proc has the pids of the caller's namespace.
+    pub new_pidns: bool,
+    /// The fresh pid namespace (this implies it) belongs to a fresh user namespace, in which the caller's user and group are
+    /// themselves, and no other exists. That takes no privilege; whoever lacks CAP_SYS_ADMIN gets it with a pid
+    /// namespace in any case.
+    pub new_userns: bool,
 }
 
 /// A program that runs again. Dropping the value does not end the program.
@@ -68,26 +77,33 @@ pub struct Restarted {
 }
 
 impl Restarted {
-    /// Its process id: the saved one.
+    /// Its process id: the saved one, unless it is in a fresh pid namespace. There it has the saved one, and this is how
+    /// the caller's namespace calls it.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Its pidfd. The program is a child of the caller.
+    /// Its pidfd. The program is a child of the caller, or of the init of its fresh pid namespace, which is a child of the
+    /// caller.
     pub fn pidfd(&self) -> BorrowedFd<'_> {
         self.process.pidfd.as_fd()
     }
 
     /// Waits until it ends.
     pub fn wait(&mut self) -> Result<Ended> {
-        foreground::wait(self.process.pidfd.as_fd())
+        foreground::wait(Watched::of(&self.process))
     }
 
     /// Waits until it ends, as a shell does for a program in the foreground: signals to the caller go on to it, and when
     /// it stops for job control, the caller stops too.
     pub fn wait_in_foreground(&mut self) -> Result<Ended> {
-        let ended =
-            foreground::wait_in_foreground(self.process.pid, self.process.pidfd.as_fd(), self.terminal.as_ref());
+        let process = &self.process;
+        let ended = foreground::wait_in_foreground(
+            process.pid,
+            process.pidfd.as_fd(),
+            Watched::of(process),
+            self.terminal.as_ref(),
+        );
         self.terminal = None;
         ended
     }
@@ -96,7 +112,8 @@ impl Restarted {
 /// Brings back the program of a statefile, which is read from the current position of `file` on.
 ///
 /// The new process is a child of the caller. It dies with the calling thread until it is complete. The caller needs no
-/// privilege but for its pids: they are the saved ones (CAP_CHECKPOINT_RESTORE), and the rest is asked for as the program.
+/// privilege but for its pids: they are the saved ones (CAP_CHECKPOINT_RESTORE, or [`RestartOptions::new_userns`]), and the
+/// rest is asked for as the program.
 pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> {
     let session = Session::open()?;
     let mut flags = 0;
@@ -106,11 +123,15 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
     if options.placement == Placement::Detached {
         flags |= restart_flags::DETACHED;
     }
-    let tasks = session.restart_begin(file.as_fd(), flags)?;
-    let tree = Process::new(session.restart_prologue(tasks)?)?;
-    let taken = tree.taken();
-    if !taken.is_empty() {
-        return Err(Error::PidsInUse(taken));
+    let begun = session.restart_begin(file.as_fd(), flags)?;
+    let (entries, nested) = session.restart_prologue(&begun)?;
+    let tree = TaskTree::new(entries, &nested)?;
+    let namespaces = namespaces(&begun, &tree, options)?;
+    if namespaces.is_none() {
+        let taken = tree.taken();
+        if !taken.is_empty() {
+            return Err(Error::PidsInUse(taken));
+        }
     }
 
     let files = open_stdio(&options.stdio)?;
@@ -124,8 +145,12 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
         tasks: tree.tasks(),
         stdio: [0, 1, 2].map(|number| files.get(number)),
         group,
+        namespaces,
     };
-    let mut process = device::build(&plan).map_err(|error| explain(&tree, error))?;
+    let mut process = device::build(&plan).map_err(|error| match reason(&session, &error) {
+        Some(reason) => reason,
+        None => explain(&tree, namespaces, error),
+    })?;
     let terminal = match group {
         Group::Own => Terminal::give_to(process.pid),
         Group::Inherit | Group::Session => None,
@@ -136,10 +161,29 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
         process,
         terminal,
         bytes: end.bytes,
-        tasks,
+        tasks: begun.tasks,
         duration: Duration::from_nanos(end.restart_ns),
         warnings: session.messages(),
     })
+}
+
+/// The namespaces that a restart makes.
+fn namespaces(begun: &RestartBegin, tree: &TaskTree, options: &RestartOptions) -> Result<Option<NewNamespaces>> {
+    let container = begun.target & header::flags::CONTAINER != 0;
+    let root_is_init = tree.pid(0) == 1;
+    if container && !root_is_init {
+        return Err(Error::Tree(
+            "it is a whole pid namespace, but begins with no init".into(),
+        ));
+    }
+    if !(container || options.new_pidns || options.new_userns) {
+        return Ok(None);
+    }
+    let may_make_pidns = || capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN));
+    Ok(Some(NewNamespaces {
+        root_is_init,
+        user: options.new_userns || !may_make_pidns(),
+    }))
 }
 
 /// Waits until every task is restored. The kernel waits for tasks; one that died before it got there would be waited
@@ -184,13 +228,25 @@ fn is_alive(process: &Built) -> bool {
     matches!(poll(&mut fds, Some(&Timespec::default())), Ok(0))
 }
 
-/// Says in the user's words why a process could not be built.
-fn explain(tree: &Process, error: device::BuildError) -> Error {
+/// Why a task died while the others were still being built, if the kernel sent it away.
+fn reason(session: &Session, error: &device::BuildError) -> Option<Error> {
+    if error.step != Step::Died || session.restart_abort().is_err() {
+        return None;
+    }
+    // Of a restart that has failed, this says only why.
+    match session.restart_end() {
+        Err(Error::Restart(failure)) if !failure.messages.is_empty() => Some(Error::Restart(failure)),
+        _ => None,
+    }
+}
+
+/// Says in the user's words why a tree could not be built.
+fn explain(tree: &TaskTree, namespaces: Option<NewNamespaces>, error: device::BuildError) -> Error {
     let pid = tree.pid(error.index);
     let creates = matches!(error.step, Step::Process | Step::Thread);
     match error.source.raw_os_error() {
         Some(libc::EEXIST) if creates => {
-            let mut taken = tree.taken();
+            let mut taken = if namespaces.is_none() { tree.taken() } else { Vec::new() };
             if !taken.iter().any(|other| other.pid == pid) {
                 taken.push(TakenPid {
                     pid,
@@ -200,17 +256,20 @@ fn explain(tree: &Process, error: device::BuildError) -> Error {
             }
             Error::PidsInUse(taken)
         }
-        Some(libc::EPERM) if creates => Error::MayNotChoosePids,
+        Some(libc::EPERM) if creates && namespaces.is_none() => Error::MayNotChoosePids,
         Some(libc::EINVAL) if creates => Error::Tree(format!(
             "the pid namespace has no pid {pid} (see kernel.pid_max), or it lacks an init process"
         )),
         _ => {
             let what = match error.step {
+                Step::Died => return Error::Died(pid),
                 Step::Process => format!("cannot create process {pid}"),
                 Step::Thread => format!("cannot create thread {pid}"),
-                Step::DeathSignal => "cannot tie the new process to this one".into(),
+                Step::DeathSignal => format!("cannot tie the new process {pid} to its parent"),
                 Step::Group => "cannot make the session or process group".into(),
                 Step::Stdio => "cannot set up the standard descriptors".into(),
+                Step::Namespace => format!("cannot enter the pid namespace of process {pid}"),
+                Step::UserNamespace => "cannot set up the user namespace".into(),
             };
             Error::Io {
                 what,

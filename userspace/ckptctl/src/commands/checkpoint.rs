@@ -27,6 +27,7 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
         _ => After::Resume,
     };
     let options = CheckpointOptions {
+        scope: libckpt::Scope::Tree,
         after,
         timeout: Some(args.timeout),
     };

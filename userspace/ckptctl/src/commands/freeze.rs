@@ -30,7 +30,7 @@ pub fn run(args: &Freeze, output: &Output) -> Result<Exit, Failed> {
     .map_err(|error| Failed::io("cannot take over signals", error))?;
     let pidfd = pidfd_open(args.pid)?;
     let session = Session::open()?;
-    session.attach(pidfd.as_fd())?;
+    session.attach(pidfd.as_fd(), libckpt::Scope::Tree)?;
     let timeout = u32::try_from(args.timeout.as_millis()).unwrap_or(u32::MAX).max(1);
     let tasks = session.freeze(timeout)?;
     // Without the file everything works but thaw.

@@ -29,6 +29,8 @@ pub fn run(args: &Restart, output: &Output) -> Result<Exit, Failed> {
         stdio,
         placement,
         changed_files: args.changed_files,
+        new_pidns: false,
+        new_userns: false,
     };
     let file = open(&args.file, from_stdin)?;
     let mut program = libckpt::restart(&file, &options)?;

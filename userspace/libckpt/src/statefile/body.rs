@@ -11,6 +11,7 @@ use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::Header;
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
+use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::{self, Pipe};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::RestartBlock;
@@ -34,6 +35,7 @@ use ckpt_uapi::statefile::{RecordHeader, OBJECTS_MAX, PATH_MAX, TASKS_MAX};
 pub enum Body {
     Header(Box<Header>),
     Tree(Head, Vec<Tree>),
+    Pids(Pids, Vec<u32>),
     PrologueEnd,
     Trailer(Trailer),
     Task(Task),
@@ -219,9 +221,19 @@ impl Body {
                         "a signal is out of range",
                     )?;
                     check(entry.comm.ends_with(&[0]), "a name does not end")?;
-                    check(entry.reserved == [0; 4], "a reserved field is not zero")?;
+                    check(entry.reserved == [0; 2], "a reserved field is not zero")?;
                 }
                 Self::Tree(fixed, entries)
+            }
+            RecordType::Pids => {
+                let fixed: Pids = parts.fixed()?;
+                check(fixed.count > 0, "a task has no nested pid namespace")?;
+                let pids = parts.entries::<u32>(fixed.count)?;
+                check(
+                    pids.iter().all(|pid| i32::try_from(*pid).is_ok_and(|pid| pid > 0)),
+                    "a pid is out of range",
+                )?;
+                Self::Pids(fixed, pids)
             }
             RecordType::PrologueEnd => parts.nothing().map(|()| Self::PrologueEnd)?,
             RecordType::Trailer => Self::Trailer(parts.alone()?),

@@ -1,0 +1,1342 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Builds the processes that are to become the saved ones: a tree of them, each with its thread ids.
+//!
+//! The caller creates the root process; each process creates its child processes, then its threads, and enters
+//! CKPT_RESTART_TASK. All plans are made before the first process: the new ones run on a copy of a possibly multi-threaded
+//! process, so that they may make system calls only.
+//!
+//! Each process has the parent-death signal SIGKILL until the module gives it its own: the death of any one, and of
+//! the caller, takes all below it along.
+
+use super::{empty_set, set_errno, sized, BlockedSignals, EXIT_NOT_RESTORED};
+use ckpt_uapi::ioctl;
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::pipe::{pipe_with, PipeFlags};
+use rustix::process::{pidfd_open, pidfd_send_signal, waitid, Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::ptr;
+use std::time::{Duration, Instant};
+
+/// What the new root process does about its session and process group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Group {
+    /// Stays in the caller's.
+    Inherit,
+    /// Leads a process group of its own.
+    Own,
+    /// Leads a session of its own.
+    Session,
+}
+
+/// What a new task has of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Make {
+    /// Everything.
+    Process,
+    /// Not the memory: that is its creator's. It creates nobody itself.
+    Sharer {
+        /// Its parent is its creator's parent, not its creator.
+        sibling: bool,
+        /// The signal handlers are its creator's as well.
+        handlers: bool,
+    },
+    /// It is a thread of its creator.
+    Thread,
+}
+
+/// The pid namespace of a new task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Namespace {
+    /// Its creator's.
+    Same,
+    /// A new one, whose first process it is.
+    New,
+    /// That of an earlier child process of its creator; its pid is as the creator sees it.
+    Of(i32),
+}
+
+/// One task that is to be made.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    /// Index of the process that creates it; the root's own.
+    pub creator: u32,
+    /// What it has of its own.
+    pub make: Make,
+    /// Its pid namespace.
+    pub namespace: Namespace,
+    /// Signal for its parent when it exits.
+    pub exit_signal: i32,
+    /// Pid of its parent as it sees it, or 0 when it cannot see it. Nothing for the root.
+    pub parent: i32,
+    /// Its thread ids, innermost pid namespace first; the last is that in the root's. Never empty.
+    pub pids: Vec<i32>,
+}
+
+/// Step of building a tree that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub(crate) enum Step {
+    /// Creating a process.
+    Process = 1,
+    /// Tying its life to its parent's.
+    DeathSignal = 2,
+    /// Making the session or process group of the root.
+    Group = 3,
+    /// Taking the standard descriptors.
+    Stdio = 4,
+    /// Creating a thread.
+    Thread = 5,
+    /// Entering a pid namespace for a child process.
+    Namespace = 6,
+    /// Giving the new user namespace its ids.
+    UserNamespace = 7,
+    /// It died on the way.
+    Died = 8,
+}
+
+/// What a process that has created all that it has to create reports instead of a [`Step`].
+const BUILT: i32 = 0;
+
+impl Step {
+    fn from_number(number: i32) -> Self {
+        match number {
+            2 => Self::DeathSignal,
+            3 => Self::Group,
+            4 => Self::Stdio,
+            5 => Self::Thread,
+            6 => Self::Namespace,
+            7 => Self::UserNamespace,
+            8 => Self::Died,
+            _ => Self::Process,
+        }
+    }
+}
+
+/// Why a tree could not be built.
+#[derive(Debug)]
+pub(crate) struct BuildError {
+    /// The step that failed.
+    pub step: Step,
+    /// Index of the task in the tree.
+    pub index: u32,
+    /// Why.
+    pub source: io::Error,
+}
+
+impl BuildError {
+    fn new(step: Step, source: impl Into<io::Error>) -> Self {
+        Self {
+            step,
+            index: 0,
+            source: source.into(),
+        }
+    }
+}
+
+/// A fresh pid namespace to build in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NewNamespaces {
+    /// The root is the first process of it. Else a small init of ours is, with the root as its child.
+    pub root_is_init: bool,
+    /// A user namespace owns it, in which the caller's user and group are themselves. It takes no privilege.
+    pub user: bool,
+}
+
+/// A tree that is to become a saved one.
+pub(crate) struct Plan<'a> {
+    /// The session of the restart.
+    pub session: BorrowedFd<'a>,
+    /// All tasks. A task's creator comes before it; the first is the root process.
+    pub tasks: &'a [Task],
+    /// What becomes descriptors 0, 1 and 2; `None` leaves the caller's.
+    pub stdio: [Option<BorrowedFd<'a>>; 3],
+    /// Session and process group of the root.
+    pub group: Group,
+    /// Where to build, if not in the caller's pid namespace.
+    pub namespaces: Option<NewNamespaces>,
+}
+
+/// The init of a pid namespace that was made for a tree. It ends as the root process does, and the namespace with it.
+#[derive(Debug)]
+pub(crate) struct Init {
+    /// Its pidfd; it is a child of the caller.
+    pub pidfd: OwnedFd,
+    /// Says how the state of the root process changes: one word each, as wait(2) returns it. Never blocks.
+    pub status: UnixStream,
+}
+
+/// A tree that has been built. Until [`Built::let_go`] it is killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// Pid of the root process, as the caller sees it.
+    pub pid: Pid,
+    /// Its pidfd.
+    pub pidfd: OwnedFd,
+    /// Its parent, if that is not the caller.
+    pub init: Option<Init>,
+    /// What the first process of a new namespace reads from. That it ends is the end of an init that still waits.
+    go: Option<OwnedFd>,
+    bound: bool,
+}
+
+impl Built {
+    /// Its pid, as a number.
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// From now on it lives on without this value.
+    pub fn let_go(&mut self) {
+        self.bound = false;
+        if let (Some(go), Some(_)) = (self.go.take(), &self.init) {
+            let _ = rustix::io::write(&go, &[GO]);
+        }
+    }
+}
+
+impl Drop for Built {
+    fn drop(&mut self) {
+        if self.bound {
+            // The end of an init is the end of its namespace.
+            let child = self.init.as_ref().map_or(&self.pidfd, |init| &init.pidfd);
+            kill(child);
+        }
+    }
+}
+
+fn kill(child: &OwnedFd) {
+    let _ = pidfd_send_signal(child, Signal::KILL);
+    while let Err(rustix::io::Errno::INTR) = waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED) {}
+}
+
+/// Address space of a new thread's stack. Nothing uses it; clone3 wants to know one, and a stray push must hit no other.
+const STACK: usize = 4096;
+
+/// The system call that makes the caller a saved task. In the unit tests, where no session is one, it waits for a connection
+/// instead: that ends as suddenly, and not before it shall.
+const ENTER: libc::c_long = if cfg!(test) { libc::SYS_accept } else { libc::SYS_ioctl };
+
+/// What the caller writes to the first process of a new namespace: that it may begin, and that it is on its own.
+const GO: u8 = 1;
+
+/// What is known of a task when it is made. Plain numbers only.
+struct Node {
+    make: Make,
+    namespace: Namespace,
+    exit_signal: i32,
+    parent: i32,
+    /// Its part of [`Blueprint::pids`].
+    first_pid: usize,
+    pids: usize,
+    /// Its part of [`Blueprint::order`]: whom it creates.
+    first: usize,
+    count: usize,
+    /// Which stack of its creator it gets.
+    stack: usize,
+}
+
+/// What the new processes need, made before the first exists: they may not allocate.
+struct Blueprint {
+    session: RawFd,
+    report: RawFd,
+    group: Group,
+    stdio: [Option<RawFd>; 3],
+    place: Place,
+    nodes: Vec<Node>,
+    /// Indexes of tasks, together those that have the same creator.
+    order: Vec<usize>,
+    pids: Vec<libc::pid_t>,
+    arguments: Vec<ioctl::RestartTask>,
+    stacks: *mut u8,
+}
+
+/// Where the root process is.
+enum Place {
+    /// In the caller's pid namespace.
+    Here,
+    /// The first of a new pid namespace: the descriptor to wait on, and the caller's end of it.
+    First { go: RawFd, go_end: RawFd },
+    /// A child of the first: also where it shows itself to the caller, and where the first says what becomes of it.
+    Second {
+        go: RawFd,
+        go_end: RawFd,
+        birth: RawFd,
+        status: RawFd,
+    },
+}
+
+/// Ends of pipes that the caller and the first process of a new namespace hold.
+struct Strings {
+    go: OwnedFd,
+    go_end: OwnedFd,
+    birth: (UnixStream, UnixStream),
+    status: (UnixStream, UnixStream),
+}
+
+impl Strings {
+    fn new() -> io::Result<Self> {
+        let (go, go_end) = pipe_with(PipeFlags::CLOEXEC)?;
+        let (birth, status) = (UnixStream::pair()?, UnixStream::pair()?);
+        status.0.set_nonblocking(true)?;
+        pass_credentials(&birth.0)?;
+        Ok(Self {
+            go,
+            go_end,
+            birth,
+            status,
+        })
+    }
+
+    fn place(&self, root_is_init: bool) -> Place {
+        let (go, go_end) = (self.go.as_raw_fd(), self.go_end.as_raw_fd());
+        if root_is_init {
+            return Place::First { go, go_end };
+        }
+        Place::Second {
+            go,
+            go_end,
+            birth: self.birth.1.as_raw_fd(),
+            status: self.status.1.as_raw_fd(),
+        }
+    }
+}
+
+impl Blueprint {
+    fn new(plan: &Plan<'_>, report: RawFd, place: Place) -> io::Result<(Self, Stacks)> {
+        let count = plan.tasks.len();
+        let mut order: Vec<usize> = (1..count).collect();
+        // Stable: in the order of the tree, but processes before threads. A process with one thread is easier to copy.
+        order.sort_by_key(|&index| (plan.tasks[index].creator, plan.tasks[index].make == Make::Thread));
+        let mut pids = Vec::with_capacity(count);
+        let mut nodes: Vec<Node> = Vec::with_capacity(count);
+        for task in plan.tasks {
+            nodes.push(Node {
+                make: task.make,
+                namespace: task.namespace,
+                exit_signal: task.exit_signal,
+                parent: task.parent,
+                first_pid: pids.len(),
+                pids: task.pids.len(),
+                first: 0,
+                count: 0,
+                stack: 0,
+            });
+            pids.extend_from_slice(&task.pids);
+        }
+        nodes[0].parent = match place {
+            Place::Here => rustix::process::getpid().as_raw_nonzero().get(),
+            Place::First { .. } => 0,
+            Place::Second { .. } => 1,
+        };
+        let mut stacks = 0;
+        for (at, &index) in order.iter().enumerate() {
+            let creator = plan.tasks[index].creator as usize;
+            if nodes[creator].count == 0 {
+                nodes[creator].first = at;
+            }
+            nodes[index].stack = nodes[creator].count;
+            nodes[creator].count += 1;
+            stacks = stacks.max(nodes[creator].count);
+        }
+        let stacks = Stacks::map(stacks)?;
+        let blueprint = Self {
+            session: plan.session.as_raw_fd(),
+            report,
+            group: plan.group,
+            stdio: plan.stdio.map(|fd| fd.map(|fd| fd.as_raw_fd())),
+            place,
+            nodes,
+            order,
+            pids,
+            arguments: (0..count as u32)
+                .map(|index| ioctl::RestartTask { index, ..sized() })
+                .collect(),
+            stacks: stacks.start,
+        };
+        Ok((blueprint, stacks))
+    }
+}
+
+/// Builds a tree. Each of its tasks enters CKPT_RESTART_TASK and does not come back. The root process dies with the calling
+/// thread until the module has restored its own parent-death signal.
+///
+/// Returns when every task exists. After an error none is left.
+pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
+    let failed = |source: io::Error| BuildError::new(Step::Process, source);
+    let (report, report_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
+    let strings = plan.namespaces.map(|_| Strings::new()).transpose().map_err(failed)?;
+    let place = match (&strings, plan.namespaces) {
+        (Some(strings), Some(namespaces)) => strings.place(namespaces.root_is_init),
+        _ => Place::Here,
+    };
+    let (blueprint, stacks) = Blueprint::new(plan, report_end.as_raw_fd(), place).map_err(failed)?;
+    let user = plan.namespaces.is_some_and(|namespaces| namespaces.user);
+    let result = spawn(&blueprint, user)
+        .map_err(failed)
+        .and_then(|first| begin(first, &blueprint.place, strings, user));
+    drop((report_end, stacks));
+    let expected = if result.is_ok() { plan.tasks } else { &[] };
+    match listen(&report, expected) {
+        Ok(()) => result,
+        // It knows better than what followed from it.
+        Err(error) => {
+            drop(result);
+            wait_for_silence(&report);
+            Err(error)
+        }
+    }
+}
+
+/// Lets the first process of a new namespace begin, and finds the root process.
+fn begin(mut first: Built, place: &Place, strings: Option<Strings>, user: bool) -> Result<Built, BuildError> {
+    let Some(strings) = strings else { return Ok(first) };
+    let Strings {
+        go,
+        go_end,
+        birth: (birth, birth_end),
+        status: (status, status_end),
+    } = strings;
+    drop((go, birth_end, status_end));
+    if user {
+        map_own_ids(first.pid()).map_err(|error| BuildError::new(Step::UserNamespace, error))?;
+    }
+    rustix::io::write(&go_end, &[GO]).map_err(|errno| BuildError::new(Step::Process, errno))?;
+    first.go = Some(go_end);
+    if !matches!(place, Place::Second { .. }) {
+        return Ok(first);
+    }
+    let died = |source: io::Error| BuildError::new(Step::Died, source);
+    let pid = sender(&birth)
+        .map_err(died)?
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| died(io::Error::from_raw_os_error(libc::ESRCH)))?;
+    let root = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| died(errno.into()))?;
+    first.pid = pid;
+    first.init = Some(Init {
+        pidfd: std::mem::replace(&mut first.pidfd, root),
+        status,
+    });
+    Ok(first)
+}
+
+/// In a user namespace that has just been made by this process, its user and group get the numbers that they have here.
+fn map_own_ids(pid: u32) -> io::Result<()> {
+    let write = |name: &str, text: String| std::fs::write(format!("/proc/{pid}/{name}"), text);
+    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    // Whoever may not set groups may map one only after it has given up on them.
+    write("setgroups", "deny".into())?;
+    write("uid_map", format!("{user} {user} 1"))?;
+    write("gid_map", format!("{group} {group} 1"))
+}
+
+/// Reads reports until nobody is left who could send one: every process has created all it had to create, has failed, or
+/// has died.
+fn listen(report: &OwnedFd, expected: &[Task]) -> Result<(), BuildError> {
+    const WORD: usize = 4;
+    const LENGTH: usize = 3 * WORD;
+    let mut missing: Vec<bool> = expected.iter().map(|task| task.make == Make::Process).collect();
+    let mut buffer = [0u8; 256 * LENGTH];
+    let mut length = 0;
+    loop {
+        match rustix::io::read(report, &mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(errno) => return Err(BuildError::new(Step::Process, errno)),
+        }
+        let whole = length - length % LENGTH;
+        for words in buffer[..whole].chunks_exact(LENGTH) {
+            let word = |at: usize| i32::from_ne_bytes([words[at], words[at + 1], words[at + 2], words[at + 3]]);
+            let (step, index) = (word(0), word(WORD) as u32);
+            if step != BUILT {
+                return Err(BuildError {
+                    step: Step::from_number(step),
+                    index,
+                    source: io::Error::from_raw_os_error(word(2 * WORD)),
+                });
+            }
+            if let Some(missing) = missing.get_mut(index as usize) {
+                *missing = false;
+            }
+        }
+        buffer.copy_within(whole..length, 0);
+        length -= whole;
+    }
+    match missing.iter().position(|missing| *missing) {
+        None => Ok(()),
+        Some(index) => Err(BuildError {
+            step: Step::Died,
+            index: index as u32,
+            source: io::Error::from_raw_os_error(libc::ESRCH),
+        }),
+    }
+}
+
+/// Waits until the processes of a tree whose root has been killed are gone as well, one after the other. Those that
+/// have entered the module do not count: they are the session's.
+fn wait_for_silence(report: &OwnedFd) {
+    const PATIENCE: Duration = Duration::from_secs(2);
+    let end = Instant::now() + PATIENCE;
+    let mut buffer = [0; 4096];
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        let Ok(left) = Timespec::try_from(left) else { return };
+        match poll(&mut [PollFd::new(report, PollFlags::IN)], Some(&left)) {
+            Err(rustix::io::Errno::INTR) => continue,
+            Ok(1..) => {}
+            _ => return,
+        }
+        if !matches!(rustix::io::read(report, &mut buffer), Ok(1..)) {
+            return;
+        }
+    }
+}
+
+/// Has the pids of those who write to the other end passed on.
+fn pass_credentials(socket: &UnixStream) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    // SAFETY: the value is a live int of the length that is given.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PASSCRED,
+            (&raw const on).cast(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
+}
+
+/// Pid, in this process's namespace, of who writes next to the other end; `None` when there is nobody.
+fn sender(socket: &UnixStream) -> io::Result<Option<i32>> {
+    let mut byte = 0u8;
+    let mut control = [0u64; 8];
+    let mut data = libc::iovec {
+        iov_base: (&raw mut byte).cast(),
+        iov_len: 1,
+    };
+    // SAFETY: `msghdr` is a struct of integers and pointers, for which zero is a value.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = &raw mut data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    message.msg_controllen = size_of_val(&control);
+    let length = loop {
+        // SAFETY: `message` names one live byte and a live array of the length that is given.
+        let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
+        let error = io::Error::last_os_error();
+        match length {
+            0.. => break length,
+            _ if error.kind() == io::ErrorKind::Interrupted => {}
+            _ => return Err(error),
+        }
+    };
+    // SAFETY: the kernel has filled `message`; the result is NULL or a whole header inside of `control`.
+    let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
+    if length == 0 || header.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: not NULL, so it is a header inside of `control`, which is aligned for it.
+    let found = unsafe { *header };
+    if (found.cmsg_level, found.cmsg_type) != (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) {
+        return Ok(None);
+    }
+    // SAFETY: the data of a header begins behind it, inside of `control`.
+    let credentials = unsafe { libc::CMSG_DATA(header) };
+    // SAFETY: a control message of this type holds a `ucred`, here wherever it is aligned.
+    let credentials = unsafe { credentials.cast::<libc::ucred>().read_unaligned() };
+    Ok(Some(credentials.pid))
+}
+
+/// Creates the first process; in it, [`first_main`] runs and never returns.
+fn spawn(plan: &Blueprint, user: bool) -> io::Result<Built> {
+    let mut pidfd: RawFd = -1;
+    let (mut args, _) = clone_args(plan, 0);
+    args.flags = libc::CLONE_PIDFD as u64;
+    args.pidfd = (&raw mut pidfd) as u64;
+    if !matches!(plan.place, Place::Here) {
+        args.flags |= libc::CLONE_NEWPID as u64;
+    }
+    if user {
+        args.flags |= libc::CLONE_NEWUSER as u64;
+    }
+    if matches!(plan.place, Place::Second { .. }) {
+        // It is not the root.
+        (args.set_tid, args.set_tid_size) = (0, 0);
+    }
+
+    // No handler of this process may run in the new ones.
+    let blocked = BlockedSignals::all()?;
+    // SAFETY: `args` and what it names are live: `pidfd` is one int. The new process calls only `first_main`, which takes no
+    // lock, allocates nothing and does not return.
+    let pid = unsafe { clone3(&args) };
+    if pid == 0 {
+        first_main(plan);
+    }
+    drop(blocked);
+    let pid = Pid::from_raw(pid.max(0)).ok_or_else(|| io::Error::from_raw_os_error(-pid))?;
+    // SAFETY: with CLONE_PIDFD a successful clone3 stored a new descriptor in `pidfd`; nobody else knows it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Built {
+        pid,
+        pidfd,
+        init: None,
+        go: None,
+        bound: true,
+    })
+}
+
+/// What clone3 wants to know to make a task, but for the stack.
+fn clone_args(plan: &Blueprint, index: usize) -> (libc::clone_args, &Node) {
+    let node = &plan.nodes[index];
+    // SAFETY: `clone_args` is a struct of integers, for which zero is a value.
+    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    args.flags = match node.make {
+        Make::Process => 0,
+        Make::Sharer { sibling, handlers } => {
+            libc::CLONE_VM
+                | if sibling { libc::CLONE_PARENT } else { 0 }
+                | if handlers { libc::CLONE_SIGHAND } else { 0 }
+        }
+        Make::Thread => {
+            libc::CLONE_VM
+                | libc::CLONE_FS
+                | libc::CLONE_FILES
+                | libc::CLONE_SIGHAND
+                | libc::CLONE_THREAD
+                | libc::CLONE_SYSVSEM
+        }
+    } as u64;
+    if node.namespace == Namespace::New {
+        args.flags |= libc::CLONE_NEWPID as u64;
+    }
+    // A sibling has its creator's, whatever one says.
+    let takes_signal = !matches!(node.make, Make::Thread | Make::Sharer { sibling: true, .. });
+    args.exit_signal = if takes_signal { node.exit_signal as u64 } else { 0 };
+    args.set_tid = plan.pids[node.first_pid..][..node.pids].as_ptr() as u64;
+    args.set_tid_size = node.pids as u64;
+    (args, node)
+}
+
+/// fork(2) with arguments: 0 in the new process, in the caller its pid or a negative errno.
+///
+/// # Safety
+///
+/// `args` may not ask for shared memory, and what it names must be live. The new process must not return from the caller of
+/// this function, and must not take locks or allocate if this process has other threads.
+unsafe fn clone3(args: &libc::clone_args) -> i32 {
+    // SAFETY: without CLONE_VM the new process runs on copies of this stack and of this thread's TLS, with this thread
+    // alone; the caller argues for the rest.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, ptr::from_ref(args), size_of_val(args)) };
+    match i32::try_from(pid) {
+        Ok(pid) if pid >= 0 => pid,
+        _ => -io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL),
+    }
+}
+
+/// What the first new process does: it is the root of the tree, or the init of its namespace.
+fn first_main(plan: &Blueprint) -> ! {
+    match plan.place {
+        Place::Here => {}
+        Place::First { go, go_end } => {
+            wait_for_go(go, go_end);
+            // Its parent is out of sight: instead of asking for its pid it looks whether somebody still holds the pipe.
+            die_with_parent(plan, 0);
+            if !is_held(go) {
+                leave();
+            }
+            close(go);
+        }
+        Place::Second {
+            go,
+            go_end,
+            birth,
+            status,
+        } => {
+            wait_for_go(go, go_end);
+            let (args, _) = clone_args(plan, 0);
+            // SAFETY: `args` names one pid and asks for no shared memory, since the root is a `Make::Process`. The new
+            // process goes on to `process_main`, which takes no lock, allocates nothing and does not return.
+            let root = unsafe { clone3(&args) };
+            if root > 0 {
+                init_main(plan, root, go, status);
+            }
+            if root < 0 {
+                set_errno(-root);
+                give_up(plan, Step::Process, 0);
+            }
+            close(go);
+            close(status);
+            tie_to_parent(plan, 0);
+            let byte = GO;
+            // SAFETY: `byte` is one live byte. Nobody who reads it is as good as nobody who wants it.
+            unsafe { libc::write(birth, (&raw const byte).cast(), 1) };
+            close(birth);
+        }
+    }
+    process_main(plan)
+}
+
+/// Waits until the caller has prepared the namespace. Its death ends the wait, and this process.
+fn wait_for_go(go: RawFd, go_end: RawFd) {
+    close(go_end);
+    let mut byte = 0u8;
+    // SAFETY: `byte` is one live byte.
+    if unsafe { libc::read(go, (&raw mut byte).cast(), 1) } != 1 {
+        leave();
+    }
+}
+
+/// Whether somebody can still write into this pipe.
+fn is_held(pipe: RawFd) -> bool {
+    let mut fd = libc::pollfd {
+        fd: pipe,
+        events: 0,
+        revents: 0,
+    };
+    // SAFETY: `fd` is one live `pollfd`.
+    let result = unsafe { libc::poll(&raw mut fd, 1, 0) };
+    result == 0
+}
+
+fn close(fd: RawFd) {
+    // SAFETY: it is this process's own copy of a descriptor, and the callers do not use it afterwards.
+    unsafe { libc::close(fd) };
+}
+
+/// What each new process does. The new processes that it creates come out of `create` in here, too.
+fn process_main(plan: &Blueprint) -> ! {
+    let mut index = 0;
+    if matches!(plan.place, Place::Here) {
+        tie_to_parent(plan, index);
+    }
+    settle(plan);
+    'born: loop {
+        let node = &plan.nodes[index];
+        for &task in &plan.order[node.first..][..node.count] {
+            if create(plan, task) {
+                index = task;
+                tie_to_parent(plan, index);
+                continue 'born;
+            }
+        }
+        report(plan, BUILT, index, 0);
+        close(plan.report);
+        let argument = &raw const plan.arguments[index];
+        // SAFETY: the argument is a live `RestartTask` that the ioctl only reads. If it succeeds it does not return; if the
+        // module replaces this address space first, it does not return either.
+        unsafe { libc::syscall(ENTER, plan.session, ioctl::CKPT_RESTART_TASK, argument) };
+        leave();
+    }
+}
+
+/// Makes the parent's death its own.
+fn die_with_parent(plan: &Blueprint, index: usize) {
+    // SAFETY: PR_SET_PDEATHSIG takes a number and touches no memory.
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0, 0, 0) } != 0 {
+        give_up(plan, Step::DeathSignal, index);
+    }
+}
+
+fn tie_to_parent(plan: &Blueprint, index: usize) {
+    die_with_parent(plan, index);
+    // SAFETY: getppid has no arguments and cannot fail.
+    let parent = unsafe { libc::getppid() };
+    // A parent in another pid namespace is 0, dead or alive. If it died before the death signal was set, this process goes
+    // on to the module, which sends it away.
+    if parent != plan.nodes[index].parent {
+        leave();
+    }
+}
+
+/// Gives the root its session or process group, and its standard descriptors; all others inherit them.
+fn settle(plan: &Blueprint) {
+    let grouped = match plan.group {
+        Group::Inherit => 0,
+        // SAFETY: setpgid takes numbers; 0, 0 is the calling process.
+        Group::Own => unsafe { libc::setpgid(0, 0) },
+        // SAFETY: setsid has no arguments. A new process leads no group, so it is allowed.
+        Group::Session => unsafe { libc::setsid() },
+    };
+    if grouped < 0 {
+        give_up(plan, Step::Group, 0);
+    }
+    for (number, fd) in plan.stdio.iter().enumerate() {
+        if let Some(fd) = fd {
+            // SAFETY: dup2 changes this process's own descriptor table only. The descriptors that it replaces (0 to 2)
+            // are used by nothing in here: those of the plan are above 2 (`Plan` is made so by `restart.rs`).
+            if unsafe { libc::dup2(*fd, number as RawFd) } < 0 {
+                give_up(plan, Step::Stdio, 0);
+            }
+        }
+    }
+}
+
+/// Creates one task. Whether this is it: a process goes on here, a thread and a sharer of memory never come back.
+fn create(plan: &Blueprint, index: usize) -> bool {
+    let (mut args, node) = clone_args(plan, index);
+    if let Namespace::Of(pid) = node.namespace {
+        enter_pid_namespace(plan, index, pid);
+    }
+    let created = if node.make == Make::Process {
+        // SAFETY: the arguments ask for no shared memory and name a live array of pids. The new process goes on in
+        // `process_main`, which takes no lock, allocates nothing and does not return.
+        unsafe { clone3(&args) }
+    } else {
+        // SAFETY: the mapping has a stack for each task that one process creates.
+        args.stack = unsafe { plan.stacks.add(node.stack * STACK) } as u64;
+        args.stack_size = STACK as u64;
+        // SAFETY: the arguments give the new task a stack; the blueprint lives until the module replaces the address space,
+        // which it does when all that share it are inside of their ioctl.
+        unsafe { spawn_sharer(plan, &mut args, index) }
+    };
+    if created == 0 {
+        return true;
+    }
+    if created < 0 {
+        set_errno(-created);
+        let step = if node.make == Make::Thread {
+            Step::Thread
+        } else {
+            Step::Process
+        };
+        give_up(plan, step, index);
+    }
+    if matches!(node.namespace, Namespace::Of(_)) {
+        // SAFETY: getpid has no arguments and cannot fail.
+        let own = unsafe { libc::getpid() };
+        enter_pid_namespace(plan, index, own);
+    }
+    false
+}
+
+/// Has the next new process live in the pid namespace of this one.
+fn enter_pid_namespace(plan: &Blueprint, index: usize, pid: libc::pid_t) {
+    // SAFETY: pidfd_open takes numbers.
+    let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } as RawFd;
+    // SAFETY: setns takes numbers; a descriptor that is none is an error. With CLONE_NEWPID it changes nothing in this process.
+    if pidfd < 0 || unsafe { libc::setns(pidfd, libc::CLONE_NEWPID) } != 0 {
+        give_up(plan, Step::Namespace, index);
+    }
+    close(pidfd);
+}
+
+/// Creates a task in this address space, whose only action is CKPT_RESTART_TASK. Returns its tid or a negative errno.
+///
+/// # Safety
+///
+/// `args` must give it a stack, `index` must be one of the plan, and `plan` must stay where it is until the address space goes.
+unsafe fn spawn_sharer(plan: &Blueprint, args: &mut libc::clone_args, index: usize) -> i32 {
+    // A thread has the descriptors and the life of its process. Another process dies with its parent, and has a copy of the
+    // report pipe to close.
+    let report = if plan.nodes[index].make == Make::Thread {
+        -1
+    } else {
+        plan.report
+    };
+    let result: i64;
+    // SAFETY: in the calling thread this is one system call, which clobbers rax, rcx and r11 and reads the live `args`.
+    // The new task starts after the same instruction with rax 0 and a stack pointer of its own; it uses no stack, no
+    // TLS and no code but the few instructions here: prctl(PR_SET_PDEATHSIG, SIGKILL) and close(report) if it is a process,
+    // ioctl(session, CKPT_RESTART_TASK, argument), and exit_group when that returns. It never reaches the end of the block,
+    // so Rust code runs in one thread only.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test rax, rax",
+            "jnz 2f",
+            "test r15d, r15d",
+            "js 3f",
+            "mov eax, {prctl}",
+            "mov edi, {pdeathsig}",
+            "mov esi, {sigkill}",
+            "xor edx, edx",
+            "xor r10d, r10d",
+            "xor r8d, r8d",
+            "syscall",
+            "mov eax, {close}",
+            "mov edi, r15d",
+            "syscall",
+            "3:",
+            "mov eax, {enter}",
+            "mov edi, r12d",
+            "mov esi, r13d",
+            "mov rdx, r14",
+            "syscall",
+            "mov eax, {exit_group}",
+            "mov edi, {status}",
+            "syscall",
+            "ud2",
+            "2:",
+            prctl = const libc::SYS_prctl,
+            pdeathsig = const libc::PR_SET_PDEATHSIG,
+            sigkill = const libc::SIGKILL,
+            close = const libc::SYS_close,
+            enter = const ENTER,
+            exit_group = const libc::SYS_exit_group,
+            status = const EXIT_NOT_RESTORED,
+            inlateout("rax") libc::SYS_clone3 => result,
+            in("rdi") ptr::from_mut(args),
+            in("rsi") size_of_val(args),
+            in("r12") plan.session,
+            in("r13") ioctl::CKPT_RESTART_TASK,
+            in("r14") &raw const plan.arguments[index],
+            in("r15") report,
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    result as i32
+}
+
+/// What the init of a new pid namespace does: it takes leave of who is gone, passes signals on to the root process, and
+/// ends as that does. A first process cannot end by a signal of its own: it then exits with 128 and the signal, as
+/// a shell says it. All signals are blocked.
+fn init_main(plan: &Blueprint, root: libc::pid_t, go: RawFd, status: RawFd) -> ! {
+    // SAFETY: the name is a live string, and is copied.
+    unsafe { libc::prctl(libc::PR_SET_NAME, c"ckpt-init".as_ptr()) };
+    // SAFETY: SIG_DFL installs no handler. What is ignored could not be waited for.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    if plan.group == Group::Session {
+        // SAFETY: setsid has no arguments; it can only fail.
+        unsafe { libc::setsid() };
+    }
+    // SAFETY: the path is a live string.
+    unsafe { libc::chdir(c"/".as_ptr()) };
+    // Nothing stays open because of this process: not the session, not the pipe behind somebody's standard output.
+    close_all_but(go, status);
+    let mut byte = 0u8;
+    // SAFETY: `byte` is one live byte.
+    if unsafe { libc::read(go, (&raw mut byte).cast(), 1) } != 1 {
+        // The restart has failed, or its caller has died: the end of this process is that of all others here.
+        leave();
+    }
+    close(go);
+    let mut all = empty_set();
+    // SAFETY: `all` is a live, initialised signal set.
+    unsafe { libc::sigfillset(&raw mut all) };
+    loop {
+        reap(root, status);
+        // SAFETY: `siginfo_t` is plain data, for which zero is a value.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: both are live for the call.
+        let signal = unsafe { libc::sigwaitinfo(&raw const all, &raw mut info) };
+        // SAFETY: getpgid takes a number.
+        let own_group = unsafe { libc::getpgid(root) } == root;
+        // A key or a hang-up goes to a whole process group: the root process has had it, unless it is in another one.
+        if signal > 0 && signal != libc::SIGCHLD && (own_group || info.si_code <= 0) {
+            // SAFETY: kill takes numbers. The pid is the root's: it is not free before this process has waited for it.
+            unsafe { libc::kill(root, signal) };
+        }
+    }
+}
+
+/// Waits for who has ended or stopped. The end of the root process is the end.
+fn reap(root: libc::pid_t, status: RawFd) {
+    loop {
+        let mut state: libc::c_int = 0;
+        let flags = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED | libc::__WALL;
+        // SAFETY: `state` is a live int.
+        let pid = unsafe { libc::waitpid(-1, &raw mut state, flags) };
+        if pid <= 0 {
+            return;
+        }
+        if pid != root {
+            continue;
+        }
+        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
+        // SAFETY: `state` is a live int. If nobody reads it, nobody wants to know.
+        unsafe { libc::send(status, (&raw const state).cast(), size_of_val(&state), flags) };
+        let code = if libc::WIFEXITED(state) {
+            libc::WEXITSTATUS(state)
+        } else if libc::WIFSIGNALED(state) {
+            128 + libc::WTERMSIG(state)
+        } else {
+            continue;
+        };
+        // SAFETY: _exit runs no handlers and does not return.
+        unsafe { libc::_exit(code) }
+    }
+}
+
+fn close_all_but(one: RawFd, other: RawFd) {
+    let (low, high) = (one.min(other), one.max(other));
+    let mut from = 0;
+    for to in [low, high, RawFd::MAX] {
+        if from < to {
+            let last = if to == RawFd::MAX { to } else { to - 1 };
+            // SAFETY: close_range takes numbers; what it closes is this process's own, and is not used any more.
+            unsafe { libc::syscall(libc::SYS_close_range, from, last, 0) };
+        }
+        from = to.saturating_add(1);
+    }
+}
+
+/// Reports the last error to the caller of [`build`] and ends the process.
+fn give_up(plan: &Blueprint, step: Step, index: usize) -> ! {
+    let errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
+    report(plan, step as i32, index, errno);
+    leave();
+}
+
+fn report(plan: &Blueprint, step: i32, index: usize, errno: i32) {
+    let words: [i32; 3] = [step, index as i32, errno];
+    // SAFETY: `words` is live and as long as said; a pipe takes so few bytes at once.
+    unsafe { libc::write(plan.report, words.as_ptr().cast(), size_of_val(&words)) };
+}
+
+/// Ends the new process with all its threads.
+fn leave() -> ! {
+    // SAFETY: _exit runs no handlers and does not return.
+    unsafe { libc::_exit(EXIT_NOT_RESTORED) }
+}
+
+/// Stacks of new tasks, in the caller; each new process has a copy.
+struct Stacks {
+    start: *mut u8,
+    length: usize,
+}
+
+impl Stacks {
+    fn map(count: usize) -> io::Result<Self> {
+        let length = count.max(1) * STACK;
+        // SAFETY: a new private anonymous mapping anywhere replaces nothing.
+        let start = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                length,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+                -1,
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        Ok(Self {
+            start: start.cast(),
+            length,
+        })
+    }
+}
+
+impl Drop for Stacks {
+    fn drop(&mut self) {
+        // SAFETY: `map` made this mapping, and in this process nobody runs on it: the tasks are the new processes'.
+        unsafe { libc::munmap(self.start.cast(), self.length) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::taken_pids;
+    use std::os::linux::net::SocketAddrExt;
+    use std::os::unix::net::{SocketAddr, UnixListener};
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
+
+    /// Thread ids are everybody's: one test at a time. Orphans become this process's.
+    fn one_at_a_time() -> MutexGuard<'static, ()> {
+        static TURN: Mutex<()> = Mutex::new(());
+        // SAFETY: PR_SET_CHILD_SUBREAPER takes a number and touches no memory.
+        assert_eq!(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }, 0);
+        TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn task(creator: u32, make: Make, parent: u32, pid: u32) -> Task {
+        Task {
+            creator,
+            make,
+            namespace: Namespace::Same,
+            exit_signal: libc::SIGCHLD,
+            parent: parent as i32,
+            pids: vec![pid as i32],
+        }
+    }
+
+    /// What stands for a session: tasks enter it, and none becomes a saved one.
+    struct Room(UnixListener);
+
+    impl Room {
+        fn new() -> Self {
+            static COUNT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("ckpt-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let address = SocketAddr::from_abstract_name(name).unwrap();
+            Self(UnixListener::bind_addr(&address).unwrap())
+        }
+
+        /// Sends everybody away who is in it or comes.
+        fn close(&self) {
+            // SAFETY: shutdown takes numbers.
+            assert_eq!(unsafe { libc::shutdown(self.0.as_raw_fd(), libc::SHUT_RDWR) }, 0);
+        }
+
+        fn build(&self, tasks: &[Task], namespaces: Option<NewNamespaces>) -> Result<Built, BuildError> {
+            build(&Plan {
+                session: self.0.as_fd(),
+                tasks,
+                stdio: [None; 3],
+                group: Group::Own,
+                namespaces,
+            })
+        }
+    }
+
+    fn build_in(tasks: &[Task], namespaces: Option<NewNamespaces>) -> Result<Built, BuildError> {
+        Room::new().build(tasks, namespaces)
+    }
+
+    /// One process with its threads.
+    fn process(tids: &[u32]) -> Vec<Task> {
+        let make = |at| if at == 0 { Make::Process } else { Make::Thread };
+        (0..).zip(tids).map(|(at, tid)| task(0, make(at), 0, *tid)).collect()
+    }
+
+    fn exists(pid: u32) -> bool {
+        !taken_pids([pid]).is_empty()
+    }
+
+    /// Thread ids that nobody has, or nothing where the caller may not choose any.
+    fn free_tids(count: usize) -> Option<Vec<u32>> {
+        let max: u32 = std::fs::read_to_string("/proc/sys/kernel/pid_max")
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        let tids: Vec<u32> = (301..max).rev().filter(|tid| !exists(*tid)).take(count).collect();
+        match build_in(&process(&tids[..1]), None) {
+            Err(error) if error.source.raw_os_error() == Some(libc::EPERM) => {
+                eprintln!("not tested: no CAP_CHECKPOINT_RESTORE");
+                None
+            }
+            _ => Some(tids),
+        }
+    }
+
+    fn exit_status(built: &Built) -> Option<i32> {
+        let child = built.init.as_ref().map_or(&built.pidfd, |init| &init.pidfd);
+        waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED)
+            .unwrap()
+            .unwrap()
+            .exit_status()
+    }
+
+    /// Nothing is left but orphans that have ended: this process has adopted those.
+    fn assert_gone(pids: &[u32]) {
+        let end = Instant::now() + Duration::from_secs(10);
+        while let Some(left) = pids.iter().find(|pid| exists(**pid)) {
+            assert!(Instant::now() < end, "process {left} is left");
+            for &pid in pids {
+                let _ = waitid(WaitId::Pid(Pid::from_raw(pid as i32).unwrap()), ENDED);
+            }
+        }
+    }
+
+    const ENDED: WaitIdOptions = WaitIdOptions::EXITED.union(WaitIdOptions::NOHANG);
+
+    #[test]
+    fn builds_a_process_with_the_wanted_ids_that_cannot_become_a_task_here() {
+        let _turn = one_at_a_time();
+        let Some(tids) = free_tids(9) else { return };
+        let room = Room::new();
+        let mut built = room.build(&process(&tids), None).unwrap();
+        assert_eq!(built.pid(), tids[0]);
+        built.let_go();
+        room.close();
+        assert_eq!(exit_status(&built), Some(EXIT_NOT_RESTORED));
+    }
+
+    #[test]
+    fn says_which_id_is_taken() {
+        let _turn = one_at_a_time();
+        let Some(free) = free_tids(1) else { return };
+        let error = build_in(&process(&[1]), None).unwrap_err();
+        assert_eq!(
+            (error.step, error.source.raw_os_error()),
+            (Step::Process, Some(libc::EEXIST))
+        );
+        let error = build_in(&process(&[free[0], 1]), None).unwrap_err();
+        assert_eq!(
+            (error.step, error.index, error.source.raw_os_error()),
+            (Step::Thread, 1, Some(libc::EEXIST))
+        );
+        // The half-built process is gone: its pid is free again.
+        build_in(&process(&free), None).unwrap();
+    }
+
+    /// A process with `children` child processes, each with a child process that has a thread.
+    fn family(pids: &[u32]) -> Vec<Task> {
+        let mut tasks = vec![task(0, Make::Process, 0, pids[0])];
+        for three in pids[1..].chunks_exact(3) {
+            let child = tasks.len() as u32;
+            tasks.push(task(0, Make::Process, pids[0], three[0]));
+            tasks.push(task(child, Make::Process, three[0], three[1]));
+            tasks.push(task(child + 1, Make::Thread, 0, three[2]));
+        }
+        tasks
+    }
+
+    #[test]
+    fn builds_a_tree() {
+        let _turn = one_at_a_time();
+        let Some(pids) = free_tids(31) else { return };
+        let built = build_in(&family(&pids), None).unwrap();
+        assert_eq!(built.pid(), pids[0]);
+        drop(built);
+        assert_gone(&pids);
+    }
+
+    #[test]
+    fn says_what_fails_deep_in_a_tree_and_leaves_nothing() {
+        let _turn = one_at_a_time();
+        let Some(pids) = free_tids(31) else { return };
+        let mut tasks = family(&pids);
+        for (index, step) in [(30, Step::Thread), (29, Step::Process)] {
+            tasks[index].pids = vec![1];
+            let error = build_in(&tasks, None).unwrap_err();
+            assert_eq!(
+                (error.step, error.index, error.source.raw_os_error()),
+                (step, index as u32, Some(libc::EEXIST))
+            );
+            assert_gone(&pids);
+        }
+    }
+
+    #[test]
+    fn notices_a_process_that_dies_on_the_way() {
+        let _turn = one_at_a_time();
+        let Some(pids) = free_tids(4) else { return };
+        let mut tasks = family(&pids);
+        // It finds another parent than it was told.
+        tasks[2].parent = 1;
+        let error = build_in(&tasks, None).unwrap_err();
+        assert_eq!((error.step, error.index), (Step::Died, 2));
+        assert_gone(&pids);
+    }
+
+    #[test]
+    fn builds_processes_that_share_memory() {
+        let _turn = one_at_a_time();
+        let Some(pids) = free_tids(6) else { return };
+        let sharer = |sibling, handlers| Make::Sharer { sibling, handlers };
+        let tasks = [
+            task(0, Make::Process, 0, pids[0]),
+            task(0, Make::Process, pids[0], pids[1]),
+            task(1, sharer(false, true), pids[1], pids[2]),
+            task(1, sharer(true, false), pids[0], pids[3]),
+            task(0, sharer(false, false), pids[0], pids[4]),
+            task(1, Make::Thread, 0, pids[5]),
+        ];
+        drop(build_in(&tasks, None).unwrap());
+        assert_gone(&pids);
+    }
+
+    const FRESH: Option<NewNamespaces> = Some(NewNamespaces {
+        root_is_init: false,
+        user: false,
+    });
+
+    #[test]
+    fn builds_in_a_fresh_pid_namespace() {
+        let _turn = one_at_a_time();
+        let Some(_) = free_tids(1) else { return };
+        // Pids that somebody has outside.
+        let pids: Vec<u32> = (2..33).collect();
+        let room = Room::new();
+        let mut built = room.build(&family(&pids), FRESH).unwrap();
+        assert!(built.pid() > 1 && built.init.is_some());
+        built.let_go();
+        room.close();
+        // As the root process, which can become no saved one here.
+        assert_eq!(exit_status(&built), Some(EXIT_NOT_RESTORED));
+        let error = build_in(&family(&[2, 3, 4, 3]), FRESH).unwrap_err();
+        assert_eq!((error.step, error.index), (Step::Thread, 3));
+    }
+
+    #[test]
+    fn builds_an_init() {
+        let _turn = one_at_a_time();
+        let Some(_) = free_tids(1) else { return };
+        let namespaces = Some(NewNamespaces {
+            root_is_init: true,
+            user: false,
+        });
+        let mut tasks = family(&[1, 20, 21, 22]);
+        tasks[1].parent = 1;
+        let room = Room::new();
+        let mut built = room.build(&tasks, namespaces).unwrap();
+        assert!(built.init.is_none());
+        built.let_go();
+        room.close();
+        assert_eq!(exit_status(&built), Some(EXIT_NOT_RESTORED));
+    }
+
+    #[test]
+    fn builds_nested_pid_namespaces() {
+        let _turn = one_at_a_time();
+        let Some(pids) = free_tids(4) else { return };
+        let nested = |creator, namespace, parent, pids: [u32; 2]| Task {
+            namespace,
+            pids: pids.map(|pid| pid as i32).to_vec(),
+            ..task(creator, Make::Process, parent, 0)
+        };
+        let tasks = [
+            task(0, Make::Process, 0, pids[0]),
+            nested(0, Namespace::New, 0, [1, pids[1]]),
+            nested(1, Namespace::Same, 1, [5, pids[2]]),
+            nested(0, Namespace::Of(pids[1] as i32), 0, [9, pids[3]]),
+        ];
+        drop(build_in(&tasks, None).unwrap());
+        assert_gone(&pids);
+    }
+
+    #[test]
+    fn builds_in_a_user_namespace() {
+        let _turn = one_at_a_time();
+        let namespaces = Some(NewNamespaces {
+            root_is_init: false,
+            user: true,
+        });
+        match build_in(&family(&[2, 3, 4, 5]), namespaces) {
+            Ok(built) => drop(built),
+            // Where user namespaces are not allowed.
+            Err(error) => assert_eq!(
+                (error.step, error.source.raw_os_error()),
+                (Step::Process, Some(libc::EPERM))
+            ),
+        }
+    }
+
+    #[test]
+    fn builds_a_thousand_processes_in_little_time() {
+        let _turn = one_at_a_time();
+        let Some(pids) = free_tids(1000) else { return };
+        let mut tasks = vec![task(0, Make::Process, 0, pids[0])];
+        tasks.extend(pids[1..].iter().map(|pid| task(0, Make::Process, pids[0], *pid)));
+        let start = Instant::now();
+        let built = build_in(&tasks, None).unwrap();
+        let took = start.elapsed();
+        drop(built);
+        assert_gone(&pids);
+        // A chain: each is the child of the one before. The kernel's own fork(2) takes the square of its length.
+        let chain: Vec<_> = (0..100u32)
+            .map(|at| {
+                let before = at.saturating_sub(1);
+                task(before, Make::Process, pids[before as usize], pids[at as usize])
+            })
+            .collect();
+        drop(build_in(&chain, None).unwrap());
+        assert_gone(&pids);
+        assert!(took < Duration::from_secs(20), "{took:?}");
+    }
+}
