@@ -150,7 +150,7 @@ unsigned int ckpt_task_state(struct task_struct *t);
 int ckpt_task_nice(struct task_struct *t);
 unsigned long ckpt_no_new_privs(struct task_struct *t);
 bool ckpt_sched_reset_on_fork(struct task_struct *t);
-const char *ckpt_foreign_namespace(struct task_struct *t);
+const char *ckpt_foreign_namespace(struct task_struct *t, struct pid_namespace *pid_ns);
 u64 ckpt_ktime_get_ns(void);
 u64 ckpt_ktime_get_boottime_ns(void);
 u64 ckpt_ktime_get_real_ns(void);

@@ -357,8 +357,8 @@ bool ckpt_sched_reset_on_fork(struct task_struct *t)
 	return t->sched_reset_on_fork;
 }
 
-/* First namespace in which t differs from the caller, as a word; NULL when it differs in none. */
-const char *ckpt_foreign_namespace(struct task_struct *t)
+/* First namespace in which t differs from the caller, or from @pid_ns, as a word; NULL when it differs in none. */
+const char *ckpt_foreign_namespace(struct task_struct *t, struct pid_namespace *pid_ns)
 {
 	struct nsproxy *mine = current->nsproxy, *theirs;
 	const char *name = NULL;
@@ -366,7 +366,7 @@ const char *ckpt_foreign_namespace(struct task_struct *t)
 	rcu_read_lock();
 	if (__task_cred(t)->user_ns != current_user_ns())
 		name = "user";
-	else if (task_active_pid_ns(t) != task_active_pid_ns(current))
+	else if (task_active_pid_ns(t) != pid_ns)
 		name = "pid";
 	rcu_read_unlock();
 	if (name)
@@ -374,7 +374,7 @@ const char *ckpt_foreign_namespace(struct task_struct *t)
 
 	task_lock(t);
 	theirs = t->nsproxy;
-	if (!theirs || theirs == mine)
+	if (!theirs || (theirs == mine && mine->pid_ns_for_children == pid_ns))
 		name = NULL;
 	else if (theirs->mnt_ns != mine->mnt_ns)
 		name = "mount";
@@ -388,7 +388,7 @@ const char *ckpt_foreign_namespace(struct task_struct *t)
 		name = "time";
 	else if (theirs->cgroup_ns != mine->cgroup_ns)
 		name = "cgroup";
-	else if (theirs->pid_ns_for_children != mine->pid_ns_for_children)
+	else if (theirs->pid_ns_for_children != pid_ns)
 		name = "pid (for children)";
 	else if (theirs->time_ns_for_children != mine->time_ns_for_children)
 		name = "time (for children)";

@@ -146,9 +146,9 @@ impl Resource for TaskRoom {
             refuse(format_args!("it is a helper thread of the kernel (io_uring or vhost)"));
         }
         task.unsupported(|what| refuse(format_args!("{what}")));
-        if let Some(name) = task.foreign_namespace() {
+        if let Some(name) = task.foreign_namespace(&target.whole.pid_ns) {
             refuse(format_args!(
-                "it lives in another {} namespace than the caller",
+                "it lives in another {} namespace than the caller or the target",
                 name.to_str().unwrap_or("?")
             ));
         }

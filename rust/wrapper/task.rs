@@ -414,10 +414,10 @@ impl Task {
         }
     }
 
-    /// First namespace in which it differs from the caller.
-    pub(crate) fn foreign_namespace(&self) -> Option<&'static CStr> {
+    /// First namespace in which it differs from the caller, or from the pid namespace of the target.
+    pub(crate) fn foreign_namespace(&self, pid_ns: &PidNs) -> Option<&'static CStr> {
         // SAFETY: the task is alive; the helper locks and returns NULL or a string literal.
-        let name = unsafe { bindings::ckpt_foreign_namespace(self.as_ptr()) };
+        let name = unsafe { bindings::ckpt_foreign_namespace(self.as_ptr(), pid_ns.as_ptr()) };
         if name.is_null() {
             None
         } else {
