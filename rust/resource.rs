@@ -167,6 +167,8 @@ pub(crate) struct Late {
     pub(crate) mm: Option<mm::Building>,
     /// What the section has the records of ([`share`] bits).
     pub(crate) new: u32,
+    /// Index of the child for whose exec or exit the task waits in vfork(2), or 0.
+    pub(crate) vfork_child: u32,
     /// Status of a task that has exited, as wait(2) returns it.
     pub(crate) exit_status: Option<u32>,
 }

@@ -34,8 +34,13 @@ use kernel::{
     sync::{Arc, Mutex}, //
 };
 
-/// How often a waiting task looks whether its coordinator is alive, in milliseconds.
-const SLICE_MS: u32 = 100;
+/// How often a waiting task looks whether its coordinator is alive, in milliseconds: thousands of tasks may wait.
+const SLICE_MS: u32 = 2000;
+/// How often the coordinator looks whether its tasks are alive, in milliseconds.
+const LOOK_MS: u32 = 100;
+
+/// No index of a task.
+const NOBODY: u32 = u32::MAX;
 
 /// The statefile and what has been made from it: touched by the task whose turn it is.
 struct Stream {
@@ -53,6 +58,27 @@ struct Gate {
     missing: AtomicU32,
     /// This task has come in.
     entered: AtomicBool,
+    /// The child for which this task waits in vfork(2) has executed a program or exited.
+    vfork: Pin<KBox<Completion>>,
+    /// Index of the task that waits in vfork(2) for this one, if any.
+    vfork_parent: AtomicU32,
+}
+
+/// A wait in vfork(2). Dropped, nobody wakes it any more: the child must not complete what has gone with the restart.
+struct Vfork<'a> {
+    waiter: &'a Gate,
+    child: &'a Gate,
+    child_task: Task,
+    /// Orders this against the child's look at who waits for it.
+    tasks: &'a Mutex<KVVec<Option<Task>>>,
+}
+
+impl Drop for Vfork<'_> {
+    fn drop(&mut self) {
+        let _ordered = self.tasks.lock();
+        self.child.vfork_parent.store(NOBODY, Ordering::Release);
+        self.waiter.vfork.forget_vfork(&self.child_task);
+    }
 }
 
 /// One restart, shared by the session and the tasks.
@@ -139,6 +165,8 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
                 gathered: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 missing: AtomicU32::new(0),
                 entered: AtomicBool::new(false),
+                vfork: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
+                vfork_parent: AtomicU32::new(NOBODY),
             },
             GFP_KERNEL,
         )?;
@@ -332,6 +360,13 @@ impl Restart {
             late.mm = None;
             self.end_of_turn(index, stream)?;
         }
+        let vfork = self.vfork(index, &late)?;
+        {
+            let _ordered = self.tasks.lock();
+            if let Some(parent) = self.gates.get(gate.vfork_parent.load(Ordering::Acquire) as usize) {
+                parent.vfork.complete_at_exec();
+            }
+        }
         self.next_turn(index);
         self.wait(&self.go)?;
         let released = release(me, &mut late);
@@ -341,7 +376,43 @@ impl Restart {
             self.kill_all();
         }
         self.leave();
+        if let Some(vfork) = &vfork {
+            // A checkpoint or a suspend may come meanwhile: it stands as any parent in vfork(2) does.
+            vfork.waiter.vfork.wait_vfork();
+        }
         released
+    }
+
+    /// The task waits in vfork(2): its child, whose turn comes later, is to wake it.
+    fn vfork(&self, index: u32, late: &Late) -> Result<Option<Vfork<'_>>> {
+        if late.vfork_child == 0 {
+            return Ok(None);
+        }
+        let bad = || Fault::new(EBADMSG, format_args!("task {} cannot be waited for", late.vfork_child));
+        let (Some(entry), Some(child)) = (
+            self.tree.get(late.vfork_child as usize),
+            self.gates.get(late.vfork_child as usize),
+        ) else {
+            return Err(bad());
+        };
+        let task = self.tasks.lock().get(late.vfork_child as usize).cloned().flatten();
+        let (Some(child_task), Some(waiter)) = (task, self.gates.get(index as usize)) else {
+            return Err(bad());
+        };
+        let taken = child
+            .vfork_parent
+            .compare_exchange(NOBODY, index, Ordering::AcqRel, Ordering::Acquire);
+        // Its turn must come later: it looks who waits for it then.
+        if late.vfork_child <= index || entry.flags & (flags::LEADER | flags::ZOMBIE) != flags::LEADER || taken.is_err()
+        {
+            return Err(bad());
+        }
+        Ok(Some(Vfork {
+            waiter,
+            child,
+            child_task,
+            tasks: &self.tasks,
+        }))
     }
 
     /// A task that has exited: takes what is left of one, and exits on its way to user mode. Its parent is told nothing, since
@@ -568,7 +639,7 @@ impl Restart {
     /// came first: the wait may be resumed.
     pub(crate) fn end(&self) -> Result<(u64, u64)> {
         loop {
-            let waited = self.complete.wait_killable(SLICE_MS);
+            let waited = self.complete.wait_killable(LOOK_MS);
             if self.failed.load(Ordering::Acquire) {
                 let first = self.first_fault.lock().take();
                 return Err(first.unwrap_or_else(|| EINTR.into()));
@@ -591,7 +662,7 @@ impl Restart {
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();
         // Until it has taken its own parent-death signal, a task dies with its coordinator: do not let that one go first.
-        while self.all_left.wait_killable(SLICE_MS) == Waited::Timeout && !self.lost_a_task() {}
+        while self.all_left.wait_killable(LOOK_MS) == Waited::Timeout && !self.lost_a_task() {}
         let left = self.left.load(Ordering::Acquire) as usize;
         if self.failed.load(Ordering::Acquire) || left < self.tree.len() {
             let first = self.first_fault.lock().take();

@@ -170,6 +170,9 @@ struct ckpt_shared {
 };
 
 unsigned int ckpt_children(struct task_struct *leader, struct task_struct **out, unsigned int max);
+struct task_struct *ckpt_vfork_child(struct task_struct *t);
+void ckpt_set_vfork_done(struct completion *x);
+void ckpt_clear_vfork_done(struct task_struct *child, struct completion *x);
 unsigned int ckpt_processes_in(struct pid_namespace *ns);
 struct pid_namespace *ckpt_get_task_pid_ns(struct task_struct *t);
 struct task_struct *ckpt_child_reaper(struct pid_namespace *ns);

@@ -40,6 +40,39 @@ unsigned int ckpt_children(struct task_struct *leader, struct task_struct **out,
 	return n;
 }
 
+/* The child for whose exec or exit t waits in vfork(2), with a reference; NULL without one. */
+struct task_struct *ckpt_vfork_child(struct task_struct *t)
+{
+	struct task_struct *child, *found = NULL;
+
+	read_lock(task_list());
+	list_for_each_entry(child, &t->children, sibling) {
+		if (READ_ONCE(child->vfork_done)) {
+			found = get_task_struct(child);
+			break;
+		}
+	}
+	read_unlock(task_list());
+	return found;
+}
+
+/* From now on the exec or exit of the calling task completes x. */
+void ckpt_set_vfork_done(struct completion *x)
+{
+	task_lock(current);
+	current->vfork_done = x;
+	task_unlock(current);
+}
+
+/* Nobody waits for x any more. */
+void ckpt_clear_vfork_done(struct task_struct *child, struct completion *x)
+{
+	task_lock(child);
+	if (child->vfork_done == x)
+		child->vfork_done = NULL;
+	task_unlock(child);
+}
+
 /* Number of processes that have a pid in ns. */
 unsigned int ckpt_processes_in(struct pid_namespace *ns)
 {

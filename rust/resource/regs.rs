@@ -52,6 +52,11 @@ impl Resource for RegsRoom {
             words[AX] = 1;
             words[ORIG_AX] = NO_SYSCALL;
         }
+        if let Some(child) = task.task.vfork_child() {
+            // What the call returns when the child lets it go.
+            words[AX] = u64::from(child.tgid_for(task.task)?);
+            words[ORIG_AX] = NO_SYSCALL;
+        }
         let regs = Regs::read_from_bytes(words.as_bytes()).map_err(|_| EINVAL)?;
         dump.out.record(&regs)
     }

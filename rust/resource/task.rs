@@ -13,7 +13,7 @@
 //!
 //! Record: [`ckpt_uapi::record::task`].
 
-use super::{share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
+use super::{share, tree, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     freeze::Scope::Process,
@@ -27,7 +27,7 @@ use ckpt_uapi::{
     ioctl::restart_flags,
     record::{
         task::{flags, Task as TaskRecord},
-        tree::flags as tree,
+        tree::flags as tree_flags,
         Record, RecordType,
     },
 };
@@ -186,7 +186,7 @@ impl Resource for TaskRoom {
         dump.out.record(&r)
     }
 
-    fn dump(_target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+    fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         let t = task.task;
         let registered = t.registered();
         let mut r = TaskRecord::new_zeroed();
@@ -219,6 +219,10 @@ impl Resource for TaskRoom {
             r.flags |= flags::RSEQ;
             (r.rseq, r.rseq_len, r.rseq_sig) = registered.rseq;
         }
+        if let Some(child) = t.vfork_child() {
+            let gone = || Fault::new(ESRCH, format_args!("the child that it waits for is gone"));
+            r.vfork_child = tree::index_of(target.whole, &child).ok_or_else(gone)?;
+        }
         r.oom_score_adj = t.oom_score_adj();
         r.io_priority = t.io_priority();
         if t.tsc_is_off() {
@@ -232,13 +236,12 @@ impl Resource for TaskRoom {
 
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let r: TaskRecord = restore.input.only()?;
-        let exited = restore.entry.flags & tree::ZOMBIE != 0;
+        let exited = restore.entry.flags & tree_flags::ZOMBIE != 0;
         let shared = [r.mm, r.files, r.fs, r.handlers];
         if r.index != restore.index
             || r.flags & !flags::ALL != 0
             || r.pdeath_signal > 64
-            || r.reserved != 0
-            || (exited && shared != [0; 4])
+            || (exited && (shared != [0; 4] || r.vfork_child != 0))
             || (!exited && r.exit_status != 0)
             || r.exit_status > u32::from(u16::MAX)
         {
@@ -248,6 +251,7 @@ impl Resource for TaskRoom {
         }
         let me = restore.me;
         restore.late.comm = Some(r.comm);
+        restore.late.vfork_child = r.vfork_child;
         if exited {
             restore.late.exit_status = Some(r.exit_status);
             return Ok(());

@@ -4,7 +4,7 @@
 //!
 //! C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
 
-use super::bindings;
+use super::{bindings, task::Task};
 use kernel::{prelude::*, types::Opaque};
 
 /// How a wait ended.
@@ -58,6 +58,26 @@ impl Completion {
             n if n < 0 => Waited::Killed,
             _ => Waited::Done,
         }
+    }
+
+    /// Waits for good, as a parent in vfork(2) does: killable, freezable by suspend.
+    pub(crate) fn wait_vfork(&self) {
+        // SAFETY: initialised, by the type's invariant; callers are in process context without locks.
+        unsafe {
+            bindings::wait_for_completion_state(self.inner.get(), bindings::TASK_KILLABLE | bindings::TASK_FREEZABLE)
+        };
+    }
+
+    /// The exec or exit of the calling task completes it. Whoever owns it calls [`Self::forget_vfork`] before it goes.
+    pub(crate) fn complete_at_exec(&self) {
+        // SAFETY: initialised; it lives until `forget_vfork`, by the contract above.
+        unsafe { bindings::ckpt_set_vfork_done(self.inner.get()) }
+    }
+
+    /// Takes back what `child` did by [`Self::complete_at_exec`].
+    pub(crate) fn forget_vfork(&self, child: &Task) {
+        // SAFETY: the task is alive; the helper locks.
+        unsafe { bindings::ckpt_clear_vfork_done(child.as_ptr(), self.inner.get()) }
     }
 
     /// Waits for good, as a parked task does: killable, freezable by suspend, not counted in the load average.

@@ -345,8 +345,18 @@ impl Task {
 
     /// Whether it waits in vfork(2) for its child.
     pub(crate) fn is_vfork_parent(&self) -> bool {
-        self.state() & 0xffff & !bindings::TASK_FREEZABLE == bindings::TASK_KILLABLE
-            && self.syscall_nr() == Some(bindings::__NR_vfork)
+        self.state() & 0xffff & !bindings::TASK_FREEZABLE == bindings::TASK_KILLABLE && self.vfork_child().is_some()
+    }
+
+    /// The child for whose exec or exit it waits in vfork(2).
+    pub(crate) fn vfork_child(&self) -> Option<Task> {
+        // SAFETY: the task is alive; the helper locks and returns NULL or a reference.
+        unsafe { Self::from_raw(bindings::ckpt_vfork_child(self.as_ptr())) }
+    }
+
+    /// Process id in the pid namespace of `other`.
+    pub(crate) fn tgid_for(&self, other: &Task) -> Result<u32> {
+        Ok(self.numbers_in(&PidNs::of(other)?)[1])
     }
 
     /// Scheduler state bits.

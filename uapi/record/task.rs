@@ -59,7 +59,7 @@ pub struct Task {
     pub handlers: u32,
     /// Status of a task that has exited, as wait(2) returns it.
     pub exit_status: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// Index of the child for whose exec or exit the task waits in vfork(2); 0 when it does not.
+    pub vfork_child: u32,
 }
 record!(Task, Task, 104);
