@@ -65,10 +65,18 @@ pub(crate) enum Object {
     File(File, u64, u64),
     /// Shared memory: the file that the kernel keeps behind it, and its size in bytes.
     Shmem(File, u64),
-    /// A pipe: its read end and its write end.
-    Pipe(File, File),
+    /// A pipe.
+    Pipe(Pipe),
     /// What processes share ([`crate::resource::share`], one bit), by the task that has it.
     Shared(u32, Task),
+}
+
+/// A pipe that has been made: files that keep it, and, of an anonymous one, its first open files until they are taken.
+pub(crate) struct Pipe {
+    /// An open file that can be opened again.
+    pub(crate) holder: File,
+    /// The read end and the write end that the pipe was born with.
+    pub(crate) ends: [Option<File>; 2],
 }
 
 /// Objects of a restore, by objref.
@@ -96,6 +104,14 @@ impl Made {
     /// The object.
     pub(crate) fn get(&self, objref: u32) -> Option<&Object> {
         self.0.get((objref as usize).checked_sub(1)?)
+    }
+
+    /// The object, if it is a pipe.
+    pub(crate) fn pipe(&mut self, objref: u32) -> Option<&mut Pipe> {
+        match self.0.get_mut((objref as usize).checked_sub(1)?)? {
+            Object::Pipe(p) => Some(p),
+            _ => None,
+        }
     }
 
     /// The object, if it is an open file.

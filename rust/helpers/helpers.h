@@ -103,6 +103,7 @@ struct ckpt_pipe_state {
 	size_t content;
 };
 
+bool ckpt_file_is_named_pipe(struct file *f);
 struct pipe_inode_info *ckpt_file_pipe(struct file *f);
 int ckpt_pipe_state(struct pipe_inode_info *pipe, struct ckpt_pipe_state *out);
 ssize_t ckpt_pipe_copy(struct pipe_inode_info *pipe, void *out, size_t len);
@@ -113,6 +114,7 @@ void ckpt_task_unlock(struct task_struct *t);
 void ckpt_unlock_task_sighand(struct task_struct *t, unsigned long *flags);
 struct task_struct *ckpt_get_task_struct(struct task_struct *t);
 void ckpt_put_task_struct(struct task_struct *t);
+const struct cred *ckpt_current_cred(void);
 struct task_struct *ckpt_current(void);
 struct task_struct *ckpt_next_thread(struct task_struct *leader, struct task_struct *prev);
 struct task_struct *ckpt_group_leader(struct task_struct *t);

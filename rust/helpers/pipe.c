@@ -10,10 +10,14 @@ struct pipe_inode_info *ckpt_file_pipe(struct file *f)
 {
 	struct inode *inode = file_inode(f);
 
-	/* A named FIFO has an i_pipe too, but lives in another file system. */
-	if (!S_ISFIFO(inode->i_mode) || inode->i_sb->s_magic != PIPEFS_MAGIC)
-		return NULL;
-	return inode->i_pipe;
+	/* Without O_PATH an open file keeps it. */
+	return S_ISFIFO(inode->i_mode) && !(f->f_mode & FMODE_PATH) ? inode->i_pipe : NULL;
+}
+
+/* Whether the pipe behind the file has a name in a file system. */
+bool ckpt_file_is_named_pipe(struct file *f)
+{
+	return file_inode(f)->i_sb->s_magic != PIPEFS_MAGIC;
 }
 
 /* -EINTR when a fatal signal came: a writer may sit on the lock in a page fault for long. */

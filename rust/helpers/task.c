@@ -50,6 +50,11 @@ void ckpt_put_task_struct(struct task_struct *t)
 	put_task_struct(t);
 }
 
+const struct cred *ckpt_current_cred(void)
+{
+	return current_cred();
+}
+
 struct task_struct *ckpt_current(void)
 {
 	return current;

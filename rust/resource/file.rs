@@ -123,8 +123,8 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
                 kind::PIPE
             }
             _ if stdio.is_some() => kind::STDIO,
-            Some(_) => return Err(refuse(file, "pipe that another process holds")),
-            None => return Err(refuse(file, "named FIFO")),
+            _ if Pipe::is_named(file) => return Err(refuse(file, "FIFO that another process holds")),
+            _ => return Err(refuse(file, "pipe that another process holds")),
         },
         mode::SOCKET => return Err(refuse(file, "socket")),
         mode::CHAR if file.ops() == target.whole.session_ops => kind::SESSION,
@@ -138,7 +138,11 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
     {
         return Err(refuse(file, "file outside of the caller's root directory"));
     }
-    if kind == kind::STDIO || kind == kind::PIPE {
+    if kind == kind::PIPE && Pipe::is_named(file) {
+        if !file.print_path(&target.whole.caller_fs, &mut path)? {
+            return Err(refuse(file, "FIFO outside of the caller's root directory"));
+        }
+    } else if kind == kind::STDIO || kind == kind::PIPE {
         file.print_any(&mut path)?;
     }
     Ok((kind, saved, path))
@@ -164,7 +168,7 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     let stdio = target.whole.census.standard(file)?;
     let (kind, stat, path) = classify(target, file, stdio, held)?;
     let pipe_objref = match Pipe::of(file) {
-        Some(p) if kind == kind::PIPE => pipe::dump(file, &p, dump)?,
+        Some(p) if kind == kind::PIPE => pipe::dump(file, &p, path.as_bytes(), dump)?,
         _ => 0,
     };
     let objref = dump.seen.add(file.address(), file)?;
@@ -269,7 +273,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             }
             file
         }
-        kind::PIPE => pipe::end(restore, r.pipe, r.flags)?,
+        kind::PIPE => pipe::end(restore.made, restore.input, r.pipe, r.flags)?,
         kind::SESSION => {
             File::open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK)).context(format_args!("cannot open /dev/ckpt"))?
         }

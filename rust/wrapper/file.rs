@@ -132,6 +132,20 @@ impl File {
         unsafe { Self::from_raw(bindings::filp_open(path.as_char_ptr(), flags as i32, 0)) }
     }
 
+    /// Opens what it is once more, as by /proc/self/fd: another open file, with the caller's credentials. The permission to
+    /// open the inode at all is this file's.
+    pub(crate) fn reopen(&self, flags: u32) -> Result<Self> {
+        // SAFETY: the path lives in the file; the caller's credentials are alive; the function returns a reference or an
+        // error pointer.
+        unsafe {
+            Self::from_raw(bindings::dentry_open(
+                bindings::ckpt_file_path(self.as_ptr()),
+                flags as i32,
+                bindings::ckpt_current_cred(),
+            ))
+        }
+    }
+
     /// A new shared memory object as `mmap(MAP_SHARED | MAP_ANONYMOUS)` makes it.
     pub(crate) fn new_shmem(size: u64, noreserve: bool) -> Result<Self> {
         let size = i64::try_from(size).map_err(|_| EINVAL)?;

@@ -8,7 +8,7 @@ use super::{bindings, file::File, to_result};
 use core::{marker::PhantomData, ptr::NonNull};
 use kernel::prelude::*;
 
-/// An anonymous pipe.
+/// A pipe, anonymous or named.
 ///
 /// # Invariants
 ///
@@ -30,12 +30,18 @@ pub(crate) struct State {
 }
 
 impl<'a> Pipe<'a> {
-    /// The pipe behind `file`, if it is an anonymous one.
+    /// The pipe behind `file`, if it is one.
     pub(crate) fn of(file: &'a File) -> Option<Self> {
         // SAFETY: alive; the helper returns NULL for everything else.
         let pipe = unsafe { bindings::ckpt_file_pipe(file.as_ptr()) };
         // INVARIANT: the file is borrowed.
         NonNull::new(pipe).map(|p| Self(p, PhantomData))
+    }
+
+    /// Whether `file` is that of a FIFO, which has a name.
+    pub(crate) fn is_named(file: &File) -> bool {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_is_named_pipe(file.as_ptr()) }
     }
 
     /// Address of the kernel object.

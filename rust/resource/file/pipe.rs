@@ -1,29 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pipes both ends of which belong to the target.
+//! Pipes and named FIFOs both ends of which belong to the target.
 //!
-//! Saved: content, capacity, O_NONBLOCK; an end that is closed stays closed.
+//! Saved: content, capacity, O_NONBLOCK, any number of open files of each end; an end that is closed stays closed. A FIFO is
+//! opened by its path.
 //! Not saved: who waits (blocked readers and writers restart their system calls).
-//! Refused: ends outside of the target (but for inherited stdio, which is relinked), several open files of one end, named
-//! FIFOs, notification pipes (`watch_queue`), packet mode (O_DIRECT), more content than a record holds.
+//! Refused: ends outside of the target (but for inherited stdio, which is relinked), FIFOs whose name has been removed,
+//! notification pipes (`watch_queue`), packet mode (O_DIRECT), more content than a record holds.
 //!
 //! Record: [`ckpt_uapi::record::pipe`].  C header: `include/linux/pipe_fs_i.h`
 
 use super::{Dump, Restore, Target};
 use crate::{
-    error::{Context, Result},
+    error::{Context, Fault, Result},
     freeze::Process,
-    objects::Object,
+    objects::{Made as Objects, Object, Pipe as Made},
+    statefile::Reader,
     wrapper::{
-        file::File,
+        file::{install_any, File},
         pipe::Pipe,
-        syscall::nr,
+        syscall::{nr, CurrentTask},
         task::{fatal_signal_pending, sleep_killable}, //
     },
 };
-use ckpt_uapi::record::pipe::{Pipe as PipeRecord, CONTENT_MAX};
+use ckpt_uapi::{
+    record::pipe::{Pipe as PipeRecord, CONTENT_MAX},
+    statefile::PATH_MAX, //
+};
 use kernel::prelude::*;
 
+const O_RDWR: u32 = 2;
+const O_NONBLOCK: u32 = 0o4000;
 const O_DIRECT: u32 = 0o40000;
 const O_CLOEXEC: u64 = 0o2000000;
 const F_SETPIPE_SZ: u64 = 1031;
@@ -60,9 +67,6 @@ pub(super) fn check(file: &File, pipe: &Pipe<'_>) -> core::result::Result<(), &'
     let Ok(state) = pipe.state() else {
         return Err("pipe that is busy");
     };
-    if state.readers > 1 || state.writers > 1 || (file.is_readable() && file.is_writable()) {
-        return Err("pipe with several open files of one end");
-    }
     if state.watch_queue {
         return Err("notification pipe");
     }
@@ -72,40 +76,69 @@ pub(super) fn check(file: &File, pipe: &Pipe<'_>) -> core::result::Result<(), &'
     if state.content > (CONTENT_MAX as usize).min(state.capacity as usize) {
         return Err("pipe with that much content");
     }
+    if Pipe::is_named(file) && file.is_unlinked() {
+        return Err("FIFO whose name has been removed");
+    }
     Ok(())
 }
 
-/// The objref of the pipe behind an open file; it is written when first met.
-pub(super) fn dump(file: &File, pipe: &Pipe<'_>, dump: &mut Dump<'_>) -> Result<u32> {
+/// The objref of the pipe behind an open file; it is written when first met. `path` is that of a named FIFO.
+pub(super) fn dump(file: &File, pipe: &Pipe<'_>, path: &[u8], dump: &mut Dump<'_>) -> Result<u32> {
     if let Some(objref) = dump.seen.get(pipe.address()) {
         return Ok(objref);
     }
-    let content = pipe.copy_content(CONTENT_MAX as usize)?;
+    let path = if Pipe::is_named(file) { path } else { &[] };
+    let mut content = pipe.copy_content(CONTENT_MAX as usize)?;
     // The file keeps the pipe, and so its address.
     let objref = dump.seen.add(pipe.address(), file)?;
     let fixed = PipeRecord {
         objref,
         capacity: pipe.state()?.capacity,
         content: content.len() as u32,
-        reserved: 0,
+        path_len: path.len() as u32,
     };
+    content.extend_from_slice(path, GFP_KERNEL)?;
     dump.out.record_with(&fixed, &content[..])?;
     Ok(objref)
 }
 
 pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     let r: PipeRecord = restore.input.fixed()?;
-    let content = restore.input.variable();
+    let body = restore.input.variable();
+    let bad = |what: &str| restore.input.bad(EBADMSG, format_args!("{what}"));
     if r.objref != restore.made.next()
-        || content.len() != r.content as usize
         || r.content > CONTENT_MAX
+        || r.path_len as usize > PATH_MAX
+        || body.len() as u64 != u64::from(r.content) + u64::from(r.path_len)
         || r.content > r.capacity
         || r.capacity > CAPACITY_MAX
-        || r.reserved != 0
     {
-        return Err(restore
-            .input
-            .bad(EBADMSG, format_args!("wrong values in a pipe record")));
+        return Err(bad("wrong values in a pipe record"));
+    }
+    let (content, path) = body.split_at(r.content as usize);
+    if r.path_len != 0 {
+        if path.first() != Some(&b'/') || path.contains(&0) {
+            return Err(bad("not an absolute path"));
+        }
+        let name = core::str::from_utf8(path).unwrap_or("(not UTF-8)");
+        let holder = File::open(path, O_RDWR | O_NONBLOCK).context(format_args!("cannot open {name}"))?;
+        let Some(pipe) = Pipe::of(&holder) else {
+            return Err(Fault::new(ESTALE, format_args!("{name} is no FIFO any more")));
+        };
+        // Somebody else's data must not get in between.
+        let now = pipe.state()?;
+        if (now.readers, now.writers, now.content) != (1, 1, 0) {
+            return Err(Fault::new(EBUSY, format_args!("{name} is in use by another process")));
+        }
+        let fd = u64::from(install_any(&holder)?);
+        let sized = resize(restore.me, fd, r.capacity);
+        restore.me.call(nr::__NR_close, &[fd])?;
+        sized?;
+        fill(&holder, content)?;
+        return Ok(Object::Pipe(Made {
+            holder,
+            ends: [None, None],
+        }));
     }
     let me = restore.me;
     let at = me.put_words(&[0])?;
@@ -113,19 +146,13 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         .context(format_args!("cannot make a pipe"))?;
     let [read_fd, write_fd] = me.get_pair(at)?;
     let made = (|| -> Result<Object> {
-        me.call(
-            nr::__NR_fcntl,
-            &[u64::from(read_fd), F_SETPIPE_SZ, u64::from(r.capacity)],
-        )
-        .context(format_args!("cannot give a pipe {} bytes", r.capacity))?;
+        resize(me, u64::from(read_fd), r.capacity)?;
         let (read, write) = (File::from_fd(read_fd as i32)?, File::from_fd(write_fd as i32)?);
-        // It fits: the capacity is at least the content, and whole pages are filled. Never wait if it does not.
-        write.set_nonblock(true);
-        write
-            .write_all(content, None)
-            .context(format_args!("cannot fill a pipe"))?;
-        write.set_nonblock(false);
-        Ok(Object::Pipe(read, write))
+        fill(&write, content)?;
+        Ok(Object::Pipe(Made {
+            holder: read.clone(),
+            ends: [Some(read), Some(write)],
+        }))
     })();
     for fd in [read_fd, write_fd] {
         me.call(nr::__NR_close, &[u64::from(fd)])?;
@@ -133,18 +160,40 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     made
 }
 
-/// An end of a pipe that has been made.
-pub(super) fn end(restore: &Restore<'_>, objref: u32, flags: u32) -> Result<File> {
+fn resize(me: &CurrentTask, fd: u64, capacity: u32) -> Result {
+    me.call(nr::__NR_fcntl, &[fd, F_SETPIPE_SZ, u64::from(capacity)])
+        .context(format_args!("cannot give a pipe {capacity} bytes"))?;
+    Ok(())
+}
+
+/// It fits: the capacity is at least the content, and whole pages are filled. Never wait if it does not.
+fn fill(write: &File, content: &[u8]) -> Result {
+    write.set_nonblock(true);
+    write
+        .write_all(content, None)
+        .context(format_args!("cannot fill a pipe"))?;
+    write.set_nonblock(false);
+    Ok(())
+}
+
+/// Another open file of a pipe that has been made.
+pub(super) fn end(made: &mut Objects, input: &Reader, objref: u32, flags: u32) -> Result<File> {
     const O_ACCMODE: u32 = 3;
-    const O_NONBLOCK: u32 = 0o4000;
-    let Some(Object::Pipe(read, write)) = restore.made.get(objref) else {
-        return Err(restore.input.bad(EBADMSG, format_args!("object {objref} is no pipe")));
+    let Some(pipe) = made.pipe(objref) else {
+        return Err(input.bad(EBADMSG, format_args!("object {objref} is no pipe")));
     };
-    let file = match flags & O_ACCMODE {
-        0 => read,
-        1 => write,
-        _ => return Err(restore.input.bad(EBADMSG, format_args!("wrong access mode of a pipe"))),
+    let access = flags & O_ACCMODE;
+    if access == O_ACCMODE {
+        return Err(input.bad(EBADMSG, format_args!("wrong access mode of a pipe")));
+    }
+    let file = match pipe.ends.get_mut(access as usize).and_then(Option::take) {
+        Some(file) => file,
+        // Both ends are open: nobody has to be waited for.
+        None => pipe
+            .holder
+            .reopen(flags | O_NONBLOCK)
+            .context(format_args!("cannot open a pipe once more"))?,
     };
     file.set_nonblock(flags & O_NONBLOCK != 0);
-    Ok(file.clone())
+    Ok(file)
 }
