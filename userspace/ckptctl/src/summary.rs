@@ -21,16 +21,22 @@ use libckpt::uapi::record::sched::Sched;
 use libckpt::uapi::record::shmem::Shmem;
 use libckpt::uapi::record::signal::{Actions, Mask};
 use libckpt::uapi::record::task::Task;
-use libckpt::uapi::record::tree::Tree;
+use libckpt::uapi::record::tree::{flags as tree_flags, Tree};
 use libckpt::uapi::statefile::Prefix;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is in a statefile, without the contents of memory.
 pub struct Summary {
     prefix: Prefix,
     header: Option<Box<Header>>,
     tree: Vec<Tree>,
+    /// Thread ids in nested pid namespaces, by the index of the task.
+    nested: BTreeMap<u32, Vec<u32>>,
     tasks: Vec<TaskSummary>,
+    /// Indexes of the processes whose records have come.
+    with_process: BTreeSet<u32>,
+    /// Pid of the process with which the records of something shared stand, by its objref.
+    owners: BTreeMap<u32, u32>,
     objects: BTreeMap<u32, Object>,
     record_count: u64,
     payload: u64,
@@ -70,7 +76,7 @@ struct TaskSummary {
     restart_block: Option<RestartBlock>,
 }
 
-/// What a leader has for all its threads.
+/// What a process has for all its threads. What another process has as well stands with the first of them only.
 #[derive(Default)]
 struct Process {
     mm: Option<Box<Mm>>,
@@ -80,14 +86,18 @@ struct Process {
     /// Pages saved of the address space.
     pages: u64,
     guard_pages: u64,
-    cwd: Vec<u8>,
-    root: Vec<u8>,
-    umask: u32,
-    fds: Vec<Fd>,
+    directories: Option<Directories>,
+    fds: Option<Vec<Fd>>,
     actions: Option<Box<Actions>>,
     itimers: Option<Itimers>,
     rlimits: Option<Box<Rlimits>>,
     pending: Vec<u32>,
+}
+
+struct Directories {
+    cwd: Vec<u8>,
+    root: Vec<u8>,
+    umask: u32,
 }
 
 impl Summary {
@@ -96,7 +106,10 @@ impl Summary {
             prefix,
             header: None,
             tree: Vec::new(),
+            nested: BTreeMap::new(),
             tasks: Vec::new(),
+            with_process: BTreeSet::new(),
+            owners: BTreeMap::new(),
             objects: BTreeMap::new(),
             record_count: 0,
             payload: 0,
@@ -124,14 +137,10 @@ impl Summary {
         match record.body {
             Body::Header(header) => self.header = Some(header),
             Body::Tree(_, entries) => self.tree.extend(entries),
-            Body::Task(task) => {
-                let process = self
-                    .tree
-                    .get(self.tasks.len())
-                    .is_some_and(is_leader)
-                    .then(Box::default);
-                self.tasks.push(TaskSummary::new(task, process));
+            Body::Pids(head, pids) => {
+                self.nested.insert(head.index, pids);
             }
+            Body::Task(task) => self.add_task(task),
             Body::File(file, path) => {
                 self.objects.insert(file.objref, Object::File(file, path));
             }
@@ -161,6 +170,26 @@ impl Summary {
                 }
             }
         }
+    }
+
+    fn add_task(&mut self, task: Task) {
+        let Some(entry) = self.tree.get(self.tasks.len()) else {
+            return;
+        };
+        // A thread comes after the task that has the records of its process: the leader, if that has not exited.
+        let has_process = task.mm != 0 && self.with_process.insert(entry.leader);
+        if has_process {
+            for objref in [task.mm, task.files, task.fs, task.handlers] {
+                self.owners.entry(objref).or_insert(entry.tgid);
+            }
+        }
+        self.tasks.push(TaskSummary::new(task, has_process.then(Box::default)));
+    }
+
+    /// Whether all of a pid namespace was saved.
+    fn is_container(&self) -> bool {
+        let flags = self.header.as_ref().map_or(0, |header| header.flags);
+        flags & libckpt::uapi::record::header::flags::CONTAINER != 0
     }
 
     fn process(&mut self) -> Option<&mut Process> {
@@ -221,11 +250,10 @@ impl Process {
             Body::Vma(_, vmas) => self.vmas.extend(vmas),
             Body::VmaName(range, name) => self.names.push((range.start, range.end, name)),
             Body::Fs(fs, cwd, root) => {
-                self.umask = fs.umask;
-                self.cwd = cwd;
-                self.root = root;
+                let umask = fs.umask;
+                self.directories = Some(Directories { cwd, root, umask });
             }
-            Body::Fd(_, fds) => self.fds.extend(fds),
+            Body::Fd(_, fds) => self.fds.get_or_insert_default().extend(fds),
             Body::SignalAction(actions) => self.actions = Some(actions),
             Body::Itimer(itimers) => self.itimers = Some(itimers),
             Body::Rlimit(rlimits) => self.rlimits = Some(rlimits),
@@ -241,7 +269,11 @@ impl Process {
 }
 
 fn is_leader(task: &Tree) -> bool {
-    task.flags & libckpt::uapi::record::tree::flags::LEADER != 0
+    task.flags & tree_flags::LEADER != 0
+}
+
+fn has_exited(task: &Tree) -> bool {
+    task.flags & (tree_flags::ZOMBIE | tree_flags::EXITED) != 0
 }
 
 fn file_kind(kind: u32) -> &'static str {
@@ -322,6 +354,17 @@ const VMA_FLAGS: &[(u64, &str)] = &[
     (vma_flags::CHARGED, "charged"),
 ];
 
+const TREE_FLAGS: &[(u64, &str)] = &[
+    (tree_flags::LEADER as u64, "leader"),
+    (tree_flags::STOPPED as u64, "stopped"),
+    (tree_flags::SESSION_LEADER as u64, "session-leader"),
+    (tree_flags::GROUP_LEADER as u64, "group-leader"),
+    (tree_flags::ZOMBIE as u64, "zombie"),
+    (tree_flags::EXITED as u64, "exited"),
+    (tree_flags::SHARES_HANDLERS as u64, "shares-handlers"),
+    (tree_flags::PIDNS_INIT as u64, "pidns-init"),
+];
+
 /// Names of RLIMIT_*, by number.
 const RLIMITS: [&str; 16] = [
     "cpu",
@@ -388,5 +431,7 @@ mod tests {
     fn every_flag_has_a_name() {
         let named = VMA_FLAGS.iter().fold(0, |sum, (bit, _)| sum | bit);
         assert_eq!(named, vma_flags::ALL);
+        let named = TREE_FLAGS.iter().fold(0, |sum, (bit, _)| sum | bit);
+        assert_eq!(named, u64::from(tree_flags::ALL));
     }
 }

@@ -95,6 +95,7 @@ fn refuses_wrong_arguments() {
         &["checkpoint", "0", "-o", "x"],
         &["checkpoint", "x", "-o", "x"],
         &["checkpoint", "1", "-o", "x", "--kill", "--stop"],
+        &["checkpoint", "1", "-o", "x", "--process", "--container"],
         &["checkpoint", "1", "-o", "x", "--timeout", "-1"],
         &["restart", "x", "--stdio", "tty"],
         &["info", "--quiet", "--verbose"],
@@ -171,16 +172,25 @@ fn shows_what_is_in_a_statefile() {
         "2023-11-14 22:13:20 UTC on sample, Linux 7.3.4-sample",
         "4001    4000",
         "leader,group-leader",
+        "4001    4000       1    4000    3900    {worker}",
+        "  sharer             leader,shares-handlers, memory of 4000",
+        "  zombie             leader,zombie",
+        "  init               leader,pidns-init, pid 1 in a nested pid namespace",
+        "Exited with status 7",
+        "Memory: that of process 4000",
+        "Signal actions: those of process 4000; pending none",
+        "Directories: those of process 4000",
+        "Descriptors: those of process 4000",
         "rip 0000000000400123",
         "Interrupted call: nanosleep, 1.500000000 s left",
         "uid 1000/1000/0/0",
         "/usr/bin/sample",
         "[anon:heap]",
-        "shared memory 2: 8.0 KiB, 1 page saved",
+        "shared memory 6: 8.0 KiB, 1 page saved",
         "1 page saved (4.0 KiB), 2 guard pages",
         "/dev/null",
-        "read end of pipe 4: capacity 64.0 KiB, 6 bytes waiting",
-        "write end of pipe 4",
+        "read end of pipe 8: capacity 64.0 KiB, 6 bytes waiting",
+        "write end of pipe 8",
         "offset 0, exclusive lock close-on-exec  /usr/bin/sample",
         "working /home/user, root /, umask 0022",
     ] {
@@ -207,6 +217,17 @@ fn shows_it_to_machines() {
     assert_eq!(document["tasks"][0]["process"]["vmas"][1]["name"], "heap");
     assert_eq!(document["tasks"][0]["process"]["fds"][3]["cloexec"], true);
     assert!(document["tasks"][1]["process"].is_null());
+    assert_eq!(document["container"], false);
+    assert_eq!(document["tree"][5]["nested_pids"][0], 1);
+    assert_eq!(
+        (&document["tree"][3]["vm"], &document["tree"][3]["level"]),
+        (&0.into(), &0.into())
+    );
+    let (child, zombie) = (&document["tasks"][2], &document["tasks"][4]);
+    assert_eq!((&child["mm"], &child["files"]), (&11.into(), &2.into()));
+    assert!(child["process"]["fds"].is_null() && child["process"]["vmas"].is_array());
+    assert_eq!(zombie["exit_status"], 7 << 8);
+    assert!(zombie["process"].is_null() && child["exit_status"].is_null());
     let objects = &document["objects"];
     assert_eq!(objects[0]["path"], "/usr/bin/sample");
     assert_eq!(objects[0]["lock"], "exclusive");
@@ -214,7 +235,7 @@ fn shows_it_to_machines() {
         (&objects[3]["type"], &objects[3]["content"]),
         (&"pipe".into(), &6.into())
     );
-    assert_eq!((&objects[4]["kind"], &objects[4]["pipe"]), (&"pipe".into(), &4.into()));
+    assert_eq!((&objects[4]["kind"], &objects[4]["pipe"]), (&"pipe".into(), &8.into()));
     assert!(objects[2]["pipe"].is_null() && objects[2]["lock"].is_null());
     assert_eq!(
         document["records"].as_array().unwrap().len() as u64,

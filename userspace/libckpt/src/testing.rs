@@ -23,6 +23,7 @@ use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::{self, Header};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
+use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::{self, RestartBlock};
@@ -327,49 +328,86 @@ impl Mutator {
     }
 }
 
-/// A small valid statefile that has every record type: a process with two threads. It restarts nowhere.
+/// A small valid statefile that has every record type. It restarts nowhere.
+///
+/// A process with two threads has four child processes: one shares its descriptors and directories, and memory of the two is
+/// shared; one shares its memory and signal handlers; one is a zombie; one is the init of a pid namespace.
 pub fn sample() -> Statefile {
-    let mut records = vec![
-        Part::new(&Header {
-            arch: header::ARCH_X86_64,
-            page_size: PAGE_ALIGN as u32,
-            tasks: 2,
-            xfeatures: 7,
-            realtime_ns: 1_700_000_000_000_000_000,
-            uuid: *b"a-sample-of-ckpt",
-            release: name("7.3.4-sample"),
-            nodename: name("sample"),
-            ..Header::new_zeroed()
-        }),
+    let mut records = vec![Part::new(&Header {
+        arch: header::ARCH_X86_64,
+        page_size: PAGE_ALIGN as u32,
+        tasks: 6,
+        xfeatures: 7,
+        realtime_ns: 1_700_000_000_000_000_000,
+        uuid: *b"a-sample-of-ckpt",
+        release: name("7.3.4-sample"),
+        nodename: name("sample"),
+        ..Header::new_zeroed()
+    })];
+    records.extend(tree());
+    records.extend(root());
+    records.extend(worker());
+    records.extend(child());
+    records.extend(sharer());
+    records.extend(zombie());
+    records.extend(init());
+    Statefile::new(records, 19, 6)
+}
+
+/// The child processes of [`sample`], by their index.
+const CHILD: u32 = 2;
+const SHARER: u32 = 3;
+const ZOMBIE: u32 = 4;
+const INIT: u32 = 5;
+
+fn tree() -> Vec<Part> {
+    let process = |index, pid, flags, comm| Tree {
+        pid,
+        tgid: pid,
+        ppid: if index == 0 { 1 } else { 4000 },
+        pgid: 4000,
+        sid: 3900,
+        exit_signal: 17,
+        flags: tree::flags::LEADER | flags,
+        leader: index,
+        vm: index,
+        comm: name(comm),
+        ..Tree::new_zeroed()
+    };
+    vec![
         Part::new(&Head { first: 0, count: 2 }).entries(&[
-            Tree {
-                pid: 4000,
-                tgid: 4000,
-                pgid: 4000,
-                exit_signal: 17,
-                flags: tree::flags::LEADER | tree::flags::GROUP_LEADER,
-                comm: name("sample"),
-                ..Tree::new_zeroed()
-            },
+            process(0, 4000, tree::flags::GROUP_LEADER, "sample"),
             Tree {
                 pid: 4001,
-                tgid: 4000,
-                pgid: 4000,
-                comm: name("worker"),
-                ..Tree::new_zeroed()
+                flags: 0,
+                exit_signal: 0,
+                ..process(0, 4000, 0, "worker")
             },
         ]),
+        Part::new(&Head { first: CHILD, count: 4 }).entries(&[
+            process(CHILD, 4100, 0, "child"),
+            Tree {
+                vm: 0,
+                ..process(SHARER, 4200, tree::flags::SHARES_HANDLERS, "sharer")
+            },
+            process(ZOMBIE, 4300, tree::flags::ZOMBIE, "zombie"),
+            Tree {
+                level: 1,
+                ..process(INIT, 4400, tree::flags::PIDNS_INIT, "init")
+            },
+        ]),
+        Part::new(&Pids { index: INIT, count: 1 }).entries(&[1u32]),
         Part::empty(RecordType::PrologueEnd),
-    ];
-    records.push(task(0, "sample"));
+    ]
+}
+
+fn root() -> Vec<Part> {
+    let mut records = vec![task(0, "sample", [1, 2, 3, 4])];
     records.extend(memory());
     records.extend(descriptors());
     records.push(fs());
-    records.extend([
-        Part::new(&Actions::new_zeroed()),
-        Part::new(&Itimers::new_zeroed()),
-        Part::new(&Rlimits::new_zeroed()),
-    ]);
+    records.push(Part::new(&Actions::new_zeroed()));
+    records.extend(process());
     records.extend(thread(Some(signal(15))));
     records.push(Part::new(&RestartBlock {
         kind: restart_block::kind::NANOSLEEP,
@@ -378,18 +416,113 @@ pub fn sample() -> Statefile {
         ..RestartBlock::new_zeroed()
     }));
     records.push(Part::empty(RecordType::TaskEnd));
-    records.push(task(1, "worker"));
-    records.extend(thread(None));
-    records.push(Part::empty(RecordType::TaskEnd));
-    Statefile::new(records, 6, 2)
+    records
 }
 
-fn task(index: u32, comm: &str) -> Part {
+fn worker() -> Vec<Part> {
+    let mut records = vec![task(1, "worker", [1, 2, 3, 4])];
+    records.extend(thread(None));
+    records.push(Part::empty(RecordType::TaskEnd));
+    records
+}
+
+/// New are its address space and its signal handlers.
+fn child() -> Vec<Part> {
+    let mut records = vec![task(CHILD, "child", [11, 2, 3, 12])];
+    records.extend(small_memory(&[Vma {
+        start: 0x60_4000,
+        end: 0x60_6000,
+        kind: vma_kind::SHMEM,
+        prot: 3,
+        objref: SHMEM,
+        ..Vma::new_zeroed()
+    }]));
+    records.push(Part::new(&Actions::new_zeroed()));
+    records.extend(process());
+    records.extend(thread(None));
+    records.push(Part::empty(RecordType::TaskEnd));
+    records
+}
+
+/// New are its descriptors and directories. Of its open files, one is another process's as well.
+fn sharer() -> Vec<Part> {
+    vec![
+        task(SHARER, "sharer", [1, 13, 14, 4]),
+        path(15, file::kind::REGULAR, "/tmp/own"),
+        Part::new(&Fds { count: 2, more: 0 }).entries(&[fd(0, 0, NULL), fd(3, 0, 15)]),
+        fs(),
+    ]
+    .into_iter()
+    .chain(process())
+    .chain(thread(None))
+    .chain([Part::empty(RecordType::TaskEnd)])
+    .collect()
+}
+
+fn zombie() -> Vec<Part> {
+    vec![
+        Part::new(&Task {
+            index: ZOMBIE,
+            comm: name("zombie"),
+            // It called exit(7).
+            exit_status: 7 << 8,
+            ..Task::new_zeroed()
+        }),
+        Part::new(&Cred::new_zeroed()),
+        Part::empty(RecordType::TaskEnd),
+    ]
+}
+
+fn init() -> Vec<Part> {
+    let mut records = vec![task(INIT, "init", [16, 17, 18, 19])];
+    records.extend(small_memory(&[]));
+    records.extend([
+        Part::new(&Fds { count: 0, more: 0 }),
+        fs(),
+        Part::new(&Actions::new_zeroed()),
+    ]);
+    records.extend(process());
+    records.extend(thread(None));
+    records.push(Part::empty(RecordType::TaskEnd));
+    records
+}
+
+/// Numbers are those of the address space, descriptors, directories and signal handlers.
+fn task(index: u32, comm: &str, [mm, files, fs, handlers]: [u32; 4]) -> Part {
     Part::new(&Task {
         index,
         comm: name(comm),
+        mm,
+        files,
+        fs,
+        handlers,
         ..Task::new_zeroed()
     })
+}
+
+/// What is of a process alone.
+fn process() -> [Part; 2] {
+    [Part::new(&Itimers::new_zeroed()), Part::new(&Rlimits::new_zeroed())]
+}
+
+/// Shared objects of [`sample`].
+const EXE: u32 = 5;
+const SHMEM: u32 = 6;
+const NULL: u32 = 7;
+const PIPE: u32 = 8;
+
+/// An address space with nothing of its own.
+fn small_memory(vmas: &[Vma]) -> Vec<Part> {
+    let count = vmas.len() as u32;
+    vec![
+        Part::new(&Mm {
+            exe: EXE,
+            vmas: count,
+            ..Mm::new_zeroed()
+        }),
+        Part::new(&Vmas { count, reserved: 0 }).entries(vmas),
+        Part::empty(RecordType::MmEnd),
+    ]
 }
 
 fn memory() -> Vec<Part> {
@@ -398,23 +531,26 @@ fn memory() -> Vec<Part> {
     vec![
         Part::new(&File {
             lock: LOCK_EX,
-            ..file(1, file::kind::REGULAR, program)
+            ..file(EXE, file::kind::REGULAR, program)
         })
         .entries(program.as_bytes()),
         Part::new(&Shmem {
-            objref: 2,
+            objref: SHMEM,
             size: 2 * PAGE_ALIGN,
             ..Shmem::new_zeroed()
         }),
-        Part::new(&Pages { objref: 2, extents: 1 })
-            .entries(&[Extent {
-                address: PAGE_ALIGN,
-                pages: 1,
-                flags: 0,
-            }])
-            .payload(page(0x22)),
+        Part::new(&Pages {
+            objref: SHMEM,
+            extents: 1,
+        })
+        .entries(&[Extent {
+            address: PAGE_ALIGN,
+            pages: 1,
+            flags: 0,
+        }])
+        .payload(page(0x22)),
         Part::new(&Mm {
-            exe: 1,
+            exe: EXE,
             vmas: 3,
             auxv: 2,
             ..Mm::new_zeroed()
@@ -426,7 +562,7 @@ fn memory() -> Vec<Part> {
                 end: 0x40_2000,
                 kind: vma_kind::FILE_PRIVATE,
                 prot: 5,
-                objref: 1,
+                objref: EXE,
                 ..Vma::new_zeroed()
             },
             Vma {
@@ -441,7 +577,7 @@ fn memory() -> Vec<Part> {
                 end: 0x60_6000,
                 kind: vma_kind::SHMEM,
                 prot: 3,
-                objref: 2,
+                objref: SHMEM,
                 ..Vma::new_zeroed()
             },
         ]),
@@ -481,27 +617,30 @@ fn fs() -> Part {
 }
 
 fn descriptors() -> Vec<Part> {
-    let fd = |fd, flags, objref| Fd {
-        fd,
-        flags,
-        objref,
-        reserved: 0,
-    };
     let content = b"unread";
     vec![
-        path(3, file::kind::DEVICE, "/dev/null"),
+        path(NULL, file::kind::DEVICE, "/dev/null"),
         Part::new(&Pipe {
-            objref: 4,
+            objref: PIPE,
             capacity: 65536,
             content: content.len() as u32,
             reserved: 0,
         })
         .entries(content),
-        pipe_end(5, 4, O_RDONLY),
-        pipe_end(6, 4, O_WRONLY),
-        Part::new(&Fds { count: 1, more: 1 }).entries(&[fd(0, 0, 3)]),
-        Part::new(&Fds { count: 3, more: 0 }).entries(&[fd(4, 0, 5), fd(5, 0, 6), fd(7, 1, 1)]),
+        pipe_end(9, PIPE, O_RDONLY),
+        pipe_end(10, PIPE, O_WRONLY),
+        Part::new(&Fds { count: 1, more: 1 }).entries(&[fd(0, 0, NULL)]),
+        Part::new(&Fds { count: 3, more: 0 }).entries(&[fd(4, 0, 9), fd(5, 0, 10), fd(7, 1, EXE)]),
     ]
+}
+
+fn fd(fd: u32, flags: u32, objref: u32) -> Fd {
+    Fd {
+        fd,
+        flags,
+        objref,
+        reserved: 0,
+    }
 }
 
 const O_RDONLY: u32 = 0;

@@ -16,7 +16,8 @@ impl Summary {
             "bytes": self.bytes,
             "record_count": self.record_count,
             "payload_bytes": self.payload,
-            "tree": self.tree.iter().map(tree_json).collect::<Vec<_>>(),
+            "container": self.is_container(),
+            "tree": (0..).zip(&self.tree).map(|(index, task)| tree_json(task, self.nested.get(&index))).collect::<Vec<_>>(),
             "tasks": self.tree.iter().zip(&self.tasks).map(|(entry, task)| task_json(entry, task)).collect::<Vec<_>>(),
             "objects": self.objects.iter().map(|(objref, object)| object_json(*objref, object)).collect::<Vec<_>>(),
         });
@@ -40,10 +41,11 @@ impl Summary {
     }
 }
 
-fn tree_json(task: &Tree) -> Value {
+fn tree_json(task: &Tree, nested: Option<&Vec<u32>>) -> Value {
     json!({
         "pid": task.pid, "tgid": task.tgid, "ppid": task.ppid, "pgid": task.pgid, "sid": task.sid,
         "exit_signal": task.exit_signal, "flags": task.flags, "leader": task.leader, "comm": until_nul(&task.comm),
+        "vm": task.vm, "level": task.level, "nested_pids": nested,
     })
 }
 
@@ -81,7 +83,14 @@ fn task_json(entry: &Tree, task: &TaskSummary) -> Value {
         "robust_list": task.task.robust_list,
         "rseq": task.task.rseq,
         "pending": task.pending,
+        "mm": task.task.mm,
+        "files": task.task.files,
+        "fs": task.task.fs,
+        "handlers": task.task.handlers,
     });
+    if has_exited(entry) {
+        document["exit_status"] = task.task.exit_status.into();
+    }
     if let Some(regs) = &task.regs {
         let values = REGISTERS
             .iter()
@@ -126,16 +135,14 @@ fn task_json(entry: &Tree, task: &TaskSummary) -> Value {
 
 fn process_json(process: &Process) -> Value {
     let mut document = json!({
-        "cwd": printable(&process.cwd),
-        "root": printable(&process.root),
-        "umask": process.umask,
+        "cwd": process.directories.as_ref().map(|directories| printable(&directories.cwd)),
+        "root": process.directories.as_ref().map(|directories| printable(&directories.root)),
+        "umask": process.directories.as_ref().map(|directories| directories.umask),
         "pending": process.pending,
         "pages": process.pages,
         "guard_pages": process.guard_pages,
-        "vmas": process.vmas.iter().map(|vma| vma_json(process, vma)).collect::<Vec<_>>(),
-        "fds": process.fds.iter().map(|fd| json!({
-            "fd": fd.fd, "cloexec": fd.flags & 1 != 0, "objref": fd.objref,
-        })).collect::<Vec<_>>(),
+        "vmas": process.mm.as_ref().map(|_| process.vmas.iter().map(|vma| vma_json(process, vma)).collect::<Vec<_>>()),
+        "fds": process.fds.as_ref().map(|fds| fds.iter().map(fd_json).collect::<Vec<_>>()),
     });
     if let Some(mm) = &process.mm {
         document["mm"] = json!({
@@ -171,6 +178,10 @@ fn process_json(process: &Process) -> Value {
         document["rlimits"] = Value::Object(RLIMITS.iter().zip(&rlimits.limits).map(one).collect());
     }
     document
+}
+
+fn fd_json(fd: &Fd) -> Value {
+    json!({"fd": fd.fd, "cloexec": fd.flags & 1 != 0, "objref": fd.objref})
 }
 
 fn vma_json(process: &Process, vma: &Vma) -> Value {

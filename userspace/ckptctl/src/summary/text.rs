@@ -4,7 +4,6 @@
 
 use super::*;
 use crate::text::{bytes, count, date, flags, printable, ranges, seconds, signal, signals, until_nul, uuid};
-use libckpt::uapi::record::tree::flags as tree_flags;
 use std::fmt::{Result, Write};
 
 const INFINITY: u64 = u64::MAX;
@@ -57,39 +56,96 @@ impl Summary {
         Ok(())
     }
 
+    /// Each process below its parent, its threads first.
     fn write_tree(&self, out: &mut String) -> Result {
-        const FLAGS: &[(u64, &str)] = &[
-            (tree_flags::LEADER as u64, "leader"),
-            (tree_flags::STOPPED as u64, "stopped"),
-            (tree_flags::SESSION_LEADER as u64, "session-leader"),
-            (tree_flags::GROUP_LEADER as u64, "group-leader"),
-        ];
-        writeln!(out, "\nTask tree:")?;
+        let what = if self.is_container() {
+            "all of a pid namespace"
+        } else {
+            "a process with what belongs to it"
+        };
+        writeln!(out, "\nTask tree, {what}:")?;
         writeln!(
             out,
-            "  {:>7} {:>7} {:>7} {:>7} {:>7}  {:<15}  flags",
+            "  {:>7} {:>7} {:>7} {:>7} {:>7}  {:<19}  flags",
             "pid", "process", "parent", "group", "session", "name"
         )?;
-        for task in &self.tree {
-            let Tree {
-                pid,
-                tgid,
-                ppid,
-                pgid,
-                sid,
-                ..
-            } = task;
-            let (comm, flags) = (until_nul(&task.comm), flags(task.flags.into(), FLAGS));
-            writeln!(
-                out,
-                "  {pid:>7} {tgid:>7} {ppid:>7} {pgid:>7} {sid:>7}  {comm:<15}  {flags}"
-            )?;
+        // A reader of statefiles has seen that parents and leaders come first: there is no way around in a circle.
+        let processes: BTreeMap<u32, usize> = (0..)
+            .zip(&self.tree)
+            .filter(|(_, task)| is_leader(task))
+            .map(|(index, task)| (task.pid, index))
+            .collect();
+        let mut below = vec![Vec::new(); self.tree.len()];
+        let mut left = Vec::new();
+        for (index, task) in self.tree.iter().enumerate().rev() {
+            let above = if is_leader(task) {
+                processes.get(&task.ppid).copied()
+            } else {
+                Some(task.leader as usize)
+            };
+            match above.filter(|above| *above < index) {
+                Some(above) => below[above].push(index),
+                None => left.push((index, 0)),
+            }
+        }
+        while let Some((index, depth)) = left.pop() {
+            self.write_tree_line(out, index, depth)?;
+            let (children, threads): (Vec<usize>, Vec<usize>) =
+                below[index].iter().partition(|at| is_leader(&self.tree[**at]));
+            // Last in, first out: both are in the order of the tree, from its end.
+            left.extend(children.into_iter().chain(threads).map(|at| (at, depth + 1)));
         }
         Ok(())
     }
 
+    fn write_tree_line(&self, out: &mut String, index: usize, depth: usize) -> Result {
+        let task = &self.tree[index];
+        let Tree {
+            pid,
+            tgid,
+            ppid,
+            pgid,
+            sid,
+            ..
+        } = task;
+        let mut notes = flags(task.flags.into(), TREE_FLAGS);
+        let comm = until_nul(&task.comm);
+        let name = if is_leader(task) { comm } else { format!("{{{comm}}}") };
+        if is_leader(task) && task.vm as usize != index {
+            let owner = self.tree.get(task.vm as usize).map_or(0, |owner| owner.pid);
+            write!(notes, ", memory of {owner}")?;
+        }
+        if let Some(nested) = self.nested.get(&(index as u32)) {
+            let pids: Vec<_> = nested.iter().map(u32::to_string).collect();
+            let where_ = if pids.len() == 1 {
+                "a nested pid namespace"
+            } else {
+                "nested pid namespaces"
+            };
+            write!(notes, ", pid {} in {where_}", pids.join(", "))?;
+        }
+        let name = format!("{:indent$}{name}", "", indent = 2 * depth);
+        writeln!(
+            out,
+            "  {pid:>7} {tgid:>7} {ppid:>7} {pgid:>7} {sid:>7}  {name:<19}  {notes}"
+        )
+    }
+
+    /// Whose records describe what a process uses, if not its own.
+    fn owner(&self, objref: u32) -> u32 {
+        self.owners.get(&objref).copied().unwrap_or(0)
+    }
+
     fn write_task(&self, out: &mut String, entry: &Tree, task: &TaskSummary) -> Result {
         writeln!(out, "\nTask {} ({}):", entry.pid, until_nul(&task.task.comm))?;
+        if has_exited(entry) {
+            let status = task.task.exit_status;
+            let (signal_number, dumped) = (status & 0x7f, if status & 0x80 != 0 { ", core dumped" } else { "" });
+            match signal_number {
+                0 => writeln!(out, "  Exited with status {}", status >> 8)?,
+                number => writeln!(out, "  Ended by signal {}{dumped}", signal(number))?,
+            }
+        }
         if let Some(regs) = &task.regs {
             write_registers(out, regs)?;
         }
@@ -129,18 +185,19 @@ impl Summary {
             )?;
         }
         match &task.process {
-            Some(process) => self.write_process(out, process),
+            Some(process) => self.write_process(out, &task.task, process),
             None => Ok(()),
         }
     }
 
-    fn write_process(&self, out: &mut String, process: &Process) -> Result {
-        let (cwd, root) = (printable(&process.cwd), printable(&process.root));
-        writeln!(
-            out,
-            "  Directories: working {cwd}, root {root}, umask {:04o}",
-            process.umask
-        )?;
+    fn write_process(&self, out: &mut String, task: &Task, process: &Process) -> Result {
+        match &process.directories {
+            Some(Directories { cwd, root, umask }) => {
+                let (cwd, root) = (printable(cwd), printable(root));
+                writeln!(out, "  Directories: working {cwd}, root {root}, umask {umask:04o}")?;
+            }
+            None => writeln!(out, "  Directories: those of process {}", self.owner(task.fs))?,
+        }
         let pending: Vec<_> = process.pending.iter().map(|number| signal(*number)).collect();
         if let Some(actions) = &process.actions {
             let with = |wanted: fn(u64) -> bool| {
@@ -154,6 +211,13 @@ impl Summary {
             writeln!(
                 out,
                 "  Signal actions: handled {handled}; ignored {ignored}; pending {}",
+                none_or(&pending)
+            )?;
+        } else {
+            writeln!(
+                out,
+                "  Signal actions: those of process {}; pending {}",
+                self.owner(task.handlers),
                 none_or(&pending)
             )?;
         }
@@ -183,12 +247,14 @@ impl Summary {
             let all: Vec<_> = RLIMITS.iter().zip(&rlimits.limits).map(one).collect();
             writeln!(out, "  Limits: {}", all.join(", "))?;
         }
-        self.write_memory(out, process)?;
-        self.write_files(out, process)
+        self.write_memory(out, task, process)?;
+        self.write_files(out, task, process)
     }
 
-    fn write_memory(&self, out: &mut String, process: &Process) -> Result {
-        let Some(mm) = &process.mm else { return Ok(()) };
+    fn write_memory(&self, out: &mut String, task: &Task, process: &Process) -> Result {
+        let Some(mm) = &process.mm else {
+            return writeln!(out, "  Memory: that of process {}", self.owner(task.mm));
+        };
         let (exe, vmas) = (self.object(mm.exe), process.vmas.len());
         writeln!(out, "  Program: {exe}")?;
         let saved = bytes(process.pages * 4096);
@@ -222,9 +288,12 @@ impl Summary {
         Ok(())
     }
 
-    fn write_files(&self, out: &mut String, process: &Process) -> Result {
-        writeln!(out, "  Descriptors: {}", process.fds.len())?;
-        for fd in &process.fds {
+    fn write_files(&self, out: &mut String, task: &Task, process: &Process) -> Result {
+        let Some(fds) = &process.fds else {
+            return writeln!(out, "  Descriptors: those of process {}", self.owner(task.files));
+        };
+        writeln!(out, "  Descriptors: {}", fds.len())?;
+        for fd in fds {
             let cloexec = if fd.flags & 1 != 0 { " close-on-exec" } else { "" };
             let (number, object) = (fd.fd, self.object(fd.objref));
             match self.objects.get(&fd.objref) {

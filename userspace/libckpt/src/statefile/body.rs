@@ -153,6 +153,8 @@ fn objref(number: u32) -> Result<()> {
 }
 
 const PAGE: u64 = 4096;
+/// As deep as Linux nests pid namespaces.
+const LEVELS_MAX: u32 = 32;
 /// Largest capacity of a pipe that Linux allows.
 const PIPE_MAX: u32 = 1 << 31;
 
@@ -201,7 +203,7 @@ impl Body {
         Ok(match kind {
             RecordType::Header => {
                 let fixed: Header = parts.alone()?;
-                zero(fixed.flags)?;
+                known(fixed.flags, record::header::flags::ALL)?;
                 check(fixed.arch == record::header::ARCH_X86_64, "it is for another machine")?;
                 check(u64::from(fixed.page_size) == PAGE, "it has another page size")?;
                 check(
@@ -221,6 +223,7 @@ impl Body {
                         "a signal is out of range",
                     )?;
                     check(entry.comm.ends_with(&[0]), "a name does not end")?;
+                    check(entry.level < LEVELS_MAX, "there are too many pid namespaces")?;
                     check(entry.reserved == [0; 2], "a reserved field is not zero")?;
                 }
                 Self::Tree(fixed, entries)
@@ -240,6 +243,16 @@ impl Body {
             RecordType::Task => {
                 let fixed: Task = parts.alone()?;
                 known(fixed.flags, record::task::flags::ALL)?;
+                zero(fixed.reserved)?;
+                let numbers = [fixed.mm, fixed.files, fixed.fs, fixed.handlers];
+                check(
+                    numbers.iter().all(|number| *number <= OBJECTS_MAX),
+                    "an object number is out of range",
+                )?;
+                check(
+                    fixed.exit_status <= 0xffff,
+                    "the status of an exited task is out of range",
+                )?;
                 Self::Task(fixed)
             }
             RecordType::Regs => Self::Regs(Box::new(parts.alone()?)),

@@ -5,8 +5,9 @@
 use super::{Body, Problem};
 use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
+use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::tree::{flags, Tree};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Kinds of shared objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +15,24 @@ enum Object {
     File,
     Pipe,
     Shmem,
+    Mm,
+    Files,
+    Fs,
+    Handlers,
 }
+
+/// What processes may share, in the order in which a task record numbers it.
+const SHARED: [Object; 4] = [Object::Mm, Object::Files, Object::Fs, Object::Handlers];
+
+/// Numbers of what a task uses, as [`SHARED`].
+type Numbers = [u32; 4];
+
+fn numbers(task: &Task) -> Numbers {
+    [task.mm, task.files, task.fs, task.handlers]
+}
+
+/// A task that has exited uses nothing.
+const NOTHING: Numbers = [0; 4];
 
 /// What may stand next. Each state is named after the record that it waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +40,8 @@ enum State {
     #[default]
     Header,
     Tree,
+    /// Of nested pid namespaces. The tree is complete.
+    Pids,
     Task,
     /// Objects of the address space before it; page records of the shared memory with this objref may follow.
     Mm(Option<u32>),
@@ -42,6 +62,8 @@ enum State {
     Pending,
     Regs,
     RestartBlock,
+    /// Of a task that has exited.
+    LastCred,
     TaskEnd,
     Complete,
 }
@@ -50,7 +72,8 @@ impl State {
     fn expects(self) -> &'static str {
         match self {
             Self::Header => "header",
-            Self::Tree => "tree or prologue-end",
+            Self::Tree => "tree, pids or prologue-end",
+            Self::Pids => "pids or prologue-end",
             Self::Task => "task or trailer",
             Self::Mm(None) => "file, pipe, shmem or mm",
             Self::Mm(Some(_)) => "pages of the shmem, file, pipe, shmem or mm",
@@ -64,7 +87,7 @@ impl State {
             Self::Itimer => "itimer",
             Self::Rlimit => "rlimit",
             Self::Sched => "sched",
-            Self::Cred => "cred",
+            Self::Cred | Self::LastCred => "cred",
             Self::SignalMask => "signal-mask",
             Self::SharedPending => "signal-pending or fpu",
             Self::Pending => "signal-pending of the thread or fpu",
@@ -82,10 +105,20 @@ pub(super) struct Order {
     state: State,
     tasks: u32,
     tree: Vec<Tree>,
+    /// Pids of the tree, and those of its processes.
+    pids: HashSet<u32>,
+    processes: HashMap<u32, u32>,
+    /// Index of the first task whose pids in nested namespaces have not come.
+    named: usize,
     /// Tasks that are complete.
     done: u32,
     /// Object N+1 is entry N.
     objects: Vec<Object>,
+    /// What each process uses, by the index of its leader.
+    uses: HashMap<u32, Numbers>,
+    /// Which of [`SHARED`] the records of the current task describe, and whether also what is of its process alone.
+    parts: [bool; 4],
+    has_process: bool,
     /// Sizes of shared memory, by objref.
     sizes: HashMap<u32, u64>,
     /// Mappings of the current task, and how many are to come.
@@ -140,25 +173,32 @@ impl Order {
                 }
                 State::Tree
             }
-            (State::Tree, Body::PrologueEnd) => {
+            (State::Tree | State::Pids, Body::Pids(head, pids)) => {
                 check(self.tree.len() == self.tasks as usize, "the tree has too few tasks")?;
+                self.skip_named();
+                check(
+                    head.index as usize == self.named,
+                    "pids are not those of the next task that has some",
+                )?;
+                let level = self.tree.get(self.named).map_or(0, |entry| entry.level);
+                check(
+                    pids.len() == level as usize,
+                    "a task has pids in other namespaces than it is in",
+                )?;
+                self.named += 1;
+                State::Pids
+            }
+            (State::Tree | State::Pids, Body::PrologueEnd) => {
+                check(self.tree.len() == self.tasks as usize, "the tree has too few tasks")?;
+                self.skip_named();
+                check(
+                    self.named == self.tree.len(),
+                    "a task lacks its pids in nested namespaces",
+                )?;
                 State::Task
             }
 
-            (State::Task, Body::Task(task)) => {
-                let Some(entry) = self.tree.get(self.done as usize) else {
-                    return Err(Problem::Order("trailer"));
-                };
-                check(task.index == self.done, "the task is not the next one of the tree")?;
-                if entry.flags & flags::LEADER != 0 {
-                    self.vmas.clear();
-                    self.next_fd = 0;
-                    State::Mm(None)
-                } else {
-                    // A thread has no part of the process: its leader's is its own.
-                    State::Sched
-                }
-            }
+            (State::Task, Body::Task(task)) => self.begin_task(task)?,
             (State::Task, Body::Trailer(trailer)) if self.done == self.tasks => {
                 check(trailer.tasks == self.tasks, "the trailer counts other tasks than these")?;
                 check(
@@ -173,10 +213,6 @@ impl Order {
     }
 
     fn accept_in_task(&mut self, state: State, body: &Body) -> Result<State> {
-        let is_leader = self
-            .tree
-            .get(self.done as usize)
-            .is_some_and(|entry| entry.flags & flags::LEADER != 0);
         Ok(match (state, body) {
             (State::Mm(_), Body::File(file, _)) => {
                 self.add_file(file)?;
@@ -224,7 +260,7 @@ impl Order {
                 }
                 State::Pages
             }
-            (State::Vma | State::VmaName | State::Pages, Body::MmEnd) if self.vmas_left == 0 => State::Fd,
+            (State::Vma | State::VmaName | State::Pages, Body::MmEnd) if self.vmas_left == 0 => self.part(1),
 
             (State::Fd, Body::File(file, _)) => {
                 self.add_file(file)?;
@@ -249,24 +285,25 @@ impl Order {
                 if table.more == 1 {
                     State::MoreFd
                 } else {
-                    State::Fs
+                    self.part(2)
                 }
             }
-            (State::Fs, Body::Fs(..)) => State::SignalAction,
+            (State::Fs, Body::Fs(..)) => self.part(3),
 
-            (State::SignalAction, Body::SignalAction(_)) => State::Itimer,
+            (State::SignalAction, Body::SignalAction(_)) => self.part(4),
             (State::Itimer, Body::Itimer(_)) => State::Rlimit,
             (State::Rlimit, Body::Rlimit(_)) => State::Sched,
             (State::Sched, Body::Sched(..)) => State::Cred,
             (State::Cred, Body::Cred(..)) => State::SignalMask,
             (State::SignalMask, Body::SignalMask(_)) => State::SharedPending,
-            (State::SharedPending, Body::SignalPending(pending, _)) if pending.shared == 1 && is_leader => state,
+            (State::SharedPending, Body::SignalPending(pending, _)) if pending.shared == 1 && self.has_process => state,
             (State::SharedPending | State::Pending, Body::SignalPending(pending, _)) if pending.shared == 0 => {
                 State::Pending
             }
             (State::SharedPending | State::Pending, Body::Fpu(..)) => State::Regs,
             (State::Regs, Body::Regs(_)) => State::RestartBlock,
             (State::RestartBlock, Body::RestartBlock(_)) => State::TaskEnd,
+            (State::LastCred, Body::Cred(..)) => State::TaskEnd,
             (State::RestartBlock | State::TaskEnd, Body::TaskEnd) => {
                 self.done += 1;
                 State::Task
@@ -277,9 +314,11 @@ impl Order {
 
     fn add_task(&mut self, entry: &Tree) -> Result<()> {
         let index = self.tree.len() as u32;
-        let is_leader = entry.flags & flags::LEADER != 0;
+        let has = |flag| entry.flags & flag != 0;
+        let is_leader = has(flags::LEADER);
         let has_pid = i32::try_from(entry.pid).is_ok_and(|pid| pid > 0);
         check(has_pid, "a pid is out of range")?;
+        check(self.pids.insert(entry.pid), "a pid is there twice")?;
         check(
             is_leader == (entry.leader == index),
             "a task is its own leader, or it is not",
@@ -288,13 +327,136 @@ impl Order {
             is_leader == (entry.pid == entry.tgid),
             "a leader's pid is its tgid, a thread's is not",
         )?;
-        if !is_leader {
+        check(
+            !has(flags::ZOMBIE | flags::EXITED) || is_leader && !(has(flags::ZOMBIE) && has(flags::EXITED)),
+            "only a leader has exited, with its process or without",
+        )?;
+        if is_leader {
+            self.add_process(entry, index)?;
+        } else {
             let leader = self.tree.get(entry.leader as usize);
             let right = leader.is_some_and(|leader| leader.tgid == entry.tgid && leader.flags & flags::LEADER != 0);
             check(right, "a thread does not follow its leader")?;
+            let right = leader.is_some_and(|leader| {
+                leader.flags & flags::ZOMBIE == 0 && (leader.level, leader.vm) == (entry.level, entry.vm)
+            });
+            check(right, "a thread is not where its process is")?;
         }
         self.tree.push(*entry);
         Ok(())
+    }
+
+    fn add_process(&mut self, entry: &Tree, index: u32) -> Result<()> {
+        let has = |flag| entry.flags & flag != 0;
+        let lives = |process: &Tree| process.flags & flags::LEADER != 0 && process.flags & flags::ZOMBIE == 0;
+        let mut above = 0;
+        if index != 0 && entry.ppid != 0 {
+            let parent = self
+                .processes
+                .get(&entry.ppid)
+                .and_then(|parent| self.tree.get(*parent as usize));
+            check(parent.is_some_and(lives), "a process does not follow its parent")?;
+            above = parent.map_or(0, |parent| parent.level);
+        }
+        check(
+            if index == 0 {
+                entry.level == 0
+            } else {
+                entry.level >= above
+            },
+            "a process is in a pid namespace above that of its parent",
+        )?;
+        check(
+            !has(flags::PIDNS_INIT) || entry.level == above + 1,
+            "the first process of a pid namespace is not just below its parent's",
+        )?;
+        if entry.vm != index {
+            let owner = self.tree.get(entry.vm as usize);
+            check(
+                owner.is_some_and(|owner| lives(owner) && owner.vm == entry.vm) && !has(flags::ZOMBIE),
+                "a process does not follow the one whose memory it shares",
+            )?;
+        }
+        check(
+            !has(flags::SHARES_HANDLERS) || entry.vm != index,
+            "a process shares signal handlers, but no memory",
+        )?;
+        self.processes.insert(entry.pid, index);
+        Ok(())
+    }
+
+    /// Goes to the next task that is in a nested pid namespace.
+    fn skip_named(&mut self) {
+        while self.tree.get(self.named).is_some_and(|entry| entry.level == 0) {
+            self.named += 1;
+        }
+    }
+
+    /// The task record of the next task: which records have to follow.
+    fn begin_task(&mut self, task: &Task) -> Result<State> {
+        let Some(&entry) = self.tree.get(self.done as usize) else {
+            return Err(Problem::Order("trailer"));
+        };
+        check(task.index == self.done, "the task is not the next one of the tree")?;
+        let numbers = numbers(task);
+        let has_exited = entry.flags & (flags::ZOMBIE | flags::EXITED) != 0;
+        check(
+            has_exited || task.exit_status == 0,
+            "a task that lives has the status of one that has exited",
+        )?;
+        (self.parts, self.has_process) = ([false; 4], false);
+        if entry.flags & flags::ZOMBIE != 0 || entry.flags & flags::EXITED != 0 && numbers == NOTHING {
+            check(numbers == NOTHING, "a task that has exited uses something")?;
+            return Ok(State::LastCred);
+        }
+        // The first task that lives has the process with it: the leader, if that has not exited.
+        if let Some(process) = self.uses.get(&entry.leader) {
+            check(numbers == *process, "a thread uses something else than its process")?;
+            return Ok(State::Sched);
+        }
+        self.has_process = true;
+        for ((part, number), kind) in self.parts.iter_mut().zip(numbers).zip(SHARED) {
+            if number as usize == self.objects.len() + 1 {
+                self.objects.push(kind);
+                *part = true;
+            } else {
+                let known = (number as usize).checked_sub(1).and_then(|at| self.objects.get(at));
+                check(known == Some(&kind), "a task shares what is not there")?;
+            }
+        }
+        let owner = self.uses.get(&entry.vm);
+        let shares = |at: usize| owner.is_some_and(|owner| owner[at] == numbers[at]);
+        check(
+            if entry.vm == entry.leader {
+                self.parts[0]
+            } else {
+                shares(0)
+            },
+            "a process shares its memory with another one than the tree says",
+        )?;
+        check(
+            entry.flags & flags::SHARES_HANDLERS == 0 || shares(3),
+            "a process shares its signal handlers with another one than the tree says",
+        )?;
+        self.uses.insert(entry.leader, numbers);
+        Ok(self.part(0))
+    }
+
+    /// Where the records of a task go on: with the part of this number, or the next one that it has.
+    fn part(&mut self, from: usize) -> State {
+        match (from..SHARED.len()).find(|at| self.parts[*at]) {
+            Some(0) => {
+                self.vmas.clear();
+                State::Mm(None)
+            }
+            Some(1) => {
+                self.next_fd = 0;
+                State::Fd
+            }
+            Some(2) => State::Fs,
+            Some(_) => State::SignalAction,
+            None => State::Itimer,
+        }
     }
 
     fn add_object(&mut self, objref: u32, object: Object) -> Result<()> {

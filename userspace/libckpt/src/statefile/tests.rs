@@ -7,6 +7,8 @@ use crate::testing::{sample, Mutator, Part, Statefile};
 use ckpt_uapi::record::file::File;
 use ckpt_uapi::record::pipe::{Pipe, CONTENT_MAX};
 use ckpt_uapi::record::regs::Regs;
+use ckpt_uapi::record::task::Task;
+use ckpt_uapi::record::tree::{flags, Head, Tree};
 use ckpt_uapi::statefile::BODY_MAX;
 use std::mem::offset_of;
 use zerocopy::FromBytes;
@@ -200,12 +202,13 @@ fn names_the_place() {
 fn refuses_values_that_contradict_each_other() {
     let cases: &[(RecordType, usize, u8, &str)] = &[
         (RecordType::Header, 0, 3, "another machine"),
-        (RecordType::Tree, 8 + 64 + 28, 1, "its own leader"),
+        (RecordType::Header, 12, 2, "unknown flag"),
+        (RecordType::Tree, 8 + 64 + 24, 1, "its own leader"),
         (RecordType::Task, 0, 1, "not the next one"),
         (RecordType::Mm, 120, 2, "refers to no file"),
         (RecordType::Vma, 8, 1, "page boundary"),
         (RecordType::Fd, 8 + 8, 2, "refers to no file"),
-        (RecordType::Fd, 8 + 8, 4, "refers to no file"),
+        (RecordType::Fd, 8 + 8, 8, "refers to no file"),
         (RecordType::File, offset_of!(File, kind), 7, "kind of file is not known"),
         (RecordType::File, offset_of!(File, lock), 3, "kind of lock is not known"),
         (
@@ -214,7 +217,7 @@ fn refuses_values_that_contradict_each_other() {
             1,
             "no end of a pipe names one",
         ),
-        (RecordType::Pipe, offset_of!(Pipe, objref), 3, "not the next number"),
+        (RecordType::Pipe, offset_of!(Pipe, objref), 7, "not the next number"),
         (
             RecordType::Pipe,
             offset_of!(Pipe, capacity) + 2,
@@ -259,8 +262,8 @@ fn refuses_ends_of_pipes_that_there_are_not() {
     let end = index(RecordType::Pipe) + 1;
     let cases: &[(usize, u8, &str)] = &[
         (offset_of!(File, pipe), 0, "out of range"),
-        (offset_of!(File, pipe), 3, "refers to no pipe"),
-        (offset_of!(File, pipe), 5, "refers to no pipe"),
+        (offset_of!(File, pipe), 7, "refers to no pipe"),
+        (offset_of!(File, pipe), 9, "refers to no pipe"),
         (offset_of!(File, flags), 2, "neither for reading nor for writing"),
     ];
     for (at, value, text) in cases {
@@ -289,12 +292,16 @@ fn takes_pipes_among_the_objects_of_the_address_space() {
         let (mm, at) = (index(RecordType::Mm), index(RecordType::Pipe));
         // The pipe and the device, which stood before it, change numbers.
         let mut pipe = records.remove(at);
-        pipe.body[offset_of!(Pipe, objref)] = 3;
+        pipe.body[offset_of!(Pipe, objref)] = 7;
         records.insert(mm, pipe);
-        records[at].body[offset_of!(File, objref)] = 4;
-        records[at + 1].body[offset_of!(File, pipe)] = 3;
-        records[at + 2].body[offset_of!(File, pipe)] = 3;
-        records[index(RecordType::Fd)].body[8 + 8] = 4;
+        records[at].body[offset_of!(File, objref)] = 8;
+        records[at + 1].body[offset_of!(File, pipe)] = 7;
+        records[at + 2].body[offset_of!(File, pipe)] = 7;
+        for part in records.iter_mut().filter(|part| part.kind == RecordType::Fd.number()) {
+            for fd in part.body[8..].chunks_exact_mut(16).filter(|fd| fd[8] == 7) {
+                fd[8] = 8;
+            }
+        }
     });
     verify(&bytes[..]).unwrap();
 }
@@ -304,4 +311,186 @@ fn fixed_parts_are_as_long_as_their_structs() {
     let sample = sample();
     let regs = &sample.records[index(RecordType::Regs)];
     assert_eq!(regs.body.len(), size_of::<Regs>());
+}
+
+/// Position of a task's record.
+fn task_at(statefile: &Statefile, index: u32) -> usize {
+    let is_task = |part: &&Part| part.kind == RecordType::Task.number();
+    let task = statefile.records.iter().filter(is_task).nth(index as usize).unwrap();
+    statefile
+        .records
+        .iter()
+        .position(|part| std::ptr::eq(part, task))
+        .unwrap()
+}
+
+fn with_task(index: u32, change: impl FnOnce(&mut Task)) -> Vec<u8> {
+    let mut statefile = sample();
+    let at = task_at(&statefile, index);
+    change(Task::mut_from_bytes(&mut statefile.records[at].body).unwrap());
+    statefile.encode()
+}
+
+fn with_tree(change: impl FnOnce(&mut [Tree])) -> Vec<u8> {
+    changed(|records| {
+        let mut entries: Vec<Tree> = Vec::new();
+        let parts: Vec<_> = (0..records.len())
+            .filter(|at| records[*at].kind == RecordType::Tree.number())
+            .collect();
+        for at in &parts {
+            entries.extend(<[Tree]>::ref_from_bytes(&records[*at].body[8..]).unwrap());
+        }
+        change(&mut entries);
+        records[parts[0]] = Part::new(&Head {
+            first: 0,
+            count: entries.len() as u32,
+        })
+        .entries(&entries);
+        for at in &parts[1..] {
+            records.remove(*at);
+        }
+    })
+}
+
+fn says(bytes: &[u8]) -> String {
+    verify(bytes).map_or_else(|error| error.to_string(), |()| "sound".into())
+}
+
+#[test]
+fn refuses_trees_that_cannot_be() {
+    type Change = fn(&mut [Tree]);
+    assert_eq!(says(&with_tree(|_| {})), "sound");
+    let cases: &[(Change, &str)] = &[
+        (|tree| tree[2].ppid = 4200, "does not follow its parent"),
+        (|tree| tree[2].ppid = 77, "does not follow its parent"),
+        (|tree| tree[5].ppid = 4300, "does not follow its parent"),
+        (|tree| tree[2].pid = 4001, "there twice"),
+        (|tree| tree[1].level = 1, "not where its process is"),
+        (|tree| tree[1].vm = 2, "not where its process is"),
+        (|tree| tree[0].level = 1, "above that of its parent"),
+        (|tree| tree[5].level = 2, "not just below"),
+        (|tree| tree[5].level = 40, "too many pid namespaces"),
+        (|tree| tree[5].level = 0, "not just below"),
+        (|tree| tree[2].level = 1, "pids are not those of the next task"),
+        (|tree| tree[1].flags = flags::ZOMBIE, "only a leader has exited"),
+        (|tree| tree[4].flags |= flags::EXITED, "only a leader has exited"),
+        (|tree| tree[0].flags |= flags::ZOMBIE, "not where its process is"),
+        (|tree| tree[3].vm = 4, "does not follow the one whose memory"),
+        (|tree| tree[3].vm = 5, "does not follow the one whose memory"),
+        (|tree| tree[2].flags |= flags::SHARES_HANDLERS, "but no memory"),
+        (|tree| tree[2].flags |= flags::ZOMBIE, "uses something"),
+        (|tree| tree[4].flags = flags::LEADER, "status of one that has exited"),
+        (
+            |tree| (tree[3].vm, tree[3].flags) = (3, flags::LEADER),
+            "another one than the tree says",
+        ),
+        (|tree| tree[2].vm = 0, "another one than the tree says"),
+    ];
+    for (number, (change, text)) in cases.iter().enumerate() {
+        let answer = says(&with_tree(change));
+        assert!(answer.contains(text), "case {number}: {text}: {answer}");
+    }
+}
+
+#[test]
+fn takes_a_process_whose_parent_is_outside_of_its_pid_namespace() {
+    assert_eq!(says(&with_tree(|tree| tree[2].ppid = 0)), "sound");
+}
+
+#[test]
+fn refuses_numbers_of_what_is_shared_that_contradict_each_other() {
+    type Change = fn(&mut Task);
+    let cases: &[(u32, Change, &str)] = &[
+        (0, |task| task.mm = 2, "shares what is not there"),
+        (0, |task| task.mm = 0, "shares what is not there"),
+        (1, |task| task.files = 3, "something else than its process"),
+        (1, |task| task.handlers = 11, "something else than its process"),
+        (
+            2,
+            |task| (task.mm, task.handlers) = (1, 11),
+            "another one than the tree says",
+        ),
+        (2, |task| task.files = 3, "shares what is not there"),
+        (2, |task| task.files = 7, "shares what is not there"),
+        (2, |task| task.handlers = 4, "itimer expected"),
+        (3, |task| task.fs = 3, "has not the next number"),
+        (3, |task| task.handlers = 12, "signal handlers with another one"),
+        (3, |task| task.reserved = 1, "reserved"),
+        (4, |task| task.mm = 1, "has exited uses something"),
+        (4, |task| task.exit_status = 0x1_0000, "status of an exited task"),
+        (0, |task| task.exit_status = 1, "status of one that has exited"),
+    ];
+    for (number, (index, change, text)) in cases.iter().enumerate() {
+        let answer = says(&with_task(*index, change));
+        assert!(answer.contains(text), "case {number}: {text}: {answer}");
+    }
+}
+
+#[test]
+fn a_zombie_has_credentials_and_nothing_else() {
+    let sample = sample();
+    let at = task_at(&sample, 4);
+    let without = changed(|records| drop(records.remove(at + 1)));
+    assert!(says(&without).contains("cred expected"));
+    let more = changed(|records| {
+        let regs = records[index(RecordType::Regs)].clone();
+        records.insert(at + 2, regs);
+    });
+    assert!(says(&more).contains("task-end expected"));
+}
+
+#[test]
+fn a_main_thread_may_have_exited_before_others() {
+    // The first thread that lives has the records of the process.
+    let mut statefile = sample();
+    let (leader, thread) = (task_at(&statefile, 0), task_at(&statefile, 1));
+    let mut process: Vec<_> = statefile.records.drain(leader + 1..thread).collect();
+    let end = process.pop().unwrap();
+    let cred = process
+        .iter()
+        .find(|part| part.kind == RecordType::Cred.number())
+        .unwrap()
+        .clone();
+    let task = Task::mut_from_bytes(&mut statefile.records[leader].body).unwrap();
+    (task.mm, task.files, task.fs, task.handlers) = (0, 0, 0, 0);
+    let sched = process
+        .iter()
+        .position(|part| part.kind == RecordType::Sched.number())
+        .unwrap();
+    process.truncate(sched);
+    // Behind the record of the thread, which now follows that of the leader.
+    statefile.records.splice(leader + 2..leader + 2, process);
+    statefile.records.splice(leader + 1..leader + 1, [cred, end]);
+    for part in statefile
+        .records
+        .iter_mut()
+        .filter(|part| part.kind == RecordType::Tree.number())
+        .take(1)
+    {
+        let tree = <[Tree]>::mut_from_bytes(&mut part.body[8..]).unwrap();
+        tree[0].flags |= flags::EXITED;
+    }
+    assert_eq!(says(&statefile.encode()), "sound");
+}
+
+#[test]
+fn wants_the_pids_of_every_task_in_a_nested_namespace() {
+    let at = index(RecordType::Pids);
+    assert!(says(&changed(|records| drop(records.remove(at)))).contains("lacks its pids"));
+    let twice = changed(|records| records.insert(at, records[at].clone()));
+    assert!(says(&twice).contains("pids are not those of the next task"));
+    let early = changed(|records| records.swap(at, at - 1));
+    assert!(says(&early).contains("too few tasks"));
+    let zero = changed(|records| records[at].body[8] = 0);
+    assert!(says(&zero).contains("pid is out of range"));
+    let more = changed(|records| {
+        records[at].body[4] = 2;
+        records[at].body.extend([1, 0, 0, 0]);
+    });
+    assert!(says(&more).contains("other namespaces than it is in"));
+}
+
+#[test]
+fn takes_whole_pid_namespaces() {
+    assert_eq!(says(&changed(|records| records[0].body[12] = 1)), "sound");
 }
