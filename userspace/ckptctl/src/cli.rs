@@ -4,7 +4,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use libckpt::Stdio;
+use libckpt::{Scope, Stdio};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,15 +34,15 @@ pub struct Cli {
 pub enum Command {
     /// Show what the module is and can do on this kernel.
     Info,
-    /// Show everything that stands in the way of saving a process, without touching it.
+    /// Show everything that stands in the way of saving a process and its descendants, without touching them.
     Check(Check),
-    /// Save a process with all its threads.
+    /// Save a process with all its descendants.
     Checkpoint(Checkpoint),
-    /// Bring a saved process back.
+    /// Bring saved processes back.
     Restart(Restart),
     /// Verify a statefile and show what is in it.
     Inspect(Inspect),
-    /// Stop a process until this command ends.
+    /// Stop a process and its descendants until this command ends.
     Freeze(Freeze),
     /// Let a process go on that `ckptctl freeze` holds.
     Thaw(Thaw),
@@ -50,11 +50,34 @@ pub enum Command {
     Completions(Completions),
 }
 
+/// What belongs to the target besides the named process.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Target {
+    /// Only this process: that it has children is an obstacle.
+    #[arg(long, conflicts_with = "container")]
+    process: bool,
+    /// All processes of its pid namespace.
+    #[arg(long)]
+    container: bool,
+}
+
+impl Target {
+    pub fn scope(self) -> Scope {
+        match (self.process, self.container) {
+            (true, _) => Scope::Process,
+            (_, true) => Scope::Container,
+            _ => Scope::Tree,
+        }
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct Check {
     /// Process id.
     #[arg(value_parser = pid)]
     pub pid: u32,
+    #[command(flatten)]
+    pub target: Target,
 }
 
 #[derive(Args, Debug)]
@@ -65,13 +88,15 @@ pub struct Checkpoint {
     /// Where the statefile goes; `-` is standard output.
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
-    /// Kill the process when the statefile is safe.
+    #[command(flatten)]
+    pub target: Target,
+    /// Kill the processes when the statefile is safe.
     #[arg(long, conflicts_with = "stop")]
     pub kill: bool,
-    /// Leave the process stopped, as by SIGSTOP, when the statefile is safe.
+    /// Leave the processes stopped, as by SIGSTOP, when the statefile is safe.
     #[arg(long)]
     pub stop: bool,
-    /// How long to wait for the process to stand still.
+    /// How long to wait for the processes to stand still.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub timeout: Duration,
 }
@@ -90,6 +115,12 @@ pub struct Restart {
     /// Accept mapped files that have changed since.
     #[arg(long)]
     pub changed_files: bool,
+    /// Restart in a fresh pid namespace, where all the saved process ids are free.
+    #[arg(long)]
+    pub new_pidns: bool,
+    /// Restart in a fresh user namespace with a fresh pid namespace, which takes no privilege.
+    #[arg(long)]
+    pub new_userns: bool,
 }
 
 #[derive(Args, Debug)]
@@ -106,7 +137,9 @@ pub struct Freeze {
     /// Process id.
     #[arg(value_parser = pid)]
     pub pid: u32,
-    /// How long to wait for the process to stand still.
+    #[command(flatten)]
+    pub target: Target,
+    /// How long to wait for the processes to stand still.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub timeout: Duration,
     /// Thaw after this time; otherwise at SIGINT, SIGTERM, SIGHUP or `ckptctl thaw`.
@@ -157,6 +190,20 @@ mod tests {
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn reads_what_belongs_to_the_target() {
+        let scope = |options: &[&str]| {
+            let arguments = [&["ckptctl", "check", "1"], options].concat();
+            match Cli::try_parse_from(arguments).unwrap().command {
+                Command::Check(check) => check.target.scope(),
+                _ => unreachable!(),
+            }
+        };
+        assert_eq!(scope(&[]), Scope::Tree);
+        assert_eq!(scope(&["--process"]), Scope::Process);
+        assert_eq!(scope(&["--container"]), Scope::Container);
     }
 
     #[test]

@@ -6,8 +6,10 @@ use crate::device::{pidfd_open, Session};
 use crate::error::{Error, Result};
 use crate::message::Message;
 use ckpt_uapi::ioctl;
-use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::process::{pidfd_send_signal, Signal};
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use rustix::process::{kill_process, pidfd_send_signal, Pid, Signal};
+use std::collections::HashSet;
+use std::fs;
 use std::time::{Duration, Instant};
 
 /// What is to be saved.
@@ -153,11 +155,77 @@ pub fn checkpoint_with<E: From<Error>>(
         After::Stop => {
             // The signal waits in the frozen target and stops it before it runs its own code again.
             pidfd_send_signal(pidfd, Signal::STOP).map_err(|errno| Error::io("cannot stop the target", errno))?;
+            for pid in members(pidfd, options.scope) {
+                // One that has exited cannot be stopped, and need not.
+                let _ = kill_process(pid, Signal::STOP);
+            }
             session.thaw()?;
         }
         After::Kill => session.kill()?,
     }
     Ok(done)
+}
+
+/// The processes of a frozen target besides the named one. Nobody comes or goes while it is frozen.
+fn members(pidfd: BorrowedFd<'_>, scope: Scope) -> Vec<Pid> {
+    let Some(named) = pid_of(pidfd) else { return Vec::new() };
+    let mut found = match scope {
+        Scope::Process => return Vec::new(),
+        Scope::Tree => vec![named],
+        Scope::Container => members_of_namespace(named),
+    };
+    let mut known: HashSet<u32> = found.iter().copied().collect();
+    let mut next = 0;
+    while let Some(pid) = found.get(next) {
+        found.extend(children(*pid).into_iter().filter(|child| known.insert(*child)));
+        next += 1;
+    }
+    found.retain(|pid| *pid != named);
+    found
+        .into_iter()
+        .filter_map(|pid| i32::try_from(pid).ok().and_then(Pid::from_raw))
+        .collect()
+}
+
+/// Pid behind a pidfd.
+fn pid_of(pidfd: BorrowedFd<'_>) -> Option<u32> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).ok()?;
+    info.lines()
+        .find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())
+}
+
+/// Child processes of all threads of a process.
+fn children(pid: u32) -> Vec<u32> {
+    let threads = numbers_in(&format!("/proc/{pid}/task"));
+    let lists = threads
+        .iter()
+        .filter_map(|tid| fs::read_to_string(format!("/proc/{pid}/task/{tid}/children")).ok());
+    lists
+        .flat_map(|list| {
+            list.split_whitespace()
+                .filter_map(|pid| pid.parse().ok())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// All members of the pid namespace of a process.
+fn members_of_namespace(named: u32) -> Vec<u32> {
+    let namespace = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let Some(wanted) = namespace(named) else {
+        return vec![named];
+    };
+    let mut found = numbers_in("/proc");
+    found.retain(|pid| namespace(*pid).as_ref() == Some(&wanted));
+    found
+}
+
+/// Entries of a directory that are numbers.
+fn numbers_in(directory: &str) -> Vec<u32> {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
 }
 
 /// Saves the calling process, with all its threads, into `file`.
@@ -184,6 +252,30 @@ fn milliseconds(timeout: Option<Duration>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
+    use std::os::unix::process::CommandExt;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn finds_the_descendants_of_a_target() {
+        let script = "sleep 60 & (sleep 60 & echo; wait) & wait";
+        let mut shell = Command::new("/bin/sh")
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        // All are there when the deepest has said so.
+        shell.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+        let pidfd = pidfd_open(shell.id()).unwrap();
+        let counts = [Scope::Process, Scope::Tree].map(|scope| members(pidfd.as_fd(), scope).len());
+        let everybody = members(pidfd.as_fd(), Scope::Container);
+        let _ = rustix::process::kill_process_group(Pid::from_child(&shell), Signal::KILL);
+        shell.wait().unwrap();
+        assert_eq!(counts, [0, 3]);
+        let own = i32::try_from(std::process::id()).ok().and_then(Pid::from_raw);
+        assert!(everybody.contains(&own.unwrap()) && !everybody.contains(&Pid::from_child(&shell)));
+    }
 
     #[test]
     fn a_time_limit_is_never_the_default_by_accident() {

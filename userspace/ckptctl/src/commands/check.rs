@@ -14,7 +14,7 @@ use serde_json::json;
 pub fn run(args: &Check, output: &Output) -> Result<Exit, Failed> {
     let pidfd = pidfd_open(args.pid)?;
     let session = Session::open()?;
-    session.attach(pidfd.as_fd(), libckpt::Scope::Tree)?;
+    session.attach(pidfd.as_fd(), args.target.scope())?;
     let result = session.check()?;
     let messages = session.messages();
     let free = result.obstacles == 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 
-//! `ckptctl checkpoint`: save a process.
+//! `ckptctl checkpoint`: save processes.
 
 use crate::cli::Checkpoint;
 use crate::exit::{Exit, Failed};
@@ -27,7 +27,7 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
         _ => After::Resume,
     };
     let options = CheckpointOptions {
-        scope: libckpt::Scope::Tree,
+        scope: args.target.scope(),
         after,
         timeout: Some(args.timeout),
     };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 
-//! `ckptctl freeze`: stop a process until this command ends.
+//! `ckptctl freeze`: stop processes until this command ends.
 //!
 //! The freeze lives in the open session of this command. A small locked file says which command that is, so that
 //! `ckptctl thaw` can end it.
@@ -30,7 +30,7 @@ pub fn run(args: &Freeze, output: &Output) -> Result<Exit, Failed> {
     .map_err(|error| Failed::io("cannot take over signals", error))?;
     let pidfd = pidfd_open(args.pid)?;
     let session = Session::open()?;
-    session.attach(pidfd.as_fd(), libckpt::Scope::Tree)?;
+    session.attach(pidfd.as_fd(), args.target.scope())?;
     let timeout = u32::try_from(args.timeout.as_millis()).unwrap_or(u32::MAX).max(1);
     let tasks = session.freeze(timeout)?;
     // Without the file everything works but thaw.

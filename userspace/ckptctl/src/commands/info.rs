@@ -15,6 +15,8 @@ const FEATURES: &[(u64, &str, &str)] = &[
     (feature::SELF, "self", "a program can save itself"),
     (feature::STREAM, "stream", "statefiles through pipes and sockets"),
     (feature::GUARD, "guard", "guard regions (MADV_GUARD_INSTALL)"),
+    (feature::TREE, "tree", "a process with all its descendants"),
+    (feature::CONTAINER, "container", "all processes of a pid namespace"),
 ];
 
 pub fn run(output: &Output) -> Result<Exit, Failed> {

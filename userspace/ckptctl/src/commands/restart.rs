@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 
-//! `ckptctl restart`: bring a saved process back.
+//! `ckptctl restart`: bring saved processes back.
 
 use crate::cli::Restart;
 use crate::exit::{Exit, Failed};
@@ -29,8 +29,8 @@ pub fn run(args: &Restart, output: &Output) -> Result<Exit, Failed> {
         stdio,
         placement,
         changed_files: args.changed_files,
-        new_pidns: false,
-        new_userns: false,
+        new_pidns: args.new_pidns,
+        new_userns: args.new_userns,
     };
     let file = open(&args.file, from_stdin)?;
     let mut program = libckpt::restart(&file, &options)?;
