@@ -624,7 +624,7 @@ fn descriptors() -> Vec<Part> {
             objref: PIPE,
             capacity: 65536,
             content: content.len() as u32,
-            reserved: 0,
+            path_len: 0,
         })
         .entries(content),
         pipe_end(9, PIPE, O_RDONLY),

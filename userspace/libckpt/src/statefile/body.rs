@@ -243,7 +243,7 @@ impl Body {
             RecordType::Task => {
                 let fixed: Task = parts.alone()?;
                 known(fixed.flags, record::task::flags::ALL)?;
-                zero(fixed.reserved)?;
+                check(fixed.vfork_child < TASKS_MAX, "a task index is out of range")?;
                 let numbers = [fixed.mm, fixed.files, fixed.fs, fixed.handlers];
                 check(
                     numbers.iter().all(|number| *number <= OBJECTS_MAX),
@@ -323,13 +323,14 @@ impl Body {
             RecordType::Pipe => {
                 let fixed: Pipe = parts.fixed()?;
                 objref(fixed.objref)?;
-                zero(fixed.reserved)?;
                 check(fixed.content <= pipe::CONTENT_MAX, "the content of a pipe is too long")?;
                 check(
                     (fixed.content..=PIPE_MAX).contains(&fixed.capacity),
                     "the capacity of a pipe is out of range",
                 )?;
-                Self::Pipe(fixed, parts.entries(fixed.content)?)
+                let (content, path) = parts.pair(fixed.content)?;
+                text(path, fixed.path_len, PATH_MAX)?;
+                Self::Pipe(fixed, content.to_vec())
             }
             RecordType::Mm
             | RecordType::Vma
