@@ -90,6 +90,14 @@ const DISTURBED: &[&[&str]] = &[
     &["syscall_blocked", "sigsuspend"],
     &["syscall_timed", "nanosleep", "400"],
     &["storm"],
+    &["tree_family", "3", "2"],
+    &["tree_zombies"],
+    &["tree_sessions"],
+    &["tree_shared"],
+    &["tree_vfork"],
+    &["tree_pipes"],
+    &["tree_storm", "4"],
+    &["tree_prefork", "5", "4"],
 ];
 
 /// The tests of the tests: no checkpoint is made here.

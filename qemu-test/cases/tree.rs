@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 
-//! Kind tree: the threads, process group and session that a restart builds.
+//! Kind tree: the processes, threads, process groups and sessions that a restart builds.
 
 mod busy_pid;
+mod family;
+mod namespace;
 mod session;
 
-use super::quiet;
+use super::{busy, quiet};
 use harness::Case;
 
 /// The cases of this kind.
@@ -15,6 +17,32 @@ pub fn cases() -> Vec<Case> {
         quiet("task_threads", &["100"])
             .case("tree/a_hundred_threads")
             .limit(300),
+        quiet("tree_family", &["1", "0"]).case("tree/one_child"),
+        quiet("tree_family", &["4", "3"])
+            .case("tree/children_and_grandchildren")
+            .limit(300),
+        quiet("tree_zombies", &[]).case("tree/keeps_zombies"),
+        quiet("tree_sessions", &[]).case("tree/keeps_groups_and_sessions"),
+        quiet("tree_shared", &[]).case("tree/keeps_what_processes_share"),
+        quiet("tree_vfork", &[]).case("tree/keeps_a_vfork_in_progress"),
+        busy("tree_pipes", &[]).case("tree/keeps_a_pipeline").limit(300),
+        busy("tree_storm", &["4"])
+            .case("tree/forks_and_execs_all_the_time")
+            .limit(300),
+        quiet("tree_prefork", &["8", "16"])
+            .case("tree/keeps_memory_from_before_fork")
+            .limit(300),
+        Case::new("tree/a_family_prints_its_state", family::prints_its_state),
+        Case::new("tree/process_alone_has_no_children", family::alone),
+        Case::new("tree/stop_stops_all_of_it", family::stopped),
+        Case::new("tree/kill_kills_all_of_it", family::killed),
+        Case::new(
+            "tree/names_who_has_the_pid_of_a_child",
+            family::names_who_has_the_pid_of_a_child,
+        ),
+        Case::new("tree/copy_in_a_new_pid_namespace", namespace::copy),
+        Case::new("tree/copy_as_an_ordinary_user", namespace::ordinary_user).limit(180),
+        Case::new("tree/init_passes_signals_and_status_on", namespace::signals_and_status),
         Case::new("tree/names_who_has_the_pid", busy_pid::names_who_has_the_pid),
         Case::new("tree/foreground_passes_the_exit_status", session::exit_status),
         Case::new("tree/foreground_forwards_signals", session::forwards_signals),

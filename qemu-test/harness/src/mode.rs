@@ -154,13 +154,13 @@ impl Recipe {
 
     /// A waiting program has reached its place when two looks are equal.
     fn settled(&self, target: &Target) -> Result<Snapshot> {
-        let mut before = Snapshot::of(target.pid)?;
+        let mut before = Snapshot::of_target(target.pid, self.busy)?;
         let scope = Scope {
             busy: self.busy,
             ..Scope::default()
         };
         let settled = wait_until(PATIENCE, || {
-            let now = Snapshot::of(target.pid).ok()?;
+            let now = Snapshot::of_target(target.pid, self.busy).ok()?;
             let equal = before.differences(&now, scope).is_empty();
             before = now;
             equal.then_some(())

@@ -4,7 +4,7 @@
 //!
 //! Everything that is read is compared, except for [`EXCEPTIONS`]; docs/TRANSPARENCY.md explains the same list to people.
 
-use crate::process::wait_until;
+use crate::process::{self, wait_until};
 use crate::{fail, Result};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -191,6 +191,55 @@ impl Snapshot {
         Ok(Self { facts })
     }
 
+    /// Looks at a process and all its descendants. Of those, parent, process group and session may never change.
+    pub fn of_family(pid: i32) -> Result<Self> {
+        let mut family = Self::of(pid)?;
+        let place = |pid: i32| -> Option<[String; 3]> {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            let mut fields = stat[stat.rfind(')')? + 1..]
+                .split_whitespace()
+                .skip(1)
+                .map(str::to_owned);
+            Some([fields.next()?, fields.next()?, fields.next()?])
+        };
+        let root = place(pid).unwrap_or_default();
+        for child in process::descendants(pid) {
+            let put =
+                |facts: &mut BTreeMap<_, _>, key: &str, value| facts.insert(format!("process/{child}/{key}"), value);
+            if !process::alive(child) {
+                // A zombie has no memory to look at.
+                put(&mut family.facts, "zombie", String::new());
+            } else {
+                for (key, value) in Self::of(child)?.facts {
+                    put(&mut family.facts, &key, value);
+                }
+            }
+            for ((key, own), root) in ["parent", "group", "session"]
+                .iter()
+                .zip(place(child).unwrap_or_default())
+                .zip(&root)
+            {
+                // A restart may give the root another group or session, and those who share it.
+                let value = if own == *root && *key != "parent" {
+                    "that of the root".into()
+                } else {
+                    own
+                };
+                put(&mut family.facts, key, value);
+            }
+        }
+        Ok(family)
+    }
+
+    /// What [`Snapshot::of_family`] sees of a tree that waits, and [`Snapshot::of`] of a process that computes.
+    pub fn of_target(pid: i32, busy: bool) -> Result<Self> {
+        if busy {
+            Self::of(pid)
+        } else {
+            Self::of_family(pid)
+        }
+    }
+
     /// Facts that differ and may not.
     pub fn differences(&self, now: &Self, scope: Scope) -> String {
         let mut text = String::new();
@@ -242,7 +291,7 @@ impl Snapshot {
     pub fn expect(&self, pid: i32, scope: Scope) -> Result {
         let mut last = String::new();
         let equal = wait_until(Duration::from_secs(10), || {
-            match Self::of(pid) {
+            match Self::of_target(pid, scope.busy) {
                 Ok(now) => last = self.differences(&now, scope),
                 Err(error) => last = error.to_string(),
             }

@@ -73,6 +73,17 @@ pub fn wait_end(pid: i32, limit: Duration) -> Result<Ended> {
     }
 }
 
+/// Waits until these are gone, whose parents have ended: here they have become children, or somebody else's.
+pub fn reap_orphans(pids: &[i32]) -> Result {
+    for &pid in pids {
+        let gone = wait_until(PATIENCE, || (ended(pid).is_some() || !exists(pid)).then_some(()));
+        if gone.is_none() {
+            fail!("process {pid} is left: {}", describe(pid));
+        }
+    }
+    Ok(())
+}
+
 /// Whether a process (not a zombie) has this id.
 pub fn alive(pid: i32) -> bool {
     state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))
@@ -128,6 +139,26 @@ pub fn describe(pid: i32) -> String {
         read("syscall").trim_end(),
         read("stack")
     )
+}
+
+/// Every process below `root`, each after its parent.
+pub fn descendants(root: i32) -> Vec<i32> {
+    let mut found = vec![root];
+    let mut next = 0;
+    while let Some(&pid) = found.get(next) {
+        // Any thread may be the one that forked.
+        for tid in fs::read_dir(format!("/proc/{pid}/task"))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let list = fs::read_to_string(tid.path().join("children")).unwrap_or_default();
+            found.extend(list.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+        }
+        next += 1;
+    }
+    found.remove(0);
+    found
 }
 
 /// Every process whose parent is `parent`.

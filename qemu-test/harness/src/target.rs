@@ -333,8 +333,10 @@ impl Target {
 
     /// Saves it and kills it; what is left of it is reaped.
     pub fn checkpoint_kill(&mut self, file: &Path) -> Result {
+        let below = process::descendants(self.pid);
         ckptctl::checkpoint(self.pid, file, After::Kill).during("checkpoint --kill")?;
-        self.was_killed()
+        self.was_killed()?;
+        process::reap_orphans(&below)
     }
 
     /// It has been killed, and is reaped.
@@ -369,22 +371,35 @@ impl Target {
     /// Kills and reaps it.
     pub fn kill(&mut self) -> Result {
         if !self.gone {
+            let below = process::descendants(self.pid);
             let _ = process::signal(self.pid, Signal::KILL);
             wait_end(self.pid, PATIENCE)?;
             self.gone = true;
+            kill_all(&below);
+            process::reap_orphans(&below)?;
         }
         Ok(())
+    }
+}
+
+/// Kills processes, of which some may have ended.
+fn kill_all(pids: &[i32]) {
+    for &pid in pids {
+        let _ = process::signal(pid, Signal::KILL);
     }
 }
 
 impl Drop for Target {
     fn drop(&mut self) {
         if !self.gone {
+            let below = process::descendants(self.pid);
             let _ = process::signal(self.pid, Signal::KILL);
+            kill_all(&below);
             // Somebody else may have reaped it.
             wait_until(Duration::from_secs(10), || {
                 (ended(self.pid).is_some() || !process::exists(self.pid)).then_some(())
             });
+            let _ = process::reap_orphans(&below);
         }
     }
 }
