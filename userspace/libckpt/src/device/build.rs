@@ -1039,6 +1039,7 @@ impl Drop for Stacks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::foreground::{wait, Ended, Watched};
     use crate::tree::taken_pids;
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::{SocketAddr, UnixListener};
@@ -1261,6 +1262,26 @@ mod tests {
         assert_eq!(exit_status(&built), Some(EXIT_NOT_RESTORED));
         let error = build_in(&family(&[2, 3, 4, 3]), FRESH).unwrap_err();
         assert_eq!((error.step, error.index), (Step::Thread, 3));
+    }
+
+    #[test]
+    fn an_init_says_how_its_program_ended() {
+        let _turn = one_at_a_time();
+        let Some(_) = free_tids(1) else { return };
+        let room = Room::new();
+        let mut built = room.build(&family(&[2, 3, 4, 5]), FRESH).unwrap();
+        built.let_go();
+        for signal in [Signal::STOP, Signal::CONT, Signal::KILL] {
+            pidfd_send_signal(&built.pidfd, signal).unwrap();
+        }
+        assert_eq!(wait(Watched::of(&built)).unwrap(), Ended::Signaled(libc::SIGKILL));
+        assert_gone(&[built.pid()]);
+        // Without a word from it, its own end has to do.
+        let mut built = room.build(&family(&[2, 3, 4, 5]), FRESH).unwrap();
+        built.let_go();
+        pidfd_send_signal(&built.init.as_ref().unwrap().pidfd, Signal::KILL).unwrap();
+        assert_eq!(wait(Watched::of(&built)).unwrap(), Ended::Signaled(libc::SIGKILL));
+        assert_gone(&[built.pid()]);
     }
 
     #[test]
