@@ -22,6 +22,7 @@ use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::{self, Header};
 use ckpt_uapi::record::itimer::Itimers;
+use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::regs::Regs;
@@ -369,8 +370,10 @@ pub fn sample() -> Statefile {
         Part::new(&Actions::new_zeroed()),
         Part::new(&Itimers::new_zeroed()),
         Part::new(&Rlimits::new_zeroed()),
+        layer(7, 0),
+        layer(8, 7),
     ]);
-    records.extend(thread(Some(signal(15))));
+    records.extend(thread(Some(signal(15)), 8));
     records.push(Part::new(&RestartBlock {
         kind: restart_block::kind::NANOSLEEP,
         timed: 1,
@@ -379,9 +382,9 @@ pub fn sample() -> Statefile {
     }));
     records.push(Part::empty(RecordType::TaskEnd));
     records.push(task(1, "worker"));
-    records.extend(thread(None));
+    records.extend(thread(None, 7));
     records.push(Part::empty(RecordType::TaskEnd));
-    Statefile::new(records, 6, 2)
+    Statefile::new(records, 8, 2)
 }
 
 fn task(index: u32, comm: &str) -> Part {
@@ -518,13 +521,29 @@ fn pipe_end(objref: u32, pipe: u32, flags: u32) -> Part {
     .entries(name.as_bytes())
 }
 
-fn thread(shared: Option<Info>) -> Vec<Part> {
+fn layer(objref: u32, below: u32) -> Part {
+    Part::new(&landlock::Layer {
+        objref,
+        below,
+        handled_access_fs: 0x2000,
+        scoped: 2,
+        quiet_scoped: 2,
+        ..landlock::Layer::new_zeroed()
+    })
+}
+
+fn thread(shared: Option<Info>, domain: u32) -> Vec<Part> {
     let mut records = vec![
         Part::new(&Sched {
             affinity: 1,
             ..Sched::new_zeroed()
         })
         .entries(&[3u64]),
+        Part::new(&Landlock {
+            domain,
+            no_new_privs: 1,
+            ..Landlock::new_zeroed()
+        }),
         Part::new(&Cred {
             uid: 1000,
             euid: 1000,
