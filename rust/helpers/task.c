@@ -442,7 +442,18 @@ const char *ckpt_utsname_nodename(void)
 	return utsname()->nodename;
 }
 
+const struct cred *ckpt_get_current_cred(void)
+{
+	return get_current_cred();
+}
+
 void ckpt_put_cred(const struct cred *cred)
 {
 	put_cred(cred);
+}
+
+/* Gives the caller back credentials that it had, both the objective and the subjective ones. */
+void ckpt_revert_creds(const struct cred *cred)
+{
+	commit_creds((struct cred *)get_cred(cred));
 }
