@@ -7,7 +7,11 @@
 
 use crate::{
     error::{Fault, Result},
-    wrapper::file::File, //
+    wrapper::{
+        cred::Cred,
+        file::File,
+        landlock::Layer, //
+    },
 };
 use ckpt_uapi::statefile::OBJECTS_MAX;
 use kernel::{prelude::*, rbtree::RBTree};
@@ -15,7 +19,15 @@ use kernel::{prelude::*, rbtree::RBTree};
 /// Objects of a dump, by address.
 pub(crate) struct Seen {
     by_address: RBTree<usize, u32>,
-    held: KVVec<File>,
+    held: KVVec<Keeper>,
+}
+
+/// What keeps an object that has been written.
+pub(crate) enum Keeper {
+    /// It is an open file, or belongs to one.
+    File(#[expect(dead_code, reason = "only held")] File),
+    /// It is a layer of the Landlock domain of these credentials.
+    Cred(#[expect(dead_code, reason = "only held")] Cred),
 }
 
 impl Seen {
@@ -32,14 +44,14 @@ impl Seen {
         self.by_address.get(&address).copied()
     }
 
-    /// Gives the object at this address the next objref; `file` is it, or keeps it. The caller writes it before anything
+    /// Gives the object at this address, which is kept by `keeper`, the next objref. The caller writes it before anything
     /// refers to it.
-    pub(crate) fn add(&mut self, address: usize, file: &File) -> Result<u32> {
+    pub(crate) fn add(&mut self, address: usize, keeper: Keeper) -> Result<u32> {
         let objref = self.held.len() as u32 + 1;
         if objref > OBJECTS_MAX {
             return Err(Fault::new(E2BIG, format_args!("more than {} objects", OBJECTS_MAX)));
         }
-        self.held.push(file.clone(), GFP_KERNEL)?;
+        self.held.push(keeper, GFP_KERNEL)?;
         self.by_address.try_create_and_insert(address, objref, GFP_KERNEL)?;
         Ok(objref)
     }
@@ -58,6 +70,8 @@ pub(crate) enum Object {
     Shmem(File, u64),
     /// A pipe: its read end and its write end.
     Pipe(File, File),
+    /// A layer of a Landlock domain, the objref of the one below it, and who has enforced it first.
+    Layer(Layer, u32, Option<Cred>),
 }
 
 /// Objects of a restore, by objref.
@@ -91,7 +105,15 @@ impl Made {
     pub(crate) fn file(&self, objref: u32) -> Option<&File> {
         match self.get(objref)? {
             Object::File(f, ..) => Some(f),
-            Object::Shmem(..) | Object::Pipe(..) => None,
+            Object::Shmem(..) | Object::Pipe(..) | Object::Layer(..) => None,
+        }
+    }
+
+    /// The layer of a Landlock domain, the one below it, and who has enforced it first.
+    pub(crate) fn layer(&mut self, objref: u32) -> Option<(&Layer, u32, &mut Option<Cred>)> {
+        match self.0.get_mut((objref as usize).checked_sub(1)?)? {
+            Object::Layer(layer, below, first) => Some((layer, *below, first)),
+            Object::File(..) | Object::Shmem(..) | Object::Pipe(..) => None,
         }
     }
 

@@ -166,7 +166,6 @@ void ckpt_module_get(void);
 void ckpt_module_put(void);
 bool ckpt_has_sem_undo(struct task_struct *t);
 pid_t ckpt_first_child(struct task_struct *t);
-bool ckpt_has_landlock(struct task_struct *t);
 bool ckpt_has_other_label(struct task_struct *t);
 unsigned int ckpt_task_state(struct task_struct *t);
 int ckpt_task_nice(struct task_struct *t);

@@ -12,7 +12,7 @@
 use super::{Dump, Restore, Target};
 use crate::{
     error::{Context, Result},
-    objects::Object,
+    objects::{Keeper, Object},
     wrapper::{
         file::{collect_fds, mode, File},
         pipe::Pipe,
@@ -107,7 +107,7 @@ pub(super) fn dump(file: &File, pipe: &Pipe<'_>, dump: &mut Dump<'_>) -> Result<
     }
     let content = pipe.copy_content(CONTENT_MAX as usize)?;
     // The file keeps the pipe, and so its address.
-    let objref = dump.seen.add(pipe.address(), file)?;
+    let objref = dump.seen.add(pipe.address(), Keeper::File(file.clone()))?;
     let fixed = PipeRecord {
         objref,
         capacity: pipe.state()?.capacity,
