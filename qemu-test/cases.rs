@@ -12,6 +12,7 @@ mod fpu;
 mod freeze;
 mod fs;
 mod itimer;
+mod landlock;
 mod mm;
 mod program;
 mod regs;
@@ -39,6 +40,7 @@ pub fn all() -> Vec<Case> {
         sched::cases(),
         rlimit::cases(),
         cred::cases(),
+        landlock::cases(),
         mm::cases(),
         shmem::cases(),
         fs::cases(),

@@ -7,7 +7,12 @@
 
 use crate::{
     error::{Fault, Result},
-    wrapper::{file::File, task::Task}, //
+    wrapper::{
+        cred::Cred,
+        file::File,
+        landlock::Layer,
+        task::Task, //
+    },
 };
 use ckpt_uapi::statefile::OBJECTS_MAX;
 use kernel::{prelude::*, rbtree::RBTree};
@@ -15,7 +20,17 @@ use kernel::{prelude::*, rbtree::RBTree};
 /// Objects of a dump, by address.
 pub(crate) struct Seen {
     by_address: RBTree<usize, u32>,
-    held: KVVec<Option<File>>,
+    held: KVVec<Keeper>,
+}
+
+/// What keeps an object that has been written.
+pub(crate) enum Keeper {
+    /// It is an open file, or belongs to one.
+    File(#[expect(dead_code, reason = "only held")] File),
+    /// It is a layer of the Landlock domain of these credentials.
+    Cred(#[expect(dead_code, reason = "only held")] Cred),
+    /// It belongs to a task that stands still for as long as this lives.
+    Task,
 }
 
 impl Seen {
@@ -32,23 +47,14 @@ impl Seen {
         self.by_address.get(&address).copied()
     }
 
-    /// Gives the object at this address the next objref; `file` is it, or keeps it. The caller writes it before anything
+    /// Gives the object at this address, which is kept by `keeper`, the next objref. The caller writes it before anything
     /// refers to it.
-    pub(crate) fn add(&mut self, address: usize, file: &File) -> Result<u32> {
-        self.insert(address, Some(file.clone()))
-    }
-
-    /// As [`Self::add`], for what a task holds that stands still for as long as this lives.
-    pub(crate) fn add_task_owned(&mut self, address: usize) -> Result<u32> {
-        self.insert(address, None)
-    }
-
-    fn insert(&mut self, address: usize, file: Option<File>) -> Result<u32> {
+    pub(crate) fn add(&mut self, address: usize, keeper: Keeper) -> Result<u32> {
         let objref = self.held.len() as u32 + 1;
         if objref > OBJECTS_MAX {
             return Err(Fault::new(E2BIG, format_args!("more than {} objects", OBJECTS_MAX)));
         }
-        self.held.push(file, GFP_KERNEL)?;
+        self.held.push(keeper, GFP_KERNEL)?;
         self.by_address.try_create_and_insert(address, objref, GFP_KERNEL)?;
         Ok(objref)
     }
@@ -69,6 +75,8 @@ pub(crate) enum Object {
     Pipe(Pipe),
     /// What processes share ([`crate::resource::share`], one bit), by the task that has it.
     Shared(u32, Task),
+    /// A layer of a Landlock domain, the objref of the one below it, and who has enforced it first.
+    Layer(Layer, u32, Option<Cred>),
 }
 
 /// A pipe that has been made: files that keep it, and, of an anonymous one, its first open files until they are taken.
@@ -118,7 +126,15 @@ impl Made {
     pub(crate) fn file(&self, objref: u32) -> Option<&File> {
         match self.get(objref)? {
             Object::File(f, ..) => Some(f),
-            Object::Shmem(..) | Object::Pipe(..) | Object::Shared(..) => None,
+            Object::Shmem(..) | Object::Pipe(..) | Object::Layer(..) | Object::Shared(..) => None,
+        }
+    }
+
+    /// The layer of a Landlock domain, the one below it, and who has enforced it first.
+    pub(crate) fn layer(&mut self, objref: u32) -> Option<(&Layer, u32, &mut Option<Cred>)> {
+        match self.0.get_mut((objref as usize).checked_sub(1)?)? {
+            Object::Layer(layer, below, first) => Some((layer, *below, first)),
+            _ => None,
         }
     }
 

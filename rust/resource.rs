@@ -27,6 +27,7 @@ mod file;
 mod fpu;
 mod fs;
 mod itimer;
+mod landlock;
 mod mm;
 mod regs;
 mod restart_block;
@@ -262,7 +263,8 @@ const fn room<R: Resource>() -> Room {
 }
 
 /// All kinds, in the order of their records in a task's section. The order of restoring is the same: memory before
-/// anything that lies in it, files before the root directory is changed, credentials last, since they take rights away.
+/// anything that lies in it, files before the root directory is changed, Landlock and credentials last, since they take rights
+/// away. Landlock before credentials: to be restricted, a task may need a capability that those take.
 pub(crate) const ROOMS: &[Room] = &[
     room::<task::TaskRoom>(),
     room::<file::FileRoom>(),
@@ -272,7 +274,9 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<signal::ActionRoom>(),
     room::<itimer::ItimerRoom>(),
     room::<rlimit::RlimitRoom>(),
+    room::<landlock::LayerRoom>(),
     room::<sched::SchedRoom>(),
+    room::<landlock::LandlockRoom>(),
     room::<cred::CredRoom>(),
     room::<signal::MaskRoom>(),
     room::<signal::PendingRoom>(),
@@ -285,6 +289,8 @@ pub(crate) const ROOMS: &[Room] = &[
 pub(crate) use mm::{post_dump, Snapshot};
 
 pub(crate) use file::{check_mapped, dump_file, held, restore_shmem_pages, Census};
+
+pub(crate) use landlock::open_denied;
 
 pub(crate) use rlimit::raise as raise_limits;
 

@@ -14,6 +14,7 @@ pub mod fpu;
 pub mod fs;
 pub mod header;
 pub mod itimer;
+pub mod landlock;
 pub mod mm;
 pub mod pids;
 pub mod pipe;
@@ -96,6 +97,8 @@ record_types! {
     SignalAction = 0x19, "signal-action";
     /// Interval timers: [`itimer::Itimers`].
     Itimer = 0x1a, "itimer";
+    /// Landlock domain: [`landlock::Landlock`].
+    Landlock = 0x1b, "landlock";
     /// Every record of the task has been written. No body.
     TaskEnd = 0x1f, "task-end";
     /// Address space: [`mm::Mm`] and the auxiliary vector.
@@ -118,6 +121,8 @@ record_types! {
     File = 0x40, "file";
     /// Pipe: [`pipe::Pipe`] and its content.
     Pipe = 0x41, "pipe";
+    /// Layer of a Landlock domain: [`landlock::Layer`].
+    LandlockLayer = 0x42, "landlock-layer";
 }
 
 /// A record with a fixed struct.
@@ -135,10 +140,14 @@ pub trait Entry: FromBytes + IntoBytes + Immutable + KnownLayout + Copy {}
 
 macro_rules! record {
     ($t:ty, $kind:ident, $size:literal) => {
+        $crate::record::record!($t, $kind, $size, $size);
+    };
+    // One that has grown: the size of its first version is the last argument.
+    ($t:ty, $kind:ident, $size:literal, $least:literal) => {
         const _: () = assert!(size_of::<$t>() == $size);
         impl $crate::record::Record for $t {
             const TYPE: $crate::record::RecordType = $crate::record::RecordType::$kind;
-            const MIN_LEN: usize = $size;
+            const MIN_LEN: usize = $least;
         }
     };
 }

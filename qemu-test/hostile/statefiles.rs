@@ -3,7 +3,7 @@
 //! Mutated statefiles: more than ten thousand in all.
 
 use super::feed::{Answer, Feeder};
-use super::mutations::{changes, Random};
+use super::mutations::{changes, Change, Random};
 use harness::case::During;
 use harness::{ensure, fail, Context, Result};
 use libckpt::testing::{Part, Statefile};
@@ -356,6 +356,72 @@ fn feed_values(feeder: &mut Feeder, stride: usize) -> Result {
 pub fn values(context: &Context) -> Result {
     let mut feeder = Feeder::of(context, "tiny", &[])?;
     without_leak(&mut feeder, |feeder| feed_values(feeder, 2))
+}
+
+/// Landlock domains that cannot be are refused; all others do no harm.
+pub fn values_of_landlock(context: &Context) -> Result {
+    use libckpt::uapi::record::file::File;
+    use libckpt::uapi::record::landlock::{Landlock, Layer};
+    use std::mem::offset_of;
+    let mut feeder = Feeder::of(context, "landlock_kept", &["layers"])?;
+    let good = parse(feeder.good())?;
+    let records = &good.records;
+    let of = |kind: RecordType| (0..records.len()).filter(move |at| records[*at].kind == kind.number());
+    // The second layer, the domain, and the program, which is a regular file.
+    let (Some(layer), Some(landlock), Some(file)) = (
+        of(RecordType::LandlockLayer).last(),
+        of(RecordType::Landlock).next(),
+        of(RecordType::File).next(),
+    ) else {
+        fail!("a record is missing")
+    };
+    // Record, offset, value of four bytes.
+    let wrong = [
+        (layer, offset_of!(Layer, objref), 0),
+        (layer, offset_of!(Layer, objref), u32::MAX),
+        (layer, offset_of!(Layer, below), 1),
+        (layer, offset_of!(Layer, below), u32::MAX),
+        (layer, offset_of!(Layer, handled_access_fs), u32::MAX),
+        (layer, offset_of!(Layer, handled_access_net) + 4, 1),
+        (layer, offset_of!(Layer, scoped), 1 << 20),
+        (layer, offset_of!(Layer, quiet_access_net), 1),
+        (layer, offset_of!(Layer, quiet_scoped), 1),
+        (layer, offset_of!(Layer, flags), 1 << 2),
+        (layer, offset_of!(Layer, flags), 1 << 4),
+        (layer, offset_of!(Layer, subdomains_off), 2),
+        (landlock, offset_of!(Landlock, domain), 1),
+        (landlock, offset_of!(Landlock, domain), u32::MAX),
+        (landlock, offset_of!(Landlock, subdomains_off), 2),
+        (landlock, offset_of!(Landlock, no_new_privs), 2),
+        (landlock, offset_of!(Landlock, reserved), 1),
+        (file, offset_of!(File, denied), 1),
+        (file, offset_of!(File, denied), 0x8000),
+        (file, offset_of!(File, denied) + 4, 1),
+    ];
+    without_leak(&mut feeder, |feeder| {
+        for (record, offset, value) in wrong {
+            let change = Change {
+                record,
+                offset,
+                value: value.into(),
+                wide: false,
+            };
+            let answer = feeder.restart(&change.apply(&good).encode())?;
+            ensure!(
+                matches!(answer, Answer::Refused(libc::EBADMSG | libc::EINVAL)),
+                "{change:x?}: {answer:?}"
+            );
+        }
+        let mut random = Random::new();
+        for record in of(RecordType::LandlockLayer).chain([landlock]) {
+            for change in changes(&good, record).into_iter().filter(|_| random.below(2) == 0) {
+                feeder
+                    .restart(&change.apply(&good).encode())
+                    .during(format!("{change:x?}"))?;
+            }
+        }
+        Ok(())
+    })
 }
 
 /// The same with threads, whose tasks restore themselves in parallel.

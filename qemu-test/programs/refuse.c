@@ -427,17 +427,61 @@ static void seccomp_filter(void)
 	hold();
 }
 
-static void landlock(void)
+/* Enforces a layer with one rule: reading below / (1), or connecting to port 80 (2). */
+static void landlock_rule(int type)
 {
-	uint64_t attribute[3] = { 1 << 0 /* execute */ };
-	int fd = syscall(SYS_landlock_create_ruleset, attribute, 8, 0);
+	uint64_t attribute[2] = { 1 << 2 /* read a file */, 1 << 1 /* connect */ };
+	struct {
+		uint64_t allowed;
+		int32_t parent;
+	} __attribute__((packed)) path = { 1 << 2, open("/", O_PATH | O_CLOEXEC) };
+	uint64_t port[2] = { 1 << 1, 80 };
+	int fd = syscall(SYS_landlock_create_ruleset, attribute, sizeof(attribute), 0);
 
 	if (fd < 0)
 		skip("no landlock: errno %d", errno);
+	CHECK(syscall(SYS_landlock_add_rule, fd, type, type == 1 ? (void *)&path : port, 0) == 0);
 	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
 	CHECK(syscall(SYS_landlock_restrict_self, fd, 0) == 0);
 	close(fd);
-	say("expect landlock|LSM|security");
+	close(path.parent);
+}
+
+static void landlock_path(void)
+{
+	landlock_rule(1);
+	say("expect landlock");
+	say("expect rules");
+	hold();
+}
+
+static void landlock_port(void)
+{
+	landlock_rule(2);
+	say("expect landlock");
+	say("expect rules");
+	hold();
+}
+
+static void *landlocked(void *argument)
+{
+	landlock_rule(1);
+	*(pid_t *)argument = syscall(SYS_gettid);
+	for (;;)
+		pause();
+}
+
+/* Another thread only. */
+static void landlock_thread(void)
+{
+	volatile pid_t tid = 0;
+	pthread_t thread;
+
+	CHECK(pthread_create(&thread, NULL, landlocked, (void *)&tid) == 0);
+	while (!tid)
+		sleep_ms(5);
+	say("expect landlock");
+	say("expect %d", tid);
 	hold();
 }
 
@@ -574,7 +618,9 @@ static const struct {
 	{ "child_zombie", child_zombie },
 	{ "shared_table", shared_table },
 	{ "seccomp_filter", seccomp_filter },
-	{ "landlock", landlock },
+	{ "landlock_path", landlock_path },
+	{ "landlock_port", landlock_port },
+	{ "landlock_thread", landlock_thread },
 	{ "pid_namespace", pid_namespace },
 	{ "pidfd", pid_fd },
 	{ "userfaultfd", userfault },

@@ -29,6 +29,7 @@
 #include <linux/xxhash.h>
 #include <uapi/asm/sigcontext.h>
 #include <uapi/asm/ucontext.h>
+#include <uapi/linux/landlock.h>
 #include <asm/sigframe.h>
 
 #include "rust/helpers/helpers.h"

@@ -47,6 +47,27 @@ unsigned int ckpt_file_fmode(struct file *f);
 ssize_t ckpt_write(struct file *f, const void *bytes, size_t len, loff_t *pos);
 ssize_t ckpt_iter_bvec(struct file *f, bool write, struct bio_vec *bvec, unsigned long nr, size_t len, loff_t *pos);
 
+/* landlock.c */
+#define CKPT_LANDLOCK_LAYERS 16
+
+/* The first six as struct landlock_ruleset_attr. */
+struct ckpt_landlock_layer {
+	u64 handled_access_fs, handled_access_net, scoped;
+	u64 quiet_access_fs, quiet_access_net, quiet_scoped;
+	/* Address of what two domains that share the layer have in common. */
+	u64 node;
+	/* As landlock_restrict_self(2). */
+	u32 flags;
+	/* LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF was in force when it was enforced. */
+	u32 subdomains_off;
+};
+
+int ckpt_landlock_layers(const struct cred *cred, struct ckpt_landlock_layer *out);
+bool ckpt_landlock_has_rules(const struct cred *cred);
+bool ckpt_landlock_subdomains_off(const struct cred *cred);
+int ckpt_landlock_share(const struct cred *theirs);
+u64 ckpt_landlock_denied(const struct file *f);
+
 /* mm.c */
 #define CKPT_EXTENT_GUARD 1
 
@@ -146,7 +167,6 @@ void ckpt_module_get(void);
 void ckpt_module_put(void);
 bool ckpt_has_sem_undo(struct task_struct *t);
 pid_t ckpt_first_child(struct task_struct *t);
-bool ckpt_has_landlock(struct task_struct *t);
 bool ckpt_has_other_label(struct task_struct *t);
 unsigned int ckpt_task_state(struct task_struct *t);
 int ckpt_task_nice(struct task_struct *t);
@@ -158,7 +178,9 @@ u64 ckpt_ktime_get_boottime_ns(void);
 u64 ckpt_ktime_get_real_ns(void);
 u64 ckpt_hrtimer_remaining_ns(const struct hrtimer *timer);
 u64 ckpt_xcr0(void);
+const struct cred *ckpt_get_current_cred(void);
 void ckpt_put_cred(const struct cred *cred);
+void ckpt_revert_creds(const struct cred *cred);
 size_t ckpt_siginfo_len(void);
 const char *ckpt_utsname_release(void);
 const char *ckpt_utsname_nodename(void);

@@ -92,7 +92,9 @@ extern void uprobe_end_dup_mmap(void);
 	X(tasklist_lock)
 
 /* Data that is only looked at, and that not every kernel has: X(name). */
-#define CKPT_OPTIONAL(X) X(landlock_blob_sizes)
+#define CKPT_OPTIONAL(X)                                                                                               \
+	X(landlock_blob_sizes)                                                                                          \
+	X(landlock_initialized)
 
 #define CKPT_DECLARE(ret, name, params, args) ret ckpt_##name params;
 CKPT_SYMBOLS(CKPT_DECLARE)

@@ -317,21 +317,6 @@ pid_t ckpt_first_child(struct task_struct *t)
 	return pid;
 }
 
-/* Whether a Landlock domain restricts the task. The domain is the first field of struct landlock_cred_security. */
-bool ckpt_has_landlock(struct task_struct *t)
-{
-	const struct lsm_blob_sizes *sizes = (void *)ckpt_address[CKPT_ADDRESS_landlock_blob_sizes];
-	bool found = false;
-
-	if (!sizes)
-		return false;
-	rcu_read_lock();
-	if (__task_cred(t)->security)
-		found = *(void **)(__task_cred(t)->security + sizes->lbs_cred) != NULL;
-	rcu_read_unlock();
-	return found;
-}
-
 /* Whether an LSM (SELinux, Smack, AppArmor) gives the task another label than the caller. */
 bool ckpt_has_other_label(struct task_struct *t)
 {
@@ -447,7 +432,18 @@ const char *ckpt_utsname_nodename(void)
 	return utsname()->nodename;
 }
 
+const struct cred *ckpt_get_current_cred(void)
+{
+	return get_current_cred();
+}
+
 void ckpt_put_cred(const struct cred *cred)
 {
 	put_cred(cred);
+}
+
+/* Gives the caller back credentials that it had, both the objective and the subjective ones. */
+void ckpt_revert_creds(const struct cred *cred)
+{
+	commit_creds((struct cred *)get_cred(cred));
 }

@@ -3,7 +3,8 @@
 //! Open files: regular files and directories by path, devices without state, inherited stdio, sessions of ckpt.
 //!
 //! Saved: path, O_* flags, offset, sharing of one open file between descriptors; identity (device, inode, size,
-//! modification time); locks of flock(2); pipes inside the target (file/pipe.rs).
+//! modification time); locks of flock(2); pipes inside the target (file/pipe.rs); that Landlock denied it to be truncated, or
+//! ioctls of the device, when it was opened.
 //! Not saved: contents of files; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
 //! becomes the restarter's.
 //! Refused: deleted files, memfd, sockets, pipes and terminals that are not stdio, anonymous inodes (epoll, eventfd,
@@ -12,10 +13,10 @@
 //!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
-use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use super::{open_denied, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
-    objects::Object,
+    objects::{Keeper, Object},
     wrapper::{
         file::{collect_fds, install_any, mode, Fd, File, Stat, REOPEN_FLAGS},
         mm::{map, prot, vm_mmap, Mm},
@@ -27,7 +28,7 @@ use crate::{
 };
 use ckpt_uapi::{
     record::{
-        file::{kind, File as FileRecord},
+        file::{denied, kind, File as FileRecord},
         mm::{extent_flags, Pages},
         pipe::Pipe as PipeRecord,
         shmem::Shmem,
@@ -148,6 +149,15 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
     Ok((kind, saved, path))
 }
 
+/// Rights that Landlock can deny to an open file of this kind, and that are saved.
+fn deniable(kind: u32) -> u64 {
+    match kind {
+        kind::REGULAR => denied::TRUNCATE,
+        kind::DEVICE | kind::SESSION => denied::IOCTL_DEV,
+        _ => 0,
+    }
+}
+
 /// References to `file` in a lot of descriptors.
 pub(crate) fn held(lot: &[Fd], file: &File) -> usize {
     lot.iter().filter(|fd| fd.file.address() == file.address()).count()
@@ -171,7 +181,7 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
         Some(p) if kind == kind::PIPE => pipe::dump(file, &p, path.as_bytes(), dump)?,
         _ => 0,
     };
-    let objref = dump.seen.add(file.address(), file)?;
+    let objref = dump.seen.add(file.address(), Keeper::File(file.clone()))?;
     let path = path.as_bytes();
     let mut r = FileRecord::new_zeroed();
     r.objref = objref;
@@ -188,6 +198,7 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     r.path_len = path.len() as u32;
     (_, r.lock) = file.locks(target.leader);
     r.pipe = pipe_objref;
+    r.denied = file.landlock_denied() & deniable(kind);
     dump.out.record_with(&r, path)?;
     Ok(objref)
 }
@@ -251,6 +262,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         || path.contains(&0)
         || r.flags & !REOPEN_FLAGS != 0
         || (r.pipe != 0) != (r.kind == kind::PIPE)
+        || r.denied & !deniable(r.kind) != 0
     {
         return Err(restore
             .input
@@ -258,6 +270,14 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
     }
     let name = core::str::from_utf8(path).unwrap_or("(not UTF-8)");
     let bad = |errno: Error, text: core::fmt::Arguments<'_>| restore.input.bad(errno, text);
+    let open = |path: &[u8], flags: u32| -> Result<File> {
+        let name = core::str::from_utf8(path).unwrap_or("(not UTF-8)");
+        let open = || File::open(path, flags).context(format_args!("cannot open {name}"));
+        match r.denied {
+            0 => open(),
+            denied => open_denied(restore.me, denied, open),
+        }
+    };
     let file = match r.kind {
         kind::STDIO => {
             if r.stdio >= STDIO {
@@ -274,15 +294,13 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             file
         }
         kind::PIPE => pipe::end(restore.made, restore.input, r.pipe, r.flags)?,
-        kind::SESSION => {
-            File::open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK)).context(format_args!("cannot open /dev/ckpt"))?
-        }
+        kind::SESSION => open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK))?,
         kind::REGULAR | kind::DIRECTORY | kind::DEVICE => {
             if path.first() != Some(&b'/') {
                 return Err(bad(EBADMSG, format_args!("not an absolute path")));
             }
             // A FIFO or a device that has taken the file's place must not be waited for.
-            let file = File::open(path, r.flags | O_NONBLOCK).context(format_args!("cannot open {name}"))?;
+            let file = open(path, r.flags | O_NONBLOCK)?;
             file.set_nonblock(r.flags & O_NONBLOCK != 0);
             file
         }
@@ -310,6 +328,9 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             file.seek(pos, 0)
                 .context(format_args!("cannot move to offset {pos} of {name}"))?;
         }
+    }
+    if r.denied & !file.landlock_denied() != 0 {
+        return Err(bad(EPERM, format_args!("{name} has rights that Landlock denied to it")));
     }
     if r.lock != 0 {
         lock(restore.me, &file, r.lock).context(format_args!("cannot lock {name} again"))?;

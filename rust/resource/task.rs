@@ -17,7 +17,7 @@ use super::{share, tree, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, 
 use crate::{
     error::{Context, Fault, Result},
     freeze::Scope::Process,
-    objects::Object,
+    objects::{Keeper, Object},
     wrapper::{
         syscall::{nr, CurrentTask},
         task::{sleep_killable, Sharing, Task}, //
@@ -205,7 +205,7 @@ impl Resource for TaskRoom {
                 Some(known) => known,
                 None => {
                     *dump.new |= bit;
-                    dump.seen.add_task_owned(address)?
+                    dump.seen.add(address, Keeper::Task)?
                 }
             };
         }

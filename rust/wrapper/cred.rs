@@ -17,6 +17,11 @@ use kernel::prelude::*;
 /// `0` is a cred on which this value owns a reference; its fields never change (credentials are copied to be changed).
 pub(crate) struct Cred(*const bindings::cred);
 
+// SAFETY: credentials do not change, and their reference may be dropped anywhere.
+unsafe impl Send for Cred {}
+// SAFETY: as above.
+unsafe impl Sync for Cred {}
+
 impl Drop for Cred {
     fn drop(&mut self) {
         // SAFETY: `put_cred()` is an inline function: drop one count, free at zero.
@@ -30,6 +35,18 @@ impl Cred {
         // SAFETY: the task is alive; the function takes a reference.
         // INVARIANT: as above.
         Self(unsafe { bindings::get_task_cred(task.as_ptr()) })
+    }
+
+    /// The credentials in force of the calling task.
+    pub(crate) fn current() -> Self {
+        // SAFETY: the helper takes a reference.
+        // INVARIANT: as above.
+        Self(unsafe { bindings::ckpt_get_current_cred() })
+    }
+
+    /// The raw pointer, for other wrappers.
+    pub(super) fn as_ptr(&self) -> *const bindings::cred {
+        self.0
     }
 
     /// Real, effective, saved, file system user id, in the user namespace of the task.
@@ -78,6 +95,13 @@ impl Cred {
             c.cap_ambient,
         ]
         .map(|k| k.val)
+    }
+
+    /// Whether CAP_SYS_ADMIN is effective.
+    pub(crate) fn is_admin(&self) -> bool {
+        const CAP_SYS_ADMIN: u32 = 21;
+        let [_, _, effective, ..] = self.caps();
+        effective & (1 << CAP_SYS_ADMIN) != 0
     }
 
     /// As prctl(PR_GET_SECUREBITS).

@@ -448,9 +448,6 @@ impl Task {
             if bindings::ckpt_has_seccomp(t) {
                 f("it has a seccomp filter");
             }
-            if bindings::ckpt_has_landlock(t) {
-                f("it is restricted by Landlock");
-            }
             if bindings::ckpt_has_other_label(t) {
                 f("it has another security label (LSM) than the caller");
             }

@@ -22,6 +22,14 @@ pub mod kind {
     pub const PIPE: u32 = 6;
 }
 
+/// Values of [`File::denied`]: LANDLOCK_ACCESS_FS_*.
+pub mod denied {
+    /// To truncate a regular file.
+    pub const TRUNCATE: u64 = 1 << 14;
+    /// To use most ioctls of a device.
+    pub const IOCTL_DEV: u64 = 1 << 15;
+}
+
 /// Fixed part of a file record. The variable part is the path, seen from the root directory of whoever saved: files are
 /// opened before the task changes its own root directory.
 #[repr(C)]
@@ -55,5 +63,8 @@ pub struct File {
     pub lock: u32,
     /// For PIPE: objref of the pipe.
     pub pipe: u32,
+    /// Rights that Landlock denied when it was opened: [`denied::TRUNCATE`] for REGULAR, [`denied::IOCTL_DEV`] for DEVICE and
+    /// SESSION.
+    pub denied: u64,
 }
-record!(File, File, 80);
+record!(File, File, 88, 80);

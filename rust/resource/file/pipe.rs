@@ -14,7 +14,7 @@ use super::{Dump, Restore, Target};
 use crate::{
     error::{Context, Fault, Result},
     freeze::Process,
-    objects::{Made as Objects, Object, Pipe as Made},
+    objects::{Keeper, Made as Objects, Object, Pipe as Made},
     statefile::Reader,
     wrapper::{
         file::{install_any, File},
@@ -90,7 +90,7 @@ pub(super) fn dump(file: &File, pipe: &Pipe<'_>, path: &[u8], dump: &mut Dump<'_
     let path = if Pipe::is_named(file) { path } else { &[] };
     let mut content = pipe.copy_content(CONTENT_MAX as usize)?;
     // The file keeps the pipe, and so its address.
-    let objref = dump.seen.add(pipe.address(), file)?;
+    let objref = dump.seen.add(pipe.address(), Keeper::File(file.clone()))?;
     let fixed = PipeRecord {
         objref,
         capacity: pipe.state()?.capacity,

@@ -11,7 +11,7 @@
 use super::{super::Target, check_mapped, dump_file, Dump, Obstacles, Restore};
 use crate::{
     error::{Context, Fault, Result},
-    objects::Object,
+    objects::{Keeper, Object},
     statefile::Writer,
     wrapper::{
         file::File,
@@ -212,7 +212,7 @@ fn dump_shmem(file: &File, area: &Area, dump: &mut Dump<'_>) -> Result<u32> {
     if let Some(objref) = dump.seen.get(file.address()) {
         return Ok(objref);
     }
-    let objref = dump.seen.add(file.address(), file)?;
+    let objref = dump.seen.add(file.address(), Keeper::File(file.clone()))?;
     let size = file.stat()?.size;
     dump.out.record(&Shmem {
         objref,

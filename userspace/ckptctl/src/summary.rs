@@ -12,6 +12,7 @@ use libckpt::uapi::record::file::{self, File};
 use libckpt::uapi::record::fpu::Fpu;
 use libckpt::uapi::record::header::Header;
 use libckpt::uapi::record::itimer::Itimers;
+use libckpt::uapi::record::landlock::{self, Landlock};
 use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
 use libckpt::uapi::record::pipe::Pipe;
 use libckpt::uapi::record::regs::Regs;
@@ -61,6 +62,7 @@ enum Object {
     File(File, Vec<u8>),
     Pipe(Pipe),
     Shmem { shmem: Shmem, pages: u64 },
+    LandlockLayer(landlock::Layer),
 }
 
 /// One task.
@@ -71,6 +73,7 @@ struct TaskSummary {
     fpu: Option<Fpu>,
     cred: Option<(Cred, Vec<u32>)>,
     sched: Option<(Sched, Vec<u64>)>,
+    landlock: Option<Landlock>,
     mask: Option<Mask>,
     pending: Vec<u32>,
     restart_block: Option<RestartBlock>,
@@ -147,6 +150,9 @@ impl Summary {
             Body::Pipe(pipe, _) => {
                 self.objects.insert(pipe.objref, Object::Pipe(pipe));
             }
+            Body::LandlockLayer(layer) => {
+                self.objects.insert(layer.objref, Object::LandlockLayer(layer));
+            }
             Body::Shmem(shmem) => {
                 self.objects.insert(shmem.objref, Object::Shmem { shmem, pages: 0 });
             }
@@ -206,6 +212,7 @@ impl TaskSummary {
             fpu: None,
             cred: None,
             sched: None,
+            landlock: None,
             mask: None,
             pending: Vec::new(),
             restart_block: None,
@@ -218,6 +225,7 @@ impl TaskSummary {
             Body::Fpu(fpu, _) => self.fpu = Some(fpu),
             Body::Cred(cred, groups) => self.cred = Some((cred, groups)),
             Body::Sched(sched, affinity) => self.sched = Some((sched, affinity)),
+            Body::Landlock(landlock) => self.landlock = Some(landlock),
             Body::SignalMask(mask) => self.mask = Some(mask),
             Body::RestartBlock(block) => self.restart_block = Some(block),
             Body::SignalPending(pending, infos) => {
@@ -302,6 +310,16 @@ fn lock_kind(lock: u32) -> Option<&'static str> {
         0 => None,
         1 => Some("shared"),
         2 => Some("exclusive"),
+        _ => Some("unknown"),
+    }
+}
+
+/// The right that Landlock denied to an open file; each kind of file has at most one.
+fn denied(file: &File) -> Option<&'static str> {
+    match file.denied {
+        0 => None,
+        file::denied::TRUNCATE => Some("truncate"),
+        file::denied::IOCTL_DEV => Some("ioctl_dev"),
         _ => Some("unknown"),
     }
 }

@@ -22,6 +22,7 @@ use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::{self, Header};
 use ckpt_uapi::record::itimer::Itimers;
+use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
@@ -351,7 +352,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 19, 6)
+    Statefile::new(records, 21, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -408,7 +409,7 @@ fn root() -> Vec<Part> {
     records.push(fs());
     records.push(Part::new(&Actions::new_zeroed()));
     records.extend(process());
-    records.extend(thread(Some(signal(15))));
+    records.extend(thread(Some(signal(15)), 0));
     records.push(Part::new(&RestartBlock {
         kind: restart_block::kind::NANOSLEEP,
         timed: 1,
@@ -421,7 +422,7 @@ fn root() -> Vec<Part> {
 
 fn worker() -> Vec<Part> {
     let mut records = vec![task(1, "worker", [1, 2, 3, 4])];
-    records.extend(thread(None));
+    records.extend(thread(None, 0));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -439,7 +440,7 @@ fn child() -> Vec<Part> {
     }]));
     records.push(Part::new(&Actions::new_zeroed()));
     records.extend(process());
-    records.extend(thread(None));
+    records.extend(thread(None, 0));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -454,7 +455,7 @@ fn sharer() -> Vec<Part> {
     ]
     .into_iter()
     .chain(process())
-    .chain(thread(None))
+    .chain(thread(None, 0))
     .chain([Part::empty(RecordType::TaskEnd)])
     .collect()
 }
@@ -482,7 +483,8 @@ fn init() -> Vec<Part> {
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend(thread(None));
+    records.extend([layer(20, 0), layer(21, 20)]);
+    records.extend(thread(None, 21));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -657,13 +659,29 @@ fn pipe_end(objref: u32, pipe: u32, flags: u32) -> Part {
     .entries(name.as_bytes())
 }
 
-fn thread(shared: Option<Info>) -> Vec<Part> {
+fn layer(objref: u32, below: u32) -> Part {
+    Part::new(&landlock::Layer {
+        objref,
+        below,
+        handled_access_fs: 0x2000,
+        scoped: 2,
+        quiet_scoped: 2,
+        ..landlock::Layer::new_zeroed()
+    })
+}
+
+fn thread(shared: Option<Info>, domain: u32) -> Vec<Part> {
     let mut records = vec![
         Part::new(&Sched {
             affinity: 1,
             ..Sched::new_zeroed()
         })
         .entries(&[3u64]),
+        Part::new(&Landlock {
+            domain,
+            no_new_privs: 1,
+            ..Landlock::new_zeroed()
+        }),
         Part::new(&Cred {
             uid: 1000,
             euid: 1000,

@@ -63,9 +63,17 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "mode": file.mode, "pos": file.pos, "size": file.size, "mtime_ns": file.mtime_ns, "ino": file.ino,
             "dev": file.dev, "rdev": file.rdev, "stdio": (file.kind == file::kind::STDIO).then_some(file.stdio),
             "lock": lock_kind(file.lock), "pipe": (file.kind == file::kind::PIPE).then_some(file.pipe),
+            "denied": denied(file),
         }),
         Object::Pipe(pipe) => json!({
             "objref": objref, "type": "pipe", "capacity": pipe.capacity, "content": pipe.content,
+        }),
+        Object::LandlockLayer(layer) => json!({
+            "objref": objref, "type": "landlock-layer", "below": (layer.below != 0).then_some(layer.below),
+            "handled_access_fs": layer.handled_access_fs, "handled_access_net": layer.handled_access_net,
+            "scoped": layer.scoped, "quiet_access_fs": layer.quiet_access_fs,
+            "quiet_access_net": layer.quiet_access_net, "quiet_scoped": layer.quiet_scoped, "flags": layer.flags,
+            "subdomains_off": layer.subdomains_off == 1,
         }),
         Object::Shmem { shmem, pages } => json!({
             "objref": objref, "type": "shmem", "size": shmem.size, "noreserve": shmem.noreserve == 1, "pages": pages,
@@ -119,6 +127,12 @@ fn task_json(entry: &Tree, task: &TaskSummary) -> Value {
         document["sched"] = json!({
             "policy": sched.policy, "nice": sched.nice, "priority": sched.priority, "flags": sched.flags,
             "timer_slack_ns": sched.timer_slack_ns, "affinity": affinity,
+        });
+    }
+    if let Some(landlock) = &task.landlock {
+        document["landlock"] = json!({
+            "domain": (landlock.domain != 0).then_some(landlock.domain), "subdomains_off": landlock.subdomains_off == 1,
+            "no_new_privs": landlock.no_new_privs,
         });
     }
     if let Some(block) = &task.restart_block {

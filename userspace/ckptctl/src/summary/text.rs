@@ -184,10 +184,36 @@ impl Summary {
                 "  Scheduling: {policy}, nice {nice}, priority {priority}, processors {processors}"
             )?;
         }
+        if let Some(landlock) = &task.landlock {
+            self.write_landlock(out, landlock)?;
+        }
         match &task.process {
             Some(process) => self.write_process(out, &task.task, process),
             None => Ok(()),
         }
+    }
+
+    fn write_landlock(&self, out: &mut String, landlock: &Landlock) -> Result {
+        let mut layers = Vec::new();
+        let mut next = landlock.domain;
+        while let Some(Object::LandlockLayer(layer)) = self.objects.get(&next) {
+            layers.push(layer);
+            next = layer.below;
+        }
+        let off = if landlock.subdomains_off == 1 {
+            ", further ones not logged"
+        } else {
+            ""
+        };
+        writeln!(out, "  Landlock: {}{off}", count(layers.len() as u64, "layer"))?;
+        for layer in layers.iter().rev() {
+            writeln!(
+                out,
+                "    layer {}: files {:#x}, network {:#x}, scopes {:#x}",
+                layer.objref, layer.handled_access_fs, layer.handled_access_net, layer.scoped
+            )?;
+        }
+        Ok(())
     }
 
     fn write_process(&self, out: &mut String, task: &Task, process: &Process) -> Result {
@@ -300,9 +326,10 @@ impl Summary {
                 Some(Object::File(file, _)) => {
                     let kind = file_kind(file.kind);
                     let lock = lock_kind(file.lock).map_or_else(String::new, |lock| format!(", {lock} lock"));
+                    let denied = denied(file).map_or_else(String::new, |right| format!(", no {right}"));
                     writeln!(
                         out,
-                        "    {number:>4}  {kind:<9}  flags 0{:o}, offset {}{lock}{cloexec}  {object}",
+                        "    {number:>4}  {kind:<9}  flags 0{:o}, offset {}{lock}{denied}{cloexec}  {object}",
                         file.flags, file.pos
                     )?;
                 }
@@ -330,6 +357,7 @@ impl Summary {
                     bytes(pipe.content.into())
                 )
             }
+            Some(Object::LandlockLayer(_)) => format!("Landlock layer {objref}"),
             Some(Object::Shmem { shmem, pages }) => {
                 format!(
                     "shared memory {objref}: {}, {} saved",

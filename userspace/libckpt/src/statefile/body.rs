@@ -10,6 +10,7 @@ use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::Header;
 use ckpt_uapi::record::itimer::Itimers;
+use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::{self, Pipe};
@@ -60,6 +61,8 @@ pub enum Body {
     Fd(Fds, Vec<Fd>),
     File(File, Vec<u8>),
     Pipe(Pipe, Vec<u8>),
+    Landlock(Landlock),
+    LandlockLayer(landlock::Layer),
     /// A record that this version does not know and may skip.
     Unknown,
 }
@@ -332,6 +335,21 @@ impl Body {
                 text(path, fixed.path_len, PATH_MAX)?;
                 Self::Pipe(fixed, content.to_vec())
             }
+            RecordType::Landlock => {
+                let fixed: Landlock = parts.alone()?;
+                zero(fixed.reserved)?;
+                check(
+                    fixed.subdomains_off <= 1 && fixed.no_new_privs <= 1,
+                    "a yes-or-no field is neither",
+                )?;
+                Self::Landlock(fixed)
+            }
+            RecordType::LandlockLayer => {
+                let fixed: landlock::Layer = parts.alone()?;
+                objref(fixed.objref)?;
+                check_layer(&fixed)?;
+                Self::LandlockLayer(fixed)
+            }
             RecordType::Mm
             | RecordType::Vma
             | RecordType::Pages
@@ -395,8 +413,24 @@ impl Body {
     }
 }
 
+fn check_layer(layer: &landlock::Layer) -> Result<()> {
+    known(layer.flags, landlock::flags::ALL)?;
+    check(layer.subdomains_off <= 1, "a yes-or-no field is neither")?;
+    check(
+        layer.handled_access_fs | layer.handled_access_net | layer.scoped != 0,
+        "a Landlock layer handles nothing",
+    )?;
+    check(
+        layer.quiet_access_fs & !layer.handled_access_fs == 0
+            && layer.quiet_access_net & !layer.handled_access_net == 0
+            && layer.quiet_scoped & !layer.scoped == 0,
+        "a Landlock layer is quiet about what it does not handle",
+    )
+}
+
 fn check_file(file: &File) -> Result<()> {
-    use record::file::kind::{PIPE, REGULAR, STDIO};
+    use record::file::denied::{IOCTL_DEV, TRUNCATE};
+    use record::file::kind::{DEVICE, PIPE, REGULAR, SESSION, STDIO};
     const O_ACCMODE: u32 = 3;
     const O_WRONLY: u32 = 1;
     const LOCK_EX: u32 = 2;
@@ -406,6 +440,15 @@ fn check_file(file: &File) -> Result<()> {
         "a standard descriptor is above 2",
     )?;
     check(file.lock <= LOCK_EX, "the kind of lock is not known")?;
+    let deniable = match file.kind {
+        REGULAR => TRUNCATE,
+        DEVICE | SESSION => IOCTL_DEV,
+        _ => 0,
+    };
+    check(
+        file.denied & !deniable == 0,
+        "a right is denied that this kind of file has not",
+    )?;
     if file.kind == PIPE {
         check(
             file.flags & O_ACCMODE <= O_WRONLY,

@@ -4,6 +4,7 @@
 
 use super::{Body, Problem};
 use ckpt_uapi::record::file::{self, File};
+use ckpt_uapi::record::landlock::{self, LAYERS_MAX};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::tree::{flags, Tree};
@@ -19,6 +20,7 @@ enum Object {
     Files,
     Fs,
     Handlers,
+    LandlockLayer,
 }
 
 /// What processes may share, in the order in which a task record numbers it.
@@ -55,7 +57,10 @@ enum State {
     SignalAction,
     Itimer,
     Rlimit,
+    /// Layers of the Landlock domains of all threads before it.
+    LeaderSched,
     Sched,
+    Landlock,
     Cred,
     SignalMask,
     SharedPending,
@@ -86,7 +91,9 @@ impl State {
             Self::SignalAction => "signal-action",
             Self::Itimer => "itimer",
             Self::Rlimit => "rlimit",
+            Self::LeaderSched => "landlock-layer or sched",
             Self::Sched => "sched",
+            Self::Landlock => "landlock or cred",
             Self::Cred | Self::LastCred => "cred",
             Self::SignalMask => "signal-mask",
             Self::SharedPending => "signal-pending or fpu",
@@ -121,6 +128,8 @@ pub(super) struct Order {
     has_process: bool,
     /// Sizes of shared memory, by objref.
     sizes: HashMap<u32, u64>,
+    /// How many layers there are up to a layer of a Landlock domain, by objref.
+    layers: HashMap<u32, usize>,
     /// Mappings of the current task, and how many are to come.
     vmas: Vec<Vma>,
     vmas_left: u32,
@@ -292,9 +301,20 @@ impl Order {
 
             (State::SignalAction, Body::SignalAction(_)) => self.part(4),
             (State::Itimer, Body::Itimer(_)) => State::Rlimit,
-            (State::Rlimit, Body::Rlimit(_)) => State::Sched,
-            (State::Sched, Body::Sched(..)) => State::Cred,
-            (State::Cred, Body::Cred(..)) => State::SignalMask,
+            (State::Rlimit, Body::Rlimit(_)) => State::LeaderSched,
+            (State::LeaderSched, Body::LandlockLayer(layer)) => {
+                self.add_layer(layer)?;
+                State::LeaderSched
+            }
+            (State::LeaderSched | State::Sched, Body::Sched(..)) => State::Landlock,
+            (State::Landlock, Body::Landlock(landlock)) => {
+                check(
+                    landlock.domain == 0 || self.object(landlock.domain) == Some(Object::LandlockLayer),
+                    "a Landlock domain refers to no layer",
+                )?;
+                State::Cred
+            }
+            (State::Landlock | State::Cred, Body::Cred(..)) => State::SignalMask,
             (State::SignalMask, Body::SignalMask(_)) => State::SharedPending,
             (State::SharedPending, Body::SignalPending(pending, _)) if pending.shared == 1 && self.has_process => state,
             (State::SharedPending | State::Pending, Body::SignalPending(pending, _)) if pending.shared == 0 => {
@@ -474,6 +494,20 @@ impl Order {
             "an end of a pipe refers to no pipe",
         )?;
         self.add_object(file.objref, Object::File)
+    }
+
+    fn add_layer(&mut self, layer: &landlock::Layer) -> Result<()> {
+        let mut layers = 1;
+        if layer.below != 0 {
+            let below = self.layers.get(&layer.below);
+            let Some(below) = below else {
+                return Err(Problem::Value("a Landlock layer lies on no layer"));
+            };
+            layers += below;
+        }
+        check(layers <= LAYERS_MAX, "a Landlock domain has too many layers")?;
+        self.layers.insert(layer.objref, layers);
+        self.add_object(layer.objref, Object::LandlockLayer)
     }
 
     fn object(&self, objref: u32) -> Option<Object> {

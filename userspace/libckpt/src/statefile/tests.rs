@@ -5,10 +5,12 @@
 use super::*;
 use crate::testing::{sample, Mutator, Part, Statefile};
 use ckpt_uapi::record::file::File;
+use ckpt_uapi::record::landlock::{Landlock, Layer};
 use ckpt_uapi::record::pipe::{Pipe, CONTENT_MAX};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::tree::{flags, Head, Tree};
+use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::statefile::BODY_MAX;
 use std::mem::offset_of;
 use zerocopy::FromBytes;
@@ -243,6 +245,42 @@ fn refuses_values_that_contradict_each_other() {
             "content of a pipe is too long",
         ),
         (RecordType::Pipe, offset_of!(Pipe, path_len), 1, "length of a text"),
+        (
+            RecordType::File,
+            offset_of!(File, denied),
+            1,
+            "a right is denied that this kind of file has not",
+        ),
+        (RecordType::LandlockLayer, 0, 8, "not the next number"),
+        (RecordType::LandlockLayer, offset_of!(Layer, below), 7, "on no layer"),
+        (RecordType::LandlockLayer, offset_of!(Layer, below), 1, "on no layer"),
+        (
+            RecordType::LandlockLayer,
+            offset_of!(Layer, quiet_access_net),
+            1,
+            "quiet about",
+        ),
+        (RecordType::LandlockLayer, offset_of!(Layer, flags), 4, "unknown flag"),
+        (
+            RecordType::LandlockLayer,
+            offset_of!(Layer, subdomains_off),
+            2,
+            "yes-or-no",
+        ),
+        (
+            RecordType::Landlock,
+            offset_of!(Landlock, domain),
+            1,
+            "refers to no layer",
+        ),
+        (
+            RecordType::Landlock,
+            offset_of!(Landlock, domain),
+            9,
+            "refers to no layer",
+        ),
+        (RecordType::Landlock, offset_of!(Landlock, no_new_privs), 2, "yes-or-no"),
+        (RecordType::Landlock, offset_of!(Landlock, reserved), 1, "reserved"),
         (RecordType::Shmem, 0, 1, "not the next number"),
         (RecordType::Shmem, 9, 0, "empty"),
         (RecordType::Pages, 9, 0x20, "outside of the shared memory"),
@@ -273,6 +311,43 @@ fn refuses_ends_of_pipes_that_there_are_not() {
     }
     let late = changed(|records| records.swap(end - 1, end));
     assert!(verify(&late[..]).unwrap_err().to_string().contains("refers to no pipe"));
+}
+
+#[test]
+fn counts_the_layers_of_landlock_domains() {
+    let layers = |count: u32| {
+        changed(|records| {
+            let at = index(RecordType::LandlockLayer) + 2;
+            let template = records[at - 1].clone();
+            for objref in 22..20 + count {
+                let mut part = template.clone();
+                let (layer, _) = Layer::mut_from_prefix(&mut part.body).unwrap();
+                (layer.objref, layer.below) = (objref, objref - 1);
+                records.insert(at + objref as usize - 22, part);
+            }
+            let trailer = records.last_mut().unwrap();
+            trailer.body[offset_of!(Trailer, objects)] = (19 + count) as u8;
+        })
+    };
+    verify(&layers(16)[..]).unwrap();
+    let error = verify(&layers(17)[..]).unwrap_err().to_string();
+    assert!(error.contains("too many layers"), "{error}");
+}
+
+#[test]
+fn takes_threads_without_landlock() {
+    verify(&changed(|records| drop(records.remove(index(RecordType::Landlock))))[..]).unwrap();
+}
+
+#[test]
+fn reads_files_from_before_they_had_denied_rights() {
+    let bytes = changed(|records| {
+        let part = &mut records[index(RecordType::File)];
+        let denied = offset_of!(File, denied);
+        part.body.drain(denied..size_of::<File>());
+        part.fixed = denied as u32;
+    });
+    verify(&bytes[..]).unwrap();
 }
 
 #[test]
