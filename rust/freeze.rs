@@ -74,7 +74,7 @@ pub(crate) fn processes_of(root: &Root) -> Result<KVVec<Process>> {
 fn process(leader: Task, parent: usize) -> Result<Process> {
     // The last thread of a process that exits is a zombie some moments after it has lost its memory.
     for _ in 0..500 {
-        if leader.is_zombie() && leader.nr_threads() <= 1 {
+        if leader.is_zombie() && leader.has_exited() {
             return Ok(Process {
                 leader,
                 threads: KVVec::new(),

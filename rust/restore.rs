@@ -241,8 +241,9 @@ impl Restart {
         }
     }
 
+    /// Ends the restart. A bare EINTR is no reason: whoever sees one has been killed for another.
     fn fail(&self, fault: Fault) {
-        {
+        if fault.errno() != EINTR || fault.detail().is_some() {
             let mut first = self.first_fault.lock();
             if first.is_none() {
                 *first = Some(fault);
@@ -316,7 +317,8 @@ impl Restart {
             }
             Err(fault) => {
                 // Kills whoever holds the stream, too: a read from a silent pipe would last.
-                self.fail(fault.task(ids.0, ids.1));
+                let bare = fault.errno() == EINTR && fault.detail().is_none();
+                self.fail(if bare { fault } else { fault.task(ids.0, ids.1) });
                 me.task().kill();
                 // Objects may refer to what holds the session.
                 self.stream.lock().made = Made::new();
@@ -650,7 +652,7 @@ impl Restart {
                 Waited::Timeout if signal_pending() => return Err(EINTR.into()),
                 Waited::Timeout => {}
             }
-            if self.lost_a_task() {
+            if self.lost_a_task() || self.lost_before_it_came()? {
                 self.fail(Fault::new(
                     ESRCH,
                     format_args!("a task of the tree died before it was restored"),
@@ -686,6 +688,37 @@ impl Restart {
             .iter()
             .enumerate()
             .any(|(i, t)| t.as_ref().is_some_and(Task::is_exiting) && !zombie(i))
+    }
+
+    /// Whether a process has ended before it came in: its parent, which has come in after it was made, does not have it any
+    /// more.
+    fn lost_before_it_came(&self) -> Result<bool> {
+        if self.missing.load(Ordering::Acquire) == 0 {
+            return Ok(false);
+        }
+        for (i, entry) in self.tree.iter().enumerate().skip(1) {
+            let parent = self.tree.iter().position(|p| p.pid == entry.ppid);
+            let tasks = self.tasks.lock();
+            let came = tasks.get(i).is_none_or(Option::is_some);
+            let parent = parent.and_then(|p| tasks.get(p).cloned().flatten());
+            drop(tasks);
+            // One that shares memory may be made by a sibling, later.
+            let elsewhere = entry.flags & flags::LEADER == 0 || entry.vm as usize != i;
+            let (false, Some(parent)) = (came || elsewhere, parent) else {
+                continue;
+            };
+            let number = entry.pid;
+            let there = parent
+                .children()?
+                .iter()
+                .any(|c| !c.is_exiting() && c.tgid_for(&parent).is_ok_and(|tgid| tgid == number));
+            // It may have come in between.
+            let came = self.tasks.lock().get(i).is_none_or(Option::is_some);
+            if !there && !came {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Waits until those that were to exit have done so, and gives them the signal that their parents wait for.

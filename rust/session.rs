@@ -34,6 +34,9 @@ use zerocopy::{FromZeros, IntoBytes};
 /// Messages that wait to be read; later ones are counted only.
 const MESSAGES_MAX: usize = 4096;
 
+/// How long the end of a killed target is waited for at most, in milliseconds.
+const GONE_MS: u32 = 10_000;
+
 /// How far the session is.
 enum Stage {
     /// Nothing yet.
@@ -291,7 +294,6 @@ impl Session {
         }
         report(rest, start, arg)?;
         after(frozen.processes(), arg.flags);
-        drop(frozen);
         arg.frozen_ns = time::monotonic_ns().saturating_sub(start);
         Ok(())
     }
@@ -459,6 +461,13 @@ fn kill(processes: &[Process]) {
 fn after(processes: &[Process], flags: u32) {
     if flags & checkpoint_flags::KILL != 0 {
         kill(processes);
+        // Who restarts it at once needs its numbers; they are free when the parents have taken note.
+        for _ in 0..GONE_MS {
+            if processes.iter().all(|p| p.leader.has_exited()) || fatal_signal_pending() {
+                break;
+            }
+            sleep_killable(1);
+        }
     } else if flags & checkpoint_flags::STOP != 0 {
         for p in processes.iter().filter(|p| !p.threads.is_empty()) {
             p.leader.stop();

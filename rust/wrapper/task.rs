@@ -267,6 +267,11 @@ impl Task {
         unsafe { bindings::ckpt_exit_state(self.as_ptr()) as u32 & bindings::EXIT_ZOMBIE != 0 }
     }
 
+    /// Whether all threads of the process that it leads have ended.
+    pub(crate) fn has_exited(&self) -> bool {
+        (self.is_zombie() && self.nr_threads() <= 1) || self.is_dead()
+    }
+
     /// Whether it has been reaped, or is being reaped: it is in no list any more.
     pub(crate) fn is_dead(&self) -> bool {
         // SAFETY: the task is alive.

@@ -49,7 +49,13 @@ pub fn ordinary_user(context: &Context) -> Result {
     target.wait_ready()?;
     target.checkpoint(&file)?;
     let device = libckpt::uapi::ioctl::DEVICE;
-    for (path, mode) in [(device.as_ref(), 0o666), (file.as_path(), 0o644)] {
+    // What the harness has opened for it.
+    let out = context.path("out");
+    for (path, mode) in [
+        (device.as_ref(), 0o666),
+        (file.as_path(), 0o644),
+        (out.as_path(), 0o666),
+    ] {
         rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(mode))?;
     }
     let mut words: Vec<&str> = USER.to_vec();

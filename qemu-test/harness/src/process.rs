@@ -84,6 +84,13 @@ pub fn reap_orphans(pids: &[i32]) -> Result {
     Ok(())
 }
 
+/// Takes the status of every child that has ended.
+pub fn reap_zombies() {
+    for pid in children(std::process::id() as i32) {
+        let _ = ended(pid);
+    }
+}
+
 /// Whether a process (not a zombie) has this id.
 pub fn alive(pid: i32) -> bool {
     state(pid).is_some_and(|state| !matches!(state, 'Z' | 'X'))

@@ -336,7 +336,10 @@ impl Target {
         let below = process::descendants(self.pid);
         ckptctl::checkpoint(self.pid, file, After::Kill).during("checkpoint --kill")?;
         self.was_killed()?;
-        process::reap_orphans(&below)
+        process::reap_orphans(&below)?;
+        // Whoever was made between the look and the freeze has ended by now, too.
+        process::reap_zombies();
+        Ok(())
     }
 
     /// It has been killed, and is reaped.
