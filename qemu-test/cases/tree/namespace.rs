@@ -50,11 +50,12 @@ pub fn ordinary_user(context: &Context) -> Result {
     target.checkpoint(&file)?;
     let device = libckpt::uapi::ioctl::DEVICE;
     // What the harness has opened for it.
-    let out = context.path("out");
+    let [out, err] = ["out", "err"].map(|name| context.path(name));
     for (path, mode) in [
         (device.as_ref(), 0o666),
         (file.as_path(), 0o644),
         (out.as_path(), 0o666),
+        (err.as_path(), 0o666),
     ] {
         rustix::fs::chmod(path, rustix::fs::Mode::from_raw_mode(mode))?;
     }
