@@ -90,8 +90,9 @@ void ckpt_put_page(struct page *page);
 int ckpt_walk_anon(struct mm_struct *mm, unsigned long start, unsigned long end, struct ckpt_walk *w);
 void ckpt_put_bvecs(struct bio_vec *bvec, unsigned int nr);
 void ckpt_put_dirty_bvecs(struct bio_vec *bvec, unsigned int nr);
-long ckpt_get_user_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages,
-			 struct bio_vec *bvec);
+long ckpt_get_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages,
+		    struct bio_vec *bvec, unsigned long *mapped);
+long ckpt_place_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct bio_vec *bvec);
 long ckpt_fault_in(struct mm_struct *mm, unsigned long addr);
 struct page *ckpt_shmem_page(struct file *f, unsigned long index);
 vma_flags_t ckpt_shmem_flags(bool noreserve);
