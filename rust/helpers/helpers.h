@@ -76,6 +76,7 @@ void ckpt_mm_set_coredump_filter(struct mm_struct *mm, u32 filter);
 unsigned long ckpt_available_pages(void);
 unsigned long ckpt_mm_anon_pages(struct mm_struct *mm);
 struct mm_struct *ckpt_mm_snapshot(struct mm_struct *oldmm);
+void ckpt_mmput_idle(struct mm_struct *mm);
 const char *ckpt_vma_anon_name(struct vm_area_struct *vma);
 const char *ckpt_vma_ops_name(struct vm_area_struct *vma);
 bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma);

@@ -3,11 +3,13 @@
 #include <asm/vdso.h>
 #include <linux/bvec.h>
 #include <linux/highmem.h>
+#include <linux/kthread.h>
 #include <linux/leafops.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/mmap_lock.h>
+#include <linux/module.h>
 #include <linux/oom.h>
 #include <linux/pagewalk.h>
 #include <linux/rmap.h>
@@ -87,6 +89,29 @@ struct mm_struct *ckpt_mm_snapshot(struct mm_struct *oldmm)
 		return ERR_PTR(ret);
 	}
 	return mm;
+}
+
+static int ckpt_mmput_thread(void *mm)
+{
+	set_user_nice(current, 10);
+	mmput(mm);
+	module_put_and_kthread_exit(0);
+}
+
+/*
+ * mmput() that nobody waits for: behind those who have something to do, but not so far that they would wait for the locks of
+ * mappings that both have (anon_vma, i_mmap).
+ */
+void ckpt_mmput_idle(struct mm_struct *mm)
+{
+	struct task_struct *t;
+
+	__module_get(THIS_MODULE);
+	t = kthread_run(ckpt_mmput_thread, mm, "ckpt_mmput");
+	if (IS_ERR(t)) {
+		module_put(THIS_MODULE);
+		mmput_async(mm);
+	}
 }
 
 const char *ckpt_vma_anon_name(struct vm_area_struct *vma)

@@ -35,7 +35,7 @@ impl Drop for Mm {
     }
 }
 
-/// A copy of an address space that nobody runs in. Its page tables are torn down by a kernel worker, since nobody waits for
+/// A copy of an address space that nobody runs in. Its page tables are torn down by a kernel thread, since nobody waits for
 /// that.
 pub(crate) struct Copied(ManuallyDrop<Mm>);
 
@@ -50,7 +50,7 @@ impl core::ops::Deref for Copied {
 impl Drop for Copied {
     fn drop(&mut self) {
         // SAFETY: the reference is owned, and given up here instead of by the drop of `Mm`, which does not happen.
-        unsafe { bindings::mmput_async(self.0 .0.as_ptr()) }
+        unsafe { bindings::ckpt_mmput_idle(self.0 .0.as_ptr()) }
     }
 }
 
