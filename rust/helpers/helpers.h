@@ -96,6 +96,7 @@ void ckpt_mm_set_coredump_filter(struct mm_struct *mm, u32 filter);
 unsigned long ckpt_available_pages(void);
 unsigned long ckpt_mm_anon_pages(struct mm_struct *mm);
 struct mm_struct *ckpt_mm_snapshot(struct mm_struct *oldmm);
+void ckpt_mmput_idle(struct mm_struct *mm);
 const char *ckpt_vma_anon_name(struct vm_area_struct *vma);
 const char *ckpt_vma_ops_name(struct vm_area_struct *vma);
 bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma);
@@ -110,8 +111,9 @@ void ckpt_put_page(struct page *page);
 int ckpt_walk_anon(struct mm_struct *mm, unsigned long start, unsigned long end, struct ckpt_walk *w);
 void ckpt_put_bvecs(struct bio_vec *bvec, unsigned int nr);
 void ckpt_put_dirty_bvecs(struct bio_vec *bvec, unsigned int nr);
-long ckpt_get_user_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages,
-			 struct bio_vec *bvec);
+long ckpt_get_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages,
+		    struct bio_vec *bvec, unsigned long *mapped);
+long ckpt_place_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct bio_vec *bvec);
 long ckpt_fault_in(struct mm_struct *mm, unsigned long addr);
 struct page *ckpt_shmem_page(struct file *f, unsigned long index);
 vma_flags_t ckpt_shmem_flags(bool noreserve);

@@ -3,14 +3,20 @@
 #include <asm/vdso.h>
 #include <linux/bvec.h>
 #include <linux/highmem.h>
+#include <linux/kthread.h>
 #include <linux/leafops.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/mmap_lock.h>
+#include <linux/module.h>
+#include <linux/oom.h>
 #include <linux/pagewalk.h>
+#include <linux/rmap.h>
 #include <linux/sched/mm.h>
 #include <linux/shmem_fs.h>
 #include <linux/swap.h>
+#include <linux/userfaultfd_k.h>
 
 #include "helpers.h"
 #include "symbol.h"
@@ -83,6 +89,29 @@ struct mm_struct *ckpt_mm_snapshot(struct mm_struct *oldmm)
 		return ERR_PTR(ret);
 	}
 	return mm;
+}
+
+static int ckpt_mmput_thread(void *mm)
+{
+	set_user_nice(current, 10);
+	mmput(mm);
+	module_put_and_kthread_exit(0);
+}
+
+/*
+ * mmput() that nobody waits for: behind those who have something to do, but not so far that they would wait for the locks of
+ * mappings that both have (anon_vma, i_mmap).
+ */
+void ckpt_mmput_idle(struct mm_struct *mm)
+{
+	struct task_struct *t;
+
+	__module_get(THIS_MODULE);
+	t = kthread_run(ckpt_mmput_thread, mm, "ckpt_mmput");
+	if (IS_ERR(t)) {
+		module_put(THIS_MODULE);
+		mmput_async(mm);
+	}
 }
 
 const char *ckpt_vma_anon_name(struct vm_area_struct *vma)
@@ -328,20 +357,179 @@ void ckpt_put_dirty_bvecs(struct bio_vec *bvec, unsigned int nr)
 }
 
 /*
- * Gets @nr pages at @start of the caller's (or @mm's) memory with references, writable, into @bvec. FOLL_FORCE: private
- * mappings that are read-only or PROT_NONE have contents too. Returns the number of pages or a negative errno.
+ * Gets @nr pages at @start of @mm's memory with references, writable. FOLL_FORCE: private mappings that are read-only or
+ * PROT_NONE have contents too. Returns the number of pages or a negative errno. Call with mmap_lock held for reading.
  */
-long ckpt_get_user_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages,
-			 struct bio_vec *bvec)
+static long ckpt_get_user_pages(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages)
 {
-	long i, got;
+	return get_user_pages_remote(mm, start, nr, FOLL_WRITE | FOLL_FORCE, pages, NULL);
+}
+
+/* Whether a page that is missing there may be put in without a fault: it would be a page of zeroes, and nobody is told. */
+static bool ckpt_may_place(struct vm_area_struct *vma)
+{
+	return vma->anon_vma && vma_is_anonymous(vma) && !userfaultfd_armed(vma) &&
+	       !(vma->vm_flags & (VM_SHARED | VM_DROPPABLE));
+}
+
+/*
+ * Allocates @nr pages of undefined contents for @mm, and charges them to its memory cgroup, as faults would one by one. Fewer
+ * when memory is short: then the faults that follow reclaim it, or fail as they must.
+ */
+static unsigned long ckpt_alloc_user_pages(struct mm_struct *mm, unsigned long nr, struct page **pages)
+{
+	int max_order = PMD_ORDER;
+	unsigned long done = 0;
+
+	while (done < nr) {
+		int order = min(ilog2(nr - done), max_order), i;
+		/* A large block is cheaper than the pages that it is split into. */
+		gfp_t gfp = order ? GFP_TRANSHUGE_LIGHT & ~__GFP_COMP : GFP_HIGHUSER_MOVABLE;
+		struct page *page = alloc_pages(gfp, order);
+
+		if (!page && !order)
+			break;
+		if (!page) {
+			max_order = 0;
+			continue;
+		}
+		if (order)
+			split_page(page, order);
+		for (i = 0; i < 1 << order; i++) {
+			if (!mem_cgroup_disabled() && ckpt___mem_cgroup_charge(page_folio(page + i), mm, GFP_KERNEL))
+				break;
+			__folio_mark_uptodate(page_folio(page + i));
+			pages[done++] = page + i;
+		}
+		if (i < 1 << order) {
+			for (; i < 1 << order; i++)
+				put_page(page + i);
+			break;
+		}
+	}
+	return done;
+}
+
+/*
+ * Gets up to @nr pages for the contents of @mm's memory at @start, into @bvec. The first *@mapped of them have been faulted in
+ * and are there; the others are fresh, and get to their places in ckpt_place_bvecs(). Returns the number of pages or a negative
+ * errno.
+ *
+ * The first page comes by a fault, which also makes the page table and decides about huge pages. Where that gives a small one,
+ * its neighbours in the page table need no faults, and no zeroes that would be overwritten.
+ */
+long ckpt_get_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages,
+		    struct bio_vec *bvec, unsigned long *mapped)
+{
+	unsigned long fresh = 0;
+	long i, got, more;
 
 	mmap_read_lock(mm);
-	got = get_user_pages_remote(mm, start, nr, FOLL_WRITE | FOLL_FORCE, pages, NULL);
+	got = ckpt_get_user_pages(mm, start, 1, pages);
+	if (got == 1 && nr > 1) {
+		struct vm_area_struct *vma = vma_lookup(mm, start);
+
+		if (vma && ckpt_may_place(vma) && !folio_test_large(page_folio(pages[0]))) {
+			fresh = min3(nr, PTRS_PER_PTE - pte_index(start), (vma->vm_end - start) >> PAGE_SHIFT) - 1;
+		} else {
+			more = ckpt_get_user_pages(mm, start + PAGE_SIZE, nr - 1, pages + 1);
+			got += max(more, 0L);
+		}
+	}
 	mmap_read_unlock(mm);
+	if (got <= 0)
+		return got;
+	*mapped = got;
+	got += ckpt_alloc_user_pages(mm, fresh, pages + got);
 	for (i = 0; i < got; i++)
 		bvec_set_page(&bvec[i], pages[i], PAGE_SIZE, 0);
 	return got;
+}
+
+struct ckpt_place {
+	unsigned long start;
+	struct bio_vec *bvec;
+};
+
+static int ckpt_place_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm_walk *walk)
+{
+	struct vm_area_struct *vma = walk->vma;
+	struct mm_struct *mm = walk->mm;
+	struct ckpt_place *p = walk->private;
+	struct bio_vec *bvec = p->bvec + ((addr - p->start) >> PAGE_SHIFT);
+	spinlock_t *ptl;
+	pte_t *start, *pte;
+	long n = 0;
+
+	if (!ckpt_may_place(vma))
+		return 0;
+	start = pte = ckpt_pte_offset_map_lock(mm, pmd, addr, &ptl);
+	if (!pte)
+		return 0;
+	for (; addr < end && !check_stable_address_space(mm); addr += PAGE_SIZE, pte++, bvec++) {
+		struct folio *folio;
+		pte_t entry;
+
+		if (!pte_none(ptep_get(pte)))
+			continue;
+		/* As map_anon_folio_pte_nopf(), but dirty in any case: these are not zeroes. */
+		folio = page_folio(bvec->bv_page);
+		entry = pte_mkdirty(folio_mk_pte(folio, vma->vm_page_prot));
+		if (vma->vm_flags & VM_WRITE)
+			entry = pte_mkwrite_novma(entry);
+		ckpt_folio_add_new_anon_rmap(folio, vma, addr, RMAP_EXCLUSIVE);
+		ckpt_folio_add_lru_vma(folio, vma);
+		set_pte_at(mm, addr, pte, entry);
+		update_mmu_cache(vma, addr, pte);
+		bvec->bv_page = NULL;
+		n++;
+	}
+	/* add_mm_counter(), whose trace point is not exported. */
+	percpu_counter_add(&mm->rss_stat[MM_ANONPAGES], n);
+	pte_unmap_unlock(start, ptl);
+	return 0;
+}
+
+static const struct mm_walk_ops ckpt_place_ops = {
+	.pmd_entry = ckpt_place_pmd,
+	.test_walk = ckpt_walk_test,
+	.walk_lock = PGWALK_RDLOCK,
+};
+
+/*
+ * Puts @nr fresh pages, which are given away, to @start. Where one cannot be put, since something is there already or the mapping
+ * has changed meanwhile, its contents go into the page that is. 0 or a negative errno.
+ */
+long ckpt_place_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct bio_vec *bvec)
+{
+	struct ckpt_place p = { .start = start, .bvec = bvec };
+	unsigned long i;
+	long ret = 0;
+
+	if (!nr)
+		return 0;
+	mmap_read_lock(mm);
+	ckpt_walk_page_range(mm, start, start + (nr << PAGE_SHIFT), &ckpt_place_ops, &p);
+	for (i = 0; i < nr; i++) {
+		struct page *page;
+		long got;
+
+		if (!bvec[i].bv_page)
+			continue;
+		if (!ret) {
+			got = ckpt_get_user_pages(mm, start + (i << PAGE_SHIFT), 1, &page);
+			if (got == 1) {
+				copy_highpage(page, bvec[i].bv_page);
+				set_page_dirty_lock(page);
+				put_page(page);
+			} else {
+				ret = got < 0 ? got : -EFAULT;
+			}
+		}
+		put_page(bvec[i].bv_page);
+	}
+	mmap_read_unlock(mm);
+	return ret;
 }
 
 /* Faults one page in for reading; 0 or a negative errno. Call with mmap_lock held for reading. */

@@ -15,10 +15,12 @@
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs_struct.h>
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagewalk.h>
 #include <linux/pid.h>
 #include <linux/ptrace.h>
+#include <linux/rmap.h>
 #include <linux/sched.h>
 #include <linux/sched/coredump.h>
 #include <linux/sched/cputime.h>
@@ -32,6 +34,7 @@
 /* Static in arch/x86/entry/syscall_64.c: the one prototype that the build cannot check. */
 extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 /* In mm/internal.h and uprobes.h, which symbol.c includes to check them. */
+extern void folio_add_lru_vma(struct folio *folio, struct vm_area_struct *vma);
 extern int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm);
 extern void uprobe_start_dup_mmap(void);
 extern void uprobe_end_dup_mmap(void);
@@ -46,6 +49,7 @@ extern void uprobe_end_dup_mmap(void);
 
 #define CKPT_SYMBOLS(X)                                                                                                \
 	X(spinlock_t *, __pmd_trans_huge_lock, (pmd_t *pmd, struct vm_area_struct *vma), (pmd, vma))                    \
+	X(int, __mem_cgroup_charge, (struct folio *folio, struct mm_struct *mm, gfp_t gfp), (folio, mm, gfp))           \
 	X(char *, __d_path, (const struct path *p, const struct path *root, char *buf, int len), (p, root, buf, len))  \
 	X(struct pid *, alloc_pid, (struct pid_namespace *ns, pid_t *tids, size_t n), (ns, tids, n))                       \
 	X(void, change_pid, (struct pid **pids, struct task_struct *t, enum pid_type type, struct pid *pid),             \
@@ -55,6 +59,10 @@ extern void uprobe_end_dup_mmap(void);
 	X(int, f_dupfd, (unsigned int from, struct file *file, unsigned int flags), (from, file, flags))                \
 	X(void, free_fs_struct, (struct fs_struct *fs), (fs))                                                              \
 	X(void, free_pids, (struct pid **pids), (pids))                                                                    \
+	X(void, folio_add_lru_vma, (struct folio *folio, struct vm_area_struct *vma), (folio, vma))                     \
+	X(void, folio_add_new_anon_rmap,                                                                                \
+	  (struct folio *folio, struct vm_area_struct *vma, unsigned long addr, rmap_t flags),                          \
+	  (folio, vma, addr, flags))                                                                                    \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
 	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \
 	X(struct mm_struct *, mm_alloc, (void), ())                                                                     \

@@ -35,7 +35,7 @@ impl Drop for Mm {
     }
 }
 
-/// A copy of an address space that nobody runs in. Its page tables are torn down by a kernel worker, since nobody waits for
+/// A copy of an address space that nobody runs in. Its page tables are torn down by a kernel thread, since nobody waits for
 /// that.
 pub(crate) struct Copied(ManuallyDrop<Mm>);
 
@@ -50,7 +50,7 @@ impl core::ops::Deref for Copied {
 impl Drop for Copied {
     fn drop(&mut self) {
         // SAFETY: the reference is owned, and given up here instead of by the drop of `Mm`, which does not happen.
-        unsafe { bindings::mmput_async(self.0 .0.as_ptr()) }
+        unsafe { bindings::ckpt_mmput_idle(self.0 .0.as_ptr()) }
     }
 }
 
@@ -614,14 +614,16 @@ impl PageInput {
     ) -> Result {
         while pages > 0 {
             let want = (pages as usize).min(LOT);
+            let mut mapped = 0;
             // SAFETY: the mm is alive, the arrays have LOT entries; a bad address is an error.
             let got = unsafe {
-                bindings::ckpt_get_user_bvecs(
+                bindings::ckpt_get_bvecs(
                     mm.0.as_ptr(),
                     address as usize,
                     want,
                     self.pages.as_mut_ptr(),
                     self.bvec.as_mut_ptr(),
+                    &mut mapped,
                 )
             };
             let got = to_result(got)?;
@@ -636,9 +638,21 @@ impl PageInput {
                     hash.update(unsafe { page_bytes(b) });
                 }
             }
-            // SAFETY: `got` entries hold a reference each, taken above.
-            unsafe { bindings::ckpt_put_dirty_bvecs(bvec.as_mut_ptr(), got as u32) };
+            let (mapped, fresh) = bvec.split_at_mut(mapped);
+            // SAFETY: each entry holds a reference, taken above, which is given up. The fresh ones are nobody else's yet, and as
+            // a whole have been written to before they get to their places.
+            let placed = unsafe {
+                bindings::ckpt_put_dirty_bvecs(mapped.as_mut_ptr(), mapped.len() as u32);
+                if ret.is_ok() {
+                    let at = address as usize + mapped.len() * PAGE_SIZE;
+                    bindings::ckpt_place_bvecs(mm.0.as_ptr(), at, fresh.len(), fresh.as_mut_ptr())
+                } else {
+                    bindings::ckpt_put_bvecs(fresh.as_mut_ptr(), fresh.len() as u32);
+                    0
+                }
+            };
             ret?;
+            to_result(placed)?;
             address += (got * PAGE_SIZE) as u64;
             pages -= got as u32;
             if super::task::fatal_signal_pending() {
