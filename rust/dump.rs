@@ -140,6 +140,11 @@ impl<'a> Live<'a> {
             whole,
             leader: &self.process.leader,
             threads: &self.process.threads,
+            parent: whole
+                .processes
+                .get(self.process.parent)
+                .map(|p| &p.leader)
+                .filter(|p| **p != self.process.leader && !p.is_exiting()),
             mm: &self.mm,
             fs: &self.fs,
         }

@@ -75,6 +75,8 @@ pub(crate) struct Target<'a> {
     pub(crate) leader: &'a Task,
     /// All live threads, the leader first.
     pub(crate) threads: &'a [Task],
+    /// The leader of its parent, if that is one of the target's and alive.
+    pub(crate) parent: Option<&'a Task>,
     /// The address space.
     pub(crate) mm: &'a Mm,
     /// Root and working directory of the process.

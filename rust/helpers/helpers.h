@@ -70,6 +70,7 @@ u64 ckpt_landlock_denied(const struct file *f);
 
 /* mm.c */
 #define CKPT_EXTENT_GUARD 1
+#define CKPT_EXTENT_SAME 2
 
 struct ckpt_extent {
 	u64 address;
@@ -86,6 +87,8 @@ struct ckpt_walk {
 	unsigned int pages, max_pages;
 	bool fault;
 	unsigned long next;
+	/* The address space from whose fork this one comes, locked as well, or NULL: pages that both have are not collected. */
+	struct mm_struct *parent;
 };
 
 void ckpt_mmap_read_lock(struct mm_struct *mm);
@@ -113,6 +116,9 @@ void ckpt_put_bvecs(struct bio_vec *bvec, unsigned int nr);
 void ckpt_put_dirty_bvecs(struct bio_vec *bvec, unsigned int nr);
 long ckpt_get_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages,
 		    struct bio_vec *bvec, unsigned long *mapped);
+bool ckpt_is_related(struct mm_struct *mm, struct mm_struct *parent);
+int ckpt_inherit_areas(struct mm_struct *mm, struct mm_struct *parent);
+long ckpt_inherit(struct mm_struct *mm, struct mm_struct *parent, unsigned long start, unsigned long nr);
 long ckpt_place_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct bio_vec *bvec);
 long ckpt_fault_in(struct mm_struct *mm, unsigned long addr);
 struct page *ckpt_shmem_page(struct file *f, unsigned long index);

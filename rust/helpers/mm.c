@@ -211,20 +211,48 @@ static bool ckpt_walk_add(struct ckpt_walk *w, unsigned long addr, struct page *
 	return true;
 }
 
-static bool ckpt_walk_add_guard(struct ckpt_walk *w, unsigned long addr)
+/* Adds a run that is only named: there is nothing to be written. */
+static bool ckpt_walk_name(struct ckpt_walk *w, unsigned long addr, unsigned int pages, unsigned int flag)
 {
 	struct ckpt_extent *ext = w->extents ? &w->extent[w->extents - 1] : NULL;
 
-	if (ext && ext->flags && ext->address + ((u64)ext->pages << PAGE_SHIFT) == addr) {
-		ext->pages++;
+	if (ext && ext->flags == flag && ext->address + ((u64)ext->pages << PAGE_SHIFT) == addr) {
+		ext->pages += pages;
 		return true;
 	}
 	if (w->extents == w->max_extents)
 		return false;
 	w->extent[w->extents].address = addr;
-	w->extent[w->extents].pages = 1;
-	w->extent[w->extents++].flags = CKPT_EXTENT_GUARD;
+	w->extent[w->extents].pages = pages;
+	w->extent[w->extents++].flags = flag;
 	return true;
+}
+
+/* Whether a page that may be shared by fork is the one that the parent has at the same address. */
+static bool ckpt_walk_is_same(struct ckpt_walk *w, unsigned long addr, struct page *page)
+{
+	bool same = false;
+	spinlock_t *ptl;
+	pmd_t *pmd, huge;
+	pte_t *pte;
+
+	if (!w->parent)
+		return false;
+	pmd = ckpt_mm_find_pmd(w->parent, addr);
+	if (!pmd)
+		return false;
+	huge = pmdp_get(pmd);
+	if (pmd_is_huge(huge))
+		return pmd_present(huge) && pmd_page(huge) + ((addr & ~PMD_MASK) >> PAGE_SHIFT) == page;
+	/* Inside the lock of the child's page table. Nobody takes two of them the other way round. */
+	pte = ckpt_pte_offset_map_lock(w->parent, pmd, addr, &ptl);
+	if (pte) {
+		pte_t ptent = ptep_get(pte);
+
+		same = pte_present(ptent) && pte_pfn(ptent) == page_to_pfn(page);
+		pte_unmap_unlock(pte, ptl);
+	}
+	return same;
 }
 
 enum { CKPT_WALK_STOP = 1 };
@@ -244,7 +272,16 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, stru
 			struct page *page = ckpt_vm_normal_page_pmd(vma, addr, *pmd);
 
 			if (page && PageAnon(page)) {
+				bool shared = !PageAnonExclusive(page);
+
 				page += (addr & ~PMD_MASK) >> PAGE_SHIFT;
+				if (shared && ckpt_walk_is_same(w, addr, page)) {
+					if (!ckpt_walk_name(w, addr, (end - addr) >> PAGE_SHIFT, CKPT_EXTENT_SAME)) {
+						w->next = addr;
+						ret = CKPT_WALK_STOP;
+					}
+					addr = end;
+				}
 				while (addr < end) {
 					unsigned int room = w->max_pages - w->pages;
 					unsigned int pages = min_t(unsigned long, (end - addr) >> PAGE_SHIFT, room);
@@ -283,13 +320,17 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, stru
 
 			if (!page || !PageAnon(page))
 				continue;
-			if (ckpt_walk_add(w, addr, page, 1))
+			if (!PageAnonExclusive(page) && ckpt_walk_is_same(w, addr, page)) {
+				if (ckpt_walk_name(w, addr, 1, CKPT_EXTENT_SAME))
+					continue;
+			} else if (ckpt_walk_add(w, addr, page, 1)) {
 				continue;
+			}
 		} else {
 			softleaf_t entry = softleaf_from_pte(ptent);
 
 			if (softleaf_is_guard_marker(entry)) {
-				if (ckpt_walk_add_guard(w, addr))
+				if (ckpt_walk_name(w, addr, 1, CKPT_EXTENT_GUARD))
 					continue;
 			} else if (softleaf_is_marker(entry) && !softleaf_is_poison_marker(entry)) {
 				continue;
@@ -529,6 +570,177 @@ long ckpt_place_bvecs(struct mm_struct *mm, unsigned long start, unsigned long n
 		put_page(bvec[i].bv_page);
 	}
 	mmap_read_unlock(mm);
+	return ret;
+}
+
+/* Whether one address space comes from a fork of the other, or both of one: some of their anonymous memory is of one family. */
+bool ckpt_is_related(struct mm_struct *mm, struct mm_struct *parent)
+{
+	struct vm_area_struct *vma, *old;
+	bool related = false;
+
+	mmap_read_lock(parent);
+	mmap_read_lock(mm);
+
+	VMA_ITERATOR(vmi, mm, 0);
+
+	for_each_vma(vmi, vma) {
+		old = vma->anon_vma ? vma_lookup(parent, vma->vm_start) : NULL;
+		if (old && old->anon_vma && old->anon_vma->root == vma->anon_vma->root) {
+			related = true;
+			break;
+		}
+	}
+	mmap_read_unlock(mm);
+	mmap_read_unlock(parent);
+	return related;
+}
+
+/*
+ * Makes the areas of @mm, which have no pages yet, children of those of @parent at the same addresses, as fork(2) does: whoever looks
+ * for the users of a page that both will have finds both. 0 or a negative errno.
+ */
+int ckpt_inherit_areas(struct mm_struct *mm, struct mm_struct *parent)
+{
+	struct vm_area_struct *vma, *old;
+	int ret = 0;
+
+	if (mmap_write_lock_killable(parent))
+		return -EINTR;
+	mmap_write_lock_nested(mm, SINGLE_DEPTH_NESTING);
+
+	VMA_ITERATOR(vmi, mm, 0);
+
+	for_each_vma(vmi, vma) {
+		old = vma_lookup(parent, vma->vm_start);
+		if (!old || !old->anon_vma || vma->anon_vma || (vma->vm_flags & (VM_SHARED | VM_SPECIAL)) ||
+		    linear_page_index(old, vma->vm_start) != vma->vm_pgoff)
+			continue;
+		ret = ckpt_anon_vma_fork(vma, old);
+		if (ret)
+			break;
+	}
+	mmap_write_unlock(mm);
+	mmap_write_unlock(parent);
+	return ret;
+}
+
+/* Whether @vma is found by those who look for the users of the folio. */
+static bool ckpt_reaches(struct vm_area_struct *vma, struct folio *folio)
+{
+	struct anon_vma_chain *avc;
+
+	list_for_each_entry(avc, &vma->anon_vma_chain, same_vma)
+		if ((unsigned long)folio->mapping == (unsigned long)avc->anon_vma + FOLIO_MAPPING_ANON)
+			return true;
+	return false;
+}
+
+/* One page, as copy_present_ptes() does it. False when it cannot be shared; then it has to be copied. */
+static bool ckpt_inherit_page(struct vm_area_struct *vma, struct vm_area_struct *old, unsigned long addr)
+{
+	struct mm_struct *mm = vma->vm_mm, *parent = old->vm_mm;
+	pmd_t *pmd = ckpt_mm_find_pmd(parent, addr);
+	spinlock_t *ptl, *old_ptl;
+	struct folio *folio;
+	pte_t *pte, *old_pte, ptent;
+	struct page *page;
+	bool done = false;
+
+	if (!pmd)
+		return false;
+	pte = ckpt_get_locked_pte(mm, addr, &ptl);
+	if (!pte)
+		return false;
+	old_pte = ckpt_pte_offset_map_lock(parent, pmd, addr, &old_ptl);
+	if (!old_pte)
+		goto out;
+	ptent = ptep_get(old_pte);
+	if (!pte_none(ptep_get(pte)) || !pte_present(ptent))
+		goto out_old;
+	page = ckpt_vm_normal_page(old, addr, ptent);
+	if (!page || !PageAnon(page))
+		goto out_old;
+	folio = page_folio(page);
+	if (!ckpt_reaches(vma, folio) || linear_page_index(vma, addr) != linear_page_index(old, addr))
+		goto out_old;
+	folio_get(folio);
+	if (folio_try_dup_anon_rmap_pte(folio, page, vma, old)) {
+		folio_put(folio);
+		goto out_old;
+	}
+	if (pte_write(ptent))
+		ptep_set_wrprotect(parent, addr, old_pte);
+	set_pte_at(mm, addr, pte, pte_wrprotect(pte_mkdirty(folio_mk_pte(folio, vma->vm_page_prot))));
+	percpu_counter_add(&mm->rss_stat[MM_ANONPAGES], 1);
+	done = true;
+out_old:
+	pte_unmap_unlock(old_pte, old_ptl);
+out:
+	pte_unmap_unlock(pte, ptl);
+	return done;
+}
+
+/* A page that cannot be shared is copied. 0 or a negative errno. Call with mmap_lock of both held for reading at least. */
+static long ckpt_inherit_copy(struct mm_struct *mm, struct mm_struct *parent, unsigned long addr)
+{
+	struct page *from, *to;
+	long got;
+
+	got = get_user_pages_remote(parent, addr, 1, FOLL_FORCE, &from, NULL);
+	if (got != 1)
+		return got < 0 ? got : -EFAULT;
+	got = ckpt_get_user_pages(mm, addr, 1, &to);
+	if (got == 1) {
+		copy_highpage(to, from);
+		set_page_dirty_lock(to);
+		put_page(to);
+	}
+	put_page(from);
+	return got == 1 ? 0 : got < 0 ? got : -EFAULT;
+}
+
+/*
+ * Lets @mm have the pages that @parent has at @start, copy-on-write, after ckpt_inherit_areas(). 0 or a negative errno. Nobody runs in
+ * either.
+ */
+long ckpt_inherit(struct mm_struct *mm, struct mm_struct *parent, unsigned long start, unsigned long nr)
+{
+	unsigned long addr, end = start + (nr << PAGE_SHIFT);
+	struct vm_area_struct *vma = NULL, *old = NULL;
+	long ret = 0;
+
+	if (mmap_write_lock_killable(parent))
+		return -EINTR;
+	mmap_write_lock_nested(mm, SINGLE_DEPTH_NESTING);
+	raw_write_seqcount_begin(&parent->write_protect_seq);
+	for (addr = start; addr < end && !ret; addr += PAGE_SIZE) {
+		pmd_t *pmd;
+
+		if (!vma || addr >= vma->vm_end)
+			vma = vma_lookup(mm, addr);
+		if (!old || addr >= old->vm_end)
+			old = vma_lookup(parent, addr);
+		if (!vma || !old || (vma->vm_flags & (VM_SHARED | VM_SPECIAL))) {
+			ret = -EFAULT;
+			break;
+		}
+		pmd = ckpt_mm_find_pmd(parent, addr);
+		if (pmd && pmd_is_huge(pmdp_get(pmd)))
+			ckpt_split_huge_pmd_address(old, addr, false);
+		if (!ckpt_inherit_page(vma, old, addr)) {
+			/* It allocates, and may fault the parent's page in again. */
+			raw_write_seqcount_end(&parent->write_protect_seq);
+			ret = ckpt_inherit_copy(mm, parent, addr);
+			raw_write_seqcount_begin(&parent->write_protect_seq);
+		}
+		if (fatal_signal_pending(current))
+			ret = -EINTR;
+	}
+	raw_write_seqcount_end(&parent->write_protect_seq);
+	ckpt_flush_tlb_mm_range(parent, start, end, PAGE_SHIFT, false);
+	mmap_write_unlock(mm);
+	mmap_write_unlock(parent);
 	return ret;
 }
 

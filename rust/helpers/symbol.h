@@ -35,6 +35,8 @@
 extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 /* In mm/internal.h and uprobes.h, which symbol.c includes to check them. */
 extern void folio_add_lru_vma(struct folio *folio, struct vm_area_struct *vma);
+extern int anon_vma_fork(struct vm_area_struct *vma, struct vm_area_struct *old);
+extern pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr);
 extern int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm);
 extern void uprobe_start_dup_mmap(void);
 extern void uprobe_end_dup_mmap(void);
@@ -52,6 +54,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(int, __mem_cgroup_charge, (struct folio *folio, struct mm_struct *mm, gfp_t gfp), (folio, mm, gfp))           \
 	X(char *, __d_path, (const struct path *p, const struct path *root, char *buf, int len), (p, root, buf, len))  \
 	X(struct pid *, alloc_pid, (struct pid_namespace *ns, pid_t *tids, size_t n), (ns, tids, n))                       \
+	X(int, anon_vma_fork, (struct vm_area_struct *vma, struct vm_area_struct *old), (vma, old))                        \
 	X(void, change_pid, (struct pid **pids, struct task_struct *t, enum pid_type type, struct pid *pid),             \
 	  (pids, t, type, pid))                                                                                         \
 	X(void, do_group_exit, (int status), (status))                                                                     \
@@ -59,13 +62,18 @@ extern void uprobe_end_dup_mmap(void);
 	X(int, f_dupfd, (unsigned int from, struct file *file, unsigned int flags), (from, file, flags))                \
 	X(void, free_fs_struct, (struct fs_struct *fs), (fs))                                                              \
 	X(void, free_pids, (struct pid **pids), (pids))                                                                    \
+	X(void, flush_tlb_mm_range,                                                                                     \
+	  (struct mm_struct *mm, unsigned long start, unsigned long end, unsigned int shift, bool freed),               \
+	  (mm, start, end, shift, freed))                                                                               \
 	X(void, folio_add_lru_vma, (struct folio *folio, struct vm_area_struct *vma), (folio, vma))                     \
 	X(void, folio_add_new_anon_rmap,                                                                                \
 	  (struct folio *folio, struct vm_area_struct *vma, unsigned long addr, rmap_t flags),                          \
 	  (folio, vma, addr, flags))                                                                                    \
+	X(pte_t *, get_locked_pte, (struct mm_struct *mm, unsigned long addr, spinlock_t **ptl), (mm, addr, ptl))          \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
 	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \
 	X(struct mm_struct *, mm_alloc, (void), ())                                                                     \
+	X(pmd_t *, mm_find_pmd, (struct mm_struct *mm, unsigned long addr), (mm, addr))                                    \
 	X(struct task_struct *, pidfd_get_task, (int pidfd, unsigned int *flags), (pidfd, flags))                       \
 	X(pte_t *, pte_offset_map_lock,                                                                                 \
 	  (struct mm_struct *mm, pmd_t *pmd, unsigned long addr, spinlock_t **ptlp), (mm, pmd, addr, ptlp))             \
@@ -74,6 +82,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(void, put_files_struct, (struct files_struct *files), (files))                                                   \
 	X(void, put_task_stack, (struct task_struct *t), (t))                                                           \
 	X(int, replace_mm_exe_file, (struct mm_struct *mm, struct file *file), (mm, file))                              \
+	X(void, split_huge_pmd_address, (struct vm_area_struct *vma, unsigned long addr, bool freeze), (vma, addr, freeze)) \
 	X(struct fs_struct *, switch_fs_struct, (struct fs_struct *fs), (fs))                                              \
 	X(enum task_dumpable, task_exec_state_get_dumpable, (struct task_struct *t), (t))                               \
 	X(bool, task_work_cancel, (struct task_struct *t, struct callback_head *work), (t, work))                       \

@@ -29,7 +29,7 @@ use crate::{
 use ckpt_uapi::{
     record::{
         file::{denied, kind, File as FileRecord},
-        mm::{extent_flags, Pages},
+        mm::{Extent, Pages},
         pipe::Pipe as PipeRecord,
         shmem::Shmem,
         Record, RecordType,
@@ -358,13 +358,18 @@ pub(crate) fn restore_shmem_pages(restore: &mut Restore<'_>, mm: &Mm, pages: &Pa
             .bad(EBADMSG, format_args!("object {} is no shared memory", pages.objref)));
     };
     let (file, size) = (file.clone(), *size);
+    if restore.input.entries::<Extent>(pages.extents)?.any(|e| e.flags != 0) {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("pages of shared memory have flags")));
+    }
     let base = vm_mmap(Some(&file), 0, size, prot::READ | prot::WRITE, map::SHARED, 0)
         .context(format_args!("cannot map {size} bytes of shared memory"))?;
     let ret = restore.input.pages_into(mm, pages.extents, |e| {
         let end = u64::from(e.pages)
             .checked_mul(4096)
             .and_then(|n| n.checked_add(e.address));
-        if e.address % 4096 != 0 || e.flags & extent_flags::ALL != 0 || end.is_none_or(|end| end > size) {
+        if e.address % 4096 != 0 || end.is_none_or(|end| end > size) {
             return Err(Fault::new(
                 EBADMSG,
                 format_args!("pages lie outside of the shared memory object"),

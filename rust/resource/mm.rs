@@ -13,6 +13,7 @@
 use super::{check_mapped, dump_file, share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
+    objects::Object,
     wrapper::{
         mm::{task_size, vm, Mm, MmFlag},
         syscall::nr,
@@ -45,6 +46,10 @@ pub(crate) struct Building {
     vmas: KVVec<Vma>,
     /// The (new) address space.
     mm: Mm,
+    /// The address space whose pages it shares.
+    parent: Option<Mm>,
+    /// Its areas have been made children of the parent's.
+    inherits: bool,
     /// Position in [`MmRoom::RECORDS`] of the last record.
     order: usize,
     done: bool,
@@ -155,11 +160,17 @@ impl Resource for MmRoom {
             }
         }
         r.coredump_filter = mm.coredump_filter();
+        let parent = target
+            .parent
+            .and_then(Task::mm)
+            .filter(|p| p.address() != mm.address() && mm.is_related(p));
+        r.parent = parent.as_ref().and_then(|p| dump.seen.get(p.address())).unwrap_or(0);
+        let parent = parent.filter(|_| r.parent != 0);
         r.vmas = entries.len() as u32;
         r.auxv = auxv.len() as u32;
         dump.out.record_with(&r, &auxv[..])?;
         vma::dump(&entries, &vmas, dump)?;
-        pages::dump(mm, &vmas, dump)?;
+        pages::dump(mm, parent.as_ref(), &vmas, dump)?;
         dump.out.empty(RecordType::MmEnd)
     }
 
@@ -209,6 +220,16 @@ fn begin(restore: &mut Restore<'_>) -> Result {
         ));
     }
 
+    let parent = match restore.made.get(fields.parent) {
+        None if fields.parent == 0 => None,
+        Some(Object::Shared(share::MM, owner)) if *owner != *me.task() => Some(owner.mm().ok_or(ESRCH)?),
+        _ => {
+            return Err(input.bad(
+                EBADMSG,
+                format_args!("object {} is no other address space", fields.parent),
+            ))
+        }
+    };
     let Some(exe) = restore.made.file(fields.exe) else {
         return Err(input.bad(EBADMSG, format_args!("object {} is no file", fields.exe)));
     };
@@ -258,6 +279,8 @@ fn begin(restore: &mut Restore<'_>) -> Result {
         auxv,
         vmas: KVVec::new(),
         mm,
+        parent,
+        inherits: false,
         order: 0,
         done: false,
     });

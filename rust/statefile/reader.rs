@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use ckpt_uapi::{
-    record::{mm::extent_flags, mm::Extent, Entry, Record, RecordType},
+    record::{mm::Extent, Entry, Record, RecordType},
     statefile::{padding, record_flags, Prefix, RecordHeader, HASH_SEED, PAGE_ALIGN, RECORD_ALIGN},
 };
 use kernel::prelude::*;
@@ -265,7 +265,7 @@ impl Reader {
     pub(crate) fn pages_into(&mut self, mm: &Mm, count: u32, mut place: impl FnMut(&Extent) -> Result<u64>) -> Result {
         let mut sum = 0u64;
         for e in self.entries::<Extent>(count)? {
-            if e.flags & extent_flags::GUARD == 0 {
+            if e.flags == 0 {
                 sum = sum.saturating_add(u64::from(e.pages) * PAGE_SIZE as u64);
             }
         }
@@ -285,7 +285,7 @@ impl Reader {
         };
         let mut result = Ok(());
         for e in entries {
-            if e.flags & extent_flags::GUARD != 0 {
+            if e.flags != 0 {
                 continue;
             }
             result = place(&e).and_then(|address| {

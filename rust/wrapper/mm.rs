@@ -201,6 +201,33 @@ impl Mm {
         MmapRead(self)
     }
 
+    /// Address of the kernel object: the same for tasks that share it.
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    /// Whether it comes from a fork of `other`, or both of one.
+    pub(crate) fn is_related(&self, other: &Self) -> bool {
+        // SAFETY: both are alive; the helper locks.
+        unsafe { bindings::ckpt_is_related(self.0.as_ptr(), other.0.as_ptr()) }
+    }
+
+    /// Makes its areas, which have no pages yet, children of those of `parent` at the same addresses.
+    pub(crate) fn inherit_areas(&self, parent: &Self) -> Result {
+        // SAFETY: both are alive; the helper locks.
+        kernel::error::to_result(unsafe { bindings::ckpt_inherit_areas(self.0.as_ptr(), parent.0.as_ptr()) })
+    }
+
+    /// Lets it have the pages that `parent` has at an address, copy-on-write, after [`Self::inherit_areas`]. Nobody may run in
+    /// either.
+    pub(crate) fn inherit(&self, parent: &Self, address: u64, pages: u32) -> Result {
+        // SAFETY: both are alive; the helper locks, and a bad address is an error.
+        let ret = unsafe {
+            bindings::ckpt_inherit(self.0.as_ptr(), parent.0.as_ptr(), address as usize, pages as usize)
+        };
+        to_result(ret).map(|_| ())
+    }
+
     /// Number of users: threads, and everybody who looks at it now.
     pub(crate) fn users(&self) -> i32 {
         // SAFETY: the mm is alive; one word.
@@ -439,11 +466,15 @@ impl Batch {
         self.walk.pages = 0;
     }
 
-    /// Adds the anonymous pages of a range that lies in one mapping. Swapped pages are read in.
-    pub(crate) fn walk(&mut self, mm: &Mm, start: u64, end: u64) -> Result<Walked> {
+    /// Adds the anonymous pages of a range that lies in one mapping. Swapped pages are read in. Those that `parent` has at the
+    /// same addresses are only named.
+    pub(crate) fn walk(&mut self, mm: &Mm, parent: Option<&Mm>, start: u64, end: u64) -> Result<Walked> {
         let mut at = start as usize;
         loop {
             let _lock = mm.read_lock();
+            // Readers both: whoever wants to write to one of them waits for none of the other.
+            let _parent_lock = parent.map(Mm::read_lock);
+            self.walk.parent = parent.map_or(core::ptr::null_mut(), |p| p.0.as_ptr());
             // SAFETY: the mm is alive and locked; the arrays are as long as `walk` says.
             let ret = unsafe { bindings::ckpt_walk_anon(mm.0.as_ptr(), at, end as usize, &mut self.walk) };
             match to_result(ret as isize)? {

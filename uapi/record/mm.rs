@@ -66,8 +66,8 @@ pub struct Mm {
     pub membarrier: u32,
     /// As /proc/PID/coredump_filter.
     pub coredump_filter: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// Objref of the address space that pages with [`extent_flags::SAME`] are taken from, 0 without any.
+    pub parent: u32,
 }
 record!(Mm, Mm, 152);
 
@@ -170,12 +170,14 @@ record!(VmaName, VmaName, 16);
 pub mod extent_flags {
     /// A guard region (madvise(MADV_GUARD_INSTALL)); it has no pages in the payload.
     pub const GUARD: u32 = 1 << 0;
+    /// The page that the address space [`Mm::parent`] has at the same address: one of both has not written to it since fork(2).
+    /// It has no pages in the payload.
+    pub const SAME: u32 = 1 << 1;
     /// All known flags.
-    pub const ALL: u32 = GUARD;
+    pub const ALL: u32 = GUARD | SAME;
 }
 
-/// Fixed part of a page record; [`Extent`] entries follow. The payload is the pages of all extents without
-/// [`extent_flags::GUARD`], in order.
+/// Fixed part of a page record; [`Extent`] entries follow. The payload is the pages of all extents without flags, in order.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Pages {

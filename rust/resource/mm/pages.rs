@@ -3,7 +3,8 @@
 //! Contents of memory: the hot path. Pages travel by reference, from the page tables into the statefile and from the
 //! statefile straight into fresh pages.
 //!
-//! Saved: anonymous pages (also of private file mappings, of PROT_NONE memory, and swapped ones), guard regions.
+//! Saved: anonymous pages (also of private file mappings, of PROT_NONE memory, and swapped ones), guard regions. Pages that a
+//! process and its parent have had in common since fork(2) are written once, and are common again after the restart.
 //! Not saved: clean pages of files; contents of MAP_DROPPABLE memory; zero pages, which come back as holes.
 
 use super::{super::restore_shmem_pages, Dump, Restore};
@@ -31,7 +32,9 @@ pub(crate) struct Snapshot {
 }
 
 /// Writes the contents, or, where it pays, leaves them to [`post_dump`].
-pub(super) fn dump(mm: &Mm, areas: &[Area], dump: &mut Dump<'_>) -> Result {
+///
+/// Pages that `parent` has at the same addresses are not written again.
+pub(super) fn dump(mm: &Mm, parent: Option<&Mm>, areas: &[Area], dump: &mut Dump<'_>) -> Result {
     let mut ranges = KVVec::new();
     // A copy of the address space lacks these.
     let mut not_copied = KVVec::new();
@@ -46,7 +49,7 @@ pub(super) fn dump(mm: &Mm, areas: &[Area], dump: &mut Dump<'_>) -> Result {
             ranges.push((area.start, area.end), GFP_KERNEL)?;
         }
     }
-    dump_ranges(mm, &not_copied, dump.out)?;
+    dump_ranges(mm, parent, &not_copied, dump.out)?;
     // The target may write to all of it meanwhile, and each page written to is a page more.
     let worth = mm.anon_pages() >= SNAPSHOT_PAGES && mm.anon_pages() <= available_pages() / 2;
     if dump.may_snapshot && worth {
@@ -61,15 +64,15 @@ pub(super) fn dump(mm: &Mm, areas: &[Area], dump: &mut Dump<'_>) -> Result {
             Err(_) => {}
         }
     }
-    dump_ranges(mm, &ranges, dump.out)
+    dump_ranges(mm, parent, &ranges, dump.out)
 }
 
 /// Writes what was left, while the target runs.
 pub(crate) fn post_dump(snapshot: &Snapshot, out: &mut Writer) -> Result {
-    dump_ranges(&snapshot.mm, &snapshot.ranges, out)
+    dump_ranges(&snapshot.mm, None, &snapshot.ranges, out)
 }
 
-fn dump_ranges(mm: &Mm, ranges: &[(u64, u64)], out: &mut Writer) -> Result {
+fn dump_ranges(mm: &Mm, parent: Option<&Mm>, ranges: &[(u64, u64)], out: &mut Writer) -> Result {
     if ranges.is_empty() {
         return Ok(());
     }
@@ -78,7 +81,7 @@ fn dump_ranges(mm: &Mm, ranges: &[(u64, u64)], out: &mut Writer) -> Result {
         let mut at = *start;
         loop {
             let walked = batch
-                .walk(mm, at, *end)
+                .walk(mm, parent, at, *end)
                 .context(format_args!("cannot walk the page tables"))
                 .map_err(|f| f.address(at))?;
             match walked {
@@ -108,12 +111,37 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
             .input
             .bad(EBADMSG, format_args!("pages outside of an address space")));
     };
+    // Before the first page: it would give its area another family.
+    if let Some(parent) = building.parent.as_ref().filter(|_| !building.inherits) {
+        building
+            .mm
+            .inherit_areas(parent)
+            .context(format_args!("cannot share memory with the parent"))?;
+        building.inherits = true;
+    }
     for e in restore.input.entries::<Extent>(r.extents)? {
         if e.flags & !extent_flags::ALL != 0 {
             return Err(restore
                 .input
                 .bad(EBADMSG, format_args!("unknown flags of pages"))
                 .address(e.address));
+        }
+        let same = e.flags & extent_flags::SAME != 0;
+        if same {
+            let end = e.address.checked_add(u64::from(e.pages) << 12);
+            let Some(parent) = building.parent.as_ref().filter(|_| {
+                e.flags == extent_flags::SAME && e.address % 4096 == 0 && end.is_some_and(|end| end <= task_size())
+            }) else {
+                return Err(restore
+                    .input
+                    .bad(EBADMSG, format_args!("pages of a parent that there is not"))
+                    .address(e.address));
+            };
+            building
+                .mm
+                .inherit(parent, e.address, e.pages)
+                .context(format_args!("cannot take over the parent's pages"))
+                .map_err(|f| f.address(e.address))?;
         }
         if e.flags & extent_flags::GUARD != 0 {
             restore

@@ -383,7 +383,7 @@ impl Body {
                     let length = u64::from(extent.pages) * PAGE;
                     check(length > 0, "an extent is empty")?;
                     check(extent.address.checked_add(length).is_some(), "an extent wraps around")?;
-                    if extent.flags & record::mm::extent_flags::GUARD == 0 {
+                    if extent.flags == 0 {
                         bytes += length;
                     }
                 }

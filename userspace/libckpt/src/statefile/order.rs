@@ -242,6 +242,10 @@ impl Order {
             }
             (State::Mm(_), Body::Mm(mm, _)) => {
                 self.check_mm(mm)?;
+                check(
+                    mm.parent == 0 || self.object(mm.parent) == Some(Object::Mm),
+                    "an address space takes pages from an object that is none",
+                )?;
                 self.vmas_left = mm.vmas;
                 State::Vma
             }
