@@ -671,7 +671,8 @@ static bool ckpt_inherit_page(struct vm_area_struct *vma, struct vm_area_struct 
 	}
 	if (pte_write(ptent))
 		ptep_set_wrprotect(parent, addr, old_pte);
-	set_pte_at(mm, addr, pte, pte_wrprotect(pte_mkdirty(folio_mk_pte(folio, vma->vm_page_prot))));
+	/* Of the page: a large folio has many. */
+	set_pte_at(mm, addr, pte, pte_wrprotect(pte_mkdirty(pfn_pte(page_to_pfn(page), vma->vm_page_prot))));
 	percpu_counter_add(&mm->rss_stat[MM_ANONPAGES], 1);
 	done = true;
 out_old:

@@ -31,8 +31,12 @@
 #include <linux/task_work.h>
 #include <linux/tty.h>
 
-/* Static in arch/x86/entry/syscall_64.c: the one prototype that the build cannot check. */
+/*
+ * The two prototypes that the build cannot check: static in arch/x86/entry/syscall_64.c, and hidden from modules in
+ * asm/tlbflush.h.
+ */
 extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
+extern void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned int shift, bool freed);
 /* In mm/internal.h and uprobes.h, which symbol.c includes to check them. */
 extern void folio_add_lru_vma(struct folio *folio, struct vm_area_struct *vma);
 extern int anon_vma_fork(struct vm_area_struct *vma, struct vm_area_struct *old);
