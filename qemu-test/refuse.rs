@@ -41,8 +41,6 @@ const KINDS: &[&str] = &[
     "locked_posix",
     "leased",
     "notified_directory",
-    "child_alive",
-    "child_zombie",
     "shared_table",
     "seccomp_filter",
     "landlock_path",

@@ -349,7 +349,10 @@ impl Restart {
             if entry.flags & flags::ZOMBIE != 0 {
                 return self.exit(index, entry, me);
             }
-            me.task().set_exit_signal(entry.exit_signal);
+            // The root's goes to the restarter, which is not to be signalled at the wish of a statefile.
+            if index != 0 {
+                me.task().set_exit_signal(entry.exit_signal);
+            }
             raise_limits(me)?;
         }
 
