@@ -2,9 +2,13 @@
 
 //! Arguments.
 
+use crate::exit::Failed;
+use crate::jobs;
+use crate::text;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use libckpt::{Scope, Stdio};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -40,6 +44,8 @@ pub enum Command {
     Checkpoint(Checkpoint),
     /// Bring saved processes back.
     Restart(Restart),
+    /// Run a job for a load manager, and save it from time to time or at a signal.
+    Run(Run),
     /// Verify a statefile and show what is in it.
     Inspect(Inspect),
     /// Stop a process and its descendants until this command ends.
@@ -48,6 +54,29 @@ pub enum Command {
     Thaw(Thaw),
     /// Print a completion script for a shell.
     Completions(Completions),
+}
+
+/// The process that a command is about.
+#[derive(Args, Clone, Debug)]
+#[group(required = true, multiple = false)]
+pub struct Who {
+    /// Process id.
+    #[arg(value_parser = pid)]
+    pid: Option<u32>,
+    /// The job that `ckptctl run` has given this name.
+    #[arg(short, long, value_parser = name)]
+    name: Option<String>,
+}
+
+impl Who {
+    /// Its process id.
+    pub fn pid(&self) -> Result<u32, Failed> {
+        match (self.pid, &self.name) {
+            (Some(pid), _) => Ok(pid),
+            (None, Some(name)) => jobs::find(name),
+            (None, None) => Err(Failed::Usage("no process is named".into())),
+        }
+    }
 }
 
 /// What belongs to the target besides the named process.
@@ -73,18 +102,16 @@ impl Target {
 
 #[derive(Args, Debug)]
 pub struct Check {
-    /// Process id.
-    #[arg(value_parser = pid)]
-    pub pid: u32,
+    #[command(flatten)]
+    pub who: Who,
     #[command(flatten)]
     pub target: Target,
 }
 
 #[derive(Args, Debug)]
 pub struct Checkpoint {
-    /// Process id.
-    #[arg(value_parser = pid)]
-    pub pid: u32,
+    #[command(flatten)]
+    pub who: Who,
     /// Where the statefile goes; `-` is standard output.
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
@@ -99,6 +126,59 @@ pub struct Checkpoint {
     /// How long to wait for the processes to stand still.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub timeout: Duration,
+    /// Give up when the parent dies.
+    #[arg(long, hide = true)]
+    pub tied: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Run {
+    /// A name for the job, by which other commands find it.
+    #[arg(short, long, value_parser = name)]
+    pub name: Option<String>,
+    /// Give the job a pid namespace of its own: its process ids are free wherever it is restarted.
+    #[arg(long)]
+    pub pidns: bool,
+    /// Where the statefile goes. What is there stays until the next one is complete.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Restart the job from FILE, if there is a sound statefile; otherwise start the command.
+    #[arg(long, requires = "output")]
+    pub resume: bool,
+    /// Save the job this often: 90 (seconds), 15m, 6h, 1h30m.
+    #[arg(long, value_name = "DURATION", value_parser = text::duration, requires = "output")]
+    pub every: Option<Duration>,
+    /// Save the job when this signal comes, instead of handing it on. After `stop` the job is ended; with `continue` (the
+    /// default) it goes on.
+    #[arg(long, value_name = "SIGNAL[=stop|continue]", value_parser = on, requires = "output")]
+    pub on: Vec<On>,
+    /// Give up a checkpoint that is not complete so long after its signal. A job that was to be ended gets SIGTERM then.
+    #[arg(long, value_name = "DURATION", value_parser = text::duration, requires = "on")]
+    pub grace: Option<Duration>,
+    /// Exit status that says: the job is saved and ended, queue it again.
+    #[arg(long, value_name = "STATUS", default_value = "85")]
+    pub exit_code: u8,
+    /// How long to wait for the job to stand still.
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub timeout: Duration,
+    /// For --resume, as of `ckptctl restart`.
+    #[arg(long, value_name = "WHAT", default_value = "inherit", value_parser = stdio)]
+    pub stdio: Stdio,
+    /// For --resume, as of `ckptctl restart`.
+    #[arg(long)]
+    pub changed_files: bool,
+    /// The command with its arguments.
+    #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
+    pub command: Vec<OsString>,
+}
+
+/// What to do at a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct On {
+    /// Its number.
+    pub signal: i32,
+    /// End the job when it is saved.
+    pub stop: bool,
 }
 
 #[derive(Args, Debug)]
@@ -134,9 +214,8 @@ pub struct Inspect {
 
 #[derive(Args, Debug)]
 pub struct Freeze {
-    /// Process id.
-    #[arg(value_parser = pid)]
-    pub pid: u32,
+    #[command(flatten)]
+    pub who: Who,
     #[command(flatten)]
     pub target: Target,
     /// How long to wait for the processes to stand still.
@@ -149,9 +228,8 @@ pub struct Freeze {
 
 #[derive(Args, Debug)]
 pub struct Thaw {
-    /// Process id.
-    #[arg(value_parser = pid)]
-    pub pid: u32,
+    #[command(flatten)]
+    pub who: Who,
 }
 
 #[derive(Args, Debug)]
@@ -171,6 +249,32 @@ fn seconds(text: &str) -> Result<Duration, String> {
     let wrong = || "not a number of seconds".to_owned();
     let seconds: f64 = text.parse().map_err(|_| wrong())?;
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+fn on(text: &str) -> Result<On, String> {
+    let (signal, then) = text.split_once('=').unwrap_or((text, "continue"));
+    let stop = match then {
+        "stop" => true,
+        "continue" => false,
+        _ => return Err("after the signal comes =stop or =continue".into()),
+    };
+    match text::signal_number(signal) {
+        Some(9 | 17 | 19) => Err("this signal cannot be waited for".into()),
+        Some(signal) => Ok(On { signal, stop }),
+        None => Err("not a signal".into()),
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.+@".contains(c);
+    match text {
+        "" => Err("a name has a character".into()),
+        _ if text.len() > 200 => Err("a name has no more than 200 characters".into()),
+        _ if text.starts_with('.') || !text.chars().all(allowed) => {
+            Err("a name is made of letters, digits and -_.+@, and does not begin with a dot".into())
+        }
+        _ => Ok(text.into()),
+    }
 }
 
 fn stdio(text: &str) -> Result<Stdio, String> {
@@ -216,6 +320,23 @@ mod tests {
         assert!(stdio("file:").is_err());
     }
 
+    #[test]
+    fn reads_a_job() {
+        let words = "ckptctl run -n a -o f --on USR1=stop --on 12 --every 1h30m --grace 50 cmd -x -- y";
+        let Command::Run(run) = Cli::try_parse_from(words.split(' ')).unwrap().command else {
+            unreachable!()
+        };
+        let wanted = [(10, true), (12, false)].map(|(signal, stop)| On { signal, stop });
+        assert_eq!(run.on, wanted);
+        assert_eq!(run.every, Some(Duration::from_secs(5400)));
+        assert_eq!(run.command, ["cmd", "-x", "--", "y"]);
+        assert!(on("KILL").is_err() && on("USR1=end").is_err() && on("x").is_err());
+        assert!(name("../x").is_err() && name("").is_err() && name("a.b-1").is_ok());
+        for wrong in ["ckptctl run", "ckptctl run --every 5 x", "ckptctl run --resume x"] {
+            assert!(Cli::try_parse_from(wrong.split(' ')).is_err(), "{wrong}");
+        }
+    }
+
     /// The man page is written by hand: it may not fall behind.
     #[test]
     fn the_man_page_has_every_command_and_option() {
@@ -226,7 +347,11 @@ mod tests {
                 "{}",
                 command.get_name()
             );
-            for argument in command.get_arguments().filter_map(clap::Arg::get_long) {
+            for argument in command
+                .get_arguments()
+                .filter(|argument| !argument.is_hide_set())
+                .filter_map(clap::Arg::get_long)
+            {
                 assert!(
                     page.contains(&format!("--{argument}")),
                     "{} --{argument}",

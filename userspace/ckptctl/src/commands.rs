@@ -9,4 +9,5 @@ pub mod freeze;
 pub mod info;
 pub mod inspect;
 pub mod restart;
+pub mod run;
 pub mod thaw;

@@ -24,6 +24,10 @@ pub enum Exit {
     BadStatefile,
     /// A pid that the restart needs is in use.
     PidInUse,
+    /// A command cannot be executed.
+    NotExecutable,
+    /// There is no such command.
+    NoCommand,
     /// What the restarted program says.
     Program(u8),
 }
@@ -39,6 +43,8 @@ impl Exit {
             Self::NoDevice => 4,
             Self::BadStatefile => 5,
             Self::PidInUse => 6,
+            Self::NotExecutable => 126,
+            Self::NoCommand => 127,
             Self::Program(status) => status,
         }
     }
@@ -100,6 +106,8 @@ fn library(error: &Error) -> Exit {
         Error::NoDevice(_) => Exit::NoDevice,
         Error::PidsInUse(_) => Exit::PidInUse,
         Error::MayNotChoosePids | Error::Tree(_) | Error::NotAProcess { .. } => Exit::Refused,
+        Error::Execute { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::NoCommand,
+        Error::Execute { .. } => Exit::NotExecutable,
         Error::Statefile(error) => statefile(error),
         Error::Begin(_) | Error::Restart(_) if is(&[Errno::BADMSG, Errno::NODATA, Errno::PROTONOSUPPORT]) => {
             Exit::BadStatefile

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod errno;
 mod exit;
+mod jobs;
 mod output;
 mod place;
 mod summary;
@@ -46,6 +47,7 @@ fn run(command: &Command, output: &Output) -> Result<Exit, Failed> {
         Command::Check(args) => commands::check::run(args, output),
         Command::Checkpoint(args) => commands::checkpoint::run(args, output),
         Command::Restart(args) => commands::restart::run(args, output),
+        Command::Run(args) => commands::run::run(args, output),
         Command::Inspect(args) => commands::inspect::run(args, output),
         Command::Freeze(args) => commands::freeze::run(args, output),
         Command::Thaw(args) => commands::thaw::run(args, output),

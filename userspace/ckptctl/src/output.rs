@@ -30,6 +30,7 @@ impl Output {
             Command::Check(_) => ("check", false),
             Command::Checkpoint(args) => ("checkpoint", args.output.as_os_str() == "-"),
             Command::Restart(args) => ("restart", !args.detach),
+            Command::Run(_) => ("run", true),
             Command::Inspect(_) => ("inspect", false),
             Command::Freeze(_) => ("freeze", false),
             Command::Thaw(_) => ("thaw", false),
@@ -47,6 +48,11 @@ impl Output {
     /// Whether the result is wanted as JSON.
     pub fn is_json(&self) -> bool {
         self.json
+    }
+
+    /// Whether more is wanted.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     /// Data for standard output. A reader that has gone is no error.

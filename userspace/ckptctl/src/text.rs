@@ -149,6 +149,45 @@ pub fn signal(number: u32) -> String {
     }
 }
 
+/// The number of a signal: its name, with or without SIG, or the number itself.
+pub fn signal_number(text: &str) -> Option<i32> {
+    let upper = text.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    let number = SIGNALS.iter().position(|signal| *signal == name).map(|at| at + 1);
+    let number = number.or_else(|| name.parse().ok().filter(|number| (1..=64).contains(number)))?;
+    i32::try_from(number).ok()
+}
+
+/// A span of time: seconds, or numbers with units (ms, s, m, h, d) one behind the other.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "not a span of time such as 90, 15m or 1h30m".to_owned();
+    let mut seconds = 0.0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(rest.len());
+        let (number, behind) = rest.split_at(digits);
+        let letters = behind.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(letters);
+        let number: f64 = number.parse().map_err(|_| wrong())?;
+        seconds += number
+            * match unit {
+                "" | "s" => 1.0,
+                "ms" => 0.001,
+                "m" | "min" => 60.0,
+                "h" => 3600.0,
+                "d" => 86400.0,
+                _ => return Err(wrong()),
+            };
+        rest = behind;
+    }
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err(wrong()),
+    }
+}
+
 /// Names of the signals of a mask.
 pub fn signals(mask: u64) -> String {
     if mask == u64::MAX {
@@ -209,6 +248,21 @@ mod tests {
         assert_eq!(ranges(&[u64::MAX, 1]), "0-64");
         assert_eq!(ranges(&[1 << 63, 1]), "63-64");
         assert_eq!(ranges(&[0]), "none");
+    }
+
+    #[test]
+    fn reads_signals_and_spans_of_time() {
+        assert_eq!([signal_number("USR1"), signal_number("sigterm")], [Some(10), Some(15)]);
+        assert_eq!(
+            [signal_number("34"), signal_number("65"), signal_number("X")],
+            [Some(34), None, None]
+        );
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("0.5s"), duration("500ms"));
+        for wrong in ["", "0", "h", "5x", "1..2", "-1", "m5"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

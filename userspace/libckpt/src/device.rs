@@ -7,8 +7,12 @@
 )]
 
 mod build;
+mod job;
 
-pub(crate) use build::{build, BuildError, Built, Group, Init, Make, Namespace, NewNamespaces, Plan, Step, Task};
+pub(crate) use build::{
+    build, enter_new_user_namespace, BuildError, Built, Group, Init, Make, Namespace, NewNamespaces, Plan, Step, Task,
+};
+pub(crate) use job::{start, Witness};
 
 use crate::checkpoint::Scope;
 use crate::error::{Error, Failure, Result};
@@ -25,7 +29,7 @@ use std::io;
 use std::ptr;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
 
-pub use libc::{SIGHUP, SIGINT, SIGTERM};
+pub use libc::{SIGCHLD, SIGHUP, SIGINT, SIGKILL, SIGTERM};
 
 /// Exit status of a task that could not become a saved one.
 pub const EXIT_NOT_RESTORED: i32 = 70;
@@ -321,6 +325,8 @@ pub struct Received {
     pub signal: i32,
     /// The kernel sent it (a terminal, a timer), not a process.
     pub from_kernel: bool,
+    /// What came with it, if sigqueue(3) sent it.
+    pub value: Option<u64>,
 }
 
 /// Signals of the calling thread that are read from a descriptor instead of being delivered, until this is dropped. Those
@@ -340,9 +346,12 @@ impl Signals {
     /// Takes over these signals.
     pub fn take(signals: &[i32]) -> io::Result<Self> {
         let blocked = BlockedSignals::only(signals)?;
-        let set = signal_set(signals);
+        Self::read_from(&signal_set(signals), blocked)
+    }
+
+    fn read_from(set: &libc::sigset_t, blocked: BlockedSignals) -> io::Result<Self> {
         // SAFETY: `set` is live for the call; -1 asks for a new descriptor.
-        let fd = unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
+        let fd = unsafe { libc::signalfd(-1, set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -351,10 +360,33 @@ impl Signals {
         Ok(Self { fd, _blocked: blocked })
     }
 
+    /// Takes over all signals. What the caller of this program had chosen for them is for a program that it starts; here
+    /// none is ignored from now on.
+    pub fn take_all() -> io::Result<(Self, Inherited)> {
+        let mut inherited = Inherited {
+            mask: empty_set(),
+            ignored: 0,
+        };
+        let blocked = BlockedSignals::all()?;
+        inherited.mask = blocked.before;
+        for signal in 1..=LAST_SIGNAL {
+            // SAFETY: SIG_DFL installs no handler; what cannot be set is an error. SIGPIPE is ignored by the Rust runtime.
+            let before = unsafe { libc::signal(signal, libc::SIG_DFL) };
+            if before == libc::SIG_IGN && signal != libc::SIGPIPE {
+                inherited.ignored |= 1 << (signal - 1);
+            }
+        }
+        let mut all = empty_set();
+        // SAFETY: `all` is a live, initialised signal set.
+        unsafe { libc::sigfillset(&raw mut all) };
+        Ok((Self::read_from(&all, blocked)?, inherited))
+    }
+
     /// The next signal that has arrived, if any.
     pub fn next_signal(&self) -> Option<Received> {
         const SIGNO: usize = std::mem::offset_of!(libc::signalfd_siginfo, ssi_signo);
         const CODE: usize = std::mem::offset_of!(libc::signalfd_siginfo, ssi_code);
+        const VALUE: usize = std::mem::offset_of!(libc::signalfd_siginfo, ssi_ptr);
         let mut info = [0u8; size_of::<libc::signalfd_siginfo>()];
         match rustix::io::read(&self.fd, &mut info) {
             Ok(length) if length == info.len() => {
@@ -362,6 +394,8 @@ impl Signals {
                 Some(Received {
                     signal: word(SIGNO),
                     from_kernel: word(CODE) > 0,
+                    value: (word(CODE) == libc::SI_QUEUE)
+                        .then(|| word(VALUE) as u32 as u64 | (word(VALUE + 4) as u32 as u64) << 32),
                 })
             }
             _ => None,
@@ -374,6 +408,40 @@ impl Drop for Signals {
         // The fields go after this: the mask is still in place.
         while self.next_signal().is_some() {}
     }
+}
+
+/// The highest signal number.
+const LAST_SIGNAL: i32 = 64;
+
+/// Signals as whoever started this program had set them.
+pub struct Inherited {
+    mask: libc::sigset_t,
+    /// One bit for each that was ignored.
+    ignored: u64,
+}
+
+/// Sends a signal on, with what came with it.
+pub fn pass_on(pidfd: BorrowedFd<'_>, received: Received) -> io::Result<()> {
+    // SAFETY: `siginfo_t` is plain data, for which zero is a value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let mut with = ptr::null_mut();
+    if let Some(value) = received.value {
+        // pid and uid (of the sender, which this process may name freely with SI_QUEUE) stand before the value.
+        const VALUE: usize = 24;
+        info.si_signo = received.signal;
+        info.si_code = libc::SI_QUEUE;
+        // SAFETY: `siginfo_t` is 128 bytes long, on x86-64 with the union at 16: pid, uid, value.
+        let at = unsafe { ptr::from_mut(&mut info).cast::<u8>().add(VALUE) };
+        // SAFETY: eight bytes inside of `info`, aligned as that is.
+        unsafe { at.cast::<u64>().write(value) };
+        with = &raw mut info;
+    }
+    // SAFETY: `with` is NULL or a live `siginfo_t`; a bad descriptor or number is an error.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), received.signal, with, 0) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// Ends the calling process by a signal, as its default action does, so that the parent sees that death. Returns only
@@ -425,7 +493,8 @@ mod tests {
             signals.next_signal(),
             Some(Received {
                 signal: libc::SIGUSR1,
-                from_kernel: false
+                from_kernel: false,
+                value: None,
             })
         );
     }

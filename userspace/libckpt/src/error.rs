@@ -107,6 +107,14 @@ pub enum Error {
     /// The caller may not choose pids.
     #[error("may not choose the pid of a new process: run as root or with CAP_CHECKPOINT_RESTORE, or restart in a new pid namespace")]
     MayNotChoosePids,
+    /// A command cannot be executed.
+    #[error("cannot execute {command}: {source}")]
+    Execute {
+        /// Its name.
+        command: String,
+        /// Why.
+        source: io::Error,
+    },
     /// A system call of this library failed.
     #[error("{what}: {source}")]
     Io {

@@ -87,7 +87,7 @@ impl<'a> Watched<'a> {
     }
 
     /// Readable when there may be news.
-    fn news(&self) -> BorrowedFd<'_> {
+    pub fn news(&self) -> BorrowedFd<'a> {
         match self {
             Self::Child(pidfd) => *pidfd,
             Self::Through(init) => init.status.as_fd(),
@@ -95,7 +95,7 @@ impl<'a> Watched<'a> {
     }
 
     /// What has happened since the last time, without waiting for it.
-    fn change(&self) -> Result<Change> {
+    pub fn change(&self) -> Result<Change> {
         let flags = WaitIdOptions::EXITED | WaitIdOptions::STOPPED | WaitIdOptions::NOHANG;
         match self {
             Self::Child(pidfd) => wait_once(*pidfd, flags),
@@ -120,7 +120,7 @@ impl<'a> Watched<'a> {
 }
 
 /// What has become of a program.
-enum Change {
+pub(crate) enum Change {
     Ended(Ended),
     Stopped(i32),
     None,
@@ -230,7 +230,7 @@ pub(crate) fn wait_in_foreground(
 }
 
 /// The program has stopped. From a terminal, this process gives the shell its turn, and goes on when the shell says so.
-fn follow_stop(pid: Pid, signal: i32, own_group: bool, terminal: Option<&Terminal>) {
+pub(crate) fn follow_stop(pid: Pid, signal: i32, own_group: bool, terminal: Option<&Terminal>) {
     let from_terminal = matches!(signal, libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU);
     let Some(terminal) = terminal.filter(|_| from_terminal) else {
         return;

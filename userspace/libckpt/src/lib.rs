@@ -33,6 +33,7 @@ pub mod testing;
 
 mod checkpoint;
 mod foreground;
+mod job;
 mod restart;
 mod tree;
 
@@ -42,6 +43,7 @@ pub use checkpoint::{
 pub use device::Session;
 pub use error::{Error, Failure, Result, TakenPid};
 pub use foreground::Ended;
+pub use job::{enter_namespace_for_pids, enter_user_namespace_of, Job, JobChange};
 pub use message::{Message, Severity};
 pub use restart::{restart, Placement, RestartOptions, Restarted, Stdio};
 pub use tree::taken_pids;

@@ -59,13 +59,15 @@ pub struct RestartOptions {
     /// themselves, and no other exists. That takes no privilege; whoever lacks CAP_SYS_ADMIN gets it with a pid
     /// namespace in any case.
     pub new_userns: bool,
+    /// A fresh pid namespace ends with the caller.
+    pub tied: bool,
 }
 
 /// A program that runs again. Dropping the value does not end the program.
 #[derive(Debug)]
 pub struct Restarted {
-    process: Built,
-    terminal: Option<Terminal>,
+    pub(crate) process: Built,
+    pub(crate) terminal: Option<Terminal>,
     /// Bytes read from the statefile.
     pub bytes: u64,
     /// Tasks restored.
@@ -183,6 +185,7 @@ fn namespaces(begun: &RestartBegin, tree: &TaskTree, options: &RestartOptions) -
     Ok(Some(NewNamespaces {
         root_is_init,
         user: options.new_userns || !may_make_pidns(),
+        tied: options.tied,
     }))
 }
 
@@ -270,6 +273,7 @@ fn explain(tree: &TaskTree, namespaces: Option<NewNamespaces>, error: device::Bu
                 Step::Stdio => "cannot set up the standard descriptors".into(),
                 Step::Namespace => format!("cannot enter the pid namespace of process {pid}"),
                 Step::UserNamespace => "cannot set up the user namespace".into(),
+                Step::Execute => "cannot execute the command".into(),
             };
             Error::Io {
                 what,

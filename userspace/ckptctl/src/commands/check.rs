@@ -12,7 +12,9 @@ use rustix::fd::AsFd;
 use serde_json::json;
 
 pub fn run(args: &Check, output: &Output) -> Result<Exit, Failed> {
-    let pidfd = pidfd_open(args.pid)?;
+    let pid = args.who.pid()?;
+    let pidfd = pidfd_open(pid)?;
+    libckpt::enter_user_namespace_of(pid, pidfd.as_fd());
     let session = Session::open()?;
     session.attach(pidfd.as_fd(), args.target.scope())?;
     let result = session.check()?;
@@ -20,8 +22,8 @@ pub fn run(args: &Check, output: &Output) -> Result<Exit, Failed> {
     let free = result.obstacles == 0;
     if output.is_json() {
         let document = json!({
-            "pid": args.pid,
-            "comm": comm(args.pid),
+            "pid": pid,
+            "comm": comm(pid),
             "tasks": result.tasks,
             "obstacles": result.obstacles,
             "messages": messages.iter().map(message_json).collect::<Vec<_>>(),
@@ -29,7 +31,7 @@ pub fn run(args: &Check, output: &Output) -> Result<Exit, Failed> {
         output.result(free, document)?;
     }
     output.errors(&messages);
-    let (pid, comm, tasks) = (args.pid, comm(args.pid), count(result.tasks, "task"));
+    let (pid, comm, tasks) = (pid, comm(pid), count(result.tasks, "task"));
     if free {
         output.say(&format!("{pid} {comm}: can be saved ({tasks})"));
         return Ok(Exit::Done);

@@ -8,14 +8,20 @@ use crate::output::{comm, message_json, Output};
 use crate::place::Place;
 use crate::text::{bytes, count, milliseconds};
 use libckpt::device::pidfd_open;
-use libckpt::{checkpoint_with, After, CheckpointOptions, Checkpointed, Target};
+use libckpt::{checkpoint_with, enter_user_namespace_of, After, CheckpointOptions, Checkpointed, Target};
 use rustix::fd::AsFd;
+use rustix::process::{getppid, set_parent_process_death_signal, Signal};
 use serde_json::json;
 
 pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
-    let pidfd = pidfd_open(args.pid)?;
-    let comm = comm(args.pid);
+    if args.tied {
+        die_with_parent()?;
+    }
+    let pid = args.who.pid()?;
+    let pidfd = pidfd_open(pid)?;
+    let comm = comm(pid);
     let place = Place::open(&args.output)?;
+    enter_user_namespace_of(pid, pidfd.as_fd());
     // The place is used up by the commit, but the kernel needs it before.
     let file = place
         .as_fd()
@@ -32,11 +38,29 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
         timeout: Some(args.timeout),
     };
     let done = checkpoint_with(Target::PidFd(pidfd.as_fd()), &file, &options, |_| place.commit())?;
-    report(args, &comm, after, &done, output)?;
+    report(args, pid, &comm, after, &done, output)?;
     Ok(Exit::Done)
 }
 
-fn report(args: &Checkpoint, comm: &str, after: After, done: &Checkpointed, output: &Output) -> Result<(), Failed> {
+/// Whoever has started this command wants nothing from it after its own death.
+fn die_with_parent() -> Result<(), Failed> {
+    let parent = getppid();
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|errno| Failed::io("cannot tie this command to its parent", errno))?;
+    if getppid() != parent {
+        return Err(Failed::Refused("its parent has died".into()));
+    }
+    Ok(())
+}
+
+fn report(
+    args: &Checkpoint,
+    pid: u32,
+    comm: &str,
+    after: After,
+    done: &Checkpointed,
+    output: &Output,
+) -> Result<(), Failed> {
     output.warnings(&done.warnings);
     let (state, sentence) = match after {
         After::Resume => ("running", "it goes on"),
@@ -47,7 +71,7 @@ fn report(args: &Checkpoint, comm: &str, after: After, done: &Checkpointed, outp
         return output.result(
             true,
             json!({
-                "pid": args.pid,
+                "pid": pid,
                 "comm": comm,
                 "file": args.output.to_string_lossy(),
                 "bytes": done.bytes,
@@ -63,7 +87,7 @@ fn report(args: &Checkpoint, comm: &str, after: After, done: &Checkpointed, outp
     }
     output.say(&format!(
         "{} {comm}: saved {}, {}, frozen {:.3} ms, dump {:.3} ms; {sentence}",
-        args.pid,
+        pid,
         bytes(done.bytes),
         count(done.pages, "page"),
         milliseconds(done.frozen),

@@ -22,31 +22,28 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 pub fn run(args: &Freeze, output: &Output) -> Result<Exit, Failed> {
+    let pid = args.who.pid()?;
     let signals = Signals::take(&[
         libckpt::device::SIGINT,
         libckpt::device::SIGTERM,
         libckpt::device::SIGHUP,
     ])
     .map_err(|error| Failed::io("cannot take over signals", error))?;
-    let pidfd = pidfd_open(args.pid)?;
+    let pidfd = pidfd_open(pid)?;
+    libckpt::enter_user_namespace_of(pid, pidfd.as_fd());
     let session = Session::open()?;
     session.attach(pidfd.as_fd(), args.target.scope())?;
     let timeout = u32::try_from(args.timeout.as_millis()).unwrap_or(u32::MAX).max(1);
     let tasks = session.freeze(timeout)?;
     // Without the file everything works but thaw.
-    let holder = Holder::register(args.pid);
+    let holder = Holder::register(pid);
     if let Err(failed) = &holder {
         output.say(&format!("warning: ckptctl thaw will not find this: {failed}"));
     }
     if output.is_json() {
-        output.result(true, json!({"pid": args.pid, "comm": comm(args.pid), "tasks": tasks}))?;
+        output.result(true, json!({"pid": pid, "comm": comm(pid), "tasks": tasks}))?;
     }
-    output.say(&format!(
-        "{} {}: frozen ({})",
-        args.pid,
-        comm(args.pid),
-        count(tasks, "task")
-    ));
+    output.say(&format!("{} {}: frozen ({})", pid, comm(pid), count(tasks, "task")));
 
     let limit = args.hold.and_then(|hold| Timespec::try_from(hold).ok());
     let mut fds = [PollFd::new(&signals, PollFlags::IN), PollFd::new(&pidfd, PollFlags::IN)];
@@ -54,11 +51,11 @@ pub fn run(args: &Freeze, output: &Output) -> Result<Exit, Failed> {
     let died = !fds[1].revents().is_empty();
     drop(holder);
     if died {
-        output.say(&format!("{}: has died while it was frozen", args.pid));
+        output.say(&format!("{}: has died while it was frozen", pid));
         return Ok(Exit::Done);
     }
     session.thaw()?;
-    output.say(&format!("{} {}: goes on", args.pid, comm(args.pid)));
+    output.say(&format!("{} {}: goes on", pid, comm(pid)));
     Ok(Exit::Done)
 }
 

@@ -31,6 +31,7 @@ pub fn run(args: &Restart, output: &Output) -> Result<Exit, Failed> {
         changed_files: args.changed_files,
         new_pidns: args.new_pidns,
         new_userns: args.new_userns,
+        tied: false,
     };
     let file = open(&args.file, from_stdin)?;
     let mut program = libckpt::restart(&file, &options)?;

@@ -16,20 +16,17 @@ use std::fs::File;
 use std::io::Read;
 
 pub fn run(args: &Thaw, output: &Output) -> Result<Exit, Failed> {
-    let holder = holder(args.pid).ok_or_else(|| Failed::Refused(format!("no ckptctl freeze holds {}", args.pid)))?;
+    let pid = args.who.pid()?;
+    let holder = holder(pid).ok_or_else(|| Failed::Refused(format!("no ckptctl freeze holds {}", pid)))?;
     let pidfd = pidfd_open(holder)?;
     pidfd_send_signal(&pidfd, Signal::TERM)
         .map_err(|errno| Failed::io(format!("cannot end ckptctl {holder}"), errno))?;
     let mut fds = [PollFd::new(&pidfd, PollFlags::IN)];
     while let Err(Errno::INTR) = poll(&mut fds, None) {}
     if output.is_json() {
-        output.result(true, json!({"pid": args.pid, "comm": comm(args.pid), "holder": holder}))?;
+        output.result(true, json!({"pid": pid, "comm": comm(pid), "holder": holder}))?;
     }
-    output.say(&format!(
-        "{} {}: goes on (ckptctl {holder} held it)",
-        args.pid,
-        comm(args.pid)
-    ));
+    output.say(&format!("{} {}: goes on (ckptctl {holder} held it)", pid, comm(pid)));
     Ok(Exit::Done)
 }
 

@@ -95,6 +95,8 @@ pub(crate) enum Step {
     UserNamespace = 7,
     /// It died on the way.
     Died = 8,
+    /// Executing the command of a job.
+    Execute = 9,
 }
 
 /// What a process that has created all that it has to create reports instead of a [`Step`].
@@ -110,6 +112,7 @@ impl Step {
             6 => Self::Namespace,
             7 => Self::UserNamespace,
             8 => Self::Died,
+            9 => Self::Execute,
             _ => Self::Process,
         }
     }
@@ -127,7 +130,7 @@ pub(crate) struct BuildError {
 }
 
 impl BuildError {
-    fn new(step: Step, source: impl Into<io::Error>) -> Self {
+    pub(super) fn new(step: Step, source: impl Into<io::Error>) -> Self {
         Self {
             step,
             index: 0,
@@ -143,6 +146,8 @@ pub(crate) struct NewNamespaces {
     pub root_is_init: bool,
     /// A user namespace owns it, in which the caller's user and group are themselves. It takes no privilege.
     pub user: bool,
+    /// It ends with the caller.
+    pub tied: bool,
 }
 
 /// A tree that is to become a saved one.
@@ -162,6 +167,8 @@ pub(crate) struct Plan<'a> {
 /// The init of a pid namespace that was made for a tree. It ends as the root process does, and the namespace with it.
 #[derive(Debug)]
 pub(crate) struct Init {
+    /// Its pid, as the caller sees it.
+    pub pid: Pid,
     /// Its pidfd; it is a child of the caller.
     pub pidfd: OwnedFd,
     /// Says how the state of the root process changes: one word each, as wait(2) returns it. Never blocks.
@@ -183,6 +190,17 @@ pub(crate) struct Built {
 }
 
 impl Built {
+    /// A new child process.
+    pub(super) fn new(pid: Pid, pidfd: OwnedFd) -> Self {
+        Self {
+            pid,
+            pidfd,
+            init: None,
+            go: None,
+            bound: true,
+        }
+    }
+
     /// Its pid, as a number.
     pub fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
@@ -254,7 +272,7 @@ struct Blueprint {
 }
 
 /// Where the root process is.
-enum Place {
+pub(super) enum Place {
     /// In the caller's pid namespace.
     Here,
     /// The first of a new pid namespace: the descriptor to wait on, and the caller's end of it.
@@ -265,11 +283,21 @@ enum Place {
         go_end: RawFd,
         birth: RawFd,
         status: RawFd,
+        init: InitKind,
     },
 }
 
+/// What the init of a new pid namespace does besides its work.
+#[derive(Clone, Copy)]
+pub(super) struct InitKind {
+    /// Leads a session of its own.
+    pub session: bool,
+    /// Dies with the thread that made it.
+    pub tied: bool,
+}
+
 /// Ends of pipes that the caller and the first process of a new namespace hold.
-struct Strings {
+pub(super) struct Strings {
     go: OwnedFd,
     go_end: OwnedFd,
     birth: (UnixStream, UnixStream),
@@ -277,7 +305,7 @@ struct Strings {
 }
 
 impl Strings {
-    fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         let (go, go_end) = pipe_with(PipeFlags::CLOEXEC)?;
         let (birth, status) = (UnixStream::pair()?, UnixStream::pair()?);
         status.0.set_nonblocking(true)?;
@@ -290,7 +318,7 @@ impl Strings {
         })
     }
 
-    fn place(&self, root_is_init: bool) -> Place {
+    pub(super) fn place(&self, root_is_init: bool, init: InitKind) -> Place {
         let (go, go_end) = (self.go.as_raw_fd(), self.go_end.as_raw_fd());
         if root_is_init {
             return Place::First { go, go_end };
@@ -300,6 +328,7 @@ impl Strings {
             go_end,
             birth: self.birth.1.as_raw_fd(),
             status: self.status.1.as_raw_fd(),
+            init,
         }
     }
 }
@@ -369,7 +398,13 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
     let (report, report_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
     let strings = plan.namespaces.map(|_| Strings::new()).transpose().map_err(failed)?;
     let place = match (&strings, plan.namespaces) {
-        (Some(strings), Some(namespaces)) => strings.place(namespaces.root_is_init),
+        (Some(strings), Some(namespaces)) => {
+            let init = InitKind {
+                session: plan.group == Group::Session,
+                tied: namespaces.tied,
+            };
+            strings.place(namespaces.root_is_init, init)
+        }
         _ => Place::Here,
     };
     let (blueprint, stacks) = Blueprint::new(plan, report_end.as_raw_fd(), place).map_err(failed)?;
@@ -391,7 +426,7 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
 }
 
 /// Lets the first process of a new namespace begin, and finds the root process.
-fn begin(mut first: Built, place: &Place, strings: Option<Strings>, user: bool) -> Result<Built, BuildError> {
+pub(super) fn begin(mut first: Built, place: &Place, strings: Option<Strings>, user: bool) -> Result<Built, BuildError> {
     let Some(strings) = strings else { return Ok(first) };
     let Strings {
         go,
@@ -401,7 +436,8 @@ fn begin(mut first: Built, place: &Place, strings: Option<Strings>, user: bool) 
     } = strings;
     drop((go, birth_end, status_end));
     if user {
-        map_own_ids(first.pid()).map_err(|error| BuildError::new(Step::UserNamespace, error))?;
+        let (user, group) = own_ids();
+        map_ids(&first.pid().to_string(), user, group).map_err(|error| BuildError::new(Step::UserNamespace, error))?;
     }
     rustix::io::write(&go_end, &[GO]).map_err(|errno| BuildError::new(Step::Process, errno))?;
     first.go = Some(go_end);
@@ -414,27 +450,42 @@ fn begin(mut first: Built, place: &Place, strings: Option<Strings>, user: bool) 
         .and_then(Pid::from_raw)
         .ok_or_else(|| died(io::Error::from_raw_os_error(libc::ESRCH)))?;
     let root = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| died(errno.into()))?;
-    first.pid = pid;
     first.init = Some(Init {
+        pid: std::mem::replace(&mut first.pid, pid),
         pidfd: std::mem::replace(&mut first.pidfd, root),
         status,
     });
     Ok(first)
 }
 
-/// In a user namespace that has just been made by this process, its user and group get the numbers that they have here.
-fn map_own_ids(pid: u32) -> io::Result<()> {
+/// The caller's user and group.
+fn own_ids() -> (u32, u32) {
+    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+}
+
+/// In a user namespace that has just been made, one user and one group get the numbers that they have outside.
+fn map_ids(pid: &str, user: u32, group: u32) -> io::Result<()> {
     let write = |name: &str, text: String| std::fs::write(format!("/proc/{pid}/{name}"), text);
-    let (user, group) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     // Whoever may not set groups may map one only after it has given up on them.
     write("setgroups", "deny".into())?;
     write("uid_map", format!("{user} {user} 1"))?;
     write("gid_map", format!("{group} {group} 1"))
 }
 
+/// Puts the caller into a new user namespace, in which its user and group are themselves and it has all capabilities.
+pub(crate) fn enter_new_user_namespace() -> io::Result<()> {
+    let (user, group) = own_ids();
+    // SAFETY: unshare takes a number; with CLONE_NEWUSER it changes the credentials of this thread only, and fails if there
+    // is another one.
+    if unsafe { libc::unshare(libc::CLONE_NEWUSER) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    map_ids("self", user, group)
+}
+
 /// Reads reports until nobody is left who could send one: every process has created all it had to create, has failed, or
 /// has died.
-fn listen(report: &OwnedFd, expected: &[Task]) -> Result<(), BuildError> {
+pub(super) fn listen(report: &OwnedFd, expected: &[Task]) -> Result<(), BuildError> {
     const WORD: usize = 4;
     const LENGTH: usize = 3 * WORD;
     let mut missing: Vec<bool> = expected.iter().map(|task| task.make == Make::Process).collect();
@@ -584,13 +635,7 @@ fn spawn(plan: &Blueprint, user: bool) -> io::Result<Built> {
     let pid = Pid::from_raw(pid.max(0)).ok_or_else(|| io::Error::from_raw_os_error(-pid))?;
     // SAFETY: with CLONE_PIDFD a successful clone3 stored a new descriptor in `pidfd`; nobody else knows it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Built {
-        pid,
-        pidfd,
-        init: None,
-        go: None,
-        bound: true,
-    })
+    Ok(Built::new(pid, pidfd))
 }
 
 /// What clone3 wants to know to make a task, but for the stack.
@@ -631,7 +676,7 @@ fn clone_args(plan: &Blueprint, index: usize) -> (libc::clone_args, &Node) {
 ///
 /// `args` may not ask for shared memory, and what it names must be live. The new process must not return from the caller of
 /// this function, and must not take locks or allocate if this process has other threads.
-unsafe fn clone3(args: &libc::clone_args) -> i32 {
+pub(super) unsafe fn clone3(args: &libc::clone_args) -> i32 {
     // SAFETY: without CLONE_VM the new process runs on copies of this stack and of this thread's TLS, with this thread
     // alone; the caller argues for the rest.
     let pid = unsafe { libc::syscall(libc::SYS_clone3, ptr::from_ref(args), size_of_val(args)) };
@@ -659,6 +704,7 @@ fn first_main(plan: &Blueprint) -> ! {
             go_end,
             birth,
             status,
+            init,
         } => {
             wait_for_go(go, go_end);
             let (args, _) = clone_args(plan, 0);
@@ -666,7 +712,7 @@ fn first_main(plan: &Blueprint) -> ! {
             // process goes on to `process_main`, which takes no lock, allocates nothing and does not return.
             let root = unsafe { clone3(&args) };
             if root > 0 {
-                init_main(plan, root, go, status);
+                init_main(init, root, go, status);
             }
             if root < 0 {
                 set_errno(-root);
@@ -685,7 +731,7 @@ fn first_main(plan: &Blueprint) -> ! {
 }
 
 /// Waits until the caller has prepared the namespace. Its death ends the wait, and this process.
-fn wait_for_go(go: RawFd, go_end: RawFd) {
+pub(super) fn wait_for_go(go: RawFd, go_end: RawFd) {
     close(go_end);
     let mut byte = 0u8;
     // SAFETY: `byte` is one live byte.
@@ -695,7 +741,7 @@ fn wait_for_go(go: RawFd, go_end: RawFd) {
 }
 
 /// Whether somebody can still write into this pipe.
-fn is_held(pipe: RawFd) -> bool {
+pub(super) fn is_held(pipe: RawFd) -> bool {
     let mut fd = libc::pollfd {
         fd: pipe,
         events: 0,
@@ -900,14 +946,23 @@ unsafe fn spawn_sharer(plan: &Blueprint, args: &mut libc::clone_args, index: usi
 /// What the init of a new pid namespace does: it takes leave of who is gone, passes signals on to the root process, and
 /// ends as that does. A first process cannot end by a signal of its own: it then exits with 128 and the signal, as
 /// a shell says it. All signals are blocked.
-fn init_main(plan: &Blueprint, root: libc::pid_t, go: RawFd, status: RawFd) -> ! {
+pub(super) fn init_main(kind: InitKind, root: libc::pid_t, go: RawFd, status: RawFd) -> ! {
     // SAFETY: the name is a live string, and is copied.
     unsafe { libc::prctl(libc::PR_SET_NAME, c"ckpt-init".as_ptr()) };
     // SAFETY: SIG_DFL installs no handler. What is ignored could not be waited for.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
-    if plan.group == Group::Session {
+    if kind.session {
         // SAFETY: setsid has no arguments; it can only fail.
         unsafe { libc::setsid() };
+    } else {
+        // What is sent to the group of the root process reaches that one by itself.
+        // SAFETY: setpgid takes numbers; it can only fail.
+        unsafe { libc::setpgid(0, 0) };
+    }
+    if kind.tied {
+        // SAFETY: PR_SET_PDEATHSIG takes a number and touches no memory. If the parent has died already, nobody writes the
+        // byte that is waited for below.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0, 0, 0) };
     }
     // SAFETY: the path is a live string.
     unsafe { libc::chdir(c"/".as_ptr()) };
@@ -967,7 +1022,7 @@ fn reap(root: libc::pid_t, status: RawFd) {
     }
 }
 
-fn close_all_but(one: RawFd, other: RawFd) {
+pub(super) fn close_all_but(one: RawFd, other: RawFd) {
     let (low, high) = (one.min(other), one.max(other));
     let mut from = 0;
     for to in [low, high, RawFd::MAX] {
@@ -994,7 +1049,7 @@ fn report(plan: &Blueprint, step: i32, index: usize, errno: i32) {
 }
 
 /// Ends the new process with all its threads.
-fn leave() -> ! {
+pub(super) fn leave() -> ! {
     // SAFETY: _exit runs no handlers and does not return.
     unsafe { libc::_exit(EXIT_NOT_RESTORED) }
 }
@@ -1245,6 +1300,7 @@ mod tests {
     const FRESH: Option<NewNamespaces> = Some(NewNamespaces {
         root_is_init: false,
         user: false,
+        tied: false,
     });
 
     #[test]
@@ -1291,6 +1347,7 @@ mod tests {
         let namespaces = Some(NewNamespaces {
             root_is_init: true,
             user: false,
+            tied: false,
         });
         let mut tasks = family(&[1, 20, 21, 22]);
         tasks[1].parent = 1;
@@ -1327,6 +1384,7 @@ mod tests {
         let namespaces = Some(NewNamespaces {
             root_is_init: false,
             user: true,
+            tied: false,
         });
         match build_in(&family(&[2, 3, 4, 5]), namespaces) {
             Ok(built) => drop(built),

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! The command that saves a job: `ckptctl checkpoint`, as a child that can be killed at any time without harm.
+
+use super::Wanted;
+use crate::exit::Failed;
+use crate::output::Output;
+use libckpt::device::pidfd_open;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Whether there is a new statefile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    Yes,
+    No,
+}
+
+/// A checkpoint on its way.
+pub struct Saver {
+    child: Child,
+    pidfd: OwnedFd,
+    file: PathBuf,
+    /// What had the name of the statefile before.
+    before: Option<(u64, u64)>,
+    /// The job ends with it.
+    pub stop: bool,
+    /// It is given up at this time.
+    pub deadline: Option<Instant>,
+}
+
+impl Saver {
+    pub fn start(pid: u32, file: &Path, wanted: Wanted, timeout: Duration, output: &Output) -> Result<Self, Failed> {
+        // Also when the binary has been replaced. All signals are blocked in it, as they are here.
+        let mut command = Command::new("/proc/self/exe");
+        command
+            .arg(if output.is_verbose() { "--verbose" } else { "--quiet" })
+            .args(["checkpoint", "--tied", &pid.to_string()])
+            .args(["--timeout", &timeout.as_secs_f64().to_string()])
+            .arg("-o")
+            .arg(file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        if wanted.stop {
+            command.arg("--kill");
+        }
+        let before = identity(file);
+        let mut child = command
+            .spawn()
+            .map_err(|error| Failed::io("cannot start a checkpoint", error))?;
+        let pidfd = match pidfd_open(child.id()) {
+            Ok(pidfd) => pidfd,
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(error.into());
+            }
+        };
+        Ok(Self {
+            child,
+            pidfd,
+            file: file.into(),
+            before,
+            stop: wanted.stop,
+            deadline: wanted.deadline,
+        })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Readable when it has ended.
+    pub fn pidfd(&self) -> BorrowedFd<'_> {
+        self.pidfd.as_fd()
+    }
+
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<Saved> {
+        match self.child.try_wait() {
+            Ok(None) => None,
+            Ok(Some(status)) if status.success() => Some(Saved::Yes),
+            _ => Some(Saved::No),
+        }
+    }
+
+    /// Whether the statefile has its name, so that the rest takes no time.
+    pub fn is_safe(&self) -> bool {
+        identity(&self.file) != self.before
+    }
+
+    pub fn wait(mut self) -> Saved {
+        match self.child.wait() {
+            Ok(status) if status.success() => Saved::Yes,
+            _ => Saved::No,
+        }
+    }
+
+    /// Ends it. If it has not ended, there is no new statefile, and the job goes on.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Which file has a name.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let data = fs::metadata(path).ok()?;
+    Some((data.dev(), data.ino()))
+}
