@@ -143,12 +143,8 @@ impl Call<'_> {
         a.format_version = FORMAT_VERSION;
         a.format_oldest = FORMAT_OLDEST;
         a.page_size = wrapper::mm::PAGE_SIZE as u32;
-        a.features = feature::PROCESS
-            | feature::SELF
-            | feature::STREAM
-            | feature::GUARD
-            | feature::TREE
-            | feature::CONTAINER;
+        a.features =
+            feature::PROCESS | feature::SELF | feature::STREAM | feature::GUARD | feature::TREE | feature::CONTAINER;
         a.xfeatures = regset::xcr0();
         a.xstate_size = regset::xstate_size();
         a.reserved = 0;

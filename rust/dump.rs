@@ -181,8 +181,7 @@ impl Obstacles for Collector<'_> {
                     count: 1,
                     ids: self.ids,
                 };
-                self.mapped
-                    .try_create_and_insert(file.address(), mapped, GFP_KERNEL)?;
+                self.mapped.try_create_and_insert(file.address(), mapped, GFP_KERNEL)?;
             }
         }
         Ok(())
@@ -199,7 +198,9 @@ impl Collector<'_> {
         let mut leaks = KVVec::new();
         for m in self.mapped.values().filter(|m| m.file.references() > m.count + 1) {
             let text = format_args!("anonymous memory is shared with a process outside of the target");
-            let fault = Fault::new(EOPNOTSUPP, text).kind(RecordType::Shmem).task(m.ids.0, m.ids.1);
+            let fault = Fault::new(EOPNOTSUPP, text)
+                .kind(RecordType::Shmem)
+                .task(m.ids.0, m.ids.1);
             if leaks.push(fault, GFP_KERNEL).is_err() {
                 self.count += 1;
             }

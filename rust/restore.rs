@@ -519,10 +519,7 @@ impl Restart {
                     l.vm == entry.vm && (l.flags & flags::SHARES_HANDLERS != 0 || e.leader == entry.vm)
                 })
         });
-        if task.nr_threads() != threads
-            || sharing.files > threads
-            || sharing.fs > threads
-            || sharing.sighand > handlers
+        if task.nr_threads() != threads || sharing.files > threads || sharing.fs > threads || sharing.sighand > handlers
         {
             return Err(Fault::new(
                 EINVAL,
@@ -726,7 +723,12 @@ impl Restart {
 
     /// Waits until those that were to exit have done so, and gives them the signal that their parents wait for.
     fn zombies(&self) -> Result {
-        for (i, entry) in self.tree.iter().enumerate().filter(|(_, e)| e.flags & flags::ZOMBIE != 0) {
+        for (i, entry) in self
+            .tree
+            .iter()
+            .enumerate()
+            .filter(|(_, e)| e.flags & flags::ZOMBIE != 0)
+        {
             let Some(task) = self.tasks.lock().get(i).cloned().flatten() else {
                 return Err(ESRCH.into());
             };

@@ -83,8 +83,7 @@ fn settled_sharing(target: &Target<'_>) -> (Sharing, Sharing) {
             users.sighand += if theirs.handlers == mine.handlers { threads } else { 0 };
         }
         let sharing = target.leader.sharing();
-        let settled =
-            sharing.files <= users.files && sharing.fs <= users.fs && sharing.sighand <= users.sighand;
+        let settled = sharing.files <= users.files && sharing.fs <= users.fs && sharing.sighand <= users.sighand;
         if settled || tries == 0 {
             return (sharing, users);
         }
@@ -103,9 +102,10 @@ fn share_or_own(restore: &mut Restore<'_>, objref: u32, bit: u32) -> Result {
     let owner = match restore.made.get(objref) {
         Some(Object::Shared(what, owner)) if *what == bit => owner.clone(),
         _ => {
-            return Err(restore
-                .input
-                .bad(EBADMSG, format_args!("object {objref} cannot be shared as the task does")))
+            return Err(restore.input.bad(
+                EBADMSG,
+                format_args!("object {objref} cannot be shared as the task does"),
+            ))
         }
     };
     let (mine, theirs) = (me.task().shared(), owner.shared());

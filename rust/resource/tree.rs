@@ -166,7 +166,9 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
         if e.flags & !flags::ALL != 0 || e.exit_signal > 64 || e.reserved != [0; 2] || e.comm[15] != 0 {
             return bad("wrong values in the task tree");
         }
-        if [e.pid, e.tgid, e.ppid, e.pgid, e.sid].iter().any(|n| *n > i32::MAX as u32)
+        if [e.pid, e.tgid, e.ppid, e.pgid, e.sid]
+            .iter()
+            .any(|n| *n > i32::MAX as u32)
             || e.pid == 0
             || is_leader != (e.pid == e.tgid)
         {
@@ -215,7 +217,7 @@ pub(crate) fn check_whole(input: &Reader, tree: &[Tree]) -> Result {
         }
         let parent = numbers.get(&e.ppid).and_then(|i| tree.get(*i as usize));
         let is_child = e.flags & flags::LEADER != 0 && index != 0;
-        if is_child && !parent.is_some_and(|p| p.flags & (flags::LEADER | flags::ZOMBIE) == flags::LEADER) {
+        if is_child && parent.is_none_or(|p| p.flags & (flags::LEADER | flags::ZOMBIE) != flags::LEADER) {
             return bad("a process without its parent in the task tree");
         }
         numbers.try_create_and_insert(e.pid, index as u32, GFP_KERNEL)?;

@@ -222,9 +222,8 @@ impl Mm {
     /// either.
     pub(crate) fn inherit(&self, parent: &Self, address: u64, pages: u32) -> Result {
         // SAFETY: both are alive; the helper locks, and a bad address is an error.
-        let ret = unsafe {
-            bindings::ckpt_inherit(self.0.as_ptr(), parent.0.as_ptr(), address as usize, pages as usize)
-        };
+        let ret =
+            unsafe { bindings::ckpt_inherit(self.0.as_ptr(), parent.0.as_ptr(), address as usize, pages as usize) };
         to_result(ret).map(|_| ())
     }
 

@@ -89,8 +89,7 @@ impl Census {
             let mut ends = self.pipes.get(&pipe.address()).copied().unwrap_or_default();
             ends.readers += u32::from(file.is_readable());
             ends.writers += u32::from(file.is_writable());
-            self.pipes
-                .try_create_and_insert(pipe.address(), ends, GFP_KERNEL)?;
+            self.pipes.try_create_and_insert(pipe.address(), ends, GFP_KERNEL)?;
         }
         Ok(())
     }

@@ -49,7 +49,12 @@ pub(super) fn is_own(target: &Target<'_>, file: &File, held: usize) -> bool {
     // A running thread of several that waits in a read holds one more (a single one only borrows the descriptor's).
     let waiting = |p: &Process| if p.threads.len() > 1 { p.threads.len() } else { 0 };
     let running = target.whole.stopped_ns == 0;
-    let held = held + if running { target.whole.processes.iter().map(waiting).sum() } else { 0 };
+    let held = held
+        + if running {
+            target.whole.processes.iter().map(waiting).sum()
+        } else {
+            0
+        };
     for _ in 0..20 {
         if fatal_signal_pending() {
             return false;

@@ -158,9 +158,7 @@ impl Summary {
             }
             Body::Pages(pages, extents) => {
                 let count = |guard: u32| {
-                    let chosen = extents
-                        .iter()
-                        .filter(|extent| extent.flags == guard);
+                    let chosen = extents.iter().filter(|extent| extent.flags == guard);
                     chosen.map(|extent| u64::from(extent.pages)).sum::<u64>()
                 };
                 if let Some(Object::Shmem { pages: total, .. }) = self.objects.get_mut(&pages.objref) {

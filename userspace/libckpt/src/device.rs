@@ -395,7 +395,7 @@ impl Signals {
                     signal: word(SIGNO),
                     from_kernel: word(CODE) > 0,
                     value: (word(CODE) == libc::SI_QUEUE)
-                        .then(|| word(VALUE) as u32 as u64 | (word(VALUE + 4) as u32 as u64) << 32),
+                        .then(|| (word(VALUE) as u32 as u64) | ((word(VALUE + 4) as u32 as u64) << 32)),
                 })
             }
             _ => None,
