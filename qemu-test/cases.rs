@@ -14,6 +14,7 @@ mod fs;
 mod itimer;
 mod landlock;
 mod mm;
+mod posix_timer;
 mod program;
 mod regs;
 mod restart_block;
@@ -35,6 +36,7 @@ pub fn all() -> Vec<Case> {
         restart_block::cases(),
         signal::cases(),
         itimer::cases(),
+        posix_timer::cases(),
         task::cases(),
         tree::cases(),
         sched::cases(),

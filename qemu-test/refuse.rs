@@ -33,6 +33,7 @@ const KINDS: &[&str] = &[
     "io_uring",
     "aio",
     "posix_timer",
+    "posix_timer_thread",
     "shm_sysv",
     "hugetlb",
     "device_open",

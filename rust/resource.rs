@@ -15,7 +15,8 @@ use crate::{
         path::Fs,
         pid::PidNs,
         syscall::CurrentTask,
-        task::{Restart, Task}, //
+        task::{Restart, Task},
+        timer::PosixTimer, //
     },
 };
 use ckpt_uapi::record::{tree::Tree, RecordType};
@@ -29,6 +30,7 @@ mod fs;
 mod itimer;
 mod landlock;
 mod mm;
+mod posix_timer;
 mod regs;
 mod restart_block;
 mod rlimit;
@@ -162,6 +164,8 @@ pub(crate) struct Late {
     pub(crate) pdeath_signal: u32,
     /// Interval timers: they run from the moment the task is let go.
     pub(crate) itimers: Option<[(u64, u64); 3]>,
+    /// POSIX timers, likewise.
+    pub(crate) posix_timers: KVVec<PosixTimer>,
     /// As prctl(PR_SET_TSC, PR_TSC_SIGSEGV).
     pub(crate) tsc_off: bool,
     /// mlockall(2) flags for new mappings.
@@ -280,6 +284,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<sched::SchedRoom>(),
     room::<landlock::LandlockRoom>(),
     room::<cred::CredRoom>(),
+    room::<posix_timer::PosixTimerRoom>(),
     room::<signal::MaskRoom>(),
     room::<signal::PendingRoom>(),
     room::<fpu::FpuRoom>(),
@@ -293,6 +298,7 @@ pub(crate) use mm::{post_dump, Snapshot};
 pub(crate) use file::{check_mapped, dump_file, held, restore_shmem_pages, Census};
 
 pub(crate) use landlock::open_denied;
+pub(crate) use posix_timer::arm as arm_timers;
 
 pub(crate) use rlimit::raise as raise_limits;
 

@@ -22,6 +22,7 @@ pub(crate) mod symbol;
 pub(crate) mod syscall;
 pub(crate) mod task;
 pub(crate) mod time;
+pub(crate) mod timer;
 
 pub(crate) use ckpt_bindings as bindings;
 

@@ -18,6 +18,7 @@ pub mod landlock;
 pub mod mm;
 pub mod pids;
 pub mod pipe;
+pub mod posix_timer;
 pub mod regs;
 pub mod restart_block;
 pub mod rlimit;
@@ -99,6 +100,8 @@ record_types! {
     Itimer = 0x1a, "itimer";
     /// Landlock domain: [`landlock::Landlock`].
     Landlock = 0x1b, "landlock";
+    /// POSIX timers: [`posix_timer::PosixTimers`] and [`posix_timer::PosixTimer`] entries.
+    PosixTimer = 0x32, "posix-timer";
     /// Every record of the task has been written. No body.
     TaskEnd = 0x1f, "task-end";
     /// Address space: [`mm::Mm`] and the auxiliary vector.

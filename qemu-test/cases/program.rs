@@ -65,6 +65,8 @@ const DISTURBED: &[&[&str]] = &[
     &["signal_in_handler"],
     &["signal_pending"],
     &["itimer_kept", "armed"],
+    &["posix_timer_kept", "armed"],
+    &["posix_timer_kept", "pending"],
     &["task_join"],
     &["task_rseq"],
     &["task_attributes"],

@@ -281,14 +281,39 @@ static void aio(void)
 
 static void posix_timer(void)
 {
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	struct sigevent event = { .sigev_notify = SIGEV_NONE };
 	struct itimerspec value = { .it_value = { 10000, 0 } };
+	clockid_t clock;
 	timer_t timer;
 
-	CHECK(timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 && timer_settime(timer, 0, &value, NULL) == 0);
+	CHECK(clock_getcpuclockid(getppid(), &clock) == 0);
+	CHECK(timer_create(clock, &event, &timer) == 0 && timer_settime(timer, 0, &value, NULL) == 0);
 	say("expect timer");
+	say("expect another process");
 	hold();
 	CHECK(timer_gettime(timer, &value) == 0 && value.it_value.tv_sec > 9000);
+}
+
+static void *create_timer(void *argument)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL | SIGEV_THREAD_ID, .sigev_signo = SIGUSR1 };
+
+	event._sigev_un._tid = syscall(SYS_gettid);
+	CHECK(timer_create(CLOCK_MONOTONIC, &event, argument) == 0);
+	return NULL;
+}
+
+static void posix_timer_thread(void)
+{
+	pthread_t thread;
+	timer_t timer;
+
+	CHECK(pthread_create(&thread, NULL, create_timer, &timer) == 0);
+	pthread_join(thread, NULL);
+	say("expect timer");
+	say("expect thread that has exited");
+	hold();
+	CHECK(timer_delete(timer) == 0);
 }
 
 static void shm_sysv(void)
@@ -584,6 +609,7 @@ static const struct {
 	{ "io_uring", io_uring },
 	{ "aio", aio },
 	{ "posix_timer", posix_timer },
+	{ "posix_timer_thread", posix_timer_thread },
 	{ "shm_sysv", shm_sysv },
 	{ "hugetlb", hugetlb },
 	{ "device_open", device_open },

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -113,6 +114,20 @@ static inline void wait_go(void)
 static inline void ready(void)
 {
 	say("ready");
+}
+
+/* Goes on in a child; the parent waits for it, and ends as it does. */
+static inline void go_on_in_child(void)
+{
+	pid_t child = fork();
+	int status;
+
+	CHECK(child >= 0);
+	if (child == 0)
+		return;
+	while (waitpid(child, &status, 0) != child)
+		CHECK(errno == EINTR);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 99);
 }
 
 static inline int64_t monotonic_ns(void)

@@ -11,4 +11,5 @@
 #include "pipe.c"
 #include "symbol.c"
 #include "task.c"
+#include "timer.c"
 #include "tree.c"

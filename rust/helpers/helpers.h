@@ -193,6 +193,28 @@ size_t ckpt_siginfo_len(void);
 const char *ckpt_utsname_release(void);
 const char *ckpt_utsname_nodename(void);
 
+/* timer.c */
+struct ckpt_timer {
+	int id, clock, notify, signo;
+	u32 thread, clock_owner;
+	bool pending, absolute;
+	/* The thread that it notifies or whose time it counts has exited. */
+	bool dead;
+	/* It counts the time of another process. */
+	bool foreign;
+	u64 sigval;
+	u64 interval_ns, value_ns;
+	u64 overrun;
+	u32 overrun_last;
+};
+
+unsigned int ckpt_timers(struct task_struct *t, struct pid_namespace *ns, unsigned int from, struct ckpt_timer *out,
+			 unsigned int max);
+unsigned int ckpt_next_timer_id(struct task_struct *t);
+bool ckpt_timer_restore_ids(struct task_struct *t);
+bool ckpt_is_timer_signal(const struct sigqueue *q);
+int ckpt_timer_finish(const struct ckpt_timer *want, u64 cpu_now);
+
 /* tree.c */
 struct ckpt_shared {
 	const void *mm;

@@ -7,7 +7,7 @@
 //!
 //! Record: [`ckpt_uapi::record::regs`].  C header: `include/linux/regset.h`
 
-use super::{Dump, FrozenTask, Late, Resource, Restore, Scope, Target};
+use super::{arm_timers, Dump, FrozenTask, Late, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
@@ -143,6 +143,7 @@ pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
                 .context(format_args!("cannot set interval timer {which}"))?;
         }
     }
+    arm_timers(me, &late.posix_timers)?;
     me.drop_scratch()?;
     if late.lock_future != 0 {
         me.call(nr::__NR_mlockall, &[u64::from(late.lock_future)])

@@ -4,7 +4,7 @@
 //!
 //! Saved: all 64 actions; the mask to which the thread returns; the alternate stack; queued signals with their siginfo, of
 //! the thread and of the process.
-//! Not saved: who a queued siginfo's timer was (POSIX timers are refused).
+//! Not saved here: the signals of POSIX timers (they come back with the timer, behind others of the same number).
 //!
 //! Record: [`ckpt_uapi::record::signal`].  C header: `include/linux/sched/signal.h`
 

@@ -152,7 +152,10 @@ unsafe fn copy_queue(pending: *const bindings::sigpending, out: &mut KVVec<Sigin
             if (1..=64).contains(&signo) {
                 set &= !(1 << (signo - 1));
             }
-            add(info);
+            // The signal of a POSIX timer is part of the timer.
+            if !bindings::ckpt_is_timer_signal(q) {
+                add(info);
+            }
             node = (*node).next.cast_const();
         }
     }

@@ -35,19 +35,20 @@ pub(crate) const SCRATCH: usize = 64 * 1024;
 /// Numbers of the system calls that the rooms make, and of what they ask for.
 pub(crate) mod nr {
     pub(crate) use ckpt_bindings::{
-        __NR_arch_prctl, __NR_capset, __NR_chdir, __NR_chroot, __NR_close, __NR_close_range, __NR_fcntl, __NR_flock,
-        __NR_ioprio_set, __NR_landlock_create_ruleset, __NR_landlock_restrict_self, __NR_madvise, __NR_membarrier,
-        __NR_mlock2, __NR_mlockall, __NR_mprotect, __NR_mseal, __NR_munmap, __NR_open, __NR_personality, __NR_pipe2,
-        __NR_prctl, __NR_prlimit64, __NR_rseq, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigqueueinfo,
-        __NR_rt_sigreturn, __NR_rt_tgsigqueueinfo, __NR_sched_setaffinity, __NR_sched_setattr, __NR_set_robust_list,
-        __NR_set_tid_address, __NR_setfsgid, __NR_setfsuid, __NR_setgroups, __NR_setitimer, __NR_setresgid,
-        __NR_setresuid, __NR_sigaltstack, __NR_umask, __NR_write, ARCH_MAP_VDSO_64, ARCH_SET_FS, ARCH_SET_GS,
-        LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF, MADV_DONTDUMP, MADV_DONTFORK, MADV_GUARD_INSTALL, MADV_HUGEPAGE,
-        MADV_MERGEABLE, MADV_NOHUGEPAGE, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WIPEONFORK, PR_CAPBSET_DROP,
-        PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_SET_DUMPABLE, PR_SET_IO_FLUSHER,
-        PR_SET_KEEPCAPS, PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG,
-        PR_SET_SECUREBITS, PR_SET_THP_DISABLE, PR_SET_TIMERSLACK, PR_SET_TSC, PR_SET_VMA, PR_SET_VMA_ANON_NAME,
-        PR_TSC_ENABLE, PR_TSC_SIGSEGV,
+        ARCH_MAP_VDSO_64, ARCH_SET_FS, ARCH_SET_GS, LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF, MADV_DONTDUMP,
+        MADV_DONTFORK, MADV_GUARD_INSTALL, MADV_HUGEPAGE, MADV_MERGEABLE, MADV_NOHUGEPAGE, MADV_RANDOM,
+        MADV_SEQUENTIAL, MADV_WIPEONFORK, PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL,
+        PR_CAP_AMBIENT_RAISE, PR_SET_DUMPABLE, PR_SET_IO_FLUSHER, PR_SET_KEEPCAPS, PR_SET_MM, PR_SET_MM_MAP,
+        PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, PR_SET_SECUREBITS, PR_SET_THP_DISABLE, PR_SET_TIMERSLACK,
+        PR_SET_TSC, PR_SET_VMA, PR_SET_VMA_ANON_NAME, PR_TIMER_CREATE_RESTORE_IDS, PR_TSC_ENABLE, PR_TSC_SIGSEGV,
+        __NR_arch_prctl, __NR_capset, __NR_chdir, __NR_chroot, __NR_clock_gettime, __NR_close, __NR_close_range,
+        __NR_fcntl, __NR_flock, __NR_ioprio_set, __NR_landlock_create_ruleset, __NR_landlock_restrict_self,
+        __NR_madvise, __NR_membarrier, __NR_mlock2, __NR_mlockall, __NR_mprotect, __NR_mseal, __NR_munmap, __NR_open,
+        __NR_personality, __NR_pipe2, __NR_prctl, __NR_prlimit64, __NR_rseq, __NR_rt_sigaction, __NR_rt_sigprocmask,
+        __NR_rt_sigqueueinfo, __NR_rt_sigreturn, __NR_rt_tgsigqueueinfo, __NR_sched_setaffinity, __NR_sched_setattr,
+        __NR_set_robust_list, __NR_set_tid_address, __NR_setfsgid, __NR_setfsuid, __NR_setgroups, __NR_setitimer,
+        __NR_setresgid, __NR_setresuid, __NR_sigaltstack, __NR_timer_create, __NR_timer_delete, __NR_timer_settime,
+        __NR_umask, __NR_write,
     };
 }
 

@@ -489,9 +489,6 @@ impl Task {
             if !(*t).perf_event_ctxp.is_null() {
                 f("it has perf events");
             }
-            if !(*(*t).signal).posix_timers.first.is_null() {
-                f("it has POSIX timers");
-            }
         }
     }
 

@@ -15,6 +15,7 @@ use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::landlock::{self, Landlock};
 use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
 use libckpt::uapi::record::pipe::Pipe;
+use libckpt::uapi::record::posix_timer::{self, PosixTimer};
 use libckpt::uapi::record::regs::Regs;
 use libckpt::uapi::record::restart_block::{self, RestartBlock};
 use libckpt::uapi::record::rlimit::Rlimits;
@@ -93,6 +94,7 @@ struct Process {
     fds: Option<Vec<Fd>>,
     actions: Option<Box<Actions>>,
     itimers: Option<Itimers>,
+    timers: Vec<PosixTimer>,
     rlimits: Option<Box<Rlimits>>,
     pending: Vec<u32>,
 }
@@ -262,6 +264,7 @@ impl Process {
             Body::Fd(_, fds) => self.fds.get_or_insert_default().extend(fds),
             Body::SignalAction(actions) => self.actions = Some(actions),
             Body::Itimer(itimers) => self.itimers = Some(itimers),
+            Body::PosixTimer(_, timers) => self.timers.extend(timers),
             Body::Rlimit(rlimits) => self.rlimits = Some(rlimits),
             _ => {}
         }

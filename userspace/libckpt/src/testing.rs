@@ -26,6 +26,7 @@ use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
+use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::{self, RestartBlock};
 use ckpt_uapi::record::rlimit::Rlimits;
@@ -689,11 +690,14 @@ fn thread(shared: Option<Info>, domain: u32) -> Vec<Part> {
             ..Cred::new_zeroed()
         })
         .entries(&[4u32, 1000]),
-        Part::new(&Mask {
-            blocked: 1 << 14,
-            ..Mask::new_zeroed()
-        }),
     ];
+    if shared.is_some() {
+        records.push(timers());
+    }
+    records.push(Part::new(&Mask {
+        blocked: 1 << 14,
+        ..Mask::new_zeroed()
+    }));
     records.extend(shared.map(|info| Part::new(&Pending { shared: 1, count: 1 }).entries(&[info])));
     records.extend([
         Part::new(&Pending { shared: 0, count: 2 }).entries(&[signal(10), signal(34)]),
@@ -712,6 +716,21 @@ fn thread(shared: Option<Info>, domain: u32) -> Vec<Part> {
         }),
     ]);
     records
+}
+
+fn timers() -> Part {
+    Part::new(&PosixTimers {
+        count: 1,
+        next_id: 4,
+        ..PosixTimers::new_zeroed()
+    })
+    .entries(&[PosixTimer {
+        id: 3,
+        signo: 34,
+        flags: posix_timer::flags::ABSOLUTE,
+        value_ns: 1_800_000_000_000_000_000,
+        ..PosixTimer::new_zeroed()
+    }])
 }
 
 fn signal(number: u32) -> Info {

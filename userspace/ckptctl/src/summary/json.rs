@@ -185,6 +185,20 @@ fn process_json(process: &Process) -> Value {
         document["itimers"] =
             json!({"real": one(itimers.real), "virtual": one(itimers.virt), "prof": one(itimers.prof)});
     }
+    document["posix_timers"] = process
+        .timers
+        .iter()
+        .map(|timer| {
+            json!({
+                "id": timer.id, "clock": timer.clock, "notify": timer.notify, "signal": timer.signo,
+                "value": timer.sigval, "thread": timer.thread, "clock_owner": timer.clock_owner,
+                "pending": timer.flags & posix_timer::flags::PENDING != 0,
+                "absolute": timer.flags & posix_timer::flags::ABSOLUTE != 0,
+                "value_ns": timer.value_ns, "interval_ns": timer.interval_ns,
+                "overrun": timer.overrun, "overrun_last": timer.overrun_last,
+            })
+        })
+        .collect();
     if let Some(rlimits) = &process.rlimits {
         let one = |(name, limit): (&&str, &libckpt::uapi::record::rlimit::Rlimit)| {
             ((*name).to_owned(), json!([limit.cur, limit.max]))

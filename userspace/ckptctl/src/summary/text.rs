@@ -259,6 +259,26 @@ impl Summary {
                 }
             }
         }
+        for timer in &process.timers {
+            let pending = if timer.flags & posix_timer::flags::PENDING != 0 {
+                ", signal pending"
+            } else {
+                ""
+            };
+            let (at, value) = if timer.flags & posix_timer::flags::ABSOLUTE != 0 {
+                ("at", date(timer.value_ns))
+            } else {
+                ("in", format!("{} s", seconds(timer.value_ns)))
+            };
+            writeln!(
+                out,
+                "  POSIX timer {}: clock {}, signal {}, {at} {value}, then every {} s{pending}",
+                timer.id,
+                timer.clock,
+                timer.signo,
+                seconds(timer.interval_ns)
+            )?;
+        }
         if let Some(rlimits) = &process.rlimits {
             let amount = |limit: u64| {
                 if limit == INFINITY {

@@ -14,6 +14,7 @@ use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::{self, Pipe};
+use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::RestartBlock;
 use ckpt_uapi::record::rlimit::Rlimits;
@@ -50,6 +51,7 @@ pub enum Body {
     Rlimit(Box<Rlimits>),
     SignalAction(Box<Actions>),
     Itimer(Itimers),
+    PosixTimer(PosixTimers, Vec<PosixTimer>),
     TaskEnd,
     Mm(Box<Mm>, Vec<u64>),
     Vma(Vmas, Vec<Vma>),
@@ -295,6 +297,14 @@ impl Body {
             RecordType::Rlimit => Self::Rlimit(Box::new(parts.alone()?)),
             RecordType::SignalAction => Self::SignalAction(Box::new(parts.alone()?)),
             RecordType::Itimer => Self::Itimer(parts.alone()?),
+            RecordType::PosixTimer => {
+                let fixed: PosixTimers = parts.fixed()?;
+                known(fixed.flags, posix_timer::timers_flags::ALL)?;
+                zero(fixed.reserved)?;
+                let entries = parts.entries::<PosixTimer>(fixed.count)?;
+                entries.iter().try_for_each(check_timer)?;
+                Self::PosixTimer(fixed, entries)
+            }
             RecordType::TaskEnd => parts.nothing().map(|()| Self::TaskEnd)?,
             RecordType::Fs => {
                 let fixed: Fs = parts.fixed()?;
@@ -425,6 +435,16 @@ fn check_layer(layer: &landlock::Layer) -> Result<()> {
             && layer.quiet_access_net & !layer.handled_access_net == 0
             && layer.quiet_scoped & !layer.scoped == 0,
         "a Landlock layer is quiet about what it does not handle",
+    )
+}
+
+fn check_timer(timer: &PosixTimer) -> Result<()> {
+    const CLOCK_REALTIME: i32 = 0;
+    known(timer.flags, posix_timer::flags::ALL)?;
+    check(i32::try_from(timer.id).is_ok(), "the number of a timer is out of range")?;
+    check(
+        timer.flags & posix_timer::flags::ABSOLUTE == 0 || timer.clock == CLOCK_REALTIME,
+        "a time of CLOCK_REALTIME is on another clock",
     )
 }
 

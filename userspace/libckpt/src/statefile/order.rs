@@ -62,6 +62,8 @@ enum State {
     Sched,
     Landlock,
     Cred,
+    PosixTimer,
+    MorePosixTimers,
     SignalMask,
     SharedPending,
     Pending,
@@ -95,6 +97,8 @@ impl State {
             Self::Sched => "sched",
             Self::Landlock => "landlock or cred",
             Self::Cred | Self::LastCred => "cred",
+            Self::PosixTimer => "posix-timer",
+            Self::MorePosixTimers => "posix-timer or signal-mask",
             Self::SignalMask => "signal-mask",
             Self::SharedPending => "signal-pending or fpu",
             Self::Pending => "signal-pending of the thread or fpu",
@@ -318,8 +322,10 @@ impl Order {
                 )?;
                 State::Cred
             }
+            (State::Landlock | State::Cred, Body::Cred(..)) if self.has_process => State::PosixTimer,
             (State::Landlock | State::Cred, Body::Cred(..)) => State::SignalMask,
-            (State::SignalMask, Body::SignalMask(_)) => State::SharedPending,
+            (State::PosixTimer | State::MorePosixTimers, Body::PosixTimer(..)) => State::MorePosixTimers,
+            (State::SignalMask | State::MorePosixTimers, Body::SignalMask(_)) => State::SharedPending,
             (State::SharedPending, Body::SignalPending(pending, _)) if pending.shared == 1 && self.has_process => state,
             (State::SharedPending | State::Pending, Body::SignalPending(pending, _)) if pending.shared == 0 => {
                 State::Pending

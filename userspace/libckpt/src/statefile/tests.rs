@@ -195,7 +195,7 @@ fn names_the_place() {
     assert!(matches!(error.problem, Problem::Order("cred")), "{error}");
     let text = error.to_string();
     assert!(
-        text.contains("(signal-mask)") && text.contains("cred expected") && text.starts_with("offset 0x"),
+        text.contains("(posix-timer)") && text.contains("cred expected") && text.starts_with("offset 0x"),
         "{text}"
     );
 }
@@ -286,6 +286,9 @@ fn refuses_values_that_contradict_each_other() {
         (RecordType::Pages, 9, 0x20, "outside of the shared memory"),
         (RecordType::SignalPending, 0, 2, "yes-or-no"),
         (RecordType::Cred, 44, 1, "reserved"),
+        (RecordType::PosixTimer, 12, 1, "reserved"),
+        (RecordType::PosixTimer, 16 + 3, 0x80, "out of range"),
+        (RecordType::PosixTimer, 16 + 4, 1, "another clock"),
         (RecordType::Trailer, 16, 9, "other objects"),
     ];
     for (kind, at, value, text) in cases {
