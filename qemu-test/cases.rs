@@ -20,6 +20,7 @@ mod regs;
 mod restart_block;
 mod rlimit;
 mod sched;
+mod seccomp;
 mod shmem;
 mod signal;
 mod silent;
@@ -40,6 +41,7 @@ pub fn all() -> Vec<Case> {
         task::cases(),
         tree::cases(),
         sched::cases(),
+        seccomp::cases(),
         rlimit::cases(),
         cred::cases(),
         landlock::cases(),

@@ -43,7 +43,7 @@ const KINDS: &[&str] = &[
     "leased",
     "notified_directory",
     "shared_table",
-    "seccomp_filter",
+    "seccomp_listener",
     "landlock_path",
     "landlock_port",
     "landlock_thread",

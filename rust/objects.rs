@@ -77,6 +77,8 @@ pub(crate) enum Object {
     Shared(u32, Task),
     /// A layer of a Landlock domain, the objref of the one below it, and who has enforced it first.
     Layer(Layer, u32, Option<Cred>),
+    /// A seccomp filter: a task that has it, and its address, which is looked for in that task's filters.
+    Filter(Task, usize),
 }
 
 /// A pipe that has been made: files that keep it, and, of an anonymous one, its first open files until they are taken.
@@ -126,7 +128,7 @@ impl Made {
     pub(crate) fn file(&self, objref: u32) -> Option<&File> {
         match self.get(objref)? {
             Object::File(f, ..) => Some(f),
-            Object::Shmem(..) | Object::Pipe(..) | Object::Layer(..) | Object::Shared(..) => None,
+            Object::Shmem(..) | Object::Pipe(..) | Object::Layer(..) | Object::Shared(..) | Object::Filter(..) => None,
         }
     }
 

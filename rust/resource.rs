@@ -35,6 +35,7 @@ mod regs;
 mod restart_block;
 mod rlimit;
 mod sched;
+mod seccomp;
 mod signal;
 mod task;
 pub(crate) mod tree;
@@ -162,6 +163,10 @@ pub(crate) struct Late {
     pub(crate) rseq: Option<(u64, u32, u32)>,
     /// As prctl(PR_SET_PDEATHSIG); guards the half-built task until then.
     pub(crate) pdeath_signal: u32,
+    /// Objref of the newest seccomp filter that the task has.
+    pub(crate) filter: u32,
+    /// The seccomp record has been read.
+    pub(crate) seccomp: bool,
     /// Interval timers: they run from the moment the task is let go.
     pub(crate) itimers: Option<[(u64, u64); 3]>,
     /// POSIX timers, likewise.
@@ -283,6 +288,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<landlock::LayerRoom>(),
     room::<sched::SchedRoom>(),
     room::<landlock::LandlockRoom>(),
+    room::<seccomp::SeccompRoom>(),
     room::<cred::CredRoom>(),
     room::<posix_timer::PosixTimerRoom>(),
     room::<signal::MaskRoom>(),

@@ -17,6 +17,7 @@ pub(crate) mod path;
 pub(crate) mod pid;
 pub(crate) mod pipe;
 pub(crate) mod regset;
+pub(crate) mod seccomp;
 pub(crate) mod sighand;
 pub(crate) mod symbol;
 pub(crate) mod syscall;

@@ -23,6 +23,7 @@ pub mod regs;
 pub mod restart_block;
 pub mod rlimit;
 pub mod sched;
+pub mod seccomp;
 pub mod shmem;
 pub mod signal;
 pub mod task;
@@ -102,6 +103,10 @@ record_types! {
     Landlock = 0x1b, "landlock";
     /// POSIX timers: [`posix_timer::PosixTimers`] and [`posix_timer::PosixTimer`] entries.
     PosixTimer = 0x32, "posix-timer";
+    /// seccomp of the thread: [`seccomp::Seccomp`].
+    Seccomp = 0x1c, "seccomp";
+    /// A seccomp filter: [`seccomp::SeccompFilter`] and its program.
+    SeccompFilter = 0x1d, "seccomp-filter";
     /// Every record of the task has been written. No body.
     TaskEnd = 0x1f, "task-end";
     /// Address space: [`mm::Mm`] and the auxiliary vector.

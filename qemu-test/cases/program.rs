@@ -67,6 +67,8 @@ const DISTURBED: &[&[&str]] = &[
     &["itimer_kept", "armed"],
     &["posix_timer_kept", "armed"],
     &["posix_timer_kept", "pending"],
+    &["seccomp_kept", "filters"],
+    &["seccomp_kept", "tree"],
     &["task_join"],
     &["task_rseq"],
     &["task_attributes"],

@@ -419,15 +419,19 @@ static void shared_table(void)
 	CHECK(kill(sibling, SIGKILL) == 0);
 }
 
-static void seccomp_filter(void)
+static void seccomp_listener(void)
 {
 	struct sock_filter instructions[] = { BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW) };
 	struct sock_fprog program = { 1, instructions };
+	int fd;
 
 	CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-	CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+	fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
 	say("expect seccomp");
+	say("expect listener");
+	expect_fd(fd);
 	hold();
+	CHECK(fcntl(fd, F_GETFD) >= 0);
 }
 
 /* Enforces a layer with one rule: reading below / (1), or connecting to port 80 (2). */
@@ -619,7 +623,7 @@ static const struct {
 	{ "leased", leased },
 	{ "notified_directory", notified_directory },
 	{ "shared_table", shared_table },
-	{ "seccomp_filter", seccomp_filter },
+	{ "seccomp_listener", seccomp_listener },
 	{ "landlock_path", landlock_path },
 	{ "landlock_port", landlock_port },
 	{ "landlock_thread", landlock_thread },

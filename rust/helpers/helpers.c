@@ -9,6 +9,7 @@
 #include "landlock.c"
 #include "mm.c"
 #include "pipe.c"
+#include "seccomp.c"
 #include "symbol.c"
 #include "task.c"
 #include "timer.c"

@@ -137,6 +137,18 @@ struct pipe_inode_info *ckpt_file_pipe(struct file *f);
 int ckpt_pipe_state(struct pipe_inode_info *pipe, struct ckpt_pipe_state *out);
 ssize_t ckpt_pipe_copy(struct pipe_inode_info *pipe, void *out, size_t len);
 
+/* seccomp.c */
+struct ckpt_filter {
+	bool log;
+	bool listener;
+};
+
+unsigned int ckpt_seccomp_mode(struct task_struct *t);
+bool ckpt_may_read_filters(void);
+unsigned int ckpt_seccomp_chain(struct task_struct *t, const void **out, unsigned int max);
+int ckpt_seccomp_copy(struct task_struct *t, const void *address, u64 *out, unsigned int max, struct ckpt_filter *info);
+int ckpt_seccomp_adopt(struct task_struct *from, const void *address);
+
 /* task.c */
 void ckpt_task_lock(struct task_struct *t);
 void ckpt_task_unlock(struct task_struct *t);

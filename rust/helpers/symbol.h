@@ -17,6 +17,7 @@
 #include <linux/fs_struct.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/pagewalk.h>
 #include <linux/pid.h>
 #include <linux/ptrace.h>
@@ -56,6 +57,7 @@ extern void uprobe_end_dup_mmap(void);
 #define CKPT_SYMBOLS(X)                                                                                                \
 	X(spinlock_t *, __pmd_trans_huge_lock, (pmd_t *pmd, struct vm_area_struct *vma), (pmd, vma))                    \
 	X(int, __mem_cgroup_charge, (struct folio *folio, struct mm_struct *mm, gfp_t gfp), (folio, mm, gfp))           \
+	X(void, arch_seccomp_spec_mitigate, (struct task_struct *t), (t))                                                 \
 	X(char *, __d_path, (const struct path *p, const struct path *root, char *buf, int len), (p, root, buf, len))  \
 	X(struct pid *, alloc_pid, (struct pid_namespace *ns, pid_t *tids, size_t n), (ns, tids, n))                       \
 	X(int, anon_vma_fork, (struct vm_area_struct *vma, struct vm_area_struct *old), (vma, old))                        \

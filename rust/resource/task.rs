@@ -8,7 +8,7 @@
 //! Not saved: accounting (times, I/O counters), core scheduling cookie, cgroup,
 //! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's), prctl(PR_MCE_KILL,
 //! PR_SET_SPECULATION_CTRL).
-//! Refused: what [`Task::unsupported`] lists (ptrace, seccomp, 32-bit programs, shadow stacks, ...), kernel helper threads,
+//! Refused: what [`Task::unsupported`] lists (ptrace, 32-bit programs, shadow stacks, ...), kernel helper threads,
 //! namespaces other than the caller's; sharing with a process outside of the target.
 //!
 //! Record: [`ckpt_uapi::record::task`].

@@ -46,9 +46,9 @@ pub(crate) mod nr {
         __NR_madvise, __NR_membarrier, __NR_mlock2, __NR_mlockall, __NR_mprotect, __NR_mseal, __NR_munmap, __NR_open,
         __NR_personality, __NR_pipe2, __NR_prctl, __NR_prlimit64, __NR_rseq, __NR_rt_sigaction, __NR_rt_sigprocmask,
         __NR_rt_sigqueueinfo, __NR_rt_sigreturn, __NR_rt_tgsigqueueinfo, __NR_sched_setaffinity, __NR_sched_setattr,
-        __NR_set_robust_list, __NR_set_tid_address, __NR_setfsgid, __NR_setfsuid, __NR_setgroups, __NR_setitimer,
-        __NR_setresgid, __NR_setresuid, __NR_sigaltstack, __NR_timer_create, __NR_timer_delete, __NR_timer_settime,
-        __NR_umask, __NR_write,
+        __NR_seccomp, __NR_set_robust_list, __NR_set_tid_address, __NR_setfsgid, __NR_setfsuid, __NR_setgroups,
+        __NR_setitimer, __NR_setresgid, __NR_setresuid, __NR_sigaltstack, __NR_timer_create, __NR_timer_delete,
+        __NR_timer_settime, __NR_umask, __NR_write,
     };
 }
 

@@ -450,9 +450,6 @@ impl Task {
             if (*t).ptrace != 0 {
                 f("it is traced (ptrace)");
             }
-            if bindings::ckpt_has_seccomp(t) {
-                f("it has a seccomp filter");
-            }
             if bindings::ckpt_has_other_label(t) {
                 f("it has another security label (LSM) than the caller");
             }

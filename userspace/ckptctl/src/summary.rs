@@ -20,6 +20,7 @@ use libckpt::uapi::record::regs::Regs;
 use libckpt::uapi::record::restart_block::{self, RestartBlock};
 use libckpt::uapi::record::rlimit::Rlimits;
 use libckpt::uapi::record::sched::Sched;
+use libckpt::uapi::record::seccomp::{self, Seccomp, SeccompFilter};
 use libckpt::uapi::record::shmem::Shmem;
 use libckpt::uapi::record::signal::{Actions, Mask};
 use libckpt::uapi::record::task::Task;
@@ -64,6 +65,7 @@ enum Object {
     Pipe(Pipe),
     Shmem { shmem: Shmem, pages: u64 },
     LandlockLayer(landlock::Layer),
+    Filter(SeccompFilter),
 }
 
 /// One task.
@@ -75,6 +77,7 @@ struct TaskSummary {
     cred: Option<(Cred, Vec<u32>)>,
     sched: Option<(Sched, Vec<u64>)>,
     landlock: Option<Landlock>,
+    seccomp: Option<Seccomp>,
     mask: Option<Mask>,
     pending: Vec<u32>,
     restart_block: Option<RestartBlock>,
@@ -155,6 +158,9 @@ impl Summary {
             Body::LandlockLayer(layer) => {
                 self.objects.insert(layer.objref, Object::LandlockLayer(layer));
             }
+            Body::SeccompFilter(filter, _) => {
+                self.objects.insert(filter.objref, Object::Filter(filter));
+            }
             Body::Shmem(shmem) => {
                 self.objects.insert(shmem.objref, Object::Shmem { shmem, pages: 0 });
             }
@@ -213,6 +219,7 @@ impl TaskSummary {
             cred: None,
             sched: None,
             landlock: None,
+            seccomp: None,
             mask: None,
             pending: Vec::new(),
             restart_block: None,
@@ -226,6 +233,7 @@ impl TaskSummary {
             Body::Cred(cred, groups) => self.cred = Some((cred, groups)),
             Body::Sched(sched, affinity) => self.sched = Some((sched, affinity)),
             Body::Landlock(landlock) => self.landlock = Some(landlock),
+            Body::Seccomp(seccomp) => self.seccomp = Some(seccomp),
             Body::SignalMask(mask) => self.mask = Some(mask),
             Body::RestartBlock(block) => self.restart_block = Some(block),
             Body::SignalPending(pending, infos) => {

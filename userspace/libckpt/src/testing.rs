@@ -31,6 +31,7 @@ use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::{self, RestartBlock};
 use ckpt_uapi::record::rlimit::Rlimits;
 use ckpt_uapi::record::sched::Sched;
+use ckpt_uapi::record::seccomp::{self, Seccomp, SeccompFilter};
 use ckpt_uapi::record::shmem::Shmem;
 use ckpt_uapi::record::signal::{Actions, Info, Mask, Pending};
 use ckpt_uapi::record::task::Task;
@@ -353,7 +354,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 21, 6)
+    Statefile::new(records, 22, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -410,7 +411,7 @@ fn root() -> Vec<Part> {
     records.push(fs());
     records.push(Part::new(&Actions::new_zeroed()));
     records.extend(process());
-    records.extend(thread(Some(signal(15)), 0));
+    records.extend(thread(Some(signal(15)), 0, true));
     records.push(Part::new(&RestartBlock {
         kind: restart_block::kind::NANOSLEEP,
         timed: 1,
@@ -423,7 +424,7 @@ fn root() -> Vec<Part> {
 
 fn worker() -> Vec<Part> {
     let mut records = vec![task(1, "worker", [1, 2, 3, 4])];
-    records.extend(thread(None, 0));
+    records.extend(thread(None, 0, false));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -441,7 +442,7 @@ fn child() -> Vec<Part> {
     }]));
     records.push(Part::new(&Actions::new_zeroed()));
     records.extend(process());
-    records.extend(thread(None, 0));
+    records.extend(thread(None, 0, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -456,7 +457,7 @@ fn sharer() -> Vec<Part> {
     ]
     .into_iter()
     .chain(process())
-    .chain(thread(None, 0))
+    .chain(thread(None, 0, true))
     .chain([Part::empty(RecordType::TaskEnd)])
     .collect()
 }
@@ -485,7 +486,7 @@ fn init() -> Vec<Part> {
     ]);
     records.extend(process());
     records.extend([layer(20, 0), layer(21, 20)]);
-    records.extend(thread(None, 21));
+    records.extend(thread(None, 21, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -513,6 +514,7 @@ const EXE: u32 = 5;
 const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
+const FILTER: u32 = 22;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -671,7 +673,7 @@ fn layer(objref: u32, below: u32) -> Part {
     })
 }
 
-fn thread(shared: Option<Info>, domain: u32) -> Vec<Part> {
+fn thread(shared: Option<Info>, domain: u32, leads: bool) -> Vec<Part> {
     let mut records = vec![
         Part::new(&Sched {
             affinity: 1,
@@ -683,6 +685,24 @@ fn thread(shared: Option<Info>, domain: u32) -> Vec<Part> {
             no_new_privs: 1,
             ..Landlock::new_zeroed()
         }),
+    ];
+    if domain != 0 {
+        // A filter that allows everything.
+        records.push(
+            Part::new(&SeccompFilter {
+                objref: FILTER,
+                count: 1,
+                ..SeccompFilter::new_zeroed()
+            })
+            .entries(&[0x7fff_0000_0000_0006u64]),
+        );
+        records.push(Part::new(&Seccomp {
+            mode: seccomp::mode::FILTER,
+            filter: FILTER,
+            ..Seccomp::new_zeroed()
+        }));
+    }
+    records.extend([
         Part::new(&Cred {
             uid: 1000,
             euid: 1000,
@@ -690,8 +710,8 @@ fn thread(shared: Option<Info>, domain: u32) -> Vec<Part> {
             ..Cred::new_zeroed()
         })
         .entries(&[4u32, 1000]),
-    ];
-    if shared.is_some() {
+    ]);
+    if leads {
         records.push(timers());
     }
     records.push(Part::new(&Mask {

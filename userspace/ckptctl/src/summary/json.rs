@@ -75,6 +75,10 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "quiet_access_net": layer.quiet_access_net, "quiet_scoped": layer.quiet_scoped, "flags": layer.flags,
             "subdomains_off": layer.subdomains_off == 1,
         }),
+        Object::Filter(filter) => json!({
+            "objref": objref, "type": "seccomp-filter", "prev": filter.prev, "instructions": filter.count,
+            "flags": filter.flags,
+        }),
         Object::Shmem { shmem, pages } => json!({
             "objref": objref, "type": "shmem", "size": shmem.size, "noreserve": shmem.noreserve == 1, "pages": pages,
         }),
@@ -122,6 +126,9 @@ fn task_json(entry: &Tree, task: &TaskSummary) -> Value {
             "cap_permitted": cred.cap_permitted, "cap_effective": cred.cap_effective,
             "cap_inheritable": cred.cap_inheritable, "cap_bounding": cred.cap_bounding, "cap_ambient": cred.cap_ambient,
         });
+    }
+    if let Some(seccomp) = &task.seccomp {
+        document["seccomp"] = json!({"mode": seccomp.mode, "filter": seccomp.filter, "flags": seccomp.flags});
     }
     if let Some((sched, affinity)) = &task.sched {
         document["sched"] = json!({

@@ -176,6 +176,13 @@ impl Summary {
         if let Some((cred, groups)) = &task.cred {
             write_cred(out, cred, groups)?;
         }
+        if let Some(seccomp) = &task.seccomp {
+            if seccomp.mode == seccomp::mode::STRICT {
+                writeln!(out, "  seccomp: strict mode")?;
+            } else {
+                writeln!(out, "  seccomp: {}", self.object(seccomp.filter))?;
+            }
+        }
         if let Some((sched, affinity)) = &task.sched {
             let (policy, nice, priority) = (policy(sched.policy), sched.nice, sched.priority);
             let processors = ranges(affinity);
@@ -384,6 +391,14 @@ impl Summary {
                     bytes(shmem.size),
                     count(*pages, "page")
                 )
+            }
+            Some(Object::Filter(filter)) => {
+                let behind = if filter.prev == 0 {
+                    String::new()
+                } else {
+                    format!(", behind {}", self.object(filter.prev))
+                };
+                format!("filter {objref} of {} instructions{behind}", filter.count)
             }
             None => "none".into(),
         }

@@ -19,6 +19,7 @@ use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::RestartBlock;
 use ckpt_uapi::record::rlimit::Rlimits;
 use ckpt_uapi::record::sched::Sched;
+use ckpt_uapi::record::seccomp::{self, Seccomp, SeccompFilter};
 use ckpt_uapi::record::shmem::Shmem;
 use ckpt_uapi::record::signal::{self, Actions, Mask, Pending};
 use ckpt_uapi::record::task::Task;
@@ -52,6 +53,8 @@ pub enum Body {
     SignalAction(Box<Actions>),
     Itimer(Itimers),
     PosixTimer(PosixTimers, Vec<PosixTimer>),
+    Seccomp(Seccomp),
+    SeccompFilter(SeccompFilter, Vec<u64>),
     TaskEnd,
     Mm(Box<Mm>, Vec<u64>),
     Vma(Vmas, Vec<Vma>),
@@ -304,6 +307,27 @@ impl Body {
                 let entries = parts.entries::<PosixTimer>(fixed.count)?;
                 entries.iter().try_for_each(check_timer)?;
                 Self::PosixTimer(fixed, entries)
+            }
+            RecordType::Seccomp => {
+                let fixed: Seccomp = parts.alone()?;
+                known(fixed.flags, seccomp::flags::ALL)?;
+                zero(fixed.reserved)?;
+                match fixed.mode {
+                    seccomp::mode::STRICT => check(fixed.filter == 0, "the strict mode of seccomp has no filter")?,
+                    seccomp::mode::FILTER => objref(fixed.filter)?,
+                    _ => check(false, "the mode of seccomp is not known")?,
+                }
+                Self::Seccomp(fixed)
+            }
+            RecordType::SeccompFilter => {
+                let fixed: SeccompFilter = parts.fixed()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, seccomp::filter_flags::ALL)?;
+                check(
+                    (1..=seccomp::PROGRAM_MAX).contains(&fixed.count),
+                    "the length of a filter is out of range",
+                )?;
+                Self::SeccompFilter(fixed, parts.entries(fixed.count)?)
             }
             RecordType::TaskEnd => parts.nothing().map(|()| Self::TaskEnd)?,
             RecordType::Fs => {

@@ -21,6 +21,7 @@ enum Object {
     Fs,
     Handlers,
     LandlockLayer,
+    Filter,
 }
 
 /// What processes may share, in the order in which a task record numbers it.
@@ -61,6 +62,7 @@ enum State {
     LeaderSched,
     Sched,
     Landlock,
+    Filters,
     Cred,
     PosixTimer,
     MorePosixTimers,
@@ -95,7 +97,8 @@ impl State {
             Self::Rlimit => "rlimit",
             Self::LeaderSched => "landlock-layer or sched",
             Self::Sched => "sched",
-            Self::Landlock => "landlock or cred",
+            Self::Landlock => "landlock, seccomp-filter, seccomp or cred",
+            Self::Filters => "seccomp-filter, seccomp or cred",
             Self::Cred | Self::LastCred => "cred",
             Self::PosixTimer => "posix-timer",
             Self::MorePosixTimers => "posix-timer or signal-mask",
@@ -320,10 +323,25 @@ impl Order {
                     landlock.domain == 0 || self.object(landlock.domain) == Some(Object::LandlockLayer),
                     "a Landlock domain refers to no layer",
                 )?;
+                State::Filters
+            }
+            (State::Landlock | State::Filters, Body::SeccompFilter(filter, _)) => {
+                check(
+                    filter.prev == 0 || self.object(filter.prev) == Some(Object::Filter),
+                    "a seccomp filter is behind none",
+                )?;
+                self.add_object(filter.objref, Object::Filter)?;
+                State::Filters
+            }
+            (State::Landlock | State::Filters, Body::Seccomp(seccomp)) => {
+                check(
+                    seccomp.filter == 0 || self.object(seccomp.filter) == Some(Object::Filter),
+                    "seccomp refers to no filter",
+                )?;
                 State::Cred
             }
-            (State::Landlock | State::Cred, Body::Cred(..)) if self.has_process => State::PosixTimer,
-            (State::Landlock | State::Cred, Body::Cred(..)) => State::SignalMask,
+            (State::Landlock | State::Filters | State::Cred, Body::Cred(..)) if self.has_process => State::PosixTimer,
+            (State::Landlock | State::Filters | State::Cred, Body::Cred(..)) => State::SignalMask,
             (State::PosixTimer | State::MorePosixTimers, Body::PosixTimer(..)) => State::MorePosixTimers,
             (State::SignalMask | State::MorePosixTimers, Body::SignalMask(_)) => State::SharedPending,
             (State::SharedPending, Body::SignalPending(pending, _)) if pending.shared == 1 && self.has_process => state,

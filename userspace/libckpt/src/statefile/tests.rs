@@ -8,6 +8,7 @@ use ckpt_uapi::record::file::File;
 use ckpt_uapi::record::landlock::{Landlock, Layer};
 use ckpt_uapi::record::pipe::{Pipe, CONTENT_MAX};
 use ckpt_uapi::record::regs::Regs;
+use ckpt_uapi::record::seccomp::{Seccomp, SeccompFilter};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{flags, Head, Tree};
@@ -192,10 +193,13 @@ fn does_not_reserve_what_a_length_announces() {
 fn names_the_place() {
     let bytes = changed(|records| drop(records.remove(index(RecordType::Cred))));
     let error = verify(&bytes[..]).unwrap_err();
-    assert!(matches!(error.problem, Problem::Order("cred")), "{error}");
+    assert!(
+        matches!(error.problem, Problem::Order("seccomp-filter, seccomp or cred")),
+        "{error}"
+    );
     let text = error.to_string();
     assert!(
-        text.contains("(posix-timer)") && text.contains("cred expected") && text.starts_with("offset 0x"),
+        text.contains("(posix-timer)") && text.contains("or cred expected") && text.starts_with("offset 0x"),
         "{text}"
     );
 }
@@ -289,6 +293,12 @@ fn refuses_values_that_contradict_each_other() {
         (RecordType::PosixTimer, 12, 1, "reserved"),
         (RecordType::PosixTimer, 16 + 3, 0x80, "out of range"),
         (RecordType::PosixTimer, 16 + 4, 1, "another clock"),
+        (RecordType::SeccompFilter, 0, 8, "not the next number"),
+        (RecordType::SeccompFilter, 4, 7, "behind none"),
+        (RecordType::SeccompFilter, 9, 0x20, "out of range"),
+        (RecordType::Seccomp, 0, 1, "strict mode"),
+        (RecordType::Seccomp, 0, 3, "not known"),
+        (RecordType::Seccomp, 4, 1, "refers to no filter"),
         (RecordType::Trailer, 16, 9, "other objects"),
     ];
     for (kind, at, value, text) in cases {
@@ -328,8 +338,14 @@ fn counts_the_layers_of_landlock_domains() {
                 (layer.objref, layer.below) = (objref, objref - 1);
                 records.insert(at + objref as usize - 22, part);
             }
+            // What comes after them is numbered after them.
+            let filter = 20 + count;
+            let part = &mut records[index(RecordType::SeccompFilter) + count as usize - 2];
+            SeccompFilter::mut_from_prefix(&mut part.body).unwrap().0.objref = filter;
+            let part = &mut records[index(RecordType::Seccomp) + count as usize - 2];
+            Seccomp::mut_from_prefix(&mut part.body).unwrap().0.filter = filter;
             let trailer = records.last_mut().unwrap();
-            trailer.body[offset_of!(Trailer, objects)] = (19 + count) as u8;
+            trailer.body[offset_of!(Trailer, objects)] = filter as u8;
         })
     };
     verify(&layers(16)[..]).unwrap();
@@ -535,9 +551,21 @@ fn a_main_thread_may_have_exited_before_others() {
         .iter()
         .position(|part| part.kind == RecordType::Sched.number())
         .unwrap();
+    let timers = process
+        .iter()
+        .find(|part| part.kind == RecordType::PosixTimer.number())
+        .unwrap()
+        .clone();
     process.truncate(sched);
     // Behind the record of the thread, which now follows that of the leader.
+    let count = process.len();
     statefile.records.splice(leader + 2..leader + 2, process);
+    let thread = &statefile.records[leader + 2 + count..];
+    let mask = thread
+        .iter()
+        .position(|part| part.kind == RecordType::SignalMask.number())
+        .unwrap();
+    statefile.records.insert(leader + 2 + count + mask, timers);
     statefile.records.splice(leader + 1..leader + 1, [cred, end]);
     for part in statefile
         .records
