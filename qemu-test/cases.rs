@@ -13,8 +13,10 @@ mod freeze;
 mod fs;
 mod itimer;
 mod landlock;
+mod mempolicy;
 mod mm;
 mod posix_timer;
+mod prctl;
 mod program;
 mod regs;
 mod restart_block;
@@ -41,6 +43,8 @@ pub fn all() -> Vec<Case> {
         task::cases(),
         tree::cases(),
         sched::cases(),
+        prctl::cases(),
+        mempolicy::cases(),
         seccomp::cases(),
         rlimit::cases(),
         cred::cases(),

@@ -35,6 +35,8 @@ const KINDS: &[&str] = &[
     "posix_timer",
     "posix_timer_thread",
     "shm_sysv",
+    "shared_policy",
+    "deadline",
     "hugetlb",
     "device_open",
     "device_mapped",
@@ -171,7 +173,11 @@ fn traced(context: &Context) -> Result {
             .map(drop)
     };
     ensure!(wait_until(PATIENCE, held).is_some(), "strace does not attach");
-    let result = refused(&mut target, &context.path("traced.ckpt"), &["trace|ptrace"]);
+    let result = refused(
+        &mut target,
+        &context.path("traced.ckpt"),
+        &["trace|ptrace", &strace.id().to_string()],
+    );
     let _ = harness::process::signal(strace.id() as i32, rustix::process::Signal::TERM);
     let _ = strace.wait();
     result?;

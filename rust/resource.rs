@@ -29,8 +29,10 @@ mod fpu;
 mod fs;
 mod itimer;
 mod landlock;
+mod mempolicy;
 mod mm;
 mod posix_timer;
+mod prctl;
 mod regs;
 mod restart_block;
 mod rlimit;
@@ -287,6 +289,8 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<rlimit::RlimitRoom>(),
     room::<landlock::LayerRoom>(),
     room::<sched::SchedRoom>(),
+    room::<prctl::PrctlRoom>(),
+    room::<mempolicy::MempolicyRoom>(),
     room::<landlock::LandlockRoom>(),
     room::<seccomp::SeccompRoom>(),
     room::<cred::CredRoom>(),
@@ -304,6 +308,8 @@ pub(crate) use mm::{post_dump, Snapshot};
 pub(crate) use file::{check_mapped, dump_file, held, restore_shmem_pages, Census};
 
 pub(crate) use landlock::open_denied;
+pub(crate) use mempolicy::{nodes, put_nodes};
+
 pub(crate) use posix_timer::arm as arm_timers;
 
 pub(crate) use rlimit::raise as raise_limits;

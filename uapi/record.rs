@@ -15,10 +15,12 @@ pub mod fs;
 pub mod header;
 pub mod itimer;
 pub mod landlock;
+pub mod mempolicy;
 pub mod mm;
 pub mod pids;
 pub mod pipe;
 pub mod posix_timer;
+pub mod prctl;
 pub mod regs;
 pub mod restart_block;
 pub mod rlimit;
@@ -107,6 +109,8 @@ record_types! {
     Seccomp = 0x1c, "seccomp";
     /// A seccomp filter: [`seccomp::SeccompFilter`] and its program.
     SeccompFilter = 0x1d, "seccomp-filter";
+    /// What prctl(2) sets: [`prctl::Prctl`].
+    Prctl = 0x1e, "prctl";
     /// Every record of the task has been written. No body.
     TaskEnd = 0x1f, "task-end";
     /// Address space: [`mm::Mm`] and the auxiliary vector.
@@ -117,6 +121,10 @@ record_types! {
     Pages = 0x22, "pages";
     /// Name of an anonymous mapping: [`mm::VmaName`] and the text.
     VmaName = 0x23, "vma-name";
+    /// NUMA policy of a mapping: [`mempolicy::VmaPolicy`] and the nodes.
+    VmaPolicy = 0x24, "vma-policy";
+    /// NUMA policy of the thread: [`mempolicy::Mempolicy`] and the nodes.
+    Mempolicy = 0x25, "mempolicy";
     /// The address space is complete. No body.
     MmEnd = 0x2f, "mm-end";
     /// Shared anonymous memory: [`shmem::Shmem`]; [`mm::Pages`] records with its objref follow.

@@ -15,6 +15,8 @@ pub fn cases() -> Vec<Case> {
         quiet("mm_anon", &[]).case("mm/keeps_anonymous_memory"),
         quiet("mm_stack_brk", &[]).case("mm/grows_stack_and_heap"),
         quiet("mm_file", &[]).case("mm/keeps_file_mappings"),
+        quiet("mm_prctl", &[]).case("mm/keeps_merging_huge_pages_and_mdwe"),
+        quiet("mm_prctl", &["child"]).case("mm/keeps_merging_huge_pages_and_mdwe_of_a_child"),
         quiet("mm_advice", &[]).case("mm/keeps_advice_locks_and_names"),
         quiet("mm_advice", &["lockall"]).case("mm/keeps_lock_of_the_future"),
         quiet("mm_guard_seal", &["guard"]).case("mm/keeps_guard_regions"),

@@ -329,6 +329,32 @@ static void shm_sysv(void)
 	CHECK(strcmp(memory, "data") == 0);
 }
 
+static void shared_policy(void)
+{
+	char *memory = mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned long nodes = 1;
+
+	strcpy(memory, "data");
+	if (syscall(SYS_mbind, memory, PAGE, 2 /* MPOL_BIND */, &nodes, 64, 0) == -1)
+		skip("mbind: errno %d", errno);
+	say("expect NUMA");
+	expect_address(memory);
+	hold();
+	CHECK(strcmp(memory, "data") == 0);
+}
+
+static void deadline(void)
+{
+	struct { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t runtime, deadline, period; }
+		attributes = { 48, 6, 0, 0, 0, 10000000, 50000000, 100000000 };
+
+	if (syscall(SYS_sched_setattr, 0, &attributes, 0) == -1)
+		skip("SCHED_DEADLINE: errno %d", errno);
+	say("expect policy 6|SCHED_DEADLINE");
+	hold();
+	CHECK_EQ(sched_getscheduler(0), 6);
+}
+
 static void hugetlb(void)
 {
 	char *memory = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
@@ -615,6 +641,8 @@ static const struct {
 	{ "posix_timer", posix_timer },
 	{ "posix_timer_thread", posix_timer_thread },
 	{ "shm_sysv", shm_sysv },
+	{ "shared_policy", shared_policy },
+	{ "deadline", deadline },
 	{ "hugetlb", hugetlb },
 	{ "device_open", device_open },
 	{ "device_mapped", device_mapped },

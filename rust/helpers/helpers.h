@@ -103,7 +103,19 @@ void ckpt_mmput_idle(struct mm_struct *mm);
 const char *ckpt_vma_anon_name(struct vm_area_struct *vma);
 const char *ckpt_vma_ops_name(struct vm_area_struct *vma);
 bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma);
-bool ckpt_vma_has_policy(struct vm_area_struct *vma);
+#define CKPT_NODE_WORDS 16
+
+/* A NUMA policy as mbind() takes it. */
+struct ckpt_policy {
+	u32 mode;
+	u32 words;
+	s32 home_node;
+	u64 nodes[CKPT_NODE_WORDS];
+};
+
+bool ckpt_vma_policy(struct vm_area_struct *vma, struct ckpt_policy *out);
+bool ckpt_vma_has_shared_policy(struct vm_area_struct *vma);
+bool ckpt_task_policy(struct task_struct *t, struct ckpt_policy *out);
 unsigned long ckpt_task_size_max(void);
 bool ckpt_mm_has_ldt(struct mm_struct *mm);
 bool ckpt_mm_has_aio(struct mm_struct *mm);
@@ -169,6 +181,10 @@ bool ckpt_tsc_is_off(struct task_struct *t);
 bool ckpt_is_io_flusher(struct task_struct *t);
 unsigned int ckpt_io_priority(struct task_struct *t);
 bool ckpt_has_other_session_keyring(struct task_struct *t);
+bool ckpt_has_core_cookie(struct task_struct *t);
+unsigned int ckpt_mce_kill(struct task_struct *t);
+void ckpt_util_clamp(struct task_struct *t, int *min, int *max);
+pid_t ckpt_tracer(struct task_struct *t);
 bool ckpt_is_subreaper(struct task_struct *t);
 unsigned int ckpt_xstate_user_size(void);
 bool ckpt_task_sigpending(void);

@@ -133,10 +133,62 @@ bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma)
 	return vma->vm_userfaultfd_ctx.ctx != NULL;
 }
 
-bool ckpt_vma_has_policy(struct vm_area_struct *vma)
+#ifdef CONFIG_NUMA
+/* As its user set it: the nodes that were meant, not those that are in use. */
+static bool copy_policy(const struct mempolicy *policy, struct ckpt_policy *out)
 {
-	return vma->vm_policy != NULL;
+	const nodemask_t *nodes;
+
+	BUILD_BUG_ON(MAX_NUMNODES > CKPT_NODE_WORDS * 64);
+	if (!policy)
+		return false;
+	memset(out, 0, sizeof(*out));
+	out->mode = policy->mode | (policy->flags & MPOL_MODE_FLAGS);
+	out->home_node = policy->home_node;
+	nodes = policy->flags & MPOL_USER_NODEMASK_FLAGS ? &policy->w.user_nodemask : &policy->nodes;
+	if (policy->mode != MPOL_LOCAL) {
+		bitmap_to_arr64(out->nodes, nodes_addr(*nodes), MAX_NUMNODES);
+		out->words = DIV_ROUND_UP(MAX_NUMNODES, 64);
+	}
+	return true;
 }
+
+bool ckpt_vma_policy(struct vm_area_struct *vma, struct ckpt_policy *out)
+{
+	return copy_policy(vma->vm_policy, out);
+}
+
+/* Whether shared memory has a policy of its own, which all who map it have. */
+bool ckpt_vma_has_shared_policy(struct vm_area_struct *vma)
+{
+	return ckpt_vma_is_shmem(vma) && !RB_EMPTY_ROOT(&SHMEM_I(file_inode(vma->vm_file))->policy.root);
+}
+
+bool ckpt_task_policy(struct task_struct *t, struct ckpt_policy *out)
+{
+	bool found;
+
+	task_lock(t);
+	found = copy_policy(t->mempolicy, out);
+	task_unlock(t);
+	return found;
+}
+#else
+bool ckpt_vma_policy(struct vm_area_struct *vma, struct ckpt_policy *out)
+{
+	return false;
+}
+
+bool ckpt_vma_has_shared_policy(struct vm_area_struct *vma)
+{
+	return false;
+}
+
+bool ckpt_task_policy(struct task_struct *t, struct ckpt_policy *out)
+{
+	return false;
+}
+#endif
 
 unsigned long ckpt_task_size_max(void)
 {

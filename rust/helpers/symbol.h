@@ -57,6 +57,7 @@ extern void uprobe_end_dup_mmap(void);
 #define CKPT_SYMBOLS(X)                                                                                                \
 	X(spinlock_t *, __pmd_trans_huge_lock, (pmd_t *pmd, struct vm_area_struct *vma), (pmd, vma))                    \
 	X(int, __mem_cgroup_charge, (struct folio *folio, struct mm_struct *mm, gfp_t gfp), (folio, mm, gfp))           \
+	X(int, arch_prctl_spec_ctrl_get, (struct task_struct *t, unsigned long which), (t, which))                         \
 	X(void, arch_seccomp_spec_mitigate, (struct task_struct *t), (t))                                                 \
 	X(char *, __d_path, (const struct path *p, const struct path *root, char *buf, int len), (p, root, buf, len))  \
 	X(struct pid *, alloc_pid, (struct pid_namespace *ns, pid_t *tids, size_t n), (ns, tids, n))                       \

@@ -10,6 +10,7 @@
 #include <linux/lsm_hooks.h>
 #include <linux/module.h>
 #include <linux/nsproxy.h>
+#include <linux/prctl.h>
 #include <linux/ptrace.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
@@ -244,6 +245,50 @@ bool ckpt_has_other_session_keyring(struct task_struct *t)
 	other = __task_cred(t)->session_keyring != current_cred()->session_keyring;
 	rcu_read_unlock();
 	return other;
+}
+
+/* Whether it must not share a core with others. */
+bool ckpt_has_core_cookie(struct task_struct *t)
+{
+#ifdef CONFIG_SCHED_CORE
+	return t->core_cookie != 0;
+#else
+	return false;
+#endif
+}
+
+/* As prctl(PR_MCE_KILL_GET). */
+unsigned int ckpt_mce_kill(struct task_struct *t)
+{
+	if (t->flags & PF_MCE_PROCESS)
+		return t->flags & PF_MCE_EARLY ? PR_MCE_KILL_EARLY : PR_MCE_KILL_LATE;
+	return PR_MCE_KILL_DEFAULT;
+}
+
+/* Utilization clamps; those that the user did not set are -1. */
+void ckpt_util_clamp(struct task_struct *t, int *min, int *max)
+{
+	*min = *max = -1;
+#ifdef CONFIG_UCLAMP_TASK
+	if (t->uclamp_req[UCLAMP_MIN].user_defined)
+		*min = t->uclamp_req[UCLAMP_MIN].value;
+	if (t->uclamp_req[UCLAMP_MAX].user_defined)
+		*max = t->uclamp_req[UCLAMP_MAX].value;
+#endif
+}
+
+/* Process id of whoever traces it in the caller's pid namespace, 0 without one, -1 when it is not in that namespace. */
+pid_t ckpt_tracer(struct task_struct *t)
+{
+	struct task_struct *tracer;
+	pid_t pid = 0;
+
+	rcu_read_lock();
+	tracer = ptrace_parent(t);
+	if (tracer)
+		pid = task_tgid_vnr(tracer) ?: -1;
+	rcu_read_unlock();
+	return pid;
 }
 
 bool ckpt_is_subreaper(struct task_struct *t)

@@ -24,6 +24,7 @@ use zerocopy::{FromZeros, IntoBytes};
 
 pub(crate) struct CredRoom;
 
+const SECBIT_KEEP_CAPS: u32 = 1 << 4;
 /// As many as the scratch mapping takes.
 const GROUPS_MAX: u32 = 16_000;
 
@@ -174,7 +175,11 @@ fn change(me: &CurrentTask, have: &CredRecord, want: &CredRecord, groups: &[u32]
     me.call(nr::__NR_setfsuid, &[u64::from(want.fsuid)])?;
     me.call(nr::__NR_setfsgid, &[u64::from(want.fsgid)])?;
     let (now, _) = collect(me.task())?;
-    if now.securebits != want.securebits {
+    if now.securebits ^ want.securebits == SECBIT_KEEP_CAPS {
+        // The one that takes no capability.
+        let keep = u64::from(want.securebits & SECBIT_KEEP_CAPS != 0);
+        prctl(nr::PR_SET_KEEPCAPS, [keep, 0, 0, 0], "PR_SET_KEEPCAPS")?;
+    } else if now.securebits != want.securebits {
         prctl(
             nr::PR_SET_SECUREBITS,
             [want.securebits.into(), 0, 0, 0],

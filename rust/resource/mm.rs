@@ -3,14 +3,15 @@
 //! Address space of a process.
 //!
 //! Saved: mappings (mm/vma.rs), contents (mm/pages.rs), brk, command line, environment, auxiliary vector, /proc/PID/exe,
-//! coredump filter, dumpable, mlockall(MCL_FUTURE), THP disabled, membarrier(2) registrations, vdso and its place.
+//! coredump filter, dumpable, mlockall(MCL_FUTURE), prctl(PR_SET_THP_DISABLE, PR_SET_MDWE, PR_SET_MEMORY_MERGE), membarrier(2) registrations, vdso and its place.
 //! Not saved: statistics and high-water marks.
-//! Refused: an address space shared with another process, modify_ldt(2), Linux AIO contexts, uprobes,
-//! prctl(PR_SET_MDWE), prctl(PR_SET_MEMORY_MERGE), PR_THP_DISABLE_EXCEPT_ADVISED, a deleted executable.
+//! Refused: an address space shared with another process, modify_ldt(2), Linux AIO contexts, uprobes, a deleted executable.
 //!
 //! Record: [`ckpt_uapi::record::mm`].  C header: `include/linux/mm_types.h`
 
-use super::{check_mapped, dump_file, share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use super::{
+    check_mapped, dump_file, nodes, put_nodes, share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target,
+};
 use crate::{
     error::{Context, Fault, Result},
     objects::Object,
@@ -22,6 +23,7 @@ use crate::{
 };
 use ckpt_uapi::{
     record::{
+        mempolicy::VmaPolicy,
         mm::{mm_flags, Mm as MmRecord, Pages, Vma, VmaName, Vmas},
         Record, RecordType,
     },
@@ -76,6 +78,7 @@ impl Resource for MmRoom {
         MmRecord::TYPE,
         Vmas::TYPE,
         VmaName::TYPE,
+        VmaPolicy::TYPE,
         Pages::TYPE,
         RecordType::MmEnd,
     ];
@@ -95,15 +98,6 @@ impl Resource for MmRoom {
         }
         if mm.flag(MmFlag::Uprobes) {
             refuse("it is probed (uprobes)");
-        }
-        if mm.flag(MmFlag::Mdwe) {
-            refuse("memory-deny-write-execute is set (PR_SET_MDWE)");
-        }
-        if mm.flag(MmFlag::MergeAny) {
-            refuse("memory merging is set for the whole process (PR_SET_MEMORY_MERGE)");
-        }
-        if mm.flag(MmFlag::ThpDisableExceptAdvised) {
-            refuse("transparent huge pages are disabled except where advised (PR_SET_THP_DISABLE)");
         }
         match mm.exe_file() {
             None => refuse("it has no executable file"),
@@ -151,8 +145,19 @@ impl Resource for MmRoom {
         if f.def_flags & vm::LOCKONFAULT != 0 {
             r.flags |= mm_flags::LOCK_ONFAULT;
         }
-        if mm.flag(MmFlag::ThpDisable) {
-            r.flags |= mm_flags::THP_DISABLE;
+        for (flag, bits) in [
+            (MmFlag::ThpDisable, mm_flags::THP_DISABLE),
+            (
+                MmFlag::ThpDisableExceptAdvised,
+                mm_flags::THP_DISABLE | mm_flags::THP_EXCEPT_ADVISED,
+            ),
+            (MmFlag::Mdwe, mm_flags::MDWE),
+            (MmFlag::MdweNoInherit, mm_flags::MDWE_NO_INHERIT),
+            (MmFlag::MergeAny, mm_flags::MERGE_ANY),
+        ] {
+            if mm.flag(flag) {
+                r.flags |= bits;
+            }
         }
         for (command, state) in MEMBARRIER {
             if f.membarrier & state != 0 {
@@ -186,6 +191,7 @@ impl Resource for MmRoom {
             RecordType::Mm => begin(restore),
             RecordType::Vma => vma::restore(restore),
             RecordType::VmaName => vma::restore_name(restore),
+            RecordType::VmaPolicy => vma::restore_policy(restore),
             RecordType::Pages => pages::restore(restore),
             _ => finish(restore),
         }
@@ -268,10 +274,25 @@ fn begin(restore: &mut Restore<'_>) -> Result {
         }
     }
     let thp_disable = u64::from(fields.flags & mm_flags::THP_DISABLE != 0);
+    let except = if fields.flags & mm_flags::THP_EXCEPT_ADVISED != 0 {
+        u64::from(nr::PR_THP_DISABLE_EXCEPT_ADVISED)
+    } else {
+        0
+    };
     me.call(
         nr::__NR_prctl,
-        &[u64::from(nr::PR_SET_THP_DISABLE), thp_disable, 0, 0, 0],
-    )?;
+        &[u64::from(nr::PR_SET_THP_DISABLE), thp_disable, except, 0, 0],
+    )
+    .context(format_args!("cannot set PR_SET_THP_DISABLE"))?;
+    let merge_any = fields.flags & mm_flags::MERGE_ANY != 0;
+    if merge_any != mm.flag(MmFlag::MergeAny) {
+        // Before there is a mapping: it is for the new ones, too.
+        me.call(
+            nr::__NR_prctl,
+            &[u64::from(nr::PR_SET_MEMORY_MERGE), u64::from(merge_any), 0, 0, 0],
+        )
+        .context(format_args!("cannot set PR_SET_MEMORY_MERGE"))?;
+    }
     mm.set_coredump_filter(fields.coredump_filter);
     restore.late.dumpable = Some(fields.dumpable);
     restore.late.mm = Some(Building {
@@ -343,6 +364,14 @@ fn finish(restore: &mut Restore<'_>) -> Result {
     )
     .context(format_args!("cannot set the fields of the address space"))?;
 
+    // Now that everything executable is there.
+    let mdwe = |flag: u32, bit: u32| if f.flags & flag != 0 { u64::from(bit) } else { 0 };
+    let mdwe =
+        mdwe(mm_flags::MDWE, nr::PR_MDWE_REFUSE_EXEC_GAIN) | mdwe(mm_flags::MDWE_NO_INHERIT, nr::PR_MDWE_NO_INHERIT);
+    if mdwe != 0 {
+        me.call(nr::__NR_prctl, &[u64::from(nr::PR_SET_MDWE), mdwe, 0, 0, 0])
+            .context(format_args!("cannot set PR_SET_MDWE"))?;
+    }
     for (command, _) in MEMBARRIER {
         if f.membarrier & command != 0 {
             me.call(nr::__NR_membarrier, &[u64::from(command), 0, 0])

@@ -2,9 +2,9 @@
 
 //! Scheduling attributes of a thread.
 //!
-//! Saved: policy, nice value, static priority, reset-on-fork, timer slack, CPU affinity.
-//! Not saved: utilization clamps, autogroup.
-//! Refused: SCHED_DEADLINE and SCHED_EXT.
+//! Saved: policy, nice value, static priority, reset-on-fork, utilization clamps, timer slack, CPU affinity.
+//! Not saved: autogroup.
+//! Refused: SCHED_DEADLINE and SCHED_EXT; a core scheduling cookie (by the task room).
 //!
 //! Record: [`ckpt_uapi::record::sched`].
 
@@ -22,8 +22,11 @@ pub(crate) struct SchedRoom;
 /// SCHED_OTHER, SCHED_FIFO, SCHED_RR, SCHED_BATCH, SCHED_IDLE.
 const POLICIES: [u32; 5] = [0, 1, 2, 3, 5];
 const SCHED_FLAG_RESET_ON_FORK: u32 = 1;
-/// `struct sched_attr`, first version: SCHED_ATTR_SIZE_VER0.
-const ATTR_SIZE: u64 = 48;
+const SCHED_FLAG_UTIL_CLAMP_MIN: u32 = 0x20;
+const SCHED_FLAG_UTIL_CLAMP_MAX: u32 = 0x40;
+const UTIL_CLAMP: [u32; 2] = [SCHED_FLAG_UTIL_CLAMP_MIN, SCHED_FLAG_UTIL_CLAMP_MAX];
+/// `struct sched_attr` with utilization clamps: SCHED_ATTR_SIZE_VER1.
+const ATTR_SIZE: u64 = 56;
 const MASK_WORDS: usize = 128;
 
 impl Resource for SchedRoom {
@@ -54,6 +57,16 @@ impl Resource for SchedRoom {
         } else {
             0
         };
+        for ((value, clamp), flag) in [&mut r.util_min, &mut r.util_max]
+            .into_iter()
+            .zip(attr.util_clamp)
+            .zip(UTIL_CLAMP)
+        {
+            if clamp >= 0 {
+                r.flags |= flag;
+                *value = clamp as u32;
+            }
+        }
         r.timer_slack_ns = attr.timer_slack_ns;
         r.affinity = words as u32;
         dump.out.record_with(&r, &mask[..words])
@@ -61,7 +74,9 @@ impl Resource for SchedRoom {
 
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let r: Sched = restore.input.fixed()?;
-        if !POLICIES.contains(&r.policy) || r.flags & !SCHED_FLAG_RESET_ON_FORK != 0 || r.affinity as usize > MASK_WORDS
+        if !POLICIES.contains(&r.policy)
+            || r.flags & !(SCHED_FLAG_RESET_ON_FORK | UTIL_CLAMP[0] | UTIL_CLAMP[1]) != 0
+            || r.affinity as usize > MASK_WORDS
         {
             return Err(restore.input.bad(EBADMSG, format_args!("wrong scheduling attributes")));
         }
@@ -80,14 +95,31 @@ impl Resource for SchedRoom {
                 .context(format_args!("cannot set the CPU affinity"))?;
         }
         let now = me.task().sched();
-        if (r.policy, r.nice, r.priority, r.flags == 1) != (now.policy, now.nice, now.priority, now.reset_on_fork) {
+        let reset_on_fork = r.flags & SCHED_FLAG_RESET_ON_FORK != 0;
+        let clamps = [(r.util_min, UTIL_CLAMP[0]), (r.util_max, UTIL_CLAMP[1])].map(|(value, flag)| {
+            if r.flags & flag != 0 {
+                value as i32
+            } else {
+                -1
+            }
+        });
+        if (r.policy, r.nice, r.priority, reset_on_fork, clamps)
+            != (now.policy, now.nice, now.priority, now.reset_on_fork, now.util_clamp)
+        {
+            // A clamp of -1 is taken back.
+            let change = if clamps == now.util_clamp {
+                0
+            } else {
+                UTIL_CLAMP[0] | UTIL_CLAMP[1]
+            };
             let attr = [
                 ATTR_SIZE | u64::from(r.policy) << 32,
-                u64::from(r.flags),
+                u64::from(r.flags & SCHED_FLAG_RESET_ON_FORK | change),
                 u64::from(r.nice as u32) | u64::from(r.priority) << 32,
                 0,
                 0,
                 0,
+                u64::from(clamps[0] as u32) | u64::from(clamps[1] as u32) << 32,
             ];
             let at = me.put_words(&attr)?;
             me.call(nr::__NR_sched_setattr, &[0, at, 0]).context(format_args!(

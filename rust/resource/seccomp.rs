@@ -128,7 +128,9 @@ impl Resource for SeccompRoom {
             _ => false,
         };
         if !right || r.flags & !flags::ALL != 0 || r.reserved != 0 {
-            return Err(restore.input.bad(EBADMSG, format_args!("wrong values in a seccomp record")));
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("wrong values in a seccomp record")));
         }
         if r.mode == mode::STRICT {
             me.call(nr::__NR_seccomp, &[SECCOMP_SET_MODE_STRICT, 0, 0])
@@ -139,7 +141,10 @@ impl Resource for SeccompRoom {
         }
         restore.late.seccomp = true;
         if seccomp::mode(me.task()) != r.mode {
-            return Err(Fault::new(EINVAL, format_args!("the kernel does not take seccomp mode {}", r.mode)));
+            return Err(Fault::new(
+                EINVAL,
+                format_args!("the kernel does not take seccomp mode {}", r.mode),
+            ));
         }
         Ok(())
     }

@@ -5,10 +5,9 @@
 //! Saved: what it shares with other processes (address space, descriptor table, directories, signal handlers); status of a
 //! process that has exited and waits to be reaped; name, personality, parent-death signal, set_tid_address, robust list, rseq registration, oom_score_adj (by way of
 //! /proc), I/O priority, prctl(PR_SET_TSC, PR_SET_IO_FLUSHER).
-//! Not saved: accounting (times, I/O counters), core scheduling cookie, cgroup,
-//! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's), prctl(PR_MCE_KILL,
-//! PR_SET_SPECULATION_CTRL).
-//! Refused: what [`Task::unsupported`] lists (ptrace, 32-bit programs, shadow stacks, ...), kernel helper threads,
+//! Not saved: accounting (times, I/O counters), cgroup,
+//! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's).
+//! Refused: being traced (ptrace); what [`Task::unsupported`] lists (32-bit programs, shadow stacks, ...), kernel helper threads,
 //! namespaces other than the caller's; sharing with a process outside of the target.
 //!
 //! Record: [`ckpt_uapi::record::task`].
@@ -144,6 +143,11 @@ impl Resource for TaskRoom {
         }
         if task.is_user_worker() {
             refuse(format_args!("it is a helper thread of the kernel (io_uring or vhost)"));
+        }
+        match task.tracer() {
+            None => {}
+            Some(pid) if pid > 0 => refuse(format_args!("it is traced (ptrace) by process {pid}")),
+            Some(_) => refuse(format_args!("it is traced (ptrace) from another pid namespace")),
         }
         task.unsupported(|what| refuse(format_args!("{what}")));
         if let Some(name) = task.foreign_namespace(&target.whole.pid_ns) {

@@ -106,11 +106,16 @@ pub(crate) struct Vma {
     pub(crate) shmem: bool,
     /// Whether a userfaultfd watches it.
     pub(crate) userfaultfd: bool,
-    /// Whether it has a NUMA policy.
-    pub(crate) policy: bool,
+    /// NUMA policy of the mapping.
+    pub(crate) policy: Option<KBox<Policy>>,
+    /// Whether the shared memory behind it has a NUMA policy.
+    pub(crate) shared_policy: bool,
     /// Name of anonymous memory.
     pub(crate) name: Option<([u8; 80], usize)>,
 }
+
+/// A NUMA policy as mbind(2) takes it: mode, home node, node mask.
+pub(crate) type Policy = bindings::ckpt_policy;
 
 /// VM_* flags that the rooms look at.
 pub(crate) mod vm {
@@ -180,6 +185,8 @@ pub(crate) enum MmFlag {
     ThpDisableExceptAdvised,
     /// prctl(PR_SET_MDWE).
     Mdwe,
+    /// prctl(PR_SET_MDWE, PR_MDWE_NO_INHERIT).
+    MdweNoInherit,
     /// prctl(PR_SET_MEMORY_MERGE).
     MergeAny,
     /// uprobes.
@@ -292,6 +299,7 @@ impl Mm {
             MmFlag::ThpDisable => bindings::MMF_DISABLE_THP_COMPLETELY,
             MmFlag::ThpDisableExceptAdvised => bindings::MMF_DISABLE_THP_EXCEPT_ADVISED,
             MmFlag::Mdwe => bindings::MMF_HAS_MDWE,
+            MmFlag::MdweNoInherit => bindings::MMF_HAS_MDWE_NO_INHERIT,
             MmFlag::MergeAny => bindings::MMF_VM_MERGE_ANY,
             MmFlag::Uprobes => bindings::MMF_HAS_UPROBES,
         };
@@ -380,7 +388,15 @@ impl Mm {
                 special,
                 shmem: bindings::ckpt_vma_is_shmem(v),
                 userfaultfd: bindings::ckpt_vma_has_userfaultfd(v),
-                policy: bindings::ckpt_vma_has_policy(v),
+                policy: {
+                    let mut policy = Policy::default();
+                    if bindings::ckpt_vma_policy(v, &mut policy) {
+                        Some(KBox::new(policy, GFP_KERNEL)?)
+                    } else {
+                        None
+                    }
+                },
+                shared_policy: bindings::ckpt_vma_has_shared_policy(v),
                 name,
             })
         }

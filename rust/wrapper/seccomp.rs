@@ -95,8 +95,6 @@ impl CurrentTask {
     /// Puts the caller under a filter that `from` has, and all before it. The caller's own must be among those (`EINVAL`).
     pub(crate) fn adopt_filter(&self, from: &Task, address: usize) -> Result {
         // SAFETY: `from` is alive; the helper locks, and looks for the address in its chain before it uses it.
-        kernel::error::to_result(unsafe {
-            bindings::ckpt_seccomp_adopt(from.as_ptr(), address as *const ffi::c_void)
-        })
+        kernel::error::to_result(unsafe { bindings::ckpt_seccomp_adopt(from.as_ptr(), address as *const ffi::c_void) })
     }
 }

@@ -6,7 +6,7 @@
 
 use super::{
     bindings,
-    mm::Mm,
+    mm::{Mm, Policy},
     pid::PidNs,
     symbol::RestartFn,
     time::clock, //
@@ -82,6 +82,8 @@ pub(crate) struct SchedAttr {
     pub(crate) reset_on_fork: bool,
     /// In nanoseconds.
     pub(crate) timer_slack_ns: u64,
+    /// Lower and upper utilization clamp; -1 when it is not set.
+    pub(crate) util_clamp: [i32; 2],
 }
 
 /// What the thread has registered with the kernel by address.
@@ -447,9 +449,6 @@ impl Task {
         // SAFETY: the task is alive; the helpers and fields are single words read for a decision only. `signal` lives as
         // long as the task's reference (put in `__put_task_struct`).
         unsafe {
-            if (*t).ptrace != 0 {
-                f("it is traced (ptrace)");
-            }
             if bindings::ckpt_has_other_label(t) {
                 f("it has another security label (LSM) than the caller");
             }
@@ -465,8 +464,8 @@ impl Task {
             if bindings::ckpt_has_breakpoints(t) {
                 f("it has hardware breakpoints");
             }
-            if bindings::ckpt_has_user_dispatch(t) {
-                f("it has system call user dispatch");
+            if bindings::ckpt_has_core_cookie(t) {
+                f("it has a core scheduling cookie (PR_SCHED_CORE)");
             }
             if !(*t).io_uring.is_null() {
                 f("it uses io_uring");
@@ -476,12 +475,6 @@ impl Task {
             }
             if bindings::ckpt_has_own_files(t) {
                 f("it does not share the descriptors or the working directory of its process");
-            }
-            if bindings::ckpt_is_subreaper(t) {
-                f("it adopts orphans (PR_SET_CHILD_SUBREAPER)");
-            }
-            if !(*t).mempolicy.is_null() {
-                f("it has a NUMA memory policy");
             }
             if !(*t).perf_event_ctxp.is_null() {
                 f("it has perf events");
@@ -493,6 +486,42 @@ impl Task {
     pub(crate) fn tsc_is_off(&self) -> bool {
         // SAFETY: the task is alive; one bit.
         unsafe { bindings::ckpt_tsc_is_off(self.as_ptr()) }
+    }
+
+    /// Whether prctl(PR_SET_CHILD_SUBREAPER) is set for its process.
+    pub(crate) fn is_subreaper(&self) -> bool {
+        // SAFETY: the task is alive, so is its signal struct; one bit.
+        unsafe { bindings::ckpt_is_subreaper(self.as_ptr()) }
+    }
+
+    /// As prctl(PR_MCE_KILL_GET).
+    pub(crate) fn mce_kill(&self) -> u32 {
+        // SAFETY: the task is alive; one word.
+        unsafe { bindings::ckpt_mce_kill(self.as_ptr()) }
+    }
+
+    /// As prctl(PR_GET_SPECULATION_CTRL).
+    pub(crate) fn speculation(&self, which: u32) -> u32 {
+        // SAFETY: the task is alive; the function reads its flags, and says -ENODEV to a number that it does not know.
+        let state = unsafe { bindings::ckpt_arch_prctl_spec_ctrl_get(self.as_ptr(), which as usize) };
+        state.max(0) as u32
+    }
+
+    /// Selector, offset and length of prctl(PR_SET_SYSCALL_USER_DISPATCH).
+    pub(crate) fn user_dispatch(&self) -> Option<[u64; 3]> {
+        let t = self.as_ptr();
+        // SAFETY: the task is alive; single words.
+        unsafe {
+            let d = &(*t).syscall_dispatch;
+            bindings::ckpt_has_user_dispatch(t).then_some([d.selector as u64, d.offset as u64, d.len as u64])
+        }
+    }
+
+    /// NUMA policy.
+    pub(crate) fn policy(&self) -> Option<Policy> {
+        let mut policy = Policy::default();
+        // SAFETY: the task is alive; the helper locks.
+        unsafe { bindings::ckpt_task_policy(self.as_ptr(), &mut policy) }.then_some(policy)
     }
 
     /// Whether prctl(PR_SET_IO_FLUSHER) is set.
@@ -523,6 +552,13 @@ impl Task {
     pub(crate) fn has_seccomp(&self) -> bool {
         // SAFETY: the task is alive; one word.
         unsafe { bindings::ckpt_has_seccomp(self.as_ptr()) }
+    }
+
+    /// Process id of whoever traces it; -1 when that is in another pid namespace.
+    pub(crate) fn tracer(&self) -> Option<i32> {
+        // SAFETY: the task is alive; the helper holds the RCU lock for the tracer.
+        let pid = unsafe { bindings::ckpt_tracer(self.as_ptr()) };
+        (pid != 0).then_some(pid)
     }
 
     /// Whether it is traced.
@@ -564,9 +600,12 @@ impl Task {
     /// Scheduling attributes.
     pub(crate) fn sched(&self) -> SchedAttr {
         let t = self.as_ptr();
+        let [mut min, mut max] = [-1; 2];
         // SAFETY: the task is alive; single words.
         unsafe {
+            bindings::ckpt_util_clamp(t, &mut min, &mut max);
             SchedAttr {
+                util_clamp: [min, max],
                 policy: (*t).policy,
                 nice: bindings::ckpt_task_nice(t),
                 priority: (*t).rt_priority,

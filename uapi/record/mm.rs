@@ -14,8 +14,16 @@ pub mod mm_flags {
     pub const LOCK_ONFAULT: u32 = 1 << 1;
     /// prctl(PR_SET_THP_DISABLE).
     pub const THP_DISABLE: u32 = 1 << 2;
+    /// With THP_DISABLE: PR_THP_DISABLE_EXCEPT_ADVISED.
+    pub const THP_EXCEPT_ADVISED: u32 = 1 << 3;
+    /// prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN).
+    pub const MDWE: u32 = 1 << 4;
+    /// With MDWE: PR_MDWE_NO_INHERIT.
+    pub const MDWE_NO_INHERIT: u32 = 1 << 5;
+    /// prctl(PR_SET_MEMORY_MERGE).
+    pub const MERGE_ANY: u32 = 1 << 6;
     /// All known flags.
-    pub const ALL: u32 = LOCK_FUTURE | LOCK_ONFAULT | THP_DISABLE;
+    pub const ALL: u32 = (1 << 7) - 1;
 }
 
 /// Fixed part of an address space record. The variable part is the auxiliary vector (`u64` words).

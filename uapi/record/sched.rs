@@ -17,7 +17,7 @@ pub struct Sched {
     pub nice: i32,
     /// Static priority of SCHED_FIFO and SCHED_RR.
     pub priority: u32,
-    /// SCHED_FLAG_RESET_ON_FORK and no other.
+    /// SCHED_FLAG_RESET_ON_FORK, SCHED_FLAG_UTIL_CLAMP_MIN, SCHED_FLAG_UTIL_CLAMP_MAX.
     pub flags: u32,
     /// As prctl(PR_GET_TIMERSLACK), in nanoseconds.
     pub timer_slack_ns: u64,
@@ -25,5 +25,9 @@ pub struct Sched {
     pub affinity: u32,
     /// Must be zero.
     pub reserved: u32,
+    /// Lower utilization clamp, with SCHED_FLAG_UTIL_CLAMP_MIN; otherwise 0.
+    pub util_min: u32,
+    /// Upper utilization clamp, with SCHED_FLAG_UTIL_CLAMP_MAX; otherwise 0.
+    pub util_max: u32,
 }
-record!(Sched, Sched, 32);
+record!(Sched, Sched, 40);

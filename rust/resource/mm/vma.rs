@@ -3,12 +3,12 @@
 //! Mappings.
 //!
 //! Saved: private and shared file mappings, private and shared anonymous memory, stack growth, protection, madvise(2)
-//! advice, mlock(2), MAP_NORESERVE, MAP_DROPPABLE (without its contents: it may be dropped at any time, and random number
+//! advice, NUMA policies (mbind) with their home node, mlock(2), MAP_NORESERVE, MAP_DROPPABLE (without its contents: it may be dropped at any time, and random number
 //! state must not be used twice), names, seals; the vdso and its data pages by place.
 //! Refused: hugetlbfs, device memory, deleted files, System V shared memory, memfd, protection keys, shadow stacks,
-//! userfaultfd, NUMA policies, anonymous memory shared with a process outside of the target.
+//! userfaultfd, NUMA policies of shared memory, anonymous memory shared with a process outside of the target.
 
-use super::{super::Target, check_mapped, dump_file, Dump, Obstacles, Restore};
+use super::{super::Target, check_mapped, dump_file, nodes, put_nodes, Dump, Obstacles, Restore};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
@@ -23,7 +23,8 @@ use crate::{
 use ckpt_uapi::{
     ioctl::restart_flags,
     record::{
-        mm::{vma_flags, vma_kind, Vma, VmaName, Vmas},
+        mempolicy::{VmaPolicy, WORDS_MAX},
+        mm::{mm_flags, vma_flags, vma_kind, Vma, VmaName, Vmas},
         shmem::Shmem,
         RecordType,
     },
@@ -139,8 +140,8 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
     if area.userfaultfd {
         return refuse("memory watched by a userfaultfd");
     }
-    if area.policy {
-        return refuse("a NUMA memory policy");
+    if area.shared_policy {
+        return refuse("a NUMA memory policy of shared memory");
     }
     let known = FLAGS.iter().fold(
         vm::READ | vm::WRITE | vm::EXEC | vm::SHARED | vm::IGNORED | vm::MAYBE_GUARD,
@@ -278,6 +279,20 @@ pub(super) fn dump(entries: &[Vma], areas: &[Area], dump: &mut Dump<'_>) -> Resu
             dump.out.record_with(&fixed, &name[..*n])?;
         }
     }
+    for area in areas {
+        if let Some(policy) = &area.policy {
+            let nodes = nodes(policy);
+            let fixed = VmaPolicy {
+                start: area.start,
+                end: area.end,
+                mode: policy.mode,
+                words: nodes.len() as u32,
+                home_node: policy.home_node,
+                reserved: 0,
+            };
+            dump.out.record_with(&fixed, nodes)?;
+        }
+    }
     Ok(())
 }
 
@@ -313,13 +328,14 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
                 )
             })?),
         };
-        restore_area(restore.me, &v, object, restore.flags).map_err(|f| f.address(v.start))?;
+        let merge_any = building.fields.flags & mm_flags::MERGE_ANY != 0;
+        restore_area(restore.me, &v, object, restore.flags, merge_any).map_err(|f| f.address(v.start))?;
         building.vmas.push(v, GFP_KERNEL)?;
     }
     Ok(())
 }
 
-fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32) -> Result {
+fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32, merge_any: bool) -> Result {
     let (file, kind) = match (v.kind, object) {
         // The kernel has made it already.
         (vma_kind::SPECIAL, None) => return Ok(()),
@@ -366,6 +382,13 @@ fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32) 
                 .context(format_args!("cannot give advice {advice}"))?;
         }
     }
+    if merge_any && v.flags & vma_flags::MERGEABLE == 0 {
+        me.call(
+            nr::__NR_madvise,
+            &[v.start, v.end - v.start, u64::from(nr::MADV_UNMERGEABLE)],
+        )
+        .context(format_args!("cannot give advice {}", nr::MADV_UNMERGEABLE))?;
+    }
     Ok(())
 }
 
@@ -391,6 +414,31 @@ pub(super) fn restore_name(restore: &mut Restore<'_>) -> Result {
     )
     .context(format_args!("cannot name a mapping"))
     .map_err(|f| f.address(r.start))?;
+    Ok(())
+}
+
+pub(super) fn restore_policy(restore: &mut Restore<'_>) -> Result {
+    let r: VmaPolicy = restore.input.fixed()?;
+    if r.start >= r.end || r.words > WORDS_MAX || r.home_node < -1 || r.reserved != 0 {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in the policy of a mapping")));
+    }
+    let mut words = KVec::new();
+    for w in restore.input.entries::<u64>(r.words)? {
+        words.push(w, GFP_KERNEL)?;
+    }
+    let me = restore.me;
+    let (at, bits) = put_nodes(me, &words)?;
+    let (start, len) = (r.start, r.end - r.start);
+    me.call(nr::__NR_mbind, &[start, len, u64::from(r.mode), at, bits, 0])
+        .context(format_args!("cannot set NUMA memory policy {:#x}", r.mode))
+        .map_err(|f| f.address(start))?;
+    if r.home_node >= 0 {
+        me.call(nr::__NR_set_mempolicy_home_node, &[start, len, r.home_node as u64, 0])
+            .context(format_args!("cannot set home node {}", r.home_node))
+            .map_err(|f| f.address(start))?;
+    }
     Ok(())
 }
 

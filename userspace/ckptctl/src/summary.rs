@@ -13,9 +13,11 @@ use libckpt::uapi::record::fpu::Fpu;
 use libckpt::uapi::record::header::Header;
 use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::landlock::{self, Landlock};
+use libckpt::uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
 use libckpt::uapi::record::pipe::Pipe;
 use libckpt::uapi::record::posix_timer::{self, PosixTimer};
+use libckpt::uapi::record::prctl::{self, Prctl};
 use libckpt::uapi::record::regs::Regs;
 use libckpt::uapi::record::restart_block::{self, RestartBlock};
 use libckpt::uapi::record::rlimit::Rlimits;
@@ -77,6 +79,8 @@ struct TaskSummary {
     cred: Option<(Cred, Vec<u32>)>,
     sched: Option<(Sched, Vec<u64>)>,
     landlock: Option<Landlock>,
+    prctl: Option<Prctl>,
+    policy: Option<(Mempolicy, Vec<u64>)>,
     seccomp: Option<Seccomp>,
     mask: Option<Mask>,
     pending: Vec<u32>,
@@ -90,6 +94,7 @@ struct Process {
     auxv: Vec<u64>,
     vmas: Vec<Vma>,
     names: Vec<(u64, u64, Vec<u8>)>,
+    policies: Vec<(VmaPolicy, Vec<u64>)>,
     /// Pages saved of the address space.
     pages: u64,
     guard_pages: u64,
@@ -219,6 +224,8 @@ impl TaskSummary {
             cred: None,
             sched: None,
             landlock: None,
+            prctl: None,
+            policy: None,
             seccomp: None,
             mask: None,
             pending: Vec::new(),
@@ -233,6 +240,8 @@ impl TaskSummary {
             Body::Cred(cred, groups) => self.cred = Some((cred, groups)),
             Body::Sched(sched, affinity) => self.sched = Some((sched, affinity)),
             Body::Landlock(landlock) => self.landlock = Some(landlock),
+            Body::Prctl(prctl) => self.prctl = Some(prctl),
+            Body::Mempolicy(policy, nodes) => self.policy = Some((policy, nodes)),
             Body::Seccomp(seccomp) => self.seccomp = Some(seccomp),
             Body::SignalMask(mask) => self.mask = Some(mask),
             Body::RestartBlock(block) => self.restart_block = Some(block),
@@ -265,6 +274,7 @@ impl Process {
             }
             Body::Vma(_, vmas) => self.vmas.extend(vmas),
             Body::VmaName(range, name) => self.names.push((range.start, range.end, name)),
+            Body::VmaPolicy(policy, nodes) => self.policies.push((policy, nodes)),
             Body::Fs(fs, cwd, root) => {
                 let umask = fs.umask;
                 self.directories = Some(Directories { cwd, root, umask });

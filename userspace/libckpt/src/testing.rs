@@ -23,10 +23,12 @@ use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::{self, Header};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
+use ckpt_uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
+use ckpt_uapi::record::prctl::Prctl;
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::{self, RestartBlock};
 use ckpt_uapi::record::rlimit::Rlimits;
@@ -591,6 +593,15 @@ fn memory() -> Vec<Part> {
             end: 0x60_4000,
         })
         .entries(b"heap"),
+        Part::new(&VmaPolicy {
+            start: 0x60_0000,
+            end: 0x60_4000,
+            mode: MPOL_BIND,
+            words: 1,
+            home_node: -1,
+            ..VmaPolicy::new_zeroed()
+        })
+        .entries(&[1u64]),
         Part::new(&Pages { objref: 0, extents: 2 })
             .entries(&[
                 Extent {
@@ -648,6 +659,7 @@ fn fd(fd: u32, flags: u32, objref: u32) -> Fd {
     }
 }
 
+const MPOL_BIND: u32 = 2;
 const O_RDONLY: u32 = 0;
 const O_WRONLY: u32 = 1;
 const LOCK_EX: u32 = 2;
@@ -680,6 +692,12 @@ fn thread(shared: Option<Info>, domain: u32, leads: bool) -> Vec<Part> {
             ..Sched::new_zeroed()
         })
         .entries(&[3u64]),
+        Part::new(&Prctl::new_zeroed()),
+        Part::new(&Mempolicy {
+            mode: MPOL_BIND,
+            words: 1,
+        })
+        .entries(&[1u64]),
         Part::new(&Landlock {
             domain,
             no_new_privs: 1,

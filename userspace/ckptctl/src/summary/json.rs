@@ -127,13 +127,25 @@ fn task_json(entry: &Tree, task: &TaskSummary) -> Value {
             "cap_inheritable": cred.cap_inheritable, "cap_bounding": cred.cap_bounding, "cap_ambient": cred.cap_ambient,
         });
     }
+    if let Some(prctl) = &task.prctl {
+        document["prctl"] = json!({
+            "subreaper": prctl.flags & prctl::flags::CHILD_SUBREAPER != 0, "mce_kill": prctl.mce_kill,
+            "store_bypass": prctl.store_bypass, "indirect_branch": prctl.indirect_branch,
+            "l1d_flush": prctl.l1d_flush,
+            "user_dispatch": (prctl.flags & prctl::flags::USER_DISPATCH != 0)
+                .then_some([prctl.dispatch_selector, prctl.dispatch_offset, prctl.dispatch_len]),
+        });
+    }
+    if let Some((policy, nodes)) = &task.policy {
+        document["mempolicy"] = json!({"mode": policy.mode, "nodes": nodes});
+    }
     if let Some(seccomp) = &task.seccomp {
         document["seccomp"] = json!({"mode": seccomp.mode, "filter": seccomp.filter, "flags": seccomp.flags});
     }
     if let Some((sched, affinity)) = &task.sched {
         document["sched"] = json!({
             "policy": sched.policy, "nice": sched.nice, "priority": sched.priority, "flags": sched.flags,
-            "timer_slack_ns": sched.timer_slack_ns, "affinity": affinity,
+            "timer_slack_ns": sched.timer_slack_ns, "util_min": sched.util_min, "util_max": sched.util_max, "affinity": affinity,
         });
     }
     if let Some(landlock) = &task.landlock {
@@ -163,6 +175,10 @@ fn process_json(process: &Process) -> Value {
         "pages": process.pages,
         "guard_pages": process.guard_pages,
         "vmas": process.mm.as_ref().map(|_| process.vmas.iter().map(|vma| vma_json(process, vma)).collect::<Vec<_>>()),
+        "policies": process.policies.iter().map(|(policy, nodes)| json!({
+            "start": policy.start, "end": policy.end, "mode": policy.mode, "nodes": nodes,
+            "home_node": policy.home_node,
+        })).collect::<Vec<_>>(),
         "fds": process.fds.as_ref().map(|fds| fds.iter().map(fd_json).collect::<Vec<_>>()),
     });
     if let Some(mm) = &process.mm {

@@ -176,6 +176,12 @@ impl Summary {
         if let Some((cred, groups)) = &task.cred {
             write_cred(out, cred, groups)?;
         }
+        if let Some(prctl) = &task.prctl {
+            write_prctl(out, prctl)?;
+        }
+        if let Some((policy, nodes)) = &task.policy {
+            writeln!(out, "  Memory policy: {:#x}, nodes {}", policy.mode, ranges(nodes))?;
+        }
         if let Some(seccomp) = &task.seccomp {
             if seccomp.mode == seccomp::mode::STRICT {
                 writeln!(out, "  seccomp: strict mode")?;
@@ -338,6 +344,17 @@ impl Summary {
             );
             writeln!(out, "{}", line.trim_end())?;
         }
+        for (policy, nodes) in &process.policies {
+            writeln!(
+                out,
+                "    {:012x}-{:012x} memory policy {:#x}, nodes {}, home node {}",
+                policy.start,
+                policy.end,
+                policy.mode,
+                ranges(nodes),
+                policy.home_node
+            )?;
+        }
         Ok(())
     }
 
@@ -414,6 +431,20 @@ fn write_registers(out: &mut String, regs: &Regs) -> Result {
             write!(out, " {name:>8} {value:016x}")?;
         }
         writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn write_prctl(out: &mut String, prctl: &Prctl) -> Result {
+    if prctl.flags & prctl::flags::CHILD_SUBREAPER != 0 {
+        writeln!(out, "  Adopts orphans (PR_SET_CHILD_SUBREAPER)")?;
+    }
+    if prctl.flags & prctl::flags::USER_DISPATCH != 0 {
+        writeln!(
+            out,
+            "  System call user dispatch: selector {:x}, not from {:x} on for {:x}",
+            prctl.dispatch_selector, prctl.dispatch_offset, prctl.dispatch_len
+        )?;
     }
     Ok(())
 }

@@ -11,10 +11,12 @@ use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::Header;
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
+use ckpt_uapi::record::mempolicy::{self, Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::{self, Pipe};
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
+use ckpt_uapi::record::prctl::{self, Prctl};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::RestartBlock;
 use ckpt_uapi::record::rlimit::Rlimits;
@@ -53,6 +55,8 @@ pub enum Body {
     SignalAction(Box<Actions>),
     Itimer(Itimers),
     PosixTimer(PosixTimers, Vec<PosixTimer>),
+    Prctl(Prctl),
+    Mempolicy(Mempolicy, Vec<u64>),
     Seccomp(Seccomp),
     SeccompFilter(SeccompFilter, Vec<u64>),
     TaskEnd,
@@ -60,6 +64,7 @@ pub enum Body {
     Vma(Vmas, Vec<Vma>),
     Pages(Pages, Vec<Extent>),
     VmaName(VmaName, Vec<u8>),
+    VmaPolicy(VmaPolicy, Vec<u64>),
     MmEnd,
     Shmem(Shmem),
     Fs(Fs, Vec<u8>, Vec<u8>),
@@ -308,6 +313,17 @@ impl Body {
                 entries.iter().try_for_each(check_timer)?;
                 Self::PosixTimer(fixed, entries)
             }
+            RecordType::Prctl => {
+                let fixed: Prctl = parts.alone()?;
+                known(fixed.flags, prctl::flags::ALL)?;
+                zero(fixed.reserved)?;
+                Self::Prctl(fixed)
+            }
+            RecordType::Mempolicy => {
+                let fixed: Mempolicy = parts.fixed()?;
+                check(fixed.words <= mempolicy::WORDS_MAX, "a node mask is too long")?;
+                Self::Mempolicy(fixed, parts.entries(fixed.words)?)
+            }
             RecordType::Seccomp => {
                 let fixed: Seccomp = parts.alone()?;
                 known(fixed.flags, seccomp::flags::ALL)?;
@@ -388,6 +404,7 @@ impl Body {
             | RecordType::Vma
             | RecordType::Pages
             | RecordType::VmaName
+            | RecordType::VmaPolicy
             | RecordType::MmEnd
             | RecordType::Shmem => Self::parse_memory(kind, parts)?,
         })
@@ -433,6 +450,13 @@ impl Body {
                 range(fixed.start, fixed.end)?;
                 let length = u32::try_from(parts.variable.len()).unwrap_or(u32::MAX);
                 Self::VmaName(fixed, parts.text(length, LONGEST)?)
+            }
+            RecordType::VmaPolicy => {
+                let fixed: VmaPolicy = parts.fixed()?;
+                range(fixed.start, fixed.end)?;
+                zero(fixed.reserved)?;
+                check(fixed.words <= mempolicy::WORDS_MAX, "a node mask is too long")?;
+                Self::VmaPolicy(fixed, parts.entries(fixed.words)?)
             }
             RecordType::Shmem => {
                 let fixed: Shmem = parts.alone()?;

@@ -50,6 +50,7 @@ enum State {
     Mm(Option<u32>),
     Vma,
     VmaName,
+    VmaPolicy,
     Pages,
     /// Files and pipes of the descriptor table before it.
     Fd,
@@ -61,6 +62,8 @@ enum State {
     /// Layers of the Landlock domains of all threads before it.
     LeaderSched,
     Sched,
+    Prctl,
+    Mempolicy,
     Landlock,
     Filters,
     Cred,
@@ -86,8 +89,9 @@ impl State {
             Self::Task => "task or trailer",
             Self::Mm(None) => "file, pipe, shmem or mm",
             Self::Mm(Some(_)) => "pages of the shmem, file, pipe, shmem or mm",
-            Self::Vma => "vma, vma-name, pages or mm-end",
-            Self::VmaName => "vma-name, pages or mm-end",
+            Self::Vma => "vma, vma-name, vma-policy, pages or mm-end",
+            Self::VmaName => "vma-name, vma-policy, pages or mm-end",
+            Self::VmaPolicy => "vma-policy, pages or mm-end",
             Self::Pages => "pages or mm-end",
             Self::Fd => "file, pipe or fd",
             Self::MoreFd => "fd",
@@ -97,6 +101,8 @@ impl State {
             Self::Rlimit => "rlimit",
             Self::LeaderSched => "landlock-layer or sched",
             Self::Sched => "sched",
+            Self::Prctl => "prctl",
+            Self::Mempolicy => "mempolicy, landlock, seccomp-filter, seccomp or cred",
             Self::Landlock => "landlock, seccomp-filter, seccomp or cred",
             Self::Filters => "seccomp-filter, seccomp or cred",
             Self::Cred | Self::LastCred => "cred",
@@ -269,7 +275,14 @@ impl Order {
                 )?;
                 State::VmaName
             }
-            (State::Vma | State::VmaName | State::Pages, Body::Pages(pages, extents))
+            (State::Vma | State::VmaName | State::VmaPolicy, Body::VmaPolicy(policy, _)) if self.vmas_left == 0 => {
+                check(
+                    self.is_mapped(policy.start, policy.end),
+                    "a policy is for memory that is not mapped",
+                )?;
+                State::VmaPolicy
+            }
+            (State::Vma | State::VmaName | State::VmaPolicy | State::Pages, Body::Pages(pages, extents))
                 if self.vmas_left == 0 && pages.objref == 0 =>
             {
                 for extent in extents {
@@ -280,7 +293,9 @@ impl Order {
                 }
                 State::Pages
             }
-            (State::Vma | State::VmaName | State::Pages, Body::MmEnd) if self.vmas_left == 0 => self.part(1),
+            (State::Vma | State::VmaName | State::VmaPolicy | State::Pages, Body::MmEnd) if self.vmas_left == 0 => {
+                self.part(1)
+            }
 
             (State::Fd, Body::File(file, _)) => {
                 self.add_file(file)?;
@@ -317,15 +332,17 @@ impl Order {
                 self.add_layer(layer)?;
                 State::LeaderSched
             }
-            (State::LeaderSched | State::Sched, Body::Sched(..)) => State::Landlock,
-            (State::Landlock, Body::Landlock(landlock)) => {
+            (State::LeaderSched | State::Sched, Body::Sched(..)) => State::Prctl,
+            (State::Prctl, Body::Prctl(_)) => State::Mempolicy,
+            (State::Mempolicy, Body::Mempolicy(..)) => State::Landlock,
+            (State::Mempolicy | State::Landlock, Body::Landlock(landlock)) => {
                 check(
                     landlock.domain == 0 || self.object(landlock.domain) == Some(Object::LandlockLayer),
                     "a Landlock domain refers to no layer",
                 )?;
                 State::Filters
             }
-            (State::Landlock | State::Filters, Body::SeccompFilter(filter, _)) => {
+            (State::Mempolicy | State::Landlock | State::Filters, Body::SeccompFilter(filter, _)) => {
                 check(
                     filter.prev == 0 || self.object(filter.prev) == Some(Object::Filter),
                     "a seccomp filter is behind none",
@@ -333,15 +350,20 @@ impl Order {
                 self.add_object(filter.objref, Object::Filter)?;
                 State::Filters
             }
-            (State::Landlock | State::Filters, Body::Seccomp(seccomp)) => {
+            (State::Mempolicy | State::Landlock | State::Filters, Body::Seccomp(seccomp)) => {
                 check(
                     seccomp.filter == 0 || self.object(seccomp.filter) == Some(Object::Filter),
                     "seccomp refers to no filter",
                 )?;
                 State::Cred
             }
-            (State::Landlock | State::Filters | State::Cred, Body::Cred(..)) if self.has_process => State::PosixTimer,
-            (State::Landlock | State::Filters | State::Cred, Body::Cred(..)) => State::SignalMask,
+            (State::Mempolicy | State::Landlock | State::Filters | State::Cred, Body::Cred(..)) => {
+                if self.has_process {
+                    State::PosixTimer
+                } else {
+                    State::SignalMask
+                }
+            }
             (State::PosixTimer | State::MorePosixTimers, Body::PosixTimer(..)) => State::MorePosixTimers,
             (State::SignalMask | State::MorePosixTimers, Body::SignalMask(_)) => State::SharedPending,
             (State::SharedPending, Body::SignalPending(pending, _)) if pending.shared == 1 && self.has_process => state,
