@@ -290,6 +290,7 @@ pub fn moved_records(context: &Context) -> Result {
             // What follows the trailer is not read: a stream may go on.
             let may_repeat = [
                 RecordType::SignalPending,
+                RecordType::PosixTimer,
                 RecordType::Pages,
                 RecordType::VmaName,
                 RecordType::Trailer,
@@ -419,6 +420,47 @@ pub fn values_of_landlock(context: &Context) -> Result {
                     .restart(&change.apply(&good).encode())
                     .during(format!("{change:x?}"))?;
             }
+        }
+        Ok(())
+    })
+}
+
+/// The same for what a task sets by its own system calls: timers, filters, policies. All changes of these records, few of none.
+pub fn values_of_task_state(context: &Context) -> Result {
+    let kinds = [
+        RecordType::PosixTimer,
+        RecordType::Seccomp,
+        RecordType::SeccompFilter,
+        RecordType::Prctl,
+        RecordType::Mempolicy,
+        RecordType::VmaPolicy,
+        RecordType::Sched,
+    ]
+    .map(RecordType::number);
+    let mut feeder = Feeder::of(context, "task_state", &[])?;
+    without_leak(&mut feeder, |feeder| {
+        let good = parse(feeder.good())?;
+        let mut random = Random::new();
+        for record in 0..good.records.len() {
+            let kind = good.records[record].kind;
+            if !kinds.contains(&kind) {
+                continue;
+            }
+            for change in changes(&good, record).into_iter().filter(|_| random.below(4) == 0) {
+                feeder
+                    .restart(&change.apply(&good).encode())
+                    .during(format!("{change:x?} of kind {kind:#x}"))?;
+            }
+            // Missing, and twice.
+            let mut other = good.clone();
+            let part = other.records.remove(record);
+            feeder
+                .restart(&other.encode())
+                .during(format!("without a record of kind {kind:#x}"))?;
+            other.records.splice(record..record, [part.clone(), part]);
+            feeder
+                .restart(&other.encode())
+                .during(format!("a record of kind {kind:#x} twice"))?;
         }
         Ok(())
     })
