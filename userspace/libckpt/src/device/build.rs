@@ -426,7 +426,12 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
 }
 
 /// Lets the first process of a new namespace begin, and finds the root process.
-pub(super) fn begin(mut first: Built, place: &Place, strings: Option<Strings>, user: bool) -> Result<Built, BuildError> {
+pub(super) fn begin(
+    mut first: Built,
+    place: &Place,
+    strings: Option<Strings>,
+    user: bool,
+) -> Result<Built, BuildError> {
     let Some(strings) = strings else { return Ok(first) };
     let Strings {
         go,
