@@ -17,6 +17,7 @@ mod program;
 mod regs;
 mod restart_block;
 mod rlimit;
+mod run;
 mod sched;
 mod shmem;
 mod signal;
@@ -46,6 +47,7 @@ pub fn all() -> Vec<Case> {
         file::cases(),
         freeze::cases(),
         silent::cases(),
+        run::cases(),
         program::cases(),
     ]
     .into_iter()
