@@ -36,7 +36,7 @@ done
 cat <<'TAIL'
 ## Planned
 
-- Process trees, pid namespaces and the other namespaces; jobs under a load manager (`ckptctl run`); seccomp filters, POSIX timers.
+- Process trees, pid namespaces and the other namespaces; seccomp filters, POSIX timers.
 - Descriptors of every kind (deleted files, sockets, epoll, eventfd, ...), System V and POSIX IPC, terminals inside the target.
 - TCP, other processors, restart on another kernel release with another vdso, incremental and lazy memory.
 TAIL
