@@ -21,6 +21,7 @@ mod program;
 mod regs;
 mod restart_block;
 mod rlimit;
+mod run;
 mod sched;
 mod seccomp;
 mod shmem;
@@ -56,6 +57,7 @@ pub fn all() -> Vec<Case> {
         file::cases(),
         freeze::cases(),
         silent::cases(),
+        run::cases(),
         program::cases(),
     ]
     .into_iter()

@@ -315,3 +315,14 @@ fn completes_for_shells() {
         assert!(stdout(&output).contains("checkpoint"), "{shell}");
     }
 }
+
+#[test]
+fn runs_a_job_and_ends_as_it_does() {
+    let ended = |words: &[&str]| run(&[&["run"], words].concat()).status;
+    assert_eq!(ended(&["sh", "-c", "exit 7"]).code(), Some(7));
+    let signal = ended(&["--", "sh", "-c", "kill -TERM $$"]);
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&signal), Some(15));
+    assert_eq!(ended(&["/nowhere/x"]).code(), Some(127));
+    assert_eq!(ended(&["--on", "KILL", "-o", "x", "true"]).code(), Some(2));
+    assert_eq!(stdout(&run(&["run", "echo", "-n", "text"])), "text");
+}

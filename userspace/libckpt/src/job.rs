@@ -191,7 +191,8 @@ pub fn enter_namespace_for_pids() -> Result<()> {
 /// namespace is saved from inside of it. The caller must have one thread only.
 pub fn enter_user_namespace_of(pid: u32, pidfd: BorrowedFd<'_>) {
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/user")).ok();
-    if namespace("self") != namespace(&pid.to_string()) {
+    // Root's own namespace is the one to look from: whatever else a process lives in is not saved, and the module says so.
+    if !rustix::process::geteuid().is_root() && namespace("self") != namespace(&pid.to_string()) {
         // If it may not, the module says why the process cannot be saved.
         let _ = move_into_thread_name_spaces(pidfd, ThreadNameSpaceType::USER);
     }

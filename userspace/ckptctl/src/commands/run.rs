@@ -66,6 +66,7 @@ fn supervise(args: &Run, output: &Output) -> Result<Exit, Failed> {
         held: Vec::new(),
         due: None,
         saved: false,
+        maybe_killed: false,
     };
     let exit = supervisor.run()?;
     drop(name);
@@ -161,6 +162,8 @@ struct Supervisor<'a> {
     due: Option<Instant>,
     /// The job is saved, and has been killed.
     saved: bool,
+    /// The job is saved, but who was to kill it then has died: nobody knows whether it has done so.
+    maybe_killed: bool,
 }
 
 impl Supervisor<'_> {
@@ -276,6 +279,7 @@ impl Supervisor<'_> {
 
     fn failed(&mut self, why: &str) {
         self.output.say(&format!("no checkpoint: {why}; the job goes on"));
+        self.maybe_killed = false;
         self.schedule();
     }
 
@@ -292,6 +296,15 @@ impl Supervisor<'_> {
                 } else {
                     self.output.detail("the job is saved, and goes on");
                 }
+            }
+            Some(Saved::No) if saver.stop && saver.is_safe() => {
+                // If the job lives, it has gone on.
+                self.maybe_killed = true;
+                self.wanted = Some(Wanted {
+                    stop: true,
+                    deadline: saver.deadline,
+                });
+                self.saver = None;
             }
             Some(Saved::No) => {
                 self.saver = None;
@@ -314,6 +327,7 @@ impl Supervisor<'_> {
         let Some(saver) = self.saver.take() else { return };
         let stop = saver.stop;
         saver.kill();
+        self.maybe_killed = false;
         self.schedule();
         let grace = self.args.grace.unwrap_or_default().as_secs_f64();
         if stop {
@@ -338,12 +352,13 @@ impl Supervisor<'_> {
         if let Some(saver) = self.saver.take() {
             if saver.stop {
                 // It has killed the job, or looks for it in vain.
+                self.maybe_killed |= saver.is_safe();
                 self.saved = saver.wait() == Saved::Yes;
             } else {
                 saver.kill();
             }
         }
-        if !self.saved || ended != Ended::Signaled(libckpt::device::SIGKILL) {
+        if !(self.saved || self.maybe_killed) || ended != Ended::Signaled(libckpt::device::SIGKILL) {
             return Exit::Done;
         }
         let file = self.args.output.as_deref().unwrap_or(Path::new(""));

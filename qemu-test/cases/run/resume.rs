@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! `ckptctl run --resume`.
+
+use super::job::{go, is_sound, last_number, Call, NOBODY, REQUEUE};
+use harness::{ensure, Context, Program, Result};
+use rustix::process::Signal;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+/// Begun without a statefile, saved and ended, brought back twice: one and the same call each time.
+pub fn resumes(context: &Context) -> Result {
+    rounds(context, &[], &[], &["tick", "3"], 3)
+}
+
+/// As an ordinary user.
+pub fn nobody(context: &Context) -> Result {
+    fs::set_permissions("/dev/ckpt", fs::Permissions::from_mode(0o666))?;
+    rounds(context, NOBODY, &["--pidns"], &["tick", "3"], 3)
+}
+
+fn rounds(context: &Context, through: &[&str], options: &[&str], command: &[&str], status: i32) -> Result {
+    let file = context.path("job.ckpt");
+    let call = Call::new(context, command)
+        .through(through)
+        .file(&file)
+        .options(options);
+    let call = call.options(&["--on", "USR1=stop", "--resume"]);
+    for _ in 0..2 {
+        let mut run = call.start()?;
+        run.wait_more_lines(4)?;
+        run.signal(Signal::USR1)?;
+        run.expect_exit(REQUEUE)?;
+        is_sound(&file)?;
+    }
+    let mut run = call.start()?;
+    run.wait_more_lines(4)?;
+    go(context)?;
+    run.expect_exit(status)?;
+    let lines = run.lines();
+    ensure!(
+        lines.last().map(String::as_str) == Some("OK") && lines.iter().filter(|line| *line == "ready").count() == 1,
+        "it began anew: {lines:?}"
+    );
+    ensure!(
+        lines.len() as u32 == last_number(&lines) + 2,
+        "steps are missing or repeated: {lines:?}"
+    );
+    Ok(())
+}
+
+/// Of a damaged statefile nothing can come back.
+pub fn damaged(context: &Context) -> Result {
+    let file = context.path("job.ckpt");
+    let call = Call::new(context, &["tick", "3"])
+        .file(&file)
+        .options(&["--on", "USR1=stop"]);
+    let mut run = call.start()?;
+    run.wait_more_lines(3)?;
+    run.signal(Signal::USR1)?;
+    run.expect_exit(REQUEUE)?;
+    let sound = fs::read(&file)?;
+    let mut flipped = sound.clone();
+    flipped[sound.len() / 2] ^= 1;
+    let bad: [&[u8]; 5] = [
+        b"",
+        b"not a statefile, but long enough for a prefix of one",
+        &sound[..10],
+        &sound[..sound.len() - 1],
+        &flipped,
+    ];
+    for (number, bytes) in bad.iter().enumerate() {
+        fs::write(&file, bytes)?;
+        let _ = fs::remove_file(context.path("go"));
+        let call = Call::new(context, &["tick", "3"]).file(&file).options(&["--resume"]);
+        let mut run = call.out(&format!("damaged{number}")).start()?;
+        run.wait_line("ready")?;
+        ensure!(run.says().contains("begins anew"), "it says {}", run.says());
+        go(context)?;
+        run.expect_exit(3)?;
+        ensure!(fs::read(&file)? == *bytes, "the statefile was changed");
+    }
+    Ok(())
+}
+
+/// A sound statefile whose pid is taken: nothing is started, nothing lost.
+pub fn pid_in_use(context: &Context) -> Result {
+    let file = context.path("job.ckpt");
+    let mut target = Program::own(context, "tick").start()?;
+    target.wait_ready()?;
+    target.checkpoint(&file)?;
+    let sound = fs::read(&file)?;
+    let mut run = Call::new(context, &["tick"])
+        .file(&file)
+        .options(&["--resume"])
+        .out("second")
+        .start()?;
+    run.expect_exit(116)?;
+    ensure!(run.says().contains("--pidns"), "no hint: {}", run.says());
+    ensure!(
+        run.lines().is_empty() && fs::read(&file)? == sound,
+        "something was started or changed"
+    );
+    target.finish()
+}
+
+/// In a pid namespace of its own a job comes back wherever it is, beside a second one.
+pub fn pidns(context: &Context) -> Result {
+    let second = context.path("second.ckpt");
+    let call = |out: &'static str, file: &std::path::Path| {
+        let call = Call::new(context, &["tick", "3"]).file(file).out(out);
+        call.options(&["--pidns", "--on", "USR1=stop", "--resume"])
+    };
+    let mut other = call("other", &second).start()?;
+    other.wait_more_lines(3)?;
+    let go_later = context.path("go");
+    ensure!(!go_later.exists(), "too early");
+    rounds(context, &[], &["--pidns"], &["tick", "3"], 3)?;
+    other.expect_exit(3)
+}
+
+/// Four threads of OpenMP on one processor: the output is that of an undisturbed run.
+pub fn openmp(context: &Context) -> Result {
+    let file = context.path("job.ckpt");
+    let command = [
+        "/usr/bin/env",
+        "OMP_NUM_THREADS=4",
+        "/ckpt/programs/run_solver",
+        "60",
+        "30",
+    ];
+    let mut undisturbed = Call::new(context, &command).out("undisturbed").start()?;
+    undisturbed.expect_exit(0)?;
+    let call = Call::new(context, &command)
+        .file(&file)
+        .options(&["--on", "USR1=stop", "--on", "USR2", "--resume"]);
+    let mut status = REQUEUE;
+    let mut rounds = 0;
+    while status == REQUEUE {
+        let mut run = call.start()?;
+        run.wait_more_lines(4)?;
+        run.signal(Signal::USR2)?;
+        run.wait_more_lines(4)?;
+        let ends = rounds == 3;
+        if !ends {
+            run.signal(Signal::USR1)?;
+        }
+        let ended = run.end()?;
+        let harness::process::Ended::Exited(code) = ended else {
+            harness::fail!("{ended:?}: {}", run.trouble())
+        };
+        status = code;
+        rounds += 1;
+        if status != REQUEUE {
+            ensure!(
+                status == 0 && rounds == 4,
+                "status {status} after {rounds} rounds: {}",
+                run.trouble()
+            );
+            ensure!(run.lines() == undisturbed.lines(), "other results: {:?}", run.lines());
+        }
+    }
+    Ok(())
+}
