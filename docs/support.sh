@@ -36,11 +36,7 @@ done
 cat <<'TAIL'
 ## Planned
 
-<<<<<<< HEAD
-- Process trees, pid namespaces and the other namespaces; jobs under a load manager (`ckptctl run`).
-=======
-- Process trees, pid namespaces and the other namespaces; seccomp filters, POSIX timers.
->>>>>>> tree-run
+- The other namespaces in full (user namespaces, network devices, external mounts), nested pid namespaces.
 - Descriptors of every kind (deleted files, sockets, epoll, eventfd, ...), System V and POSIX IPC, terminals inside the target.
 - TCP, other processors, restart on another kernel release with another vdso, incremental and lazy memory.
 TAIL

@@ -117,7 +117,6 @@ fn whole<'a>(root: &'a Root, processes: &'a [Process], session_ops: usize, stopp
 struct Live<'a> {
     process: &'a Process,
     mm: Mm,
-    fs: Fs,
 }
 
 impl<'a> Live<'a> {
@@ -131,7 +130,6 @@ impl<'a> Live<'a> {
         Ok(Some(Self {
             process,
             mm: leader.mm().ok_or_else(gone)?,
-            fs: Fs::of(leader).map_err(|_| gone())?,
         }))
     }
 
@@ -146,7 +144,6 @@ impl<'a> Live<'a> {
                 .map(|p| &p.leader)
                 .filter(|p| **p != self.process.leader && !p.is_exiting()),
             mm: &self.mm,
-            fs: &self.fs,
         }
     }
 }
@@ -211,9 +208,9 @@ impl Collector<'_> {
     }
 }
 
-/// What a process has that none before it has ([`share`] bits).
-fn new_shares(known: &mut RBTree<usize, ()>, leader: &Task) -> Result<u32> {
-    let shared = leader.shared();
+/// What a task has that none before it has ([`share`] bits).
+fn new_shares(known: &mut RBTree<usize, ()>, task: &Task) -> Result<u32> {
+    let shared = task.shared();
     let mut new = share::NOTHING;
     for (address, bit) in [
         (shared.mm, share::MM),
@@ -244,8 +241,8 @@ fn look(whole: &Whole<'_>, sink: &mut dyn FnMut(u16, Fault)) -> Result<u32> {
             continue;
         };
         let target = live.target(whole);
-        let new = new_shares(&mut known, target.leader)?;
         for task in target.threads {
+            let new = new_shares(&mut known, task)?;
             collector.ids = (task.tgid(), task.tid());
             for room in rooms(task, target.leader, new) {
                 match (room.check)(&target, task, &mut collector) {
@@ -313,9 +310,9 @@ fn write(whole: &Whole<'_>, file: File, may_snapshot: bool) -> Result<PostDump> 
         let live = Live::of(process)?;
         let exited = [process.leader.clone()];
         let threads = live.as_ref().map_or(&exited[..], |l| &l.process.threads);
-        let mut new = share::NOTHING;
         for task in threads {
             let frozen = FrozenTask { task, index };
+            let mut new = share::NOTHING;
             let mut dump = Dump {
                 out: &mut out,
                 seen: &mut seen,

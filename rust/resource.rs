@@ -84,8 +84,13 @@ pub(crate) struct Target<'a> {
     pub(crate) parent: Option<&'a Task>,
     /// The address space.
     pub(crate) mm: &'a Mm,
-    /// Root and working directory of the process.
-    pub(crate) fs: &'a Fs,
+}
+
+impl<'a> Target<'a> {
+    /// As it is for a thread that has a descriptor table of its own.
+    pub(crate) fn seen_by(&self, task: &'a Task) -> Self {
+        Self { leader: task, ..*self }
+    }
 }
 
 /// The state of a dump: the mouth and the shared objects.
@@ -98,7 +103,7 @@ pub(crate) struct Dump<'a> {
     pub(crate) may_snapshot: bool,
     /// Memory that is left for then.
     pub(crate) snapshot: &'a mut Option<Snapshot>,
-    /// What the process has that has not been written yet ([`share`] bits).
+    /// What the task has that has not been written yet ([`share`] bits).
     pub(crate) new: &'a mut u32,
 }
 
@@ -218,6 +223,8 @@ pub(crate) trait Resource {
     const SHARE: u32 = share::NOTHING;
     /// Whether a task that has exited still has it.
     const EXITED: bool = false;
+    /// Whether its records are objects, which stand before whatever refers to them first.
+    const OBJECTS: bool = false;
 
     /// Names everything that cannot be saved. The target may be running.
     fn check(_target: &Target<'_>, _task: &Task, _obstacles: &mut dyn Obstacles) -> Result {
@@ -250,6 +257,8 @@ pub(crate) struct Room {
     pub(crate) share: u32,
     /// Whether a task that has exited still has it.
     pub(crate) exited: bool,
+    /// Whether its records are objects.
+    pub(crate) objects: bool,
     /// [`Resource::check`]
     pub(crate) check: fn(&Target<'_>, &Task, &mut dyn Obstacles) -> Result,
     /// [`Resource::dump_exited`]
@@ -268,6 +277,7 @@ const fn room<R: Resource>() -> Room {
         repeats: R::REPEATS,
         share: R::SHARE,
         exited: R::EXITED,
+        objects: R::OBJECTS,
         check: R::check,
         dump_exited: R::dump_exited,
         dump: R::dump,

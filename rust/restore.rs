@@ -572,7 +572,7 @@ impl Restart {
                 return Err(stream.reader.bad(EBADMSG, format_args!("record is not part of a task")));
             };
             // Shared objects stand before whatever refers to them first.
-            let shared = !room.required && room.scope == Scope::Process;
+            let shared = room.objects;
             let late_or_repeated = order.is_some_and(|order| i < order || (i == order && !room.repeats));
             let absent = room.share != share::NOTHING && late.new & room.share == 0;
             if (room.scope == Scope::Process && !leader)
@@ -616,10 +616,11 @@ impl Restart {
                 format_args!("the task has no {} record", room.records[0].name()),
             ));
         }
-        if leader && !late.is_complete() {
-            return Err(stream
-                .reader
-                .bad(EBADMSG, format_args!("the address space of the task does not end")));
+        if !late.is_complete() {
+            return Err(stream.reader.bad(
+                EBADMSG,
+                format_args!("the address space or the descriptor table of the task does not end"),
+            ));
         }
         Ok(())
     }

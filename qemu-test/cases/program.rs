@@ -72,6 +72,7 @@ const DISTURBED: &[&[&str]] = &[
     &["prctl_kept"],
     &["mempolicy_kept"],
     &["mm_prctl"],
+    &["task_unshared"],
     &["task_join"],
     &["task_rseq"],
     &["task_attributes"],

@@ -435,6 +435,9 @@ pub fn values_of_task_state(context: &Context) -> Result {
         RecordType::Mempolicy,
         RecordType::VmaPolicy,
         RecordType::Sched,
+        RecordType::Task,
+        RecordType::Fd,
+        RecordType::Fs,
     ]
     .map(RecordType::number);
     let mut feeder = Feeder::of(context, "task_state", &[])?;

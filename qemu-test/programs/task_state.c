@@ -6,6 +6,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -33,6 +34,7 @@ static void *thread_main(void *argument)
 {
 	(void)argument;
 	filter(0);
+	CHECK(unshare(CLONE_FILES | CLONE_FS) == 0);
 	pthread_barrier_wait(&barrier);
 	wait_go();
 	return NULL;

@@ -176,7 +176,6 @@ struct pid_namespace *ckpt_task_active_pid_ns(struct task_struct *t);
 struct pt_regs *ckpt_task_pt_regs(struct task_struct *t);
 bool ckpt_try_get_task_stack(struct task_struct *t);
 long ckpt_task_orig_ax(struct task_struct *t);
-bool ckpt_has_own_files(struct task_struct *t);
 bool ckpt_tsc_is_off(struct task_struct *t);
 bool ckpt_is_io_flusher(struct task_struct *t);
 unsigned int ckpt_io_priority(struct task_struct *t);

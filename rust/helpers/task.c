@@ -192,29 +192,6 @@ bool ckpt_has_user_dispatch(struct task_struct *t)
 	return test_task_syscall_work(t, SYSCALL_USER_DISPATCH);
 }
 
-/* Whether a thread has a descriptor table or an fs_struct other than its leader's. */
-bool ckpt_has_own_files(struct task_struct *t)
-{
-	struct task_struct *leader;
-	struct files_struct *files;
-	struct fs_struct *fs;
-	bool own;
-
-	rcu_read_lock();
-	leader = t->group_leader;
-	get_task_struct(leader);
-	rcu_read_unlock();
-	task_lock(leader);
-	files = leader->files;
-	fs = leader->fs;
-	task_unlock(leader);
-	put_task_struct(leader);
-	task_lock(t);
-	own = t->files != files || t->fs != fs;
-	task_unlock(t);
-	return own;
-}
-
 bool ckpt_tsc_is_off(struct task_struct *t)
 {
 	return test_tsk_thread_flag(t, TIF_NOTSC);

@@ -2,7 +2,7 @@
 
 //! Descriptor table: numbers, FD_CLOEXEC, which open file; gaps stay gaps.
 //!
-//! Saved: all of it. What the files are is the file room's business.
+//! Saved: all of it, also that of a thread that has one of its own (unshare(CLONE_FILES)). What the files are is the file room's business.
 //! Not saved: the size of the table (FDSize in /proc/PID/status).
 //!
 //! Record: [`ckpt_uapi::record::fd`].  C header: `include/linux/fdtable.h`
@@ -25,11 +25,12 @@ const ENTRIES: usize = 8192;
 
 impl Resource for FdRoom {
     const RECORDS: &'static [RecordType] = &[Fds::TYPE];
-    const SCOPE: Scope = Scope::Process;
+    const SCOPE: Scope = Scope::Task;
     const REPEATS: bool = true;
     const SHARE: u32 = share::FILES;
 
-    fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+    fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        let target = &target.seen_by(task.task);
         let mut table: KVVec<Fd> = KVVec::new();
         let mut from = Some(0);
         loop {

@@ -9,7 +9,7 @@
 //! becomes the restarter's.
 //! Refused: deleted files, memfd, sockets, pipes and terminals that are not stdio, anonymous inodes (epoll, eventfd,
 //! timerfd, signalfd, inotify, io_uring, ...), block devices, other character devices, O_PATH, POSIX and OFD locks, leases,
-//! F_SETOWN.
+//! F_SETOWN; an inherited pipe or terminal that only a thread with descriptors of its own has.
 //!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
@@ -163,6 +163,17 @@ pub(crate) fn held(lot: &[Fd], file: &File) -> usize {
     lot.iter().filter(|fd| fd.file.address() == file.address()).count()
 }
 
+/// Whether a task has a descriptor for this open file.
+fn has(task: &Task, file: &File) -> Result<bool> {
+    let mut from = Some(0);
+    while from.is_some() {
+        if held(&collect_fds(task, &mut from)?, file) > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Why a file behind a mapping cannot be saved, if it cannot.
 pub(crate) fn check_mapped(target: &Target<'_>, file: &File) -> Result {
     classify(target, file, None, 1).map(|_| ())
@@ -205,16 +216,31 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
 
 impl Resource for FileRoom {
     const RECORDS: &'static [RecordType] = &[FileRecord::TYPE, Shmem::TYPE, PipeRecord::TYPE];
-    const SCOPE: Scope = Scope::Process;
+    const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
+    const OBJECTS: bool = true;
 
-    fn check(target: &Target<'_>, _task: &Task, obstacles: &mut dyn Obstacles) -> Result {
+    fn check(target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
+        let own = task != target.leader;
+        if own && task.shared().files == target.leader.shared().files {
+            return Ok(());
+        }
+        let seen = target.seen_by(task);
         let mut from = Some(0);
         loop {
-            let lot = collect_fds(target.leader, &mut from)?;
+            let lot = collect_fds(task, &mut from)?;
             for fd in lot.iter() {
                 let stdio = target.whole.census.standard(&fd.file)?;
-                match classify(target, &fd.file, stdio, held(&lot, &fd.file)) {
+                match classify(&seen, &fd.file, stdio, held(&lot, &fd.file)) {
+                    // By the thread's turn its leader has its own descriptors again, and the restarter's are gone.
+                    Ok((kind::STDIO, ..)) if own && !has(target.leader, &fd.file)? => obstacles.add(
+                        Fault::new(
+                            EOPNOTSUPP,
+                            format_args!("inherited file that only a thread with descriptors of its own has"),
+                        )
+                        .kind(RecordType::File)
+                        .fd(fd.fd),
+                    ),
                     Ok(_) => {}
                     Err(fault) if fault.errno() == EOPNOTSUPP => obstacles.add(fault.fd(fd.fd)),
                     Err(fault) => return Err(fault.fd(fd.fd)),
@@ -280,6 +306,9 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
     };
     let file = match r.kind {
         kind::STDIO => {
+            if restore.entry.pid != restore.entry.tgid {
+                return Err(bad(EBADMSG, format_args!("inherited file of a thread")));
+            }
             if r.stdio >= STDIO {
                 return Err(bad(EBADMSG, format_args!("descriptor {} is no stdio", r.stdio)));
             }

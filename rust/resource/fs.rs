@@ -2,7 +2,7 @@
 
 //! Working directory, root directory, umask.
 //!
-//! Saved: all three, the directories by path.
+//! Saved: all three, the directories by path; also those of a thread that has its own (unshare(CLONE_FS)).
 //! Refused: a working directory that has been removed, or that lies outside of the root directory.
 //!
 //! Record: [`ckpt_uapi::record::fs`].  C header: `include/linux/fs_struct.h`
@@ -10,7 +10,11 @@
 use super::{share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
-    wrapper::{path::PathBuf, syscall::nr, task::Task}, //
+    wrapper::{
+        path::{Fs, PathBuf},
+        syscall::nr,
+        task::Task, //
+    },
 };
 use ckpt_uapi::record::{fs::Fs as FsRecord, Record, RecordType};
 use kernel::prelude::*;
@@ -20,31 +24,33 @@ pub(crate) struct FsRoom;
 
 impl Resource for FsRoom {
     const RECORDS: &'static [RecordType] = &[FsRecord::TYPE];
-    const SCOPE: Scope = Scope::Process;
+    const SCOPE: Scope = Scope::Task;
     const SHARE: u32 = share::FS;
 
-    fn check(target: &Target<'_>, _task: &Task, obstacles: &mut dyn Obstacles) -> Result {
+    fn check(target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
+        let fs = Fs::of(task)?;
         let mut buf = PathBuf::new()?;
         let mut refuse =
             |text: core::fmt::Arguments<'_>| obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::Fs));
-        if target.fs.pwd_unlinked() {
+        if fs.pwd_unlinked() {
             refuse(format_args!("its working directory has been removed"));
-        } else if !target.fs.print_pwd(&mut buf)? {
+        } else if !fs.print_pwd(&mut buf)? {
             refuse(format_args!("its working directory lies outside of its root directory"));
         }
-        if !target.fs.print_root(&target.whole.caller_fs, &mut buf)? {
+        if !fs.print_root(&target.whole.caller_fs, &mut buf)? {
             refuse(format_args!("its root directory cannot be reached from the caller's"));
         }
         Ok(())
     }
 
-    fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+    fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        let fs = Fs::of(task.task)?;
         let (mut cwd, mut root) = (PathBuf::new()?, PathBuf::new()?);
-        if !target.fs.print_pwd(&mut cwd)? || !target.fs.print_root(&target.whole.caller_fs, &mut root)? {
+        if !fs.print_pwd(&mut cwd)? || !fs.print_root(&target.whole.caller_fs, &mut root)? {
             return Err(Fault::new(EOPNOTSUPP, format_args!("directory cannot be reached")));
         }
         let mut r = FsRecord::new_zeroed();
-        r.umask = target.fs.umask;
+        r.umask = fs.umask;
         r.cwd_len = cwd.as_bytes().len() as u32;
         r.root_len = root.as_bytes().len() as u32;
         let mut paths = KVec::new();

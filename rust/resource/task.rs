@@ -2,7 +2,7 @@
 
 //! One thread: what has no room of its own.
 //!
-//! Saved: what it shares with other processes (address space, descriptor table, directories, signal handlers); status of a
+//! Saved: what it shares with other processes and threads (address space, descriptor table, directories, signal handlers); status of a
 //! process that has exited and waits to be reaped; name, personality, parent-death signal, set_tid_address, robust list, rseq registration, oom_score_adj (by way of
 //! /proc), I/O priority, prctl(PR_SET_TSC, PR_SET_IO_FLUSHER).
 //! Not saved: accounting (times, I/O counters), cgroup,
@@ -64,24 +64,32 @@ fn set_oom_score_adj(me: &CurrentTask, value: i32) -> kernel::error::Result {
     written.map(|_| ())
 }
 
-/// Who uses what the process may share, and how many users the target's own tasks are. A thread that is on its way out counts
-/// for a moment.
-fn settled_sharing(target: &Target<'_>) -> (Sharing, Sharing) {
+/// Who uses what the task may share, and how many users the target's own tasks are. A thread that is on its way out counts for a
+/// moment.
+fn settled_sharing(target: &Target<'_>, task: &Task) -> (Sharing, Sharing) {
     let mut tries = 50;
     loop {
-        let mine = target.leader.shared();
+        let mine = task.shared();
         let mut users = Sharing {
             files: 0,
             fs: 0,
             sighand: 0,
         };
         for p in target.whole.processes.iter().filter(|p| !p.threads.is_empty()) {
-            let (theirs, threads) = (p.leader.shared(), p.leader.nr_threads());
-            users.files += if theirs.files == mine.files { threads } else { 0 };
-            users.fs += if theirs.fs == mine.fs { threads } else { 0 };
-            users.sighand += if theirs.handlers == mine.handlers { threads } else { 0 };
+            // While it runs, new threads come, which share what their leader has.
+            let newer = (p.leader.nr_threads() - p.threads.len() as i32).max(0);
+            for (i, theirs) in p.threads.iter().map(Task::shared).enumerate() {
+                let users_here = if i == 0 { 1 + newer } else { 1 };
+                users.files += if theirs.files == mine.files { users_here } else { 0 };
+                users.fs += if theirs.fs == mine.fs { users_here } else { 0 };
+                users.sighand += if theirs.handlers == mine.handlers {
+                    users_here
+                } else {
+                    0
+                };
+            }
         }
-        let sharing = target.leader.sharing();
+        let sharing = task.sharing();
         let settled = sharing.files <= users.files && sharing.fs <= users.fs && sharing.sighand <= users.sighand;
         if settled || tries == 0 {
             return (sharing, users);
@@ -94,7 +102,14 @@ fn settled_sharing(target: &Target<'_>) -> (Sharing, Sharing) {
 /// A number that no object has yet is the task's own, and its records follow; another one is what an earlier task has.
 fn share_or_own(restore: &mut Restore<'_>, objref: u32, bit: u32) -> Result {
     let (me, entry) = (restore.me, restore.entry);
-    if objref == restore.made.next() && entry.pid == entry.tgid {
+    if objref == restore.made.next() && (entry.pid == entry.tgid || bit & (share::FILES | share::FS) != 0) {
+        if entry.pid != entry.tgid {
+            // It was made to share its leader's.
+            const CLONE_FILES: u64 = 0x400;
+            const CLONE_FS: u64 = 0x200;
+            let what = if bit == share::FILES { CLONE_FILES } else { CLONE_FS };
+            me.call(nr::__NR_unshare, &[what])?;
+        }
         restore.late.new |= bit;
         return restore.made.add(Object::Shared(bit, me.task().clone()));
     }
@@ -161,8 +176,9 @@ impl Resource for TaskRoom {
                 refuse(format_args!("it has child processes ({child} is one)"));
             }
         }
-        if task == target.leader {
-            let (sharing, users) = settled_sharing(target);
+        let (mine, leaders) = (task.shared(), target.leader.shared());
+        if task == target.leader || mine.files != leaders.files || mine.fs != leaders.fs {
+            let (sharing, users) = settled_sharing(target, task);
             if sharing.files > users.files {
                 refuse(format_args!(
                     "its descriptor table is shared with a process outside of the target"

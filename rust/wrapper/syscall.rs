@@ -52,7 +52,7 @@ pub(crate) mod nr {
         __NR_rt_sigreturn, __NR_rt_tgsigqueueinfo, __NR_sched_setaffinity, __NR_sched_setattr, __NR_seccomp,
         __NR_set_mempolicy, __NR_set_mempolicy_home_node, __NR_set_robust_list, __NR_set_tid_address, __NR_setfsgid,
         __NR_setfsuid, __NR_setgroups, __NR_setitimer, __NR_setresgid, __NR_setresuid, __NR_sigaltstack,
-        __NR_timer_create, __NR_timer_delete, __NR_timer_settime, __NR_umask, __NR_write,
+        __NR_timer_create, __NR_timer_delete, __NR_timer_settime, __NR_umask, __NR_unshare, __NR_write,
     };
 }
 

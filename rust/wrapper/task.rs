@@ -473,9 +473,6 @@ impl Task {
             if bindings::ckpt_has_sem_undo(t) {
                 f("it has System V semaphore undo values");
             }
-            if bindings::ckpt_has_own_files(t) {
-                f("it does not share the descriptors or the working directory of its process");
-            }
             if !(*t).perf_event_ctxp.is_null() {
                 f("it has perf events");
             }

@@ -49,15 +49,15 @@ impl Census {
             standard: KVVec::new(),
         };
         let mut tables: RBTree<usize, ()> = RBTree::new();
-        for leader in processes.iter().filter(|p| !p.threads.is_empty()).map(|p| &p.leader) {
-            let table = leader.shared().files;
+        for task in processes.iter().flat_map(|p| p.threads.iter()) {
+            let table = task.shared().files;
             if table == 0 || tables.get(&table).is_some() {
                 continue;
             }
             tables.try_create_and_insert(table, (), GFP_KERNEL)?;
             let mut from = Some(0);
             while from.is_some() {
-                for fd in collect_fds(leader, &mut from)?.iter() {
+                for fd in collect_fds(task, &mut from)?.iter() {
                     census.count(fd.fd, &fd.file)?;
                 }
                 if fatal_signal_pending() {
