@@ -720,15 +720,13 @@ fn thread(shared: Option<Info>, domain: u32, leads: bool) -> Vec<Part> {
             ..Seccomp::new_zeroed()
         }));
     }
-    records.extend([
-        Part::new(&Cred {
-            uid: 1000,
-            euid: 1000,
-            groups: 2,
-            ..Cred::new_zeroed()
-        })
-        .entries(&[4u32, 1000]),
-    ]);
+    records.extend([Part::new(&Cred {
+        uid: 1000,
+        euid: 1000,
+        groups: 2,
+        ..Cred::new_zeroed()
+    })
+    .entries(&[4u32, 1000])]);
     if leads {
         records.push(timers());
     }

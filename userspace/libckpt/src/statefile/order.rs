@@ -481,19 +481,16 @@ impl Order {
         }
         // The first task that lives has the process with it: the leader, if that has not exited.
         if let Some(process) = self.uses.get(&entry.leader) {
-            check(numbers == *process, "a thread uses something else than its process")?;
-            return Ok(State::Sched);
+            // It may have descriptors and directories of its own, by unshare(2).
+            check(
+                (numbers[0], numbers[3]) == (process[0], process[3]),
+                "a thread uses something else than its process",
+            )?;
+            self.find_parts(numbers)?;
+            return Ok(self.part(0));
         }
         self.has_process = true;
-        for ((part, number), kind) in self.parts.iter_mut().zip(numbers).zip(SHARED) {
-            if number as usize == self.objects.len() + 1 {
-                self.objects.push(kind);
-                *part = true;
-            } else {
-                let known = (number as usize).checked_sub(1).and_then(|at| self.objects.get(at));
-                check(known == Some(&kind), "a task shares what is not there")?;
-            }
-        }
+        self.find_parts(numbers)?;
         let owner = self.uses.get(&entry.vm);
         let shares = |at: usize| owner.is_some_and(|owner| owner[at] == numbers[at]);
         check(
@@ -512,6 +509,20 @@ impl Order {
         Ok(self.part(0))
     }
 
+    /// What the task uses that no task before it does.
+    fn find_parts(&mut self, numbers: Numbers) -> Result<()> {
+        for ((part, number), kind) in self.parts.iter_mut().zip(numbers).zip(SHARED) {
+            if number as usize == self.objects.len() + 1 {
+                self.objects.push(kind);
+                *part = true;
+            } else {
+                let known = (number as usize).checked_sub(1).and_then(|at| self.objects.get(at));
+                check(known == Some(&kind), "a task shares what is not there")?;
+            }
+        }
+        Ok(())
+    }
+
     /// Where the records of a task go on: with the part of this number, or the next one that it has.
     fn part(&mut self, from: usize) -> State {
         match (from..SHARED.len()).find(|at| self.parts[*at]) {
@@ -525,7 +536,8 @@ impl Order {
             }
             Some(2) => State::Fs,
             Some(_) => State::SignalAction,
-            None => State::Itimer,
+            None if self.has_process => State::Itimer,
+            None => State::Sched,
         }
     }
 

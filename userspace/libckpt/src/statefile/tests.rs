@@ -503,7 +503,7 @@ fn refuses_numbers_of_what_is_shared_that_contradict_each_other() {
     let cases: &[(u32, Change, &str)] = &[
         (0, |task| task.mm = 2, "shares what is not there"),
         (0, |task| task.mm = 0, "shares what is not there"),
-        (1, |task| task.files = 3, "something else than its process"),
+        (1, |task| task.files = 3, "shares what is not there"),
         (1, |task| task.handlers = 11, "something else than its process"),
         (
             2,
