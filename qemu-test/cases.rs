@@ -15,6 +15,7 @@ mod itimer;
 mod landlock;
 mod mempolicy;
 mod mm;
+mod ns;
 mod posix_timer;
 mod prctl;
 mod program;
@@ -51,6 +52,7 @@ pub fn all() -> Vec<Case> {
         cred::cases(),
         landlock::cases(),
         mm::cases(),
+        ns::cases(),
         shmem::cases(),
         fs::cases(),
         fd::cases(),

@@ -56,13 +56,9 @@ const KINDS: &[&str] = &[
     "leader_exited",
     "protection_key",
     "async_owner",
-    "mount_namespace",
-    "network_namespace",
-    "uts_namespace",
-    "ipc_namespace",
+    "network_namespace_with_address",
+    "ipc_namespace_with_objects",
     "user_namespace",
-    "cgroup_namespace",
-    "time_namespace",
 ];
 
 /// Every case below this.

@@ -8,12 +8,14 @@ use crate::{
     freeze::{tasks, FrozenTree, Process, Root},
     objects::Seen,
     resource::{
-        post_dump, share, tree, Census, Dump, FrozenTask, Obstacles, Room, Scope, Snapshot, Target, Whole, ROOMS,
+        check_outside, names_of, post_dump, share, tree, Census, Dump, FrozenTask, Obstacles, Room, Scope, Snapshot,
+        Target, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
         file::File,
         mm::Mm,
+        ns::Nsproxy,
         path::Fs,
         pid::PidNs,
         regset,
@@ -108,6 +110,7 @@ fn whole<'a>(root: &'a Root, processes: &'a [Process], session_ops: usize, stopp
         pid_ns: PidNs::of(&root.leader)?,
         census: Census::of(processes)?,
         caller_fs: Fs::of(&Task::current())?,
+        caller_ns: Nsproxy::of(&Task::current())?,
         session_ops,
         stopped_ns,
     })
@@ -117,11 +120,13 @@ fn whole<'a>(root: &'a Root, processes: &'a [Process], session_ops: usize, stopp
 struct Live<'a> {
     process: &'a Process,
     mm: Mm,
+    /// Root of its mount namespace, if that is not the caller's.
+    names: Option<Fs>,
 }
 
 impl<'a> Live<'a> {
     /// `None` for a process that has exited.
-    fn of(process: &'a Process) -> Result<Option<Self>> {
+    fn of(whole: &Whole<'_>, process: &'a Process) -> Result<Option<Self>> {
         if process.threads.is_empty() {
             return Ok(None);
         }
@@ -130,6 +135,7 @@ impl<'a> Live<'a> {
         Ok(Some(Self {
             process,
             mm: leader.mm().ok_or_else(gone)?,
+            names: names_of(whole, leader)?,
         }))
     }
 
@@ -144,6 +150,7 @@ impl<'a> Live<'a> {
                 .map(|p| &p.leader)
                 .filter(|p| **p != self.process.leader && !p.is_exiting()),
             mm: &self.mm,
+            names: self.names.as_ref().unwrap_or(&whole.caller_fs),
         }
     }
 }
@@ -234,10 +241,11 @@ fn look(whole: &Whole<'_>, sink: &mut dyn FnMut(u16, Fault)) -> Result<u32> {
         mapped: RBTree::new(),
     };
     tree::check(whole, &mut collector)?;
+    check_outside(whole, &mut collector)?;
     let mut known = RBTree::new();
     for process in whole.processes {
         // One that has gone meanwhile is no obstacle.
-        let Ok(Some(live)) = Live::of(process) else {
+        let Ok(Some(live)) = Live::of(whole, process) else {
             continue;
         };
         let target = live.target(whole);
@@ -273,7 +281,7 @@ fn not_shared(whole: &Whole<'_>) -> Result {
         }
     }
     for process in whole.processes {
-        let Some(live) = Live::of(process)? else {
+        let Some(live) = Live::of(whole, process)? else {
             continue;
         };
         let leader = &process.leader;
@@ -307,7 +315,7 @@ fn write(whole: &Whole<'_>, file: File, may_snapshot: bool) -> Result<PostDump> 
     out.empty(RecordType::PrologueEnd)?;
     let mut index = 0;
     for process in whole.processes {
-        let live = Live::of(process)?;
+        let live = Live::of(whole, process)?;
         let exited = [process.leader.clone()];
         let threads = live.as_ref().map_or(&exited[..], |l| &l.process.threads);
         for task in threads {

@@ -138,11 +138,19 @@ impl FrozenTree {
                 all &= tree.request_new(&p.leader)?;
             }
             if all && tree.parks.len() == known {
-                tree.processes = processes;
-                break;
+                // Who was killed before does not stay in the park: what is left of it is a zombie soon.
+                let mut threads = processes.iter().flat_map(|p| p.threads.iter());
+                if !threads.any(|t| !t.is_current() && t.is_dying()) {
+                    tree.processes = processes;
+                    break;
+                }
+                sleep_killable(1);
             }
             for park in &tree.parks[known..] {
                 wait(park, deadline)?;
+            }
+            if fatal_signal_pending() {
+                return Err(EINTR.into());
             }
             if time::monotonic_ns() > deadline {
                 return Err(Fault::new(

@@ -11,6 +11,7 @@ use crate::{
         cred::Cred,
         file::File,
         landlock::Layer,
+        ns::Kind,
         task::Task, //
     },
 };
@@ -73,6 +74,10 @@ pub(crate) enum Object {
     Shmem(File, u64),
     /// A pipe.
     Pipe(Pipe),
+    /// A file system that has been mounted: the file that stands for its root.
+    Filesystem(File),
+    /// A namespace, a file that stands for it, and the task that has made it.
+    Namespace(Kind, File, Task),
     /// What processes share ([`crate::resource::share`], one bit), by the task that has it.
     Shared(u32, Task),
     /// A layer of a Landlock domain, the objref of the one below it, and who has enforced it first.
@@ -128,7 +133,13 @@ impl Made {
     pub(crate) fn file(&self, objref: u32) -> Option<&File> {
         match self.get(objref)? {
             Object::File(f, ..) => Some(f),
-            Object::Shmem(..) | Object::Pipe(..) | Object::Layer(..) | Object::Shared(..) | Object::Filter(..) => None,
+            Object::Shmem(..)
+            | Object::Pipe(..)
+            | Object::Layer(..)
+            | Object::Shared(..)
+            | Object::Filter(..)
+            | Object::Filesystem(..)
+            | Object::Namespace(..) => None,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::{
     wrapper::{
         file::File,
         mm::Mm,
+        ns::Nsproxy,
         path::Fs,
         pid::PidNs,
         syscall::CurrentTask,
@@ -31,6 +32,7 @@ mod itimer;
 mod landlock;
 mod mempolicy;
 mod mm;
+mod ns;
 mod posix_timer;
 mod prctl;
 mod regs;
@@ -66,6 +68,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) census: Census,
     /// Root and working directory of the caller.
     pub(crate) caller_fs: Fs,
+    /// Namespaces of the caller: what the target has in common with it stays the restarter's.
+    pub(crate) caller_ns: Nsproxy,
     /// File operations of the session: how a session is told from other files.
     pub(crate) session_ops: usize,
     /// CLOCK_MONOTONIC when the target stood still, in nanoseconds; 0 while it runs.
@@ -84,6 +88,8 @@ pub(crate) struct Target<'a> {
     pub(crate) parent: Option<&'a Task>,
     /// The address space.
     pub(crate) mm: &'a Mm,
+    /// From where paths are seen: the root of its mount namespace, or of the caller, if that lives in the same.
+    pub(crate) names: &'a Fs,
 }
 
 impl<'a> Target<'a> {
@@ -117,6 +123,8 @@ pub(crate) mod share {
     pub(crate) const FS: u32 = 1 << 2;
     /// Signal handlers.
     pub(crate) const HANDLERS: u32 = 1 << 3;
+    /// Namespaces. Not among what a section may lack: every task says which it has.
+    pub(crate) const NSPROXY: u32 = 1 << 4;
     /// Everything that is not shared: always there.
     pub(crate) const NOTHING: u32 = 1 << 31;
 }
@@ -145,6 +153,8 @@ pub(crate) struct Restore<'a> {
     pub(crate) flags: u32,
     /// File operations of the session.
     pub(crate) session_ops: usize,
+    /// Root directory of the restarter.
+    pub(crate) restarter_fs: &'a Fs,
     /// What can only be set when everything else is in place.
     pub(crate) late: &'a mut Late,
 }
@@ -190,6 +200,12 @@ pub(crate) struct Late {
     pub(crate) vfork_child: u32,
     /// Status of a task that has exited, as wait(2) returns it.
     pub(crate) exit_status: Option<u32>,
+    /// Whose root and working directory the task shares.
+    pub(crate) fs_owner: Option<Task>,
+    /// The task is in its namespaces.
+    pub(crate) in_namespaces: bool,
+    /// The mount namespace while it is being built.
+    pub(crate) mounts: Option<ns::Building>,
 }
 
 impl Late {
@@ -197,6 +213,14 @@ impl Late {
     pub(crate) fn is_complete(&self) -> bool {
         (self.new & share::MM == 0 || self.mm.as_ref().is_some_and(mm::Building::is_done))
             && (self.new & share::FILES == 0 || self.fds == Some(true))
+            && self.has_all_mounts()
+    }
+}
+
+impl Late {
+    /// Whether the mount namespace, if one was begun, has been ended.
+    pub(crate) fn has_all_mounts(&self) -> bool {
+        self.mounts.as_ref().is_none_or(ns::Building::is_done)
     }
 }
 
@@ -286,10 +310,12 @@ const fn room<R: Resource>() -> Room {
 }
 
 /// All kinds, in the order of their records in a task's section. The order of restoring is the same: memory before
-/// anything that lies in it, files before the root directory is changed, Landlock and credentials last, since they take rights
-/// away. Landlock before credentials: to be restricted, a task may need a capability that those take.
+/// anything that lies in it, namespaces before files, files before the root directory is changed, Landlock and credentials
+/// last, since they take rights away. Landlock before credentials: to be restricted, a task may need a capability that those
+/// take.
 pub(crate) const ROOMS: &[Room] = &[
     room::<task::TaskRoom>(),
+    room::<ns::NsRoom>(),
     room::<file::FileRoom>(),
     room::<mm::MmRoom>(),
     room::<fd::FdRoom>(),
@@ -320,6 +346,7 @@ pub(crate) use file::{check_mapped, dump_file, held, restore_shmem_pages, Census
 pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};
 
+pub(crate) use ns::{check_outside, names_of};
 pub(crate) use posix_timer::arm as arm_timers;
 
 pub(crate) use rlimit::raise as raise_limits;

@@ -13,6 +13,7 @@ use crate::{
         completion::{Completion, Waited},
         file::File,
         mm::PAGE_SIZE,
+        path::Fs,
         pid::{Job, Pid},
         syscall::{nr, CurrentTask},
         task::{fatal_signal_pending, signal_pending, sleep_killable, Task},
@@ -91,6 +92,7 @@ pub(crate) struct Restart {
     target: u32,
     session_ops: usize,
     coordinator: Task,
+    restarter_fs: Fs,
     since_ns: u64,
     #[pin]
     stream: Mutex<Stream>,
@@ -177,6 +179,7 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
             gate.missing.fetch_add(1, Ordering::Relaxed);
         }
     }
+    let restarter_fs = Fs::of(&Task::current())?;
     let missing = entries.len() as u32;
     let stream = Stream {
         reader,
@@ -190,6 +193,7 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
             target: header.flags,
             session_ops,
             coordinator: Task::current().leader(),
+            restarter_fs,
             since_ns,
             stream <- new_mutex!(stream),
             tasks <- new_mutex!(tasks),
@@ -596,6 +600,7 @@ impl Restart {
                 index,
                 flags: self.flags,
                 session_ops: self.session_ops,
+                restarter_fs: &self.restarter_fs,
                 late,
             };
             let result = (room.restore)(kind, &mut restore);

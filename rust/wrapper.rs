@@ -12,6 +12,8 @@ pub(crate) mod file;
 pub(crate) mod hash;
 pub(crate) mod landlock;
 pub(crate) mod mm;
+pub(crate) mod mount;
+pub(crate) mod ns;
 pub(crate) mod park;
 pub(crate) mod path;
 pub(crate) mod pid;

@@ -17,6 +17,8 @@ pub mod itimer;
 pub mod landlock;
 pub mod mempolicy;
 pub mod mm;
+pub mod mnt;
+pub mod ns;
 pub mod pids;
 pub mod pipe;
 pub mod posix_timer;
@@ -139,6 +141,30 @@ record_types! {
     Pipe = 0x41, "pipe";
     /// Layer of a Landlock domain: [`landlock::Layer`].
     LandlockLayer = 0x42, "landlock-layer";
+    /// Namespaces of a task: [`ns::Nsproxy`].
+    Nsproxy = 0x60, "nsproxy";
+    /// A uts namespace: [`ns::UtsNs`].
+    UtsNs = 0x61, "uts-ns";
+    /// An ipc namespace: [`ns::IpcNs`].
+    IpcNs = 0x62, "ipc-ns";
+    /// A time namespace: [`ns::TimeNs`].
+    TimeNs = 0x63, "time-ns";
+    /// A cgroup namespace: [`ns::CgroupNs`].
+    CgroupNs = 0x65, "cgroup-ns";
+    /// A network namespace: [`ns::NetNs`].
+    NetNs = 0x66, "net-ns";
+    /// A mount namespace: [`mnt::MntNs`].
+    MntNs = 0x68, "mnt-ns";
+    /// A file system: [`mnt::Filesystem`], its type, source and options.
+    Filesystem = 0x69, "filesystem";
+    /// A file of a file system: [`mnt::Inode`], its path, and the target of a link.
+    Inode = 0x6a, "inode";
+    /// Content of a file: [`mnt::InodeData`] and the bytes.
+    InodeData = 0x6b, "inode-data";
+    /// Extended attribute of a file: [`mnt::InodeXattr`], name and value.
+    InodeXattr = 0x6c, "inode-xattr";
+    /// A mount: [`mnt::Mount`], where it comes from, and where it is mounted.
+    Mount = 0x6d, "mount";
 }
 
 /// A record with a fixed struct.

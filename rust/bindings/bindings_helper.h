@@ -11,6 +11,7 @@
 #include <linux/mman.h>
 #include <linux/membarrier.h>
 #include <linux/mm.h>
+#include <linux/nsproxy.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/prctl.h>
@@ -30,6 +31,7 @@
 #include <uapi/asm/sigcontext.h>
 #include <uapi/asm/ucontext.h>
 #include <uapi/linux/landlock.h>
+#include <uapi/linux/mount.h>
 #include <asm/sigframe.h>
 
 #include "rust/helpers/helpers.h"

@@ -8,6 +8,8 @@
 #include "file.c"
 #include "landlock.c"
 #include "mm.c"
+#include "mount.c"
+#include "ns.c"
 #include "pipe.c"
 #include "seccomp.c"
 #include "symbol.c"

@@ -8,6 +8,7 @@
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/mm_types.h>
+#include <linux/nsproxy.h>
 #include <linux/path.h>
 #include <linux/sched.h>
 
@@ -136,6 +137,104 @@ long ckpt_fault_in(struct mm_struct *mm, unsigned long addr);
 struct page *ckpt_shmem_page(struct file *f, unsigned long index);
 vma_flags_t ckpt_shmem_flags(bool noreserve);
 
+/* mount.c */
+struct ckpt_mount {
+	struct path path;
+	struct dentry *mountpoint;
+	unsigned int parent;
+	unsigned int attributes;
+	int group;
+	int master;
+	bool unbindable;
+	bool shared_outside;
+	bool slave_outside;
+};
+
+#define CKPT_SB_RDONLY 1
+#define CKPT_SB_SYNC 2
+#define CKPT_SB_DIRSYNC 4
+#define CKPT_SB_LAZYTIME 8
+
+struct ckpt_superblock {
+	const void *address;
+	const char *type;
+	const char *source;
+	unsigned int flags;
+};
+
+struct ckpt_inode_stat {
+	u32 mode;
+	u32 uid;
+	u32 gid;
+	u32 nlink;
+	u64 ino;
+	u64 size;
+	u64 rdev;
+	s64 atime_ns;
+	s64 mtime_ns;
+};
+
+unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max);
+void ckpt_put_mount(struct ckpt_mount *m);
+int ckpt_namespace_root(struct nsproxy *ns, struct path *out);
+void ckpt_superblock(const struct ckpt_mount *m, struct ckpt_superblock *out);
+int ckpt_superblock_options(const struct ckpt_mount *m, char *buf, unsigned int size);
+char *ckpt_mount_root(const struct ckpt_mount *m, char *buf, int size);
+char *ckpt_mount_point(const struct ckpt_mount *m, const struct ckpt_mount *parent, char *buf, int size);
+char *ckpt_mount_elsewhere(const struct ckpt_mount *m, const struct ckpt_mount *other, const struct path *root, char *buf,
+			   int size);
+int ckpt_private_mount(const struct ckpt_mount *m, struct path *out);
+struct file *ckpt_open_below(const struct path *root, const char *name, int flags);
+int ckpt_read_names(struct file *dir, char *buf, unsigned int size);
+int ckpt_inode_stat(struct file *f, struct ckpt_inode_stat *out);
+int ckpt_read_link(struct file *f, char *buf, unsigned int size);
+ssize_t ckpt_list_xattrs(struct file *f, char *buf, size_t size);
+ssize_t ckpt_get_xattr(struct file *f, const char *name, void *buf, size_t size);
+
+/* ns.c */
+enum ckpt_ns_kind {
+	CKPT_NS_UTS,
+	CKPT_NS_IPC,
+	CKPT_NS_MNT,
+	CKPT_NS_NET,
+	CKPT_NS_CGROUP,
+	CKPT_NS_TIME,
+	CKPT_NS_TIME_FOR_CHILDREN,
+	CKPT_NS_PID_FOR_CHILDREN,
+};
+
+/* The files below /proc/sys that belong to an ipc namespace. */
+struct ckpt_ipc_limits {
+	u64 shmmax;
+	u64 shmall;
+	u32 shmmni;
+	u32 shm_rmid_forced;
+	u32 msgmax;
+	u32 msgmnb;
+	u32 msgmni;
+	u32 sem[4];
+	u32 mq_queues_max;
+	u32 mq_msg_max;
+	u32 mq_msgsize_max;
+	u32 mq_msg_default;
+	u32 mq_msgsize_default;
+};
+
+struct nsproxy *ckpt_get_nsproxy(struct task_struct *t);
+void ckpt_put_nsproxy(struct nsproxy *ns);
+const void *ckpt_namespace(struct nsproxy *ns, enum ckpt_ns_kind kind);
+unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind);
+int ckpt_adopt_nsproxy(struct task_struct *from);
+struct file *ckpt_open_own_namespace(enum ckpt_ns_kind kind);
+bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind);
+void ckpt_uts_names(struct nsproxy *ns, char *nodename, char *domainname);
+unsigned int ckpt_ipc_objects(struct nsproxy *ns);
+void ckpt_ipc_limits(struct nsproxy *ns, struct ckpt_ipc_limits *out);
+int ckpt_set_ipc_limits(const struct ckpt_ipc_limits *in);
+void ckpt_time_offsets(struct nsproxy *ns, bool children, s64 *monotonic, s64 *boottime);
+int ckpt_set_time_offsets(struct file *f, s64 monotonic, s64 boottime);
+bool ckpt_net_loopback(struct nsproxy *ns, char *other);
+
 /* pipe.c */
 struct ckpt_pipe_state {
 	unsigned int readers, writers;
@@ -207,7 +306,7 @@ unsigned int ckpt_task_state(struct task_struct *t);
 int ckpt_task_nice(struct task_struct *t);
 unsigned long ckpt_no_new_privs(struct task_struct *t);
 bool ckpt_sched_reset_on_fork(struct task_struct *t);
-const char *ckpt_foreign_namespace(struct task_struct *t, struct pid_namespace *pid_ns);
+bool ckpt_has_callers_user_ns(struct task_struct *t);
 u64 ckpt_ktime_get_ns(void);
 u64 ckpt_ktime_get_boottime_ns(void);
 u64 ckpt_ktime_get_real_ns(void);
@@ -258,6 +357,7 @@ unsigned int ckpt_processes_in(struct pid_namespace *ns);
 struct pid_namespace *ckpt_get_task_pid_ns(struct task_struct *t);
 struct task_struct *ckpt_child_reaper(struct pid_namespace *ns);
 int ckpt_exit_status(struct task_struct *leader);
+bool ckpt_is_killed(struct task_struct *t);
 int ckpt_exit_state(struct task_struct *t);
 void ckpt_set_exit_signal(struct task_struct *leader, int signal);
 void ckpt_get_job(struct task_struct *t, struct pid **session, struct pid **group);

@@ -3,6 +3,7 @@
 #include <linux/kprobes.h>
 #include <linux/static_call.h>
 #include <linux/uprobes.h>
+#include "fs/internal.h"
 #include "mm/internal.h"
 
 #include "symbol.h"

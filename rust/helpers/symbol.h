@@ -14,10 +14,12 @@
 #include <linux/dcache.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/fs_context.h>
 #include <linux/fs_struct.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
+#include <linux/nsproxy.h>
 #include <linux/pagewalk.h>
 #include <linux/pid.h>
 #include <linux/ptrace.h>
@@ -30,6 +32,7 @@
 #include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
 #include <linux/task_work.h>
+#include <linux/time_namespace.h>
 #include <linux/tty.h>
 
 /*
@@ -38,6 +41,8 @@
  */
 extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 extern void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned int shift, bool freed);
+/* In fs/internal.h, which symbol.c includes to check it. */
+extern struct file *open_namespace_file(struct ns_common *ns);
 /* In mm/internal.h and uprobes.h, which symbol.c includes to check them. */
 extern void folio_add_lru_vma(struct folio *folio, struct vm_area_struct *vma);
 extern int anon_vma_fork(struct vm_area_struct *vma, struct vm_area_struct *old);
@@ -64,10 +69,14 @@ extern void uprobe_end_dup_mmap(void);
 	X(int, anon_vma_fork, (struct vm_area_struct *vma, struct vm_area_struct *old), (vma, old))                        \
 	X(void, change_pid, (struct pid **pids, struct task_struct *t, enum pid_type type, struct pid *pid),             \
 	  (pids, t, type, pid))                                                                                         \
+	X(void, deactivate_nsproxy, (struct nsproxy *ns), (ns))                                                            \
 	X(void, do_group_exit, (int status), (status))                                                                     \
 	X(int, dup_mmap, (struct mm_struct *mm, struct mm_struct *oldmm), (mm, oldmm))                                  \
+	X(int, exec_task_namespaces, (void), ())                                                                           \
 	X(int, f_dupfd, (unsigned int from, struct file *file, unsigned int flags), (from, file, flags))                \
 	X(void, free_fs_struct, (struct fs_struct *fs), (fs))                                                              \
+	X(struct fs_context *, fs_context_for_reconfigure,                                                                \
+	  (struct dentry *dentry, unsigned int sb_flags, unsigned int sb_flags_mask), (dentry, sb_flags, sb_flags_mask)) \
 	X(void, free_pids, (struct pid **pids), (pids))                                                                    \
 	X(void, flush_tlb_mm_range,                                                                                     \
 	  (struct mm_struct *mm, unsigned long start, unsigned long end, unsigned int shift, bool freed),               \
@@ -81,10 +90,13 @@ extern void uprobe_end_dup_mmap(void);
 	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \
 	X(struct mm_struct *, mm_alloc, (void), ())                                                                     \
 	X(pmd_t *, mm_find_pmd, (struct mm_struct *mm, unsigned long addr), (mm, addr))                                    \
+	X(struct file *, open_namespace_file, (struct ns_common *ns), (ns))                                                \
 	X(struct task_struct *, pidfd_get_task, (int pidfd, unsigned int *flags), (pidfd, flags))                       \
 	X(pte_t *, pte_offset_map_lock,                                                                                 \
 	  (struct mm_struct *mm, pmd_t *pmd, unsigned long addr, spinlock_t **ptlp), (mm, pmd, addr, ptlp))             \
 	X(void, proc_clear_tty, (struct task_struct *t), (t))                                                              \
+	X(int, proc_timens_set_offset,                                                                                  \
+	  (struct file *f, struct task_struct *t, struct proc_timens_offset *offsets, int n), (f, t, offsets, n))       \
 	X(bool, ptrace_may_access, (struct task_struct *t, unsigned int mode), (t, mode))                               \
 	X(void, put_files_struct, (struct files_struct *files), (files))                                                   \
 	X(void, put_task_stack, (struct task_struct *t), (t))                                                           \
@@ -113,7 +125,9 @@ extern void uprobe_end_dup_mmap(void);
 	X(posix_cpu_nsleep_restart)                                                                                     \
 	X(do_restart_poll)                                                                                              \
 	X(futex_wait_restart)                                                                                           \
-	X(tasklist_lock)
+	X(tasklist_lock)                                                                                                \
+	X(namespace_sem)                                                                                                \
+	X(uts_sem)
 
 /* Data that is only looked at, and that not every kernel has: X(name). */
 #define CKPT_OPTIONAL(X)                                                                                               \

@@ -369,43 +369,14 @@ bool ckpt_sched_reset_on_fork(struct task_struct *t)
 	return t->sched_reset_on_fork;
 }
 
-/* First namespace in which t differs from the caller, or from @pid_ns, as a word; NULL when it differs in none. */
-const char *ckpt_foreign_namespace(struct task_struct *t, struct pid_namespace *pid_ns)
+bool ckpt_has_callers_user_ns(struct task_struct *t)
 {
-	struct nsproxy *mine = current->nsproxy, *theirs;
-	const char *name = NULL;
+	bool same;
 
 	rcu_read_lock();
-	if (__task_cred(t)->user_ns != current_user_ns())
-		name = "user";
-	else if (task_active_pid_ns(t) != pid_ns)
-		name = "pid";
+	same = __task_cred(t)->user_ns == current_user_ns();
 	rcu_read_unlock();
-	if (name)
-		return name;
-
-	task_lock(t);
-	theirs = t->nsproxy;
-	if (!theirs || (theirs == mine && mine->pid_ns_for_children == pid_ns))
-		name = NULL;
-	else if (theirs->mnt_ns != mine->mnt_ns)
-		name = "mount";
-	else if (theirs->net_ns != mine->net_ns)
-		name = "network";
-	else if (theirs->uts_ns != mine->uts_ns)
-		name = "uts";
-	else if (theirs->ipc_ns != mine->ipc_ns)
-		name = "ipc";
-	else if (theirs->time_ns != mine->time_ns)
-		name = "time";
-	else if (theirs->cgroup_ns != mine->cgroup_ns)
-		name = "cgroup";
-	else if (theirs->pid_ns_for_children != pid_ns)
-		name = "pid (for children)";
-	else if (theirs->time_ns_for_children != mine->time_ns_for_children)
-		name = "time (for children)";
-	task_unlock(t);
-	return name;
+	return same;
 }
 
 u64 ckpt_ktime_get_ns(void)

@@ -119,6 +119,12 @@ int ckpt_exit_status(struct task_struct *leader)
 	return leader->signal->flags & SIGNAL_GROUP_EXIT ? leader->signal->group_exit_code : leader->exit_code;
 }
 
+/* Whether SIGKILL waits for the task. */
+bool ckpt_is_killed(struct task_struct *t)
+{
+	return __fatal_signal_pending(t);
+}
+
 int ckpt_exit_state(struct task_struct *t)
 {
 	return READ_ONCE(t->exit_state);

@@ -20,6 +20,7 @@ use crate::{
     wrapper::{
         file::{collect_fds, install_any, mode, Fd, File, Stat, REOPEN_FLAGS},
         mm::{map, prot, vm_mmap, Mm},
+        mount::open_below,
         path::PathBuf,
         pipe::Pipe,
         syscall::{nr, CurrentTask},
@@ -135,6 +136,7 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
         _ => return Err(refuse(file, "device")),
     };
     if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE)
+        && !file.print_path(target.names, &mut path)?
         && !file.print_path(&target.whole.caller_fs, &mut path)?
     {
         return Err(refuse(file, "file outside of the caller's root directory"));
@@ -210,6 +212,18 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     (_, r.lock) = file.locks(target.leader);
     r.pipe = pipe_objref;
     r.denied = file.landlock_denied() & deniable(kind);
+    // Opened before the task has entered its mount namespace.
+    let is_path = matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE);
+    r.outside = u32::from(is_path && !file.print_path(target.names, &mut PathBuf::new()?)?);
+    if r.outside == 1 && r.denied != 0 {
+        return Err(Fault::new(
+            EOPNOTSUPP,
+            format_args!(
+                "a file with rights denied by Landlock, opened in other mounts than the task's, cannot be saved"
+            ),
+        )
+        .kind(RecordType::File));
+    }
     dump.out.record_with(&r, path)?;
     Ok(objref)
 }
@@ -289,6 +303,8 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         || r.flags & !REOPEN_FLAGS != 0
         || (r.pipe != 0) != (r.kind == kind::PIPE)
         || r.denied & !deniable(r.kind) != 0
+        || r.outside > 1
+        || r.reserved != 0
     {
         return Err(restore
             .input
@@ -329,7 +345,17 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
                 return Err(bad(EBADMSG, format_args!("not an absolute path")));
             }
             // A FIFO or a device that has taken the file's place must not be waited for.
-            let file = open(path, r.flags | O_NONBLOCK)?;
+            let flags = r.flags | O_NONBLOCK;
+            let file = match r.outside {
+                0 => open(path, flags)?,
+                _ if r.denied != 0 => {
+                    return Err(bad(
+                        EBADMSG,
+                        format_args!("rights are denied to a file of other mounts"),
+                    ))
+                }
+                _ => open_below(restore.restarter_fs, path, flags).context(format_args!("cannot open {name}"))?,
+            };
             file.set_nonblock(r.flags & O_NONBLOCK != 0);
             file
         }

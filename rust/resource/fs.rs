@@ -37,8 +37,10 @@ impl Resource for FsRoom {
         } else if !fs.print_pwd(&mut buf)? {
             refuse(format_args!("its working directory lies outside of its root directory"));
         }
-        if !fs.print_root(&target.whole.caller_fs, &mut buf)? {
-            refuse(format_args!("its root directory cannot be reached from the caller's"));
+        if !fs.print_root(target.names, &mut buf)? {
+            refuse(format_args!(
+                "its root directory cannot be reached from the caller's, or that of its mount namespace"
+            ));
         }
         Ok(())
     }
@@ -46,7 +48,7 @@ impl Resource for FsRoom {
     fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         let fs = Fs::of(task.task)?;
         let (mut cwd, mut root) = (PathBuf::new()?, PathBuf::new()?);
-        if !fs.print_pwd(&mut cwd)? || !fs.print_root(&target.whole.caller_fs, &mut root)? {
+        if !fs.print_pwd(&mut cwd)? || !fs.print_root(target.names, &mut root)? {
             return Err(Fault::new(EOPNOTSUPP, format_args!("directory cannot be reached")));
         }
         let mut r = FsRecord::new_zeroed();

@@ -42,6 +42,7 @@ impl Resource for LayerRoom {
     const RECORDS: &'static [RecordType] = &[LayerRecord::TYPE];
     const SCOPE: Scope = Scope::Process;
     const REQUIRED: bool = false;
+    const OBJECTS: bool = true;
 
     fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         for task in target.threads {

@@ -7,8 +7,8 @@
 //! /proc), I/O priority, prctl(PR_SET_TSC, PR_SET_IO_FLUSHER).
 //! Not saved: accounting (times, I/O counters), cgroup,
 //! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's).
-//! Refused: being traced (ptrace); what [`Task::unsupported`] lists (32-bit programs, shadow stacks, ...), kernel helper threads,
-//! namespaces other than the caller's; sharing with a process outside of the target.
+//! Refused: being traced (ptrace); what [`Task::unsupported`] lists (32-bit programs, shadow stacks, ...), kernel helper threads;
+//! sharing with a process outside of the target.
 //!
 //! Record: [`ckpt_uapi::record::task`].
 
@@ -125,7 +125,12 @@ fn share_or_own(restore: &mut Restore<'_>, objref: u32, bit: u32) -> Result {
     let (mine, theirs) = (me.task().shared(), owner.shared());
     match bit {
         share::FILES if mine.files != theirs.files => me.adopt_files(&owner)?,
-        share::FS if mine.fs != theirs.fs => me.adopt_fs(&owner)?,
+        share::FS => {
+            if mine.fs != theirs.fs {
+                me.adopt_fs(&owner)?;
+            }
+            restore.late.fs_owner = Some(owner);
+        }
         share::MM if mine.mm != theirs.mm => {
             return Err(Fault::new(
                 EINVAL,
@@ -165,12 +170,6 @@ impl Resource for TaskRoom {
             Some(_) => refuse(format_args!("it is traced (ptrace) from another pid namespace")),
         }
         task.unsupported(|what| refuse(format_args!("{what}")));
-        if let Some(name) = task.foreign_namespace(&target.whole.pid_ns) {
-            refuse(format_args!(
-                "it lives in another {} namespace than the caller or the target",
-                name.to_str().unwrap_or("?")
-            ));
-        }
         if target.whole.root.scope == Process {
             if let Some(child) = task.first_child() {
                 refuse(format_args!("it has child processes ({child} is one)"));

@@ -99,6 +99,15 @@ impl File {
         NonNull::new(f).map(Self).ok_or(EBADF)
     }
 
+    /// As [`Self::from_fd`], also for a descriptor that was opened with O_PATH.
+    pub(crate) fn from_any_fd(fd: i32) -> Result<Self> {
+        let fd = u32::try_from(fd).map_err(|_| EBADF)?;
+        // SAFETY: no preconditions; the function takes a reference.
+        let f = unsafe { bindings::fget_raw(fd) };
+        // INVARIANT: `fget_raw` took the reference.
+        NonNull::new(f).map(Self).ok_or(EBADF)
+    }
+
     /// The file that a `kernel` wrapper lends.
     pub(crate) fn from_kernel(file: &kernel::fs::File) -> Self {
         let f = file.as_ptr().cast::<bindings::file>();

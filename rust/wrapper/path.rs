@@ -53,6 +53,12 @@ impl PathBuf {
         self.take(p)
     }
 
+    /// Takes what a function prints into the buffer: a pointer into it, NULL when there is nothing to print.
+    pub(super) fn fill(&mut self, print: impl FnOnce(*mut ffi::c_char, i32) -> *mut ffi::c_char) -> Result<bool> {
+        let p = print(self.buf.as_mut_ptr().cast(), SIZE as i32);
+        self.take(p)
+    }
+
     /// Prints `path` for messages, as /proc does.
     pub(super) fn print_any(&mut self, path: *const bindings::path) -> Result {
         // SAFETY: callers hold a reference to the path; the buffer has SIZE bytes.
@@ -75,6 +81,8 @@ pub(crate) struct Fs {
 
 // SAFETY: paths are counted references to shared kernel objects.
 unsafe impl Send for Fs {}
+// SAFETY: as above; nothing changes them.
+unsafe impl Sync for Fs {}
 
 impl Drop for Fs {
     fn drop(&mut self) {
@@ -99,6 +107,22 @@ impl Fs {
             pwd,
             umask: umask as u32,
         })
+    }
+
+    /// A root directory, which is the working directory too.
+    ///
+    /// # Safety
+    ///
+    /// The caller gives a reference to `root` away.
+    pub(super) unsafe fn at(root: bindings::path) -> Self {
+        // SAFETY: alive by the contract of this function.
+        unsafe { bindings::path_get(&root) };
+        // INVARIANT: one reference is the caller's, one has just been taken.
+        Self {
+            root,
+            pwd: root,
+            umask: 0,
+        }
     }
 
     pub(super) fn root(&self) -> *const bindings::path {

@@ -46,6 +46,11 @@ impl PidNs {
         self.0.as_ptr()
     }
 
+    /// Address of the kernel object: the same for the same namespace.
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
     /// Number of namespaces above it.
     pub(crate) fn level(&self) -> u32 {
         // SAFETY: alive; set once.

@@ -269,6 +269,12 @@ impl Task {
         unsafe { bindings::ckpt_exit_state(self.as_ptr()) as u32 & bindings::EXIT_ZOMBIE != 0 }
     }
 
+    /// Whether it is on its way out, or will be when it runs next.
+    pub(crate) fn is_dying(&self) -> bool {
+        // SAFETY: the task is alive; single words.
+        self.is_exiting() || unsafe { bindings::ckpt_is_killed(self.as_ptr()) }
+    }
+
     /// Whether all threads of the process that it leads have ended.
     pub(crate) fn has_exited(&self) -> bool {
         (self.is_zombie() && self.nr_threads() <= 1) || self.is_dead()
@@ -431,16 +437,10 @@ impl Task {
         }
     }
 
-    /// First namespace in which it differs from the caller, or from the pid namespace of the target.
-    pub(crate) fn foreign_namespace(&self, pid_ns: &PidNs) -> Option<&'static CStr> {
-        // SAFETY: the task is alive; the helper locks and returns NULL or a string literal.
-        let name = unsafe { bindings::ckpt_foreign_namespace(self.as_ptr(), pid_ns.as_ptr()) };
-        if name.is_null() {
-            None
-        } else {
-            // SAFETY: a string literal.
-            Some(unsafe { CStr::from_char_ptr(name) })
-        }
+    /// Whether its user namespace is the caller's.
+    pub(crate) fn has_callers_user_namespace(&self) -> bool {
+        // SAFETY: the task is alive; the helper holds the RCU lock.
+        unsafe { bindings::ckpt_has_callers_user_ns(self.as_ptr()) }
     }
 
     /// Everything about the thread that this version refuses, as words; calls `f` for each.

@@ -66,5 +66,9 @@ pub struct File {
     /// Rights that Landlock denied when it was opened: [`denied::TRUNCATE`] for REGULAR, [`denied::IOCTL_DEV`] for DEVICE and
     /// SESSION.
     pub denied: u64,
+    /// 1 for a file that was opened in the mounts of the restarter, not in those of the task.
+    pub outside: u32,
+    /// Must be zero.
+    pub reserved: u32,
 }
-record!(File, File, 88, 80);
+record!(File, File, 96, 80);

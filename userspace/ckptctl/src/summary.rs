@@ -15,6 +15,7 @@ use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::landlock::{self, Landlock};
 use libckpt::uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
+use libckpt::uapi::record::ns::{IpcNs, NetNs, Nsproxy, TimeNs, UtsNs};
 use libckpt::uapi::record::pipe::Pipe;
 use libckpt::uapi::record::posix_timer::{self, PosixTimer};
 use libckpt::uapi::record::prctl::{self, Prctl};
@@ -43,6 +44,8 @@ pub struct Summary {
     /// Pid of the process with which the records of something shared stand, by its objref.
     owners: BTreeMap<u32, u32>,
     objects: BTreeMap<u32, Object>,
+    /// Objref of the mount namespace that mounts belong to.
+    mounts: u32,
     record_count: u64,
     payload: u64,
     /// Every record, if asked for.
@@ -65,7 +68,19 @@ struct RecordLine {
 enum Object {
     File(File, Vec<u8>),
     Pipe(Pipe),
-    Shmem { shmem: Shmem, pages: u64 },
+    Shmem {
+        shmem: Shmem,
+        pages: u64,
+    },
+    UtsNs(Box<UtsNs>),
+    IpcNs(IpcNs),
+    TimeNs(TimeNs),
+    CgroupNs,
+    NetNs(NetNs),
+    /// Where the mounts come from and where they are.
+    MntNs(Vec<(Vec<u8>, Vec<u8>)>),
+    /// Its type.
+    Filesystem(Vec<u8>),
     LandlockLayer(landlock::Layer),
     Filter(SeccompFilter),
 }
@@ -85,6 +100,7 @@ struct TaskSummary {
     mask: Option<Mask>,
     pending: Vec<u32>,
     restart_block: Option<RestartBlock>,
+    namespaces: Option<Nsproxy>,
 }
 
 /// What a process has for all its threads. What another process has as well stands with the first of them only.
@@ -124,6 +140,7 @@ impl Summary {
             with_process: BTreeSet::new(),
             owners: BTreeMap::new(),
             objects: BTreeMap::new(),
+            mounts: 0,
             record_count: 0,
             payload: 0,
             records: records.then(Vec::new),
@@ -168,6 +185,37 @@ impl Summary {
             }
             Body::Shmem(shmem) => {
                 self.objects.insert(shmem.objref, Object::Shmem { shmem, pages: 0 });
+            }
+            Body::UtsNs(uts) => {
+                self.objects.insert(uts.objref, Object::UtsNs(uts));
+            }
+            Body::IpcNs(ipc) => {
+                self.objects.insert(ipc.objref, Object::IpcNs(ipc));
+            }
+            Body::TimeNs(time) => {
+                self.objects.insert(time.objref, Object::TimeNs(time));
+            }
+            Body::CgroupNs(cgroup) => {
+                self.objects.insert(cgroup.objref, Object::CgroupNs);
+            }
+            Body::NetNs(net) => {
+                self.objects.insert(net.objref, Object::NetNs(net));
+            }
+            Body::MntNs(mnt) => {
+                self.objects.insert(mnt.objref, Object::MntNs(Vec::new()));
+                self.mounts = mnt.objref;
+            }
+            Body::Filesystem(filesystem, [kind, ..]) => {
+                self.objects.insert(filesystem.objref, Object::Filesystem(kind));
+            }
+            Body::Mount(mount, root, point) => {
+                let kind = match self.objects.get(&mount.filesystem) {
+                    Some(Object::Filesystem(kind)) => [kind, &b":"[..], &root].concat(),
+                    _ => root,
+                };
+                if let Some(Object::MntNs(mounts)) = self.objects.get_mut(&self.mounts) {
+                    mounts.push((kind, if point.is_empty() { b"/".to_vec() } else { point }));
+                }
             }
             Body::Pages(pages, extents) => {
                 let count = |guard: u32| {
@@ -230,6 +278,7 @@ impl TaskSummary {
             mask: None,
             pending: Vec::new(),
             restart_block: None,
+            namespaces: None,
         }
     }
 
@@ -245,6 +294,7 @@ impl TaskSummary {
             Body::Seccomp(seccomp) => self.seccomp = Some(seccomp),
             Body::SignalMask(mask) => self.mask = Some(mask),
             Body::RestartBlock(block) => self.restart_block = Some(block),
+            Body::Nsproxy(namespaces) => self.namespaces = Some(namespaces),
             Body::SignalPending(pending, infos) => {
                 // The signal's number is the first word of siginfo_t.
                 let numbers = infos.iter().map(|info| {
@@ -371,6 +421,22 @@ fn protection(vma: &Vma) -> String {
     [bit(1, 'r'), bit(2, 'w'), bit(4, 'x'), if shared { 's' } else { 'p' }]
         .iter()
         .collect()
+}
+
+/// Kinds of namespaces that a task has an object for.
+fn namespace_objects(namespaces: &Nsproxy) -> impl Iterator<Item = (&'static str, u32)> {
+    let children = (namespaces.time_for_children != namespaces.time).then_some(namespaces.time_for_children);
+    [
+        ("uts", namespaces.uts),
+        ("ipc", namespaces.ipc),
+        ("mount", namespaces.mnt),
+        ("network", namespaces.net),
+        ("cgroup", namespaces.cgroup),
+        ("time", namespaces.time),
+        ("time for children", children.unwrap_or(0)),
+    ]
+    .into_iter()
+    .filter(|(_, objref)| *objref != 0)
 }
 
 const VMA_FLAGS: &[(u64, &str)] = &[

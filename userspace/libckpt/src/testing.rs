@@ -25,6 +25,8 @@ use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
+use ckpt_uapi::record::mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
+use ckpt_uapi::record::ns::{CgroupNs, IpcNs, NetNs, Nsproxy, TimeNs, UtsNs};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
@@ -290,7 +292,7 @@ impl Mutator {
             }
             3 => statefile.records[at].fixed = self.below(400) as u32,
             4 => statefile.records[at].version = self.below(3) as u16,
-            5 => statefile.records[at].kind = self.below(0x48) as u16,
+            5 => statefile.records[at].kind = self.below(0x70) as u16,
             6 => statefile.records[at].payload.truncate(self.below(2) * 4096),
             7 => self.damage(&mut statefile.records[at].body),
             _ => self.falsify_word(&mut statefile.records[at].body),
@@ -356,7 +358,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 22, 6)
+    Statefile::new(records, 30, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -480,6 +482,7 @@ fn zombie() -> Vec<Part> {
 
 fn init() -> Vec<Part> {
     let mut records = vec![task(INIT, "init", [16, 17, 18, 19])];
+    records.extend(namespaces());
     records.extend(small_memory(&[]));
     records.extend([
         Part::new(&Fds { count: 0, more: 0 }),
@@ -487,8 +490,8 @@ fn init() -> Vec<Part> {
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(20, 0), layer(21, 20)]);
-    records.extend(thread(None, 21, true));
+    records.extend([layer(28, 0), layer(29, 28)]);
+    records.extend(thread(None, 29, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -516,7 +519,7 @@ const EXE: u32 = 5;
 const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
-const FILTER: u32 = 22;
+const FILTER: u32 = 30;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -617,6 +620,83 @@ fn memory() -> Vec<Part> {
             ])
             .payload(page(0x11)),
         Part::empty(RecordType::MmEnd),
+    ]
+}
+
+fn namespaces() -> Vec<Part> {
+    vec![
+        Part::new(&UtsNs {
+            objref: 20,
+            reserved: 0,
+            nodename: name("inside"),
+            domainname: name("(none)"),
+        }),
+        Part::new(&IpcNs {
+            objref: 21,
+            sem: [32000, 1_024_000_000, 500, 32000],
+            ..IpcNs::new_zeroed()
+        }),
+        Part::new(&TimeNs {
+            objref: 22,
+            monotonic_ns: 5_000_000_000,
+            boottime_ns: 6_000_000_000,
+            ..TimeNs::new_zeroed()
+        }),
+        Part::new(&MntNs { objref: 23, mounts: 2 }),
+        Part::new(&Mount {
+            root_len: 5,
+            ..Mount::new_zeroed()
+        })
+        .entries(b"/root"),
+        Part::new(&Filesystem {
+            objref: 24,
+            type_len: 5,
+            source_len: 4,
+            options_len: 8,
+            ..Filesystem::new_zeroed()
+        })
+        .entries(b"tmpfsnone,size=8k"),
+        Part::new(&Inode {
+            mode: 0o100644,
+            size: 5,
+            path_len: 4,
+            ..Inode::new_zeroed()
+        })
+        .entries(b"file"),
+        Part::new(&InodeXattr {
+            name_len: 6,
+            value_len: 1,
+        })
+        .entries(b"user.av"),
+        Part::new(&InodeData {
+            offset: 0,
+            length: 5,
+            reserved: 0,
+        })
+        .entries(b"hello"),
+        Part::new(&Mount {
+            filesystem: 24,
+            root_len: 1,
+            point_len: 4,
+            ..Mount::new_zeroed()
+        })
+        .entries(b"//tmp"),
+        Part::new(&CgroupNs {
+            objref: 25,
+            reserved: 0,
+        }),
+        Part::new(&NetNs { objref: 26, flags: 1 }),
+        Part::new(&Nsproxy {
+            objref: 27,
+            cgroup: 25,
+            net: 26,
+            mnt: 23,
+            uts: 20,
+            ipc: 21,
+            time: 22,
+            time_for_children: 22,
+            ..Nsproxy::new_zeroed()
+        }),
     ]
 }
 

@@ -82,6 +82,27 @@ fn object_json(objref: u32, object: &Object) -> Value {
         Object::Shmem { shmem, pages } => json!({
             "objref": objref, "type": "shmem", "size": shmem.size, "noreserve": shmem.noreserve == 1, "pages": pages,
         }),
+        Object::UtsNs(uts) => json!({
+            "objref": objref, "type": "uts-ns", "nodename": until_nul(&uts.nodename),
+            "domainname": until_nul(&uts.domainname),
+        }),
+        Object::IpcNs(ipc) => json!({
+            "objref": objref, "type": "ipc-ns", "shmmax": ipc.shmmax, "shmall": ipc.shmall, "shmmni": ipc.shmmni,
+            "shm_rmid_forced": ipc.shm_rmid_forced == 1, "msgmax": ipc.msgmax, "msgmnb": ipc.msgmnb, "msgmni": ipc.msgmni,
+            "sem": ipc.sem, "mq_queues_max": ipc.mq_queues_max, "mq_msg_max": ipc.mq_msg_max,
+            "mq_msgsize_max": ipc.mq_msgsize_max, "mq_msg_default": ipc.mq_msg_default,
+            "mq_msgsize_default": ipc.mq_msgsize_default,
+        }),
+        Object::CgroupNs => json!({"objref": objref, "type": "cgroup-ns"}),
+        Object::NetNs(net) => json!({"objref": objref, "type": "net-ns", "loopback_up": net.flags != 0}),
+        Object::MntNs(mounts) => json!({
+            "objref": objref, "type": "mnt-ns",
+            "mounts": mounts.iter().map(|(from, to)| json!([printable(from), printable(to)])).collect::<Vec<_>>(),
+        }),
+        Object::Filesystem(kind) => json!({"objref": objref, "type": "filesystem", "kind": printable(kind)}),
+        Object::TimeNs(time) => json!({
+            "objref": objref, "type": "time-ns", "monotonic_ns": time.monotonic_ns, "boottime_ns": time.boottime_ns,
+        }),
     }
 }
 
@@ -153,6 +174,10 @@ fn task_json(entry: &Tree, task: &TaskSummary) -> Value {
             "domain": (landlock.domain != 0).then_some(landlock.domain), "subdomains_off": landlock.subdomains_off == 1,
             "no_new_privs": landlock.no_new_privs,
         });
+    }
+    if let Some(namespaces) = &task.namespaces {
+        let all = namespace_objects(namespaces).map(|(kind, objref)| (kind.to_owned(), objref.into()));
+        document["namespaces"] = Value::Object(all.collect::<Map<_, _>>());
     }
     if let Some(block) = &task.restart_block {
         document["restart_block"] = json!({

@@ -149,6 +149,17 @@ impl Summary {
         if let Some(regs) = &task.regs {
             write_registers(out, regs)?;
         }
+        if let Some(namespaces) = &task.namespaces {
+            writeln!(out, "  Namespaces:")?;
+            for (kind, objref) in namespace_objects(namespaces) {
+                writeln!(out, "    {kind:<9}  {}", self.object(objref))?;
+                if let Some(Object::MntNs(mounts)) = self.objects.get(&objref) {
+                    for (from, to) in mounts {
+                        writeln!(out, "      {} on {}", printable(from), printable(to))?;
+                    }
+                }
+            }
+        }
         if let Some(block) = &task.restart_block {
             let left = if block.timed == 1 {
                 format!(", {} s left", seconds(block.remaining_ns))
@@ -417,6 +428,24 @@ impl Summary {
                 };
                 format!("filter {objref} of {} instructions{behind}", filter.count)
             }
+            Some(Object::UtsNs(uts)) => {
+                let domain = until_nul(&uts.domainname);
+                format!("{objref}: host {}, domain {domain}", until_nul(&uts.nodename))
+            }
+            Some(Object::IpcNs(_) | Object::CgroupNs) => format!("{objref}"),
+            Some(Object::NetNs(net)) => {
+                format!(
+                    "{objref}: loopback device {}",
+                    if net.flags == 0 { "down" } else { "up" }
+                )
+            }
+            Some(Object::MntNs(mounts)) => format!("{objref}: {}", count(mounts.len() as u64, "mount")),
+            Some(Object::Filesystem(kind)) => format!("{objref}: {}", printable(kind)),
+            Some(Object::TimeNs(time)) => format!(
+                "{objref}: monotonic {} s, boot {} s",
+                seconds(time.monotonic_ns),
+                seconds(time.boottime_ns)
+            ),
             None => "none".into(),
         }
     }

@@ -13,6 +13,8 @@ use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{self, Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
+use ckpt_uapi::record::mnt::{self, Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
+use ckpt_uapi::record::ns::{CgroupNs, IpcNs, NetNs, Nsproxy, TimeNs, UtsNs};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::{self, Pipe};
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
@@ -73,6 +75,22 @@ pub enum Body {
     Pipe(Pipe, Vec<u8>),
     Landlock(Landlock),
     LandlockLayer(landlock::Layer),
+    Nsproxy(Nsproxy),
+    UtsNs(Box<UtsNs>),
+    IpcNs(IpcNs),
+    TimeNs(TimeNs),
+    CgroupNs(CgroupNs),
+    NetNs(NetNs),
+    MntNs(MntNs),
+    /// Type, source, options.
+    Filesystem(Filesystem, [Vec<u8>; 3]),
+    /// Path, target of a link.
+    Inode(Inode, Vec<u8>, Vec<u8>),
+    InodeData(InodeData, Vec<u8>),
+    /// Name, value.
+    InodeXattr(InodeXattr, Vec<u8>, Vec<u8>),
+    /// Where it comes from, where it is mounted.
+    Mount(Mount, Vec<u8>, Vec<u8>),
     /// A record that this version does not know and may skip.
     Unknown,
 }
@@ -400,6 +418,18 @@ impl Body {
                 check_layer(&fixed)?;
                 Self::LandlockLayer(fixed)
             }
+            RecordType::Nsproxy
+            | RecordType::UtsNs
+            | RecordType::IpcNs
+            | RecordType::TimeNs
+            | RecordType::CgroupNs
+            | RecordType::NetNs => Self::parse_namespace(kind, parts)?,
+            RecordType::MntNs
+            | RecordType::Filesystem
+            | RecordType::Inode
+            | RecordType::InodeData
+            | RecordType::InodeXattr
+            | RecordType::Mount => Self::parse_mounts(kind, parts)?,
             RecordType::Mm
             | RecordType::Vma
             | RecordType::Pages
@@ -407,6 +437,123 @@ impl Body {
             | RecordType::VmaPolicy
             | RecordType::MmEnd
             | RecordType::Shmem => Self::parse_memory(kind, parts)?,
+        })
+    }
+
+    fn parse_namespace(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {
+        let padded = |name: &[u8]| name.iter().skip_while(|byte| **byte != 0).all(|byte| *byte == 0);
+        Ok(match kind {
+            RecordType::UtsNs => {
+                let fixed: UtsNs = parts.alone()?;
+                objref(fixed.objref)?;
+                zero(fixed.reserved)?;
+                check(
+                    padded(&fixed.nodename) && padded(&fixed.domainname),
+                    "a name goes on after its end",
+                )?;
+                Self::UtsNs(Box::new(fixed))
+            }
+            RecordType::IpcNs => {
+                let fixed: IpcNs = parts.alone()?;
+                objref(fixed.objref)?;
+                zero(fixed.reserved)?;
+                check(fixed.shm_rmid_forced <= 1, "a yes-or-no field is neither")?;
+                Self::IpcNs(fixed)
+            }
+            RecordType::TimeNs => {
+                let fixed: TimeNs = parts.alone()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, record::ns::time_flags::ALL)?;
+                let now = i64::try_from(fixed.monotonic_ns).and(i64::try_from(fixed.boottime_ns));
+                check(now.is_ok(), "a clock is out of range")?;
+                Self::TimeNs(fixed)
+            }
+            RecordType::CgroupNs => {
+                let fixed: CgroupNs = parts.alone()?;
+                objref(fixed.objref)?;
+                zero(fixed.reserved)?;
+                Self::CgroupNs(fixed)
+            }
+            RecordType::NetNs => {
+                let fixed: NetNs = parts.alone()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, record::ns::net_flags::ALL)?;
+                Self::NetNs(fixed)
+            }
+            _ => {
+                let fixed: Nsproxy = parts.alone()?;
+                objref(fixed.objref)?;
+                check(fixed.reserved == [0; 2], "a reserved field is not zero")?;
+                Self::Nsproxy(fixed)
+            }
+        })
+    }
+
+    fn parse_mounts(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {
+        Ok(match kind {
+            RecordType::MntNs => {
+                let fixed: MntNs = parts.alone()?;
+                objref(fixed.objref)?;
+                check(
+                    (1..=mnt::MOUNTS_MAX).contains(&fixed.mounts),
+                    "the number of mounts is out of range",
+                )?;
+                Self::MntNs(fixed)
+            }
+            RecordType::Filesystem => {
+                let fixed: Filesystem = parts.fixed()?;
+                objref(fixed.objref)?;
+                zero(fixed.reserved)?;
+                known(fixed.flags, mnt::fs_flags::ALL)?;
+                let (kind, rest) = parts.pair(fixed.type_len)?;
+                let (source, options) = rest
+                    .split_at_checked(fixed.source_len as usize)
+                    .ok_or(Problem::Value("a length is longer than the record"))?;
+                let texts = [
+                    text(kind, fixed.type_len, PATH_MAX)?,
+                    text(source, fixed.source_len, PATH_MAX)?,
+                    text(options, fixed.options_len, PATH_MAX)?,
+                ];
+                Self::Filesystem(fixed, texts)
+            }
+            RecordType::Inode => {
+                let fixed: Inode = parts.fixed()?;
+                known(fixed.flags, mnt::inode_flags::ALL)?;
+                let (path, target) = parts.pair(fixed.path_len)?;
+                Self::Inode(
+                    fixed,
+                    text(path, fixed.path_len, PATH_MAX)?,
+                    text(target, fixed.target_len, PATH_MAX)?,
+                )
+            }
+            RecordType::InodeData => {
+                let fixed: InodeData = parts.fixed()?;
+                zero(fixed.reserved)?;
+                check(
+                    fixed.length <= mnt::DATA_MAX,
+                    "the content of a file is too long for a record",
+                )?;
+                Self::InodeData(fixed, parts.entries(fixed.length)?)
+            }
+            RecordType::InodeXattr => {
+                let fixed: InodeXattr = parts.fixed()?;
+                let (name, value) = parts.pair(fixed.name_len)?;
+                check(
+                    value.len() as u64 == u64::from(fixed.value_len),
+                    "the length of a value does not match the length of the record",
+                )?;
+                Self::InodeXattr(fixed, text(name, fixed.name_len, 255)?, value.to_vec())
+            }
+            _ => {
+                let fixed: Mount = parts.fixed()?;
+                known(fixed.flags, mnt::mount_flags::ALL)?;
+                let (root, point) = parts.pair(fixed.root_len)?;
+                Self::Mount(
+                    fixed,
+                    text(root, fixed.root_len, PATH_MAX)?,
+                    text(point, fixed.point_len, PATH_MAX)?,
+                )
+            }
         })
     }
 
@@ -517,6 +664,8 @@ fn check_file(file: &File) -> Result<()> {
         file.denied & !deniable == 0,
         "a right is denied that this kind of file has not",
     )?;
+    check(file.outside <= 1, "a yes-or-no field is neither")?;
+    zero(file.reserved)?;
     if file.kind == PIPE {
         check(
             file.flags & O_ACCMODE <= O_WRONLY,

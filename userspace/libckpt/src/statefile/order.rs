@@ -22,6 +22,20 @@ enum Object {
     Handlers,
     LandlockLayer,
     Filter,
+    Namespace(Namespace),
+    Nsproxy,
+    Filesystem,
+}
+
+/// Kinds of namespaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Namespace {
+    Uts,
+    Ipc,
+    Mnt,
+    Net,
+    Cgroup,
+    Time,
 }
 
 /// What processes may share, in the order in which a task record numbers it.
@@ -148,6 +162,11 @@ pub(super) struct Order {
     vmas_left: u32,
     /// Lowest descriptor number that may come next.
     next_fd: u32,
+    /// Namespaces of the current task may still come.
+    before_namespaces: bool,
+    /// Mounts of the mount namespace that have come, and how many are still to come.
+    mounts: u32,
+    mounts_left: u32,
 }
 
 type Result<T> = std::result::Result<T, Problem>;
@@ -220,7 +239,10 @@ impl Order {
                 State::Task
             }
 
-            (State::Task, Body::Task(task)) => self.begin_task(task)?,
+            (State::Task, Body::Task(task)) => {
+                self.before_namespaces = true;
+                self.begin_task(task)?
+            }
             (State::Task, Body::Trailer(trailer)) if self.done == self.tasks => {
                 check(trailer.tasks == self.tasks, "the trailer counts other tasks than these")?;
                 check(
@@ -235,6 +257,10 @@ impl Order {
     }
 
     fn accept_in_task(&mut self, state: State, body: &Body) -> Result<State> {
+        if self.accept_namespace(body)? {
+            return Ok(state);
+        }
+        self.before_namespaces = false;
         Ok(match (state, body) {
             (State::Mm(_), Body::File(file, _)) => {
                 self.add_file(file)?;
@@ -539,6 +565,72 @@ impl Order {
             None if self.has_process => State::Itimer,
             None => State::Sched,
         }
+    }
+
+    /// Namespaces stand between the task record and what comes next, whatever that is.
+    fn accept_namespace(&mut self, body: &Body) -> Result<bool> {
+        let (objref, namespace) = match body {
+            Body::UtsNs(fixed) => (fixed.objref, Namespace::Uts),
+            Body::IpcNs(fixed) => (fixed.objref, Namespace::Ipc),
+            Body::TimeNs(fixed) => (fixed.objref, Namespace::Time),
+            Body::CgroupNs(fixed) => (fixed.objref, Namespace::Cgroup),
+            Body::NetNs(fixed) => (fixed.objref, Namespace::Net),
+            Body::MntNs(fixed) if self.before_namespaces && self.mounts_left == 0 => {
+                (self.mounts, self.mounts_left) = (0, fixed.mounts);
+                (fixed.objref, Namespace::Mnt)
+            }
+            Body::Filesystem(fixed, _) if self.before_namespaces && self.mounts_left > 0 => {
+                self.add_object(fixed.objref, Object::Filesystem)?;
+                return Ok(true);
+            }
+            Body::Inode(..) | Body::InodeData(..) | Body::InodeXattr(..)
+                if self.before_namespaces && self.mounts_left > 0 =>
+            {
+                return Ok(true);
+            }
+            Body::Mount(fixed, ..) if self.before_namespaces && self.mounts_left > 0 => {
+                check(
+                    fixed.parent < self.mounts || (fixed.parent == 0 && self.mounts == 0),
+                    "a mount does not follow its parent",
+                )?;
+                check(
+                    fixed.filesystem == 0 || self.object(fixed.filesystem) == Some(Object::Filesystem),
+                    "a mount refers to no file system",
+                )?;
+                self.mounts += 1;
+                self.mounts_left -= 1;
+                return Ok(true);
+            }
+            Body::Nsproxy(fixed) if self.before_namespaces && self.mounts_left == 0 => {
+                let parts = [
+                    (fixed.uts, Some(Namespace::Uts)),
+                    (fixed.ipc, Some(Namespace::Ipc)),
+                    (fixed.mnt, Some(Namespace::Mnt)),
+                    (fixed.net, Some(Namespace::Net)),
+                    (fixed.cgroup, Some(Namespace::Cgroup)),
+                    (fixed.time, Some(Namespace::Time)),
+                    (fixed.time_for_children, Some(Namespace::Time)),
+                ];
+                let right = |(objref, wanted): &(u32, Option<Namespace>)| {
+                    *objref == 0 || (wanted.is_some() && self.object(*objref) == wanted.map(Object::Namespace))
+                };
+                check(
+                    parts.iter().all(right),
+                    "a task refers to a namespace of another kind, or to none",
+                )?;
+                if self.object(fixed.objref) != Some(Object::Nsproxy) {
+                    self.add_object(fixed.objref, Object::Nsproxy)?;
+                }
+                self.before_namespaces = false;
+                return Ok(true);
+            }
+            _ => return Ok(false),
+        };
+        if !self.before_namespaces {
+            return Ok(false);
+        }
+        self.add_object(objref, Object::Namespace(namespace))?;
+        Ok(true)
     }
 
     fn add_object(&mut self, objref: u32, object: Object) -> Result<()> {

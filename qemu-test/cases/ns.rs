@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Kind ns: namespaces.
+
+use super::quiet;
+use harness::{Case, Context, Program, Result};
+use std::fs;
+
+/// The cases of this kind.
+pub fn cases() -> Vec<Case> {
+    vec![
+        quiet("ns_names", &[]).case("ns/keeps_uts_and_ipc"),
+        Case::new("ns/keeps_mounts_and_the_contents_of_a_tmpfs", mounts),
+        quiet("ns_loopback", &["up"]).case("ns/keeps_a_loopback_device_that_is_up"),
+        quiet("ns_loopback", &["down"]).case("ns/keeps_a_loopback_device_that_is_down"),
+        quiet("ns_clocks", &[]).case("ns/keeps_clocks_of_a_time_namespace"),
+    ]
+}
+
+/// Not by a table: seen from outside, files in a tmpfs that is made anew have other inode numbers.
+fn mounts(context: &Context) -> Result {
+    let file = context.path("mounts.ckpt");
+    let program = Program::own(context, "ns_mounts").cwd(context.dir());
+    let mut target = program.env("CKPT_GO", "/bound/go").start()?;
+    target.wait_ready()?;
+    target.checkpoint(&file)?;
+    for _ in 0..2 {
+        fs::remove_file(&file)?;
+        target.checkpoint_kill(&file)?;
+        target.restart(&file)?;
+    }
+    fs::write(context.path("go"), "")?;
+    target.wait_good_end()
+}

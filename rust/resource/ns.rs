@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Namespaces of a thread.
+//!
+//! Saved: which of them are not the caller's, who shares them with whom, and what they are (ns/uts.rs, ns/ipc.rs, ns/mnt.rs,
+//! ns/net.rs, ns/cgroup.rs, ns/time.rs).
+//! Those of the caller become the restarter's.
+//! Refused: user namespaces other than the caller's; another pid namespace for children; namespaces that others than the target and the caller live in; a time namespace
+//! for children that others live in already.
+//!
+//! Record: [`ckpt_uapi::record::ns`].  C header: `include/linux/nsproxy.h`
+
+use super::{share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
+use crate::{
+    error::{Context, Fault, Result},
+    objects::{Keeper, Object},
+    wrapper::{
+        file::{install_any, File},
+        mount::namespace_root,
+        ns::{Kind, Nsproxy},
+        path::Fs,
+        pid::PidNs,
+        syscall::{nr, CurrentTask},
+        task::{sleep_killable, Task}, //
+    },
+};
+use ckpt_uapi::record::{
+    mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount},
+    ns::{CgroupNs, IpcNs, NetNs, Nsproxy as NsproxyRecord, TimeNs, UtsNs},
+    Record, RecordType,
+};
+use kernel::{prelude::*, rbtree::RBTree};
+use zerocopy::FromZeros;
+
+mod cgroup;
+mod ipc;
+mod mnt;
+mod net;
+mod time;
+mod tmpfs;
+mod uts;
+
+pub(crate) use mnt::Building;
+
+pub(crate) struct NsRoom;
+
+/// Kinds that are saved.
+const SAVED: [Kind; 6] = [Kind::Uts, Kind::Ipc, Kind::Mnt, Kind::Net, Kind::Cgroup, Kind::Time];
+
+/// Whether the task lives in a namespace of its own, or shares one with others than the caller.
+fn is_foreign(whole: &Whole<'_>, ns: &Nsproxy, kind: Kind) -> bool {
+    ns.address(kind) != whole.caller_ns.address(kind)
+}
+
+/// From where the paths of a task are seen, if it does not share the caller's mount namespace.
+pub(crate) fn names_of(whole: &Whole<'_>, task: &Task) -> Result<Option<Fs>> {
+    let ns = Nsproxy::of(task)?;
+    if !is_foreign(whole, &ns, Kind::Mnt) {
+        return Ok(None);
+    }
+    Ok(Some(namespace_root(&ns)?))
+}
+
+/// Names namespaces that tasks outside of the target live in, too: they would not find the restarted program there.
+pub(crate) fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
+    struct Met {
+        kind: Kind,
+        threads: usize,
+        ids: (i32, i32),
+    }
+    let mut tries = 20;
+    loop {
+        let mut met: RBTree<usize, Met> = RBTree::new();
+        for task in whole.processes.iter().flat_map(|p| p.threads.iter()) {
+            let Ok(ns) = Nsproxy::of(task) else { continue };
+            for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
+                let address = ns.address(kind);
+                match met.get_mut(&address) {
+                    Some(m) => m.threads += 1,
+                    None => {
+                        let m = Met {
+                            kind,
+                            threads: 1,
+                            ids: (task.tgid(), task.tid()),
+                        };
+                        met.try_create_and_insert(address, m, GFP_KERNEL)?;
+                    }
+                }
+            }
+        }
+        let shared = |(address, m): &(&usize, &Met)| m.kind.threads_in(**address) > m.threads;
+        // While it runs, threads come and go.
+        if met.iter().any(|entry| shared(&entry)) && tries > 0 {
+            tries -= 1;
+            sleep_killable(4);
+            continue;
+        }
+        for (_, m) in met.iter().filter(shared) {
+            obstacles.add(
+                Fault::new(
+                    EOPNOTSUPP,
+                    format_args!(
+                        "its {} namespace is neither the caller's nor its own: processes outside of the target live in it",
+                        m.kind.name()
+                    ),
+                )
+                .kind(RecordType::Nsproxy)
+                .task(m.ids.0, m.ids.1),
+            );
+        }
+        return Ok(());
+    }
+}
+
+impl Resource for NsRoom {
+    const RECORDS: &'static [RecordType] = &[
+        NsproxyRecord::TYPE,
+        UtsNs::TYPE,
+        IpcNs::TYPE,
+        TimeNs::TYPE,
+        CgroupNs::TYPE,
+        NetNs::TYPE,
+        MntNs::TYPE,
+        Filesystem::TYPE,
+        Inode::TYPE,
+        InodeData::TYPE,
+        InodeXattr::TYPE,
+        Mount::TYPE,
+    ];
+    const SCOPE: Scope = Scope::Task;
+    const REQUIRED: bool = false;
+    const REPEATS: bool = true;
+
+    fn check(target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
+        let whole = target.whole;
+        let ns = Nsproxy::of(task)?;
+        let mut refuse =
+            |text: core::fmt::Arguments<'_>| obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::Nsproxy));
+        if !task.has_callers_user_namespace() {
+            refuse(format_args!("it lives in another user namespace than the caller"));
+        }
+        let pid_ns = PidNs::of(task)?;
+        if ns.address(Kind::PidForChildren) != pid_ns.address() {
+            refuse(format_args!(
+                "its children to come would live in another pid namespace than itself"
+            ));
+        }
+        if is_foreign(whole, &ns, Kind::Net) {
+            net::check(&ns, &mut refuse);
+        }
+        if is_foreign(whole, &ns, Kind::Ipc) {
+            ipc::check(&ns, &mut refuse);
+        }
+        time::check(whole, task, &ns, &mut refuse);
+        if is_foreign(whole, &ns, Kind::Mnt) && is_first(whole, task, &ns, Kind::Mnt) {
+            mnt::check(whole, &ns, &mut refuse)?;
+        }
+        Ok(())
+    }
+
+    fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        let whole = target.whole;
+        let ns = Nsproxy::of(task.task)?;
+        let mut r = NsproxyRecord::new_zeroed();
+        if is_foreign(whole, &ns, Kind::Uts) {
+            r.uts = object(&ns, Kind::Uts, dump, uts::dump)?;
+        }
+        if is_foreign(whole, &ns, Kind::Ipc) {
+            r.ipc = object(&ns, Kind::Ipc, dump, ipc::dump)?;
+        }
+        if is_foreign(whole, &ns, Kind::Net) {
+            r.net = object(&ns, Kind::Net, dump, net::dump)?;
+        }
+        if is_foreign(whole, &ns, Kind::Cgroup) {
+            r.cgroup = object(&ns, Kind::Cgroup, dump, cgroup::dump)?;
+        }
+        // After those that mqueue, sysfs and cgroup2 show.
+        if is_foreign(whole, &ns, Kind::Mnt) {
+            r.mnt = object(&ns, Kind::Mnt, dump, |ns, objref, dump| {
+                mnt::dump(whole, ns, objref, dump)
+            })?;
+        }
+        if is_foreign(whole, &ns, Kind::Time) {
+            r.time = object(&ns, Kind::Time, dump, |ns, objref, dump| {
+                time::dump(whole, ns, false, objref, dump)
+            })?;
+        }
+        if ns.address(Kind::TimeForChildren) == ns.address(Kind::Time) {
+            r.time_for_children = r.time;
+        } else {
+            r.time_for_children = object(&ns, Kind::TimeForChildren, dump, |ns, objref, dump| {
+                time::dump(whole, ns, true, objref, dump)
+            })?;
+        }
+        if parts(&r).iter().all(|(_, objref)| *objref == 0) {
+            return Ok(());
+        }
+        r.objref = match dump.seen.get(ns.set()) {
+            Some(known) => known,
+            None => dump.seen.add(ns.set(), Keeper::Task)?,
+        };
+        dump.out.record(&r)
+    }
+
+    fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result {
+        if restore.late.in_namespaces {
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("the task has its namespaces already")));
+        }
+        let object = match kind {
+            RecordType::UtsNs => uts::restore(restore)?,
+            RecordType::IpcNs => ipc::restore(restore)?,
+            RecordType::TimeNs => time::restore(restore)?,
+            RecordType::CgroupNs => cgroup::restore(restore)?,
+            RecordType::NetNs => net::restore(restore)?,
+            RecordType::MntNs => mnt::begin(restore)?,
+            RecordType::Filesystem => mnt::restore_filesystem(restore)?,
+            RecordType::Inode => return tmpfs::restore_inode(restore),
+            RecordType::InodeData => return tmpfs::restore_data(restore),
+            RecordType::InodeXattr => return tmpfs::restore_xattr(restore),
+            RecordType::Mount => return mnt::restore_mount(restore),
+            _ => return enter(restore),
+        };
+        restore.made.add(object)
+    }
+}
+
+/// Whether no thread of the target before this one lives in the namespace.
+fn is_first(whole: &Whole<'_>, task: &Task, ns: &Nsproxy, kind: Kind) -> bool {
+    whole
+        .processes
+        .iter()
+        .flat_map(|p| p.threads.iter())
+        .take_while(|t| *t != task)
+        .filter_map(|t| Nsproxy::of(t).ok())
+        .all(|n| n.address(kind) != ns.address(kind))
+}
+
+/// The objref of a namespace; it is written when first met.
+fn object(
+    ns: &Nsproxy,
+    kind: Kind,
+    dump: &mut Dump<'_>,
+    write: impl FnOnce(&Nsproxy, u32, &mut Dump<'_>) -> Result,
+) -> Result<u32> {
+    let address = ns.address(kind);
+    if let Some(known) = dump.seen.get(address) {
+        return Ok(known);
+    }
+    let objref = dump.seen.add(address, Keeper::Task)?;
+    write(ns, objref, dump)?;
+    Ok(objref)
+}
+
+fn parts(r: &NsproxyRecord) -> [(Kind, u32); 7] {
+    [
+        (Kind::Mnt, r.mnt),
+        (Kind::Uts, r.uts),
+        (Kind::Ipc, r.ipc),
+        (Kind::Net, r.net),
+        (Kind::Cgroup, r.cgroup),
+        (Kind::Time, r.time),
+        (Kind::TimeForChildren, r.time_for_children),
+    ]
+}
+
+/// Makes a namespace for the calling task by its own system call.
+fn unshare(me: &CurrentTask, kind: Kind) -> Result {
+    me.call(nr::__NR_unshare, &[kind.clone_flag()])
+        .context(format_args!("cannot make a {} namespace", kind.name()))?;
+    Ok(())
+}
+
+/// The object for a namespace that the calling task has just made.
+fn made(me: &CurrentTask, kind: Kind) -> Result<Object> {
+    let file = me
+        .open_namespace(kind)
+        .context(format_args!("cannot open the new {} namespace", kind.name()))?;
+    // A time namespace is one thing, for its makers and for their children.
+    let kind = if kind == Kind::TimeForChildren {
+        Kind::Time
+    } else {
+        kind
+    };
+    Ok(Object::Namespace(kind, file, me.task().clone()))
+}
+
+/// Joins a namespace by the task's own setns(2), unless it is in it.
+fn join(me: &CurrentTask, file: &File, kind: Kind) -> Result {
+    if me.lives_in(file, kind) {
+        return Ok(());
+    }
+    let fd = u64::from(install_any(file)?);
+    let joined = me.call(nr::__NR_setns, &[fd, kind.clone_flag()]);
+    me.call(nr::__NR_close, &[fd])?;
+    joined
+        .map(|_| ())
+        .context(format_args!("cannot enter a {} namespace", kind.name()))
+}
+
+/// Joins a mount namespace. setns(2) wants root and working directory for the task alone: threads to come take them over, and those
+/// that the task shares with `owner` are there already.
+fn join_mounts(me: &CurrentTask, file: &File, owner: Option<&Task>) -> Result {
+    if me.lives_in(file, Kind::Mnt) {
+        return Ok(());
+    }
+    const CLONE_FS: u64 = 0x200;
+    me.call(nr::__NR_unshare, &[CLONE_FS])?;
+    join(me, file, Kind::Mnt)?;
+    match owner {
+        Some(owner) => Ok(me.adopt_fs(owner)?),
+        None => Ok(()),
+    }
+}
+
+/// Puts the task into its namespaces.
+fn enter(restore: &mut Restore<'_>) -> Result {
+    let r: NsproxyRecord = restore.input.only()?;
+    let me = restore.me;
+    if r.reserved != [0; 2] {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in an nsproxy record")));
+    }
+    restore.late.in_namespaces = true;
+    if !restore.late.has_all_mounts() {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("the mount namespace is not complete")));
+    }
+    let mut wanted = KVec::new();
+    for (kind, objref) in parts(&r).into_iter().filter(|(_, objref)| *objref != 0) {
+        let base = if kind == Kind::TimeForChildren {
+            Kind::Time
+        } else {
+            kind
+        };
+        match restore.made.get(objref) {
+            Some(Object::Namespace(found, file, maker)) if *found == base => {
+                wanted.push((kind, file.clone(), maker.clone()), GFP_KERNEL)?;
+            }
+            _ => {
+                return Err(restore
+                    .input
+                    .bad(EBADMSG, format_args!("object {objref} is no {} namespace", kind.name())));
+            }
+        }
+    }
+    let owner = restore.late.fs_owner.as_ref();
+    let join = |kinds: &[Kind]| -> Result {
+        for (kind, file, _) in wanted.iter().filter(|(kind, ..)| kinds.contains(kind)) {
+            if *kind == Kind::Mnt {
+                join_mounts(me, file, owner)?;
+            } else {
+                self::join(me, file, *kind)?;
+            }
+        }
+        Ok(())
+    };
+    if r.objref != restore.made.next() {
+        let Some(Object::Shared(share::NSPROXY, whose)) = restore.made.get(r.objref) else {
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("object {} is no set of namespaces", r.objref)));
+        };
+        // Root and working directory of its own have to follow.
+        if owner.is_none() {
+            join(&[Kind::Mnt])?;
+        }
+        return me
+            .adopt_namespaces(whose)
+            .context(format_args!("cannot enter the namespaces of another task"));
+    }
+    join(&[Kind::Mnt])?;
+    for (_, file, maker) in wanted.iter().filter(|(kind, ..)| *kind == Kind::Time) {
+        time::join(me, file, maker, &r)?;
+    }
+    join(&[Kind::Mnt, Kind::Uts, Kind::Ipc, Kind::Net, Kind::Cgroup])?;
+    // It is the task's own, which has just made it.
+    join(&[Kind::TimeForChildren])?;
+    restore.made.add(Object::Shared(share::NSPROXY, me.task().clone()))
+}

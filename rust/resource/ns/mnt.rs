@@ -1,0 +1,615 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The mount namespace.
+//!
+//! Saved: all mounts with their places, attributes, peer groups and masters. One whose file system the caller sees too is a path in the
+//! restarter's mounts (a bind mount); tmpfs, proc, sysfs, devpts, mqueue, overlay and cgroup2 are mounted anew with their
+//! options; what is in a tmpfs is saved (ns/tmpfs.rs). A mount that was a slave of the caller's becomes one of the restarter's.
+//! Not saved: locks on mounts, expiry.
+//! Refused: mounts that are peers of mounts outside, other file systems that the caller does not see.
+
+use super::{made, tmpfs, unshare};
+use crate::{
+    error::{Context, Fault, Result},
+    objects::{Keeper, Object},
+    resource::{Dump, Restore, Whole},
+    wrapper::{
+        file::{install_any, File},
+        mount::{self, Mount},
+        ns::{Kind, Nsproxy},
+        path::PathBuf,
+        syscall::{nr, CurrentTask}, //
+    },
+};
+use ckpt_uapi::{
+    record::mnt::{fs_flags, mount_flags, Filesystem, MntNs, Mount as MountRecord, MOUNTS_MAX},
+    statefile::PATH_MAX,
+};
+use kernel::prelude::*;
+use zerocopy::FromZeros;
+
+/// File systems that can be mounted anew: what they show comes from the kernel, from other file systems, or is saved.
+const MOUNTABLE: [&[u8]; 7] = [
+    b"tmpfs", b"proc", b"sysfs", b"devpts", b"mqueue", b"overlay", b"cgroup2",
+];
+const TMPFS: &[u8] = b"tmpfs";
+
+/// Where a mount comes from.
+enum From {
+    /// A path in the caller's mounts.
+    Caller(PathBuf),
+    /// A file system of its own, and the path in it.
+    Own(PathBuf),
+}
+
+/// Where a mount comes from; why it cannot be saved.
+fn origin(whole: &Whole<'_>, callers: &[Mount], m: &Mount) -> Result<From> {
+    let mut path = PathBuf::new()?;
+    let sb = m.superblock()?;
+    let refuse = |what: &str| {
+        let mut name = PathBuf::new()?;
+        let _ = m.print_root(&mut name);
+        Err(Fault::new(
+            EOPNOTSUPP,
+            format_args!(
+                "a mount of type {} cannot be saved: {what} ({})",
+                sb.kind_str(),
+                name.as_str()
+            ),
+        ))
+    };
+    if m.group().1 {
+        return refuse("mounts outside of its namespace are its peers");
+    }
+    for other in callers {
+        if m.print_elsewhere(other, &whole.caller_fs, &mut path)? {
+            return Ok(From::Caller(path));
+        }
+    }
+    if !MOUNTABLE.contains(&sb.kind) {
+        return refuse("the caller does not see its file system");
+    }
+    if m.master().1 {
+        return refuse("mounts outside of its namespace are its masters");
+    }
+    if !m.print_root(&mut path)? || sb.source.len() > PATH_MAX {
+        return refuse("its root has no path");
+    }
+    Ok(From::Own(path))
+}
+
+pub(super) fn check(whole: &Whole<'_>, ns: &Nsproxy, refuse: &mut dyn FnMut(core::fmt::Arguments<'_>)) -> Result {
+    let mounts = match mount::collect(ns, MOUNTS_MAX) {
+        Err(e) if e == E2BIG => {
+            refuse(format_args!("its mount namespace has more than {MOUNTS_MAX} mounts"));
+            return Ok(());
+        }
+        other => other?,
+    };
+    let callers = mount::collect(&whole.caller_ns, u32::MAX)?;
+    for m in &mounts {
+        match origin(whole, &callers, m) {
+            Err(fault) if fault.errno() == EOPNOTSUPP => {
+                let text = fault.detail().map_or("", |d| show(d.text.as_bytes()));
+                refuse(format_args!("{text}"));
+            }
+            other => drop(other?),
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn dump(whole: &Whole<'_>, ns: &Nsproxy, objref: u32, dump: &mut Dump<'_>) -> Result {
+    let mounts = mount::collect(ns, MOUNTS_MAX)?;
+    let callers = mount::collect(&whole.caller_ns, u32::MAX)?;
+    dump.out.record(&MntNs {
+        objref,
+        mounts: mounts.len() as u32,
+    })?;
+    let mut point = PathBuf::new()?;
+    for (i, m) in mounts.iter().enumerate() {
+        let from = origin(whole, &callers, m)?;
+        let mut r = MountRecord::new_zeroed();
+        r.parent = m.parent() as u32;
+        r.attributes = m.attributes();
+        if m.unbindable() {
+            r.flags |= mount_flags::UNBINDABLE;
+        }
+        (r.group, _) = m.group();
+        if r.group != 0 {
+            r.flags |= mount_flags::SHARED;
+        }
+        let (master, outside) = m.master();
+        if master != 0 {
+            r.flags |= mount_flags::SLAVE;
+            r.master = if outside { 0 } else { master };
+        }
+        let root = match &from {
+            From::Caller(path) => path,
+            From::Own(path) => {
+                r.filesystem = filesystem(m, dump)?;
+                path
+            }
+        };
+        match mounts.get(m.parent()).filter(|_| m.parent() != i) {
+            Some(parent) if !m.print_point(parent, &mut point)? => {
+                return Err(Fault::new(
+                    EOPNOTSUPP,
+                    format_args!("a mount is on a directory that has been removed: {}", root.as_str()),
+                ));
+            }
+            Some(_) => {}
+            None => point = PathBuf::new()?,
+        }
+        let mut paths = KVec::new();
+        paths.extend_from_slice(root.as_bytes(), GFP_KERNEL)?;
+        paths.extend_from_slice(point.as_bytes(), GFP_KERNEL)?;
+        r.root_len = root.as_bytes().len() as u32;
+        r.point_len = point.as_bytes().len() as u32;
+        dump.out.record_with(&r, &paths[..])?;
+    }
+    Ok(())
+}
+
+/// The objref of the mount's file system; it is written when first met.
+fn filesystem(m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
+    let sb = m.superblock()?;
+    if let Some(known) = dump.seen.get(sb.address) {
+        return Ok(known);
+    }
+    let mut r = Filesystem::new_zeroed();
+    r.objref = dump.seen.add(sb.address, Keeper::Task)?;
+    for (have, bit) in [
+        (mount::CKPT_SB_RDONLY, fs_flags::RDONLY),
+        (mount::CKPT_SB_SYNC, fs_flags::SYNC),
+        (mount::CKPT_SB_DIRSYNC, fs_flags::DIRSYNC),
+        (mount::CKPT_SB_LAZYTIME, fs_flags::LAZYTIME),
+    ] {
+        if sb.flags & have != 0 {
+            r.flags |= bit;
+        }
+    }
+    let options = m.options()?;
+    let mut text = KVec::new();
+    for part in [sb.kind, &sb.source[..], &options[..]] {
+        text.extend_from_slice(part, GFP_KERNEL)?;
+    }
+    r.type_len = sb.kind.len() as u32;
+    r.source_len = sb.source.len() as u32;
+    r.options_len = options.len() as u32;
+    dump.out.record_with(&r, &text[..])?;
+    if sb.kind == TMPFS {
+        tmpfs::dump(m, dump)?;
+    }
+    Ok(r.objref)
+}
+
+/// A mount that has been made.
+struct Made {
+    /// Stands for it; O_PATH.
+    file: File,
+    flags: u32,
+    group: u32,
+    master: u32,
+}
+
+/// A mount namespace that is being built: the calling task lives in it, with the restarter's mounts still there.
+pub(crate) struct Building {
+    mounts: KVVec<Made>,
+    left: u32,
+    read_only: KVVec<File>,
+    /// The tmpfs whose contents may follow.
+    pub(super) contents: Option<tmpfs::Contents>,
+}
+
+/// Runs `f` with a descriptor for a file.
+pub(super) fn with_fd<T>(
+    me: &CurrentTask,
+    file: &File,
+    f: impl FnOnce(u64) -> kernel::error::Result<T>,
+) -> kernel::error::Result<T> {
+    let fd = u64::from(install_any(file)?);
+    let result = f(fd);
+    me.call(nr::__NR_close, &[fd])?;
+    result
+}
+
+/// The file behind a new descriptor, which is closed.
+pub(super) fn take_fd(me: &CurrentTask, fd: usize) -> kernel::error::Result<File> {
+    let file = File::from_any_fd(fd as i32);
+    me.call(nr::__NR_close, &[fd as u64])?;
+    file
+}
+
+/// Places of strings in the scratch mapping.
+const SECOND: usize = 8192;
+const THIRD: usize = 16384;
+
+/// Copies a string and its NUL to a place in the scratch mapping.
+pub(super) fn text_at(me: &CurrentTask, offset: usize, text: &[u8]) -> kernel::error::Result<u64> {
+    if text.len() > PATH_MAX {
+        return Err(ENAMETOOLONG);
+    }
+    me.put_at(offset + text.len(), &[0])?;
+    me.put_at(offset, text)
+}
+
+const AT_FDCWD: u64 = -100_i64 as u64;
+
+pub(super) fn begin(restore: &mut Restore<'_>) -> Result<Object> {
+    let r: MntNs = restore.input.only()?;
+    if r.objref != restore.made.next() || r.mounts == 0 || r.mounts > MOUNTS_MAX || restore.late.mounts.is_some() {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in a mount namespace record")));
+    }
+    let me = restore.me;
+    unshare(me, Kind::Mnt)?;
+    // What happens in here stays in here.
+    let root = text_at(me, 0, b"/")?;
+    me.call(nr::__NR_mount, &[0, root, 0, u64::from(nr::MS_REC | nr::MS_SLAVE), 0])
+        .context(format_args!("cannot make the mounts slaves of the restarter's"))?;
+    restore.late.mounts = Some(Building {
+        mounts: KVVec::new(),
+        left: r.mounts,
+        read_only: KVVec::new(),
+        contents: None,
+    });
+    made(me, Kind::Mnt)
+}
+
+fn building<'a>(restore: &'a mut Restore<'_>) -> Result<&'a mut Building> {
+    match restore.late.mounts.as_mut() {
+        Some(b) if b.left > 0 => Ok(b),
+        _ => Err(restore
+            .input
+            .bad(EBADMSG, format_args!("record is not part of a mount namespace"))),
+    }
+}
+
+impl Building {
+    /// Whether all of it is there.
+    pub(crate) fn is_done(&self) -> bool {
+        self.left == 0
+    }
+}
+
+/// Mounts a file system anew, at no place.
+pub(super) fn restore_filesystem(restore: &mut Restore<'_>) -> Result<Object> {
+    let r: Filesystem = restore.input.fixed()?;
+    let text = restore.input.variable();
+    let lengths = [r.type_len, r.source_len, r.options_len];
+    let total = lengths.iter().fold(0u64, |sum, n| sum + u64::from(*n));
+    if r.objref != restore.made.next()
+        || r.reserved != 0
+        || r.flags & !fs_flags::ALL != 0
+        || total != text.len() as u64
+        || lengths.iter().any(|n| *n as usize > PATH_MAX)
+        || text.contains(&0)
+    {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in a file system record")));
+    }
+    let (kind, rest) = text.split_at(r.type_len as usize);
+    let (source, options) = rest.split_at(r.source_len as usize);
+    if !MOUNTABLE.contains(&kind) {
+        return Err(restore.input.bad(
+            EBADMSG,
+            format_args!("file system {} cannot be mounted anew", show(kind)),
+        ));
+    }
+    let me = restore.me;
+    let file = mount_anew(me, kind, source, options, r.flags)?;
+    let is_tmpfs = kind == TMPFS;
+    let b = building(restore)?;
+    b.contents = tmpfs::finish(me, b.contents.take())?;
+    if is_tmpfs {
+        b.contents = Some(tmpfs::Contents::new(file.clone()));
+        if r.flags & fs_flags::RDONLY != 0 {
+            b.read_only.push(file.clone(), GFP_KERNEL)?;
+        }
+    }
+    Ok(Object::Filesystem(file))
+}
+
+fn show(text: &[u8]) -> &str {
+    core::str::from_utf8(text).unwrap_or("(not UTF-8)")
+}
+
+fn configure(me: &CurrentTask, fs: u64, key: &[u8], value: Option<&[u8]>) -> Result {
+    let command = match value {
+        Some(_) => nr::fsconfig_command_FSCONFIG_SET_STRING,
+        None => nr::fsconfig_command_FSCONFIG_SET_FLAG,
+    };
+    let at = text_at(me, SECOND, key)?;
+    let value_at = match value {
+        Some(value) => text_at(me, THIRD, value)?,
+        None => 0,
+    };
+    me.call(nr::__NR_fsconfig, &[fs, u64::from(command), at, value_at, 0])
+        .context(format_args!("cannot set option {}", show(key)))?;
+    Ok(())
+}
+
+/// Takes back what the kernel escapes in options: a backslash and three octal digits.
+fn unescape(text: &[u8]) -> Result<KVec<u8>> {
+    let mut out = KVec::new();
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        let digit = |i: usize| {
+            after
+                .get(i)
+                .filter(|d| (b'0'..=b'7').contains(*d))
+                .map(|d| u32::from(*d - b'0'))
+        };
+        match (*first, digit(0), digit(1), digit(2)) {
+            (b'\\', Some(a), Some(b), Some(c)) => {
+                out.push((a * 64 + b * 8 + c) as u8, GFP_KERNEL)?;
+                rest = after.get(3..).unwrap_or(&[]);
+            }
+            _ => {
+                out.push(*first, GFP_KERNEL)?;
+                rest = after;
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// Layers of an overlay one by one: together they may be longer than an option.
+fn set_layers(me: &CurrentTask, fs: u64, layers: &[u8]) -> Result {
+    let mut key: &[u8] = b"lowerdir+";
+    for layer in layers.split(|b| *b == b':') {
+        if layer.is_empty() {
+            // After a double colon there are data-only layers.
+            key = b"datadir+";
+            continue;
+        }
+        configure(me, fs, key, Some(layer))?;
+    }
+    Ok(())
+}
+
+fn mount_anew(me: &CurrentTask, kind: &[u8], source: &[u8], options: &[u8], flags: u32) -> Result<File> {
+    let at = text_at(me, 0, kind)?;
+    let fd = me
+        .call(nr::__NR_fsopen, &[at, u64::from(nr::FSOPEN_CLOEXEC)])
+        .context(format_args!("cannot mount a file system of type {}", show(kind)))?;
+    let fs = fd as u64;
+    let set_all = || -> Result<File> {
+        if !source.is_empty() {
+            configure(me, fs, b"source", Some(source))?;
+        }
+        for option in options
+            .split(|b| *b == b',')
+            .filter(|o| !o.is_empty() && *o != b"rw" && *o != b"ro")
+        {
+            let (key, value) = match option.iter().position(|b| *b == b'=') {
+                Some(i) => (&option[..i], Some(unescape(&option[i + 1..])?)),
+                None => (option, None),
+            };
+            match &value {
+                Some(layers) if kind == b"overlay" && key == b"lowerdir" => set_layers(me, fs, layers)?,
+                value => configure(me, fs, key, value.as_deref())?,
+            }
+        }
+        // A tmpfs is filled first.
+        let read_only = if kind == TMPFS { 0 } else { fs_flags::RDONLY };
+        for (bit, key) in [
+            (read_only, &b"ro"[..]),
+            (fs_flags::SYNC, b"sync"),
+            (fs_flags::DIRSYNC, b"dirsync"),
+            (fs_flags::LAZYTIME, b"lazytime"),
+        ] {
+            if flags & bit != 0 {
+                configure(me, fs, key, None)?;
+            }
+        }
+        let create = u64::from(nr::fsconfig_command_FSCONFIG_CMD_CREATE);
+        me.call(nr::__NR_fsconfig, &[fs, create, 0, 0, 0])
+            .context(format_args!("cannot mount a file system of type {}", show(kind)))?;
+        let mounted = me
+            .call(nr::__NR_fsmount, &[fs, u64::from(nr::FSMOUNT_CLOEXEC), 0])
+            .context(format_args!("cannot mount a file system of type {}", show(kind)))?;
+        Ok(take_fd(me, mounted)?)
+    };
+    let file = set_all();
+    me.call(nr::__NR_close, &[fs])?;
+    file
+}
+
+/// MOUNT_ATTR_* that a record may have.
+fn known_attributes() -> u32 {
+    nr::MOUNT_ATTR_RDONLY
+        | nr::MOUNT_ATTR_NOSUID
+        | nr::MOUNT_ATTR_NODEV
+        | nr::MOUNT_ATTR_NOEXEC
+        | nr::MOUNT_ATTR__ATIME
+        | nr::MOUNT_ATTR_NODIRATIME
+        | nr::MOUNT_ATTR_NOSYMFOLLOW
+}
+
+fn set_attributes(me: &CurrentTask, fd: u64, set: u64, clear: u64, propagation: u32) -> kernel::error::Result {
+    // struct mount_attr, and an empty path behind it.
+    let words = [set, clear, u64::from(propagation), 0, 0];
+    let at = me.put_words(&words)?;
+    let size = size_of_val(&words[..4]) as u64;
+    me.call(
+        nr::__NR_mount_setattr,
+        &[fd, at + size, u64::from(nr::AT_EMPTY_PATH), at, size],
+    )
+    .map(|_| ())
+}
+
+/// Makes one mount, and puts it to its place.
+pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
+    let r: MountRecord = restore.input.fixed()?;
+    let paths = restore.input.variable();
+    let bad = |text: &str| Err(restore.input.bad(EBADMSG, format_args!("{text}")));
+    if r.flags & !mount_flags::ALL != 0
+        || r.attributes & !known_attributes() != 0
+        || u64::from(r.root_len) + u64::from(r.point_len) != paths.len() as u64
+        || r.root_len as usize > PATH_MAX
+        || r.point_len as usize > PATH_MAX
+        || paths.contains(&0)
+    {
+        return bad("wrong values in a mount record");
+    }
+    let (root, point) = paths.split_at(r.root_len as usize);
+    if root.first() != Some(&b'/') || (!point.is_empty() && point.first() != Some(&b'/')) {
+        return bad("not an absolute path");
+    }
+    let source = match (r.filesystem, restore.made.get(r.filesystem)) {
+        (0, _) => None,
+        (_, Some(Object::Filesystem(file))) => Some(file.clone()),
+        _ => return bad("a mount refers to no file system"),
+    };
+    let (mut from, mut to) = (KVec::new(), KVec::new());
+    from.extend_from_slice(root, GFP_KERNEL)?;
+    to.extend_from_slice(point, GFP_KERNEL)?;
+    let me = restore.me;
+    let b = match restore.late.mounts.as_mut() {
+        Some(b) if b.left > 0 => b,
+        _ => {
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("record is not part of a mount namespace")))
+        }
+    };
+    b.contents = tmpfs::finish(me, b.contents.take())?;
+    let index = b.mounts.len() as u32;
+    if r.parent > index || (r.parent == index) != (index == 0) {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("a mount does not follow its parent")));
+    }
+    let clone = u64::from(nr::OPEN_TREE_CLONE | nr::OPEN_TREE_CLOEXEC | nr::AT_SYMLINK_NOFOLLOW);
+    let opened = match &source {
+        None => text_at(me, 0, &from).and_then(|at| me.call(nr::__NR_open_tree, &[AT_FDCWD, at, clone])),
+        Some(file) => with_fd(me, file, |fd| {
+            let at = text_at(me, 0, &from[1..])?;
+            let empty = if from.len() == 1 {
+                u64::from(nr::AT_EMPTY_PATH)
+            } else {
+                0
+            };
+            me.call(nr::__NR_open_tree, &[fd, at, clone | empty])
+        }),
+    };
+    let fd = opened.context(format_args!("cannot mount {} anywhere", show(&from)))?;
+    let file = take_fd(me, fd)?;
+    // Slaves of the restarter's mounts stay that, unless they were not.
+    let keep = r.flags & mount_flags::SLAVE != 0 && r.master == 0 && r.filesystem == 0;
+    let propagation = if keep { 0 } else { nr::MS_PRIVATE };
+    with_fd(me, &file, |fd| {
+        set_attributes(me, fd, r.attributes.into(), known_attributes().into(), propagation)?;
+        let empty = text_at(me, SECOND, b"")?;
+        let move_to = |parent: u64, to: &[u8]| {
+            let mut flags = nr::MOVE_MOUNT_F_EMPTY_PATH;
+            if to.is_empty() {
+                flags |= nr::MOVE_MOUNT_T_EMPTY_PATH;
+            }
+            let at = text_at(me, 0, to)?;
+            me.call(nr::__NR_move_mount, &[fd, empty, parent, at, flags.into()])
+        };
+        match b.mounts.get(r.parent as usize) {
+            None => move_to(AT_FDCWD, b"/"),
+            Some(parent) => with_fd(me, &parent.file, |parent| move_to(parent, to.get(1..).unwrap_or(&[]))),
+        }
+    })
+    .context(format_args!("cannot mount {} on {}", show(&from), show(&to)))?;
+    let made = Made {
+        file,
+        flags: r.flags,
+        group: r.group,
+        master: r.master,
+    };
+    b.mounts.push(made, GFP_KERNEL)?;
+    b.left -= 1;
+    if b.left == 0 {
+        complete(me, b)?;
+    }
+    Ok(())
+}
+
+/// Leaves the restarter's mounts, and sets what could not be set before.
+fn complete(me: &CurrentTask, b: &mut Building) -> Result {
+    let Some(root) = b.mounts.first() else {
+        return Err(EINVAL.into());
+    };
+    with_fd(me, &root.file, |fd| me.call(nr::__NR_fchdir, &[fd]))?;
+    let here = text_at(me, 0, b".")?;
+    me.call(nr::__NR_pivot_root, &[here, here])
+        .context(format_args!("cannot change the root mount"))?;
+    me.call(nr::__NR_umount2, &[here, u64::from(nr::MNT_DETACH)])
+        .context(format_args!("cannot leave the mounts of the restarter"))?;
+    let slash = text_at(me, 0, b"/")?;
+    me.call(nr::__NR_chdir, &[slash])?;
+    for file in &b.read_only {
+        make_read_only(me, file).context(format_args!("cannot make a tmpfs read-only"))?;
+    }
+    propagate(me, &b.mounts)?;
+    b.mounts = KVVec::new();
+    b.read_only = KVVec::new();
+    Ok(())
+}
+
+fn make_read_only(me: &CurrentTask, file: &File) -> kernel::error::Result {
+    let empty = text_at(me, 0, b"")?;
+    let flags = u64::from(nr::FSPICK_EMPTY_PATH | nr::FSPICK_CLOEXEC);
+    let fs = with_fd(me, file, |fd| me.call(nr::__NR_fspick, &[fd, empty, flags]))? as u64;
+    let key = text_at(me, SECOND, b"ro")?;
+    let flag = u64::from(nr::fsconfig_command_FSCONFIG_SET_FLAG);
+    let reconfigure = u64::from(nr::fsconfig_command_FSCONFIG_CMD_RECONFIGURE);
+    let done = me
+        .call(nr::__NR_fsconfig, &[fs, flag, key, 0, 0])
+        .and_then(|_| me.call(nr::__NR_fsconfig, &[fs, reconfigure, 0, 0, 0]));
+    me.call(nr::__NR_close, &[fs])?;
+    done.map(|_| ())
+}
+
+/// Peer groups and masters: now that everything is in its place, nothing is propagated any more.
+fn propagate(me: &CurrentTask, mounts: &[Made]) -> Result {
+    let set = |m: &Made, how: u32| with_fd(me, &m.file, |fd| set_attributes(me, fd, 0, 0, how));
+    let join = |from: &Made, m: &Made| {
+        with_fd(me, &from.file, |from| {
+            with_fd(me, &m.file, |fd| {
+                let empty = text_at(me, SECOND, b"")?;
+                let flags = nr::MOVE_MOUNT_F_EMPTY_PATH | nr::MOVE_MOUNT_T_EMPTY_PATH | nr::MOVE_MOUNT_SET_GROUP;
+                me.call(nr::__NR_move_mount, &[from, empty, fd, empty, flags.into()])
+                    .map(|_| ())
+            })
+        })
+    };
+    let shared = |m: &&Made| m.flags & mount_flags::SHARED != 0;
+    let first_of = |group: u32, before: usize| {
+        let mut peers = mounts.iter().take(before).filter(shared);
+        peers.find(|peer| peer.group == group)
+    };
+    for pass in [0, mount_flags::SLAVE] {
+        for (i, m) in mounts
+            .iter()
+            .enumerate()
+            .filter(|(_, m)| m.flags & mount_flags::SLAVE == pass)
+        {
+            let result = if let Some(peer) = first_of(m.group, i).filter(|_| shared(&m)) {
+                join(peer, m)
+            } else if pass != 0 && m.master != 0 {
+                match first_of(m.master, mounts.len()) {
+                    Some(master) => join(master, m).and_then(|()| set(m, nr::MS_SLAVE)),
+                    None => Err(EBADMSG),
+                }
+                .and_then(|()| if shared(&m) { set(m, nr::MS_SHARED) } else { Ok(()) })
+            } else if shared(&m) {
+                set(m, nr::MS_SHARED)
+            } else if m.flags & mount_flags::UNBINDABLE != 0 {
+                set(m, nr::MS_UNBINDABLE)
+            } else {
+                Ok(())
+            };
+            result.context(format_args!("cannot set the propagation of mount {i}"))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is in a tmpfs.
+//!
+//! Saved: files with their holes, directories, links, FIFOs, sockets, devices; owners, permissions, times, extended attributes.
+//! Not saved: change and birth times, inode numbers.
+
+use super::mnt::{take_fd, text_at, with_fd};
+use crate::{
+    error::{Context, Fault, Result},
+    resource::{Dump, Restore},
+    wrapper::{
+        file::{mode, File},
+        mount::{Mount, Tree},
+        syscall::{nr, CurrentTask},
+        task::fatal_signal_pending, //
+    },
+};
+use ckpt_uapi::{
+    record::mnt::{inode_flags, Inode, InodeData, InodeXattr, DATA_MAX},
+    statefile::PATH_MAX,
+};
+use kernel::{prelude::*, rbtree::RBTree};
+use zerocopy::FromZeros;
+
+const SYMLINK: u32 = 0o120000;
+const PERMISSIONS: u32 = 0o7777;
+
+const O_RDONLY: u32 = 0;
+const O_DIRECTORY: u32 = 0o200000;
+const O_PATH: u32 = 0o10000000;
+
+type Path = KVVec<u8>;
+
+pub(super) fn dump(m: &Mount, dump: &mut Dump<'_>) -> Result {
+    let tree = m.open_tree()?;
+    let mut names: RBTree<u64, Path> = RBTree::new();
+    let mut directories: KVVec<Path> = KVVec::new();
+    one(&tree, Path::new(), &mut names, &mut directories, dump)?;
+    let mut next = 0;
+    while let Some(directory) = directories.get(next) {
+        let mut prefix = Path::new();
+        prefix.extend_from_slice(directory, GFP_KERNEL)?;
+        if !prefix.is_empty() {
+            prefix.push(b'/', GFP_KERNEL)?;
+        }
+        let open = tree.open(directory, O_RDONLY | O_DIRECTORY)?;
+        loop {
+            let lot = open.names()?;
+            if lot.is_empty() {
+                break;
+            }
+            for name in lot.split(|b| *b == 0).filter(|name| !name.is_empty()) {
+                let mut path = Path::new();
+                path.extend_from_slice(&prefix, GFP_KERNEL)?;
+                path.extend_from_slice(name, GFP_KERNEL)?;
+                one(&tree, path, &mut names, &mut directories, dump)?;
+            }
+        }
+        next += 1;
+    }
+    // What was made in them has changed their times.
+    for path in &directories {
+        let mut r = record(&tree.open(path, O_PATH)?)?;
+        r.flags = inode_flags::TIMES;
+        r.path_len = path.len() as u32;
+        dump.out.record_with(&r, &path[..])?;
+    }
+    Ok(())
+}
+
+fn record(file: &File) -> Result<Inode> {
+    let stat = file.inode_stat()?;
+    let mut r = Inode::new_zeroed();
+    (r.mode, r.uid, r.gid) = (stat.mode, stat.uid, stat.gid);
+    (r.size, r.rdev) = (stat.size, stat.rdev);
+    (r.atime_ns, r.mtime_ns) = (stat.atime_ns as u64, stat.mtime_ns as u64);
+    Ok(r)
+}
+
+/// One file.
+fn one(
+    tree: &Tree,
+    path: Path,
+    names: &mut RBTree<u64, Path>,
+    directories: &mut KVVec<Path>,
+    dump: &mut Dump<'_>,
+) -> Result {
+    if fatal_signal_pending() {
+        return Err(EINTR.into());
+    }
+    if path.len() > PATH_MAX {
+        return Err(Fault::new(ENAMETOOLONG, format_args!("a path in a tmpfs is too long")));
+    }
+    let file = tree.open(&path, O_PATH)?;
+    let mut r = record(&file)?;
+    let format = r.mode & mode::FMT;
+    let stat = file.inode_stat()?;
+    let mut target = Path::new();
+    if format == SYMLINK {
+        target.extend_from_slice(&file.link_text()?, GFP_KERNEL)?;
+    } else if format != mode::DIRECTORY && stat.nlink > 1 {
+        match names.get(&stat.ino) {
+            Some(first) => {
+                r.flags |= inode_flags::LINK;
+                target.extend_from_slice(first, GFP_KERNEL)?;
+            }
+            None => {
+                let mut copy = Path::new();
+                copy.extend_from_slice(&path, GFP_KERNEL)?;
+                names.try_create_and_insert(stat.ino, copy, GFP_KERNEL)?;
+            }
+        }
+    }
+    r.path_len = path.len() as u32;
+    r.target_len = target.len() as u32;
+    let mut text = Path::new();
+    text.extend_from_slice(&path, GFP_KERNEL)?;
+    text.extend_from_slice(&target, GFP_KERNEL)?;
+    dump.out.record_with(&r, &text[..])?;
+    if r.flags & inode_flags::LINK == 0 {
+        xattrs(&file, dump)?;
+        if format == mode::REGULAR && r.size > 0 {
+            data(&tree.open(&path, O_RDONLY)?, r.size, dump)?;
+        }
+    }
+    if format == mode::DIRECTORY {
+        directories.push(path, GFP_KERNEL)?;
+    }
+    Ok(())
+}
+
+fn xattrs(file: &File, dump: &mut Dump<'_>) -> Result {
+    let all = file.xattr_names()?;
+    for name in all.split_inclusive(|b| *b == 0) {
+        let name = CStr::from_bytes_with_nul(name).map_err(|_| EINVAL)?;
+        let value = file.xattr(name)?;
+        let r = InodeXattr {
+            name_len: name.to_bytes().len() as u32,
+            value_len: value.len() as u32,
+        };
+        let mut text = Path::new();
+        text.extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
+        text.extend_from_slice(&value, GFP_KERNEL)?;
+        dump.out.record_with(&r, &text[..])?;
+    }
+    Ok(())
+}
+
+/// What is between the holes.
+fn data(file: &File, size: u64, dump: &mut Dump<'_>) -> Result {
+    const SEEK_DATA: i32 = 3;
+    const SEEK_HOLE: i32 = 4;
+    let end = i64::try_from(size).map_err(|_| EFBIG)?;
+    let mut buf = KVVec::from_elem(0u8, DATA_MAX as usize, GFP_KERNEL)?;
+    let mut pos = 0;
+    while pos < end {
+        pos = match file.seek(pos, SEEK_DATA) {
+            Ok(pos) => pos,
+            Err(ENXIO) => break,
+            Err(e) => return Err(e.into()),
+        };
+        let hole = file.seek(pos, SEEK_HOLE)?.min(end);
+        while pos < hole {
+            let want = (hole - pos).min(i64::from(DATA_MAX)) as usize;
+            let mut at = pos;
+            let got = file.read_full(&mut buf[..want], Some(&mut at))?;
+            if got == 0 {
+                return Err(Fault::new(EIO, format_args!("a file in a tmpfs has shrunk")));
+            }
+            let r = InodeData {
+                offset: pos as u64,
+                length: got as u32,
+                reserved: 0,
+            };
+            dump.out.record_with(&r, &buf[..got])?;
+            pos += got as i64;
+            if fatal_signal_pending() {
+                return Err(EINTR.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The file that was restored last.
+struct Last {
+    /// Its directory; of the root, itself.
+    parent: File,
+    name: KVec<u8>,
+    times: [u64; 2],
+    /// Open for writing, if it is a regular file, and its size.
+    data: Option<(File, u64)>,
+}
+
+/// A tmpfs that is being filled.
+pub(super) struct Contents {
+    root: File,
+    last: Option<Last>,
+}
+
+impl Contents {
+    pub(super) fn new(root: File) -> Self {
+        Self { root, last: None }
+    }
+}
+
+/// Ends the contents: nothing may follow.
+pub(super) fn finish(me: &CurrentTask, contents: Option<Contents>) -> Result<Option<Contents>> {
+    if let Some(Contents { last: Some(last), .. }) = contents {
+        set_times(me, &last)?;
+    }
+    Ok(None)
+}
+
+const SECOND: usize = 8192;
+const THIRD: usize = 16384;
+
+fn set_times(me: &CurrentTask, last: &Last) -> Result {
+    let [atime, mtime] = last.times.map(|t| t as i64);
+    let second = 1_000_000_000;
+    let words = [
+        atime.div_euclid(second),
+        atime.rem_euclid(second),
+        mtime.div_euclid(second),
+        mtime.rem_euclid(second),
+    ]
+    .map(|w| w as u64);
+    with_fd(me, &last.parent, |fd| {
+        let times = me.put_words(&words)?;
+        let name = text_at(me, SECOND, &last.name)?;
+        let flags = u64::from(nr::AT_SYMLINK_NOFOLLOW);
+        me.call(nr::__NR_utimensat, &[fd, name, times, flags])
+    })
+    .context(format_args!("cannot set the times of a file in a tmpfs"))?;
+    Ok(())
+}
+
+/// Splits a path into directory and name; `None` when it leads out of the file system or is not in its plainest form.
+fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let plain = |part: &[u8]| !part.is_empty() && part != b"." && part != b"..";
+    if path.len() > PATH_MAX || path.contains(&0) || !path.split(|b| *b == b'/').all(plain) {
+        return None;
+    }
+    match path.iter().rposition(|b| *b == b'/') {
+        Some(i) => Some((&path[..i], &path[i + 1..])),
+        None => Some((b".", path)),
+    }
+}
+
+/// Opens a directory of the file system, and never leaves that on the way.
+fn open_directory(me: &CurrentTask, root: &File, path: &[u8]) -> kernel::error::Result<File> {
+    const RESOLVE_NO_XDEV: u64 = 1;
+    const RESOLVE_NO_MAGICLINKS: u64 = 2;
+    const RESOLVE_NO_SYMLINKS: u64 = 4;
+    const RESOLVE_BENEATH: u64 = 8;
+    // struct open_how
+    let how = [
+        u64::from(O_PATH | O_DIRECTORY),
+        0,
+        RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH,
+    ];
+    let fd = with_fd(me, root, |fd| {
+        let at = me.put_words(&how)?;
+        let path = text_at(me, SECOND, path)?;
+        me.call(nr::__NR_openat2, &[fd, path, at, size_of_val(&how) as u64])
+    })?;
+    take_fd(me, fd)
+}
+
+/// The tmpfs whose contents the current record is part of; it must be given back.
+fn contents(restore: &mut Restore<'_>) -> Result<Contents> {
+    let b = restore.late.mounts.as_mut().filter(|b| !b.is_done());
+    match b.and_then(|b| b.contents.take()) {
+        Some(contents) => Ok(contents),
+        None => Err(restore
+            .input
+            .bad(EBADMSG, format_args!("record is not part of a tmpfs"))),
+    }
+}
+
+fn give_back(restore: &mut Restore<'_>, contents: Contents) {
+    if let Some(b) = restore.late.mounts.as_mut() {
+        b.contents = Some(contents);
+    }
+}
+
+pub(super) fn restore_inode(restore: &mut Restore<'_>) -> Result {
+    let r: Inode = restore.input.fixed()?;
+    let mut c = contents(restore)?;
+    let me = restore.me;
+    if let Some(last) = c.last.take() {
+        set_times(me, &last)?;
+    }
+    let text = restore.input.variable();
+    let bad = || {
+        Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in an inode record")))
+    };
+    if u64::from(r.path_len) + u64::from(r.target_len) != text.len() as u64
+        || r.flags & !inode_flags::ALL != 0
+        || r.flags == inode_flags::ALL
+        || i64::try_from(r.size).is_err()
+    {
+        return bad();
+    }
+    let (path, target) = text.split_at(r.path_len as usize);
+    let format = r.mode & mode::FMT;
+    let is_root = path.is_empty();
+    let (directory, name) = match split(path) {
+        Some(parts) => parts,
+        None if is_root && format == mode::DIRECTORY && r.flags & inode_flags::LINK == 0 => (&b"."[..], &b"."[..]),
+        None => return bad(),
+    };
+    if (format == SYMLINK || r.flags & inode_flags::LINK != 0) == target.is_empty()
+        || target.len() > PATH_MAX
+        || target.contains(&0)
+    {
+        return bad();
+    }
+    let shown = core::str::from_utf8(path).unwrap_or("(not UTF-8)");
+    let parent = open_directory(me, &c.root, directory).context(format_args!("no directory for {shown} in a tmpfs"))?;
+    let mut last = Last {
+        parent,
+        name: KVec::new(),
+        times: [r.atime_ns, r.mtime_ns],
+        data: None,
+    };
+    last.name.extend_from_slice(name, GFP_KERNEL)?;
+    if r.flags & inode_flags::LINK != 0 {
+        let Some((directory, name)) = split(target) else {
+            return bad();
+        };
+        let from = open_directory(me, &c.root, directory)?;
+        with_fd(me, &from, |from| {
+            with_fd(me, &last.parent, |to| {
+                let old = text_at(me, SECOND, name)?;
+                let new = text_at(me, THIRD, &last.name)?;
+                me.call(nr::__NR_linkat, &[from, old, to, new, 0])
+            })
+        })
+        .context(format_args!("cannot link {shown} in a tmpfs"))?;
+    } else if r.flags & inode_flags::TIMES == 0 {
+        if !is_root {
+            make(me, &r, target, &mut last).context(format_args!("cannot make {shown} in a tmpfs"))?;
+        }
+        own(me, &r, &last).context(format_args!("cannot set owner and permissions of {shown} in a tmpfs"))?;
+    }
+    c.last = Some(last);
+    give_back(restore, c);
+    Ok(())
+}
+
+fn make(me: &CurrentTask, r: &Inode, target: &[u8], last: &mut Last) -> kernel::error::Result {
+    const O_RDWR: u64 = 2;
+    const O_CREAT: u64 = 0o100;
+    const O_EXCL: u64 = 0o200;
+    const O_NOFOLLOW: u64 = 0o400000;
+    let format = r.mode & mode::FMT;
+    let name = &last.name;
+    let made = with_fd(me, &last.parent, |fd| {
+        let at = text_at(me, SECOND, name)?;
+        match format {
+            mode::DIRECTORY => me.call(nr::__NR_mkdirat, &[fd, at, 0o700]),
+            SYMLINK => {
+                let target = text_at(me, THIRD, target)?;
+                me.call(nr::__NR_symlinkat, &[target, fd, at])
+            }
+            mode::REGULAR => me.call(
+                nr::__NR_openat,
+                &[fd, at, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600],
+            ),
+            mode::FIFO | mode::SOCKET | mode::CHAR | mode::BLOCK => {
+                me.call(nr::__NR_mknodat, &[fd, at, u64::from(format | 0o600), r.rdev])
+            }
+            _ => Err(EBADMSG),
+        }
+    })?;
+    if format == mode::REGULAR {
+        let sized = me.call(nr::__NR_ftruncate, &[made as u64, r.size]);
+        last.data = Some((take_fd(me, made)?, r.size));
+        sized?;
+    }
+    Ok(())
+}
+
+fn own(me: &CurrentTask, r: &Inode, last: &Last) -> kernel::error::Result {
+    with_fd(me, &last.parent, |fd| {
+        let at = text_at(me, SECOND, &last.name)?;
+        let ids = [r.uid, r.gid].map(u64::from);
+        me.call(
+            nr::__NR_fchownat,
+            &[fd, at, ids[0], ids[1], u64::from(nr::AT_SYMLINK_NOFOLLOW)],
+        )?;
+        if r.mode & mode::FMT != SYMLINK {
+            me.call(nr::__NR_fchmodat, &[fd, at, u64::from(r.mode & PERMISSIONS)])?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn restore_data(restore: &mut Restore<'_>) -> Result {
+    let r: InodeData = restore.input.fixed()?;
+    let c = contents(restore)?;
+    let bytes = restore.input.variable();
+    let end = r.offset.checked_add(u64::from(r.length));
+    let file = c.last.as_ref().and_then(|last| last.data.as_ref());
+    let Some((file, _)) = file.filter(|(_, size)| end.is_some_and(|end| end <= *size)) else {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("content lies outside of its file")));
+    };
+    if bytes.len() as u64 != u64::from(r.length) || r.reserved != 0 {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in a content record")));
+    }
+    let mut pos = r.offset as i64;
+    file.write_all(bytes, Some(&mut pos))
+        .context(format_args!("cannot write a file in a tmpfs"))?;
+    give_back(restore, c);
+    Ok(())
+}
+
+pub(super) fn restore_xattr(restore: &mut Restore<'_>) -> Result {
+    let r: InodeXattr = restore.input.fixed()?;
+    let c = contents(restore)?;
+    let me = restore.me;
+    let text = restore.input.variable();
+    const VALUE_MAX: usize = 32 * 1024;
+    let bad = || {
+        Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in an extended attribute record")))
+    };
+    if u64::from(r.name_len) + u64::from(r.value_len) != text.len() as u64 || r.name_len > 255 {
+        return bad();
+    }
+    let (name, value) = text.split_at(r.name_len as usize);
+    let Some(last) = c
+        .last
+        .as_ref()
+        .filter(|_| !name.contains(&0) && value.len() <= VALUE_MAX)
+    else {
+        return bad();
+    };
+    with_fd(me, &last.parent, |fd| {
+        // struct xattr_args behind the names, the value behind that.
+        let file = text_at(me, 0, &last.name)?;
+        let key = text_at(me, SECOND, name)?;
+        let value_at = me.put_at(THIRD + 64, value)?;
+        let mut args = [0; 16];
+        args[..8].copy_from_slice(&value_at.to_ne_bytes());
+        args[8..12].copy_from_slice(&(value.len() as u32).to_ne_bytes());
+        let at = me.put_at(THIRD, &args)?;
+        let flags = u64::from(nr::AT_SYMLINK_NOFOLLOW);
+        me.call(nr::__NR_setxattrat, &[fd, file, flags, key, at, args.len() as u64])
+    })
+    .context(format_args!(
+        "cannot set the extended attribute {} in a tmpfs",
+        core::str::from_utf8(name).unwrap_or("(not UTF-8)")
+    ))?;
+    give_back(restore, c);
+    Ok(())
+}

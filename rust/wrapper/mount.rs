@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Mounts, and what is in file systems that live in memory.
+//!
+//! C header: [`include/linux/mount.h`](srctree/include/linux/mount.h)
+
+use super::{
+    bindings,
+    file::File,
+    ns::Nsproxy,
+    path::{Fs, PathBuf},
+    to_result, //
+};
+use kernel::prelude::*;
+
+/// Superblock flags, as the record has them.
+pub(crate) use bindings::{CKPT_SB_DIRSYNC, CKPT_SB_LAZYTIME, CKPT_SB_RDONLY, CKPT_SB_SYNC};
+
+/// A mount of a namespace.
+///
+/// # Invariants
+///
+/// Owns a reference to the path and to the mountpoint.
+pub(crate) struct Mount(bindings::ckpt_mount);
+
+// SAFETY: counted references to shared kernel objects.
+unsafe impl Send for Mount {}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // SAFETY: owned, by the type's invariant.
+        unsafe { bindings::ckpt_put_mount(&mut self.0) }
+    }
+}
+
+/// What one file system is.
+pub(crate) struct Superblock {
+    /// Address of the kernel object: the same for two mounts of one file system.
+    pub(crate) address: usize,
+    /// Type as in /proc/filesystems.
+    pub(crate) kind: &'static [u8],
+    /// Device or name.
+    pub(crate) source: KVec<u8>,
+    /// `CKPT_SB_*`
+    pub(crate) flags: u32,
+}
+
+impl Superblock {
+    /// For messages.
+    pub(crate) fn kind_str(&self) -> &str {
+        core::str::from_utf8(self.kind).unwrap_or("?")
+    }
+}
+
+/// All mounts of the namespace, parents before children. `E2BIG` when there are more than `most`.
+pub(crate) fn collect(ns: &Nsproxy, most: u32) -> Result<KVVec<Mount>> {
+    let mut room = 64;
+    loop {
+        let mut raw: KVVec<bindings::ckpt_mount> = KVVec::with_capacity(room as usize, GFP_KERNEL)?;
+        // SAFETY: the namespaces are alive, the array has `room` entries; the helper locks and takes references.
+        let n = unsafe { bindings::ckpt_collect_mounts(ns.as_ptr(), raw.as_mut_ptr(), room) };
+        let stored = n.min(room);
+        let mut out = KVVec::new();
+        let mut failed = out.reserve(stored as usize, GFP_KERNEL).is_err();
+        for i in 0..stored as usize {
+            // SAFETY: the helper has stored that many.
+            // INVARIANT: with a reference each.
+            let mount = Mount(unsafe { raw.as_ptr().add(i).read() });
+            failed |= out.push(mount, GFP_KERNEL).is_err();
+        }
+        if failed {
+            return Err(ENOMEM);
+        }
+        if n <= room {
+            return Ok(out);
+        }
+        if n > most {
+            return Err(E2BIG);
+        }
+        // Some more may come meanwhile.
+        room = n.saturating_add(16);
+    }
+}
+
+/// What a task of the namespace without a root directory of its own sees at "/".
+pub(crate) fn namespace_root(ns: &Nsproxy) -> Result<Fs> {
+    let mut path = bindings::path::default();
+    // SAFETY: the namespaces are alive; the helper locks and takes a reference.
+    kernel::error::to_result(unsafe { bindings::ckpt_namespace_root(ns.as_ptr(), &mut path) })?;
+    // SAFETY: the reference was just taken.
+    Ok(unsafe { Fs::at(path) })
+}
+
+impl Mount {
+    /// Index of the mount that it is on; its own for the root.
+    pub(crate) fn parent(&self) -> usize {
+        self.0.parent as usize
+    }
+
+    /// MOUNT_ATTR_* as mount_setattr(2).
+    pub(crate) fn attributes(&self) -> u32 {
+        self.0.attributes
+    }
+
+    /// Peer group, 0 when it is not shared; and whether mounts of other namespaces belong to it.
+    pub(crate) fn group(&self) -> (u32, bool) {
+        (self.0.group as u32, self.0.shared_outside)
+    }
+
+    /// Peer group of its master, 0 without one; and whether that is in another namespace.
+    pub(crate) fn master(&self) -> (u32, bool) {
+        (self.0.master as u32, self.0.slave_outside)
+    }
+
+    /// Whether it cannot be bind mounted.
+    pub(crate) fn unbindable(&self) -> bool {
+        self.0.unbindable
+    }
+
+    /// Its file system.
+    pub(crate) fn superblock(&self) -> Result<Superblock> {
+        let mut out = bindings::ckpt_superblock::default();
+        // SAFETY: the mount is alive; so are the strings, the type's as long as the mount, the source's too.
+        unsafe {
+            bindings::ckpt_superblock(&self.0, &mut out);
+            let mut source = KVec::new();
+            if !out.source.is_null() {
+                source.extend_from_slice(CStr::from_char_ptr(out.source).to_bytes(), GFP_KERNEL)?;
+            }
+            Ok(Superblock {
+                address: out.address as usize,
+                kind: CStr::from_char_ptr(out.type_).to_bytes(),
+                source,
+                flags: out.flags,
+            })
+        }
+    }
+
+    /// Options of its file system as in /proc/mounts, with a leading comma.
+    pub(crate) fn options(&self) -> Result<KVec<u8>> {
+        let mut buf = KVec::from_elem(0u8, 4096, GFP_KERNEL)?;
+        // SAFETY: the mount is alive, the buffer has that many bytes.
+        let n = unsafe { bindings::ckpt_superblock_options(&self.0, buf.as_mut_ptr().cast(), buf.len() as u32) };
+        let n = to_result(n as isize)?;
+        buf.truncate(n);
+        Ok(buf)
+    }
+
+    /// Where it begins in its file system.
+    pub(crate) fn print_root(&self, out: &mut PathBuf) -> Result<bool> {
+        // SAFETY: the mount is alive, the buffer as long as it says.
+        out.fill(|buf, size| unsafe { bindings::ckpt_mount_root(&self.0, buf, size) })
+    }
+
+    /// Where it is mounted, seen from the root of its parent; false when that cannot be reached.
+    pub(crate) fn print_point(&self, parent: &Self, out: &mut PathBuf) -> Result<bool> {
+        // SAFETY: both are alive, the buffer as long as it says.
+        out.fill(|buf, size| unsafe { bindings::ckpt_mount_point(&self.0, &parent.0, buf, size) })
+    }
+
+    /// Where its root is found by way of `other`, a mount of the caller's namespace, seen from `root`; false when it is not
+    /// there.
+    pub(crate) fn print_elsewhere(&self, other: &Self, root: &Fs, out: &mut PathBuf) -> Result<bool> {
+        // SAFETY: all are alive, the buffer as long as it says.
+        out.fill(|buf, size| unsafe { bindings::ckpt_mount_elsewhere(&self.0, &other.0, root.root(), buf, size) })
+    }
+
+    /// Its whole file system, with nothing mounted on it.
+    pub(crate) fn open_tree(&self) -> Result<Tree> {
+        let mut path = bindings::path::default();
+        // SAFETY: the mount is alive; the helper returns references.
+        kernel::error::to_result(unsafe { bindings::ckpt_private_mount(&self.0, &mut path) })?;
+        // SAFETY: the references were just taken.
+        Ok(Tree(unsafe { Fs::at(path) }))
+    }
+}
+
+/// The files of a file system.
+pub(crate) struct Tree(Fs);
+
+/// What stat(2) says.
+pub(crate) type InodeStat = bindings::ckpt_inode_stat;
+
+impl Tree {
+    /// Opens a file by its path from the root; the empty path is the root. Symbolic links are opened themselves with O_PATH.
+    pub(crate) fn open(&self, path: &[u8], flags: u32) -> Result<File> {
+        open_below(
+            &self.0,
+            if path.is_empty() { b"." } else { path },
+            flags | bindings::O_NOFOLLOW,
+        )
+    }
+}
+
+/// Opens a path as the calling task would if `root` were its root directory.
+pub(crate) fn open_below(root: &Fs, path: &[u8], flags: u32) -> Result<File> {
+    let mut text = KVec::with_capacity(path.len() + 1, GFP_KERNEL)?;
+    text.extend_from_slice(path, GFP_KERNEL)?;
+    text.push(0, GFP_KERNEL)?;
+    let path = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
+    // SAFETY: the path is alive, so is the name; the function returns a reference or an error pointer.
+    unsafe { File::from_raw(bindings::ckpt_open_below(root.root(), path.as_char_ptr(), flags as i32)) }
+}
+
+impl File {
+    /// The next names in a directory, each with a NUL; empty at the end.
+    pub(crate) fn names(&self) -> Result<KVec<u8>> {
+        let mut buf = KVec::from_elem(0u8, 16 * 1024, GFP_KERNEL)?;
+        // SAFETY: alive, the buffer has that many bytes; the function locks the directory.
+        let n = unsafe { bindings::ckpt_read_names(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len() as u32) };
+        let n = to_result(n as isize)?;
+        buf.truncate(n);
+        Ok(buf)
+    }
+
+    /// As fstat(2), with ids of the caller's user namespace.
+    pub(crate) fn inode_stat(&self) -> Result<InodeStat> {
+        let mut out = InodeStat::default();
+        // SAFETY: alive.
+        kernel::error::to_result(unsafe { bindings::ckpt_inode_stat(self.as_ptr(), &mut out) })?;
+        Ok(out)
+    }
+
+    /// Text of the symbolic link that this is.
+    pub(crate) fn link_text(&self) -> Result<KVec<u8>> {
+        let mut buf = KVec::from_elem(0u8, 4096, GFP_KERNEL)?;
+        // SAFETY: alive, the buffer has that many bytes.
+        let n = unsafe { bindings::ckpt_read_link(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len() as u32) };
+        let n = to_result(n as isize)?;
+        buf.truncate(n);
+        Ok(buf)
+    }
+
+    /// Names of its extended attributes, each with a NUL.
+    pub(crate) fn xattr_names(&self) -> Result<KVVec<u8>> {
+        let mut buf = KVVec::from_elem(0u8, 64 * 1024, GFP_KERNEL)?;
+        // SAFETY: alive, the buffer has that many bytes.
+        let n = unsafe { bindings::ckpt_list_xattrs(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len()) };
+        match to_result(n) {
+            Ok(n) => buf.truncate(n),
+            Err(EOPNOTSUPP) => buf.clear(),
+            Err(e) => return Err(e),
+        }
+        Ok(buf)
+    }
+
+    /// Value of an extended attribute; `name` ends with a NUL.
+    pub(crate) fn xattr(&self, name: &CStr) -> Result<KVVec<u8>> {
+        let mut buf = KVVec::from_elem(0u8, 64 * 1024, GFP_KERNEL)?;
+        // SAFETY: alive, the buffer has that many bytes.
+        let n =
+            unsafe { bindings::ckpt_get_xattr(self.as_ptr(), name.as_char_ptr(), buf.as_mut_ptr().cast(), buf.len()) };
+        let n = to_result(n)?;
+        buf.truncate(n);
+        Ok(buf)
+    }
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Namespaces: which ones a task lives in, and what they are.
+//!
+//! A namespace that the task shares with the restarter has no object: it is the restarter's own after a restart too.
+
+use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
+use super::record;
+
+/// The namespaces of a task. A task without this record lives in those of the restarter.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Nsproxy {
+    /// Number of this set of namespaces. One that an earlier task has too has that one's number, and the same fields.
+    pub objref: u32,
+    /// Objref of the uts namespace; 0 for the restarter's. So for the others.
+    pub uts: u32,
+    /// Ipc namespace.
+    pub ipc: u32,
+    /// Mount namespace.
+    pub mnt: u32,
+    /// Network namespace.
+    pub net: u32,
+    /// Cgroup namespace.
+    pub cgroup: u32,
+    /// Time namespace.
+    pub time: u32,
+    /// Time namespace of child processes that are to come.
+    pub time_for_children: u32,
+    /// Must be zero.
+    pub reserved: [u32; 2],
+}
+record!(Nsproxy, Nsproxy, 40);
+
+/// A uts namespace.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct UtsNs {
+    /// Number of the object.
+    pub objref: u32,
+    /// Must be zero.
+    pub reserved: u32,
+    /// As sethostname(2), padded with NULs.
+    pub nodename: [u8; 64],
+    /// As setdomainname(2), padded with NULs.
+    pub domainname: [u8; 64],
+}
+record!(UtsNs, UtsNs, 136);
+
+/// An ipc namespace without objects. Limits by the names that they have below /proc/sys/kernel and /proc/sys/fs/mqueue.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct IpcNs {
+    /// Number of the object.
+    pub objref: u32,
+    /// shm_rmid_forced, 0 or 1.
+    pub shm_rmid_forced: u32,
+    /// shmmax.
+    pub shmmax: u64,
+    /// shmall.
+    pub shmall: u64,
+    /// shmmni.
+    pub shmmni: u32,
+    /// msgmax.
+    pub msgmax: u32,
+    /// msgmnb.
+    pub msgmnb: u32,
+    /// msgmni.
+    pub msgmni: u32,
+    /// sem: semmsl, semmns, semopm, semmni.
+    pub sem: [u32; 4],
+    /// mqueue/queues_max.
+    pub mq_queues_max: u32,
+    /// mqueue/msg_max.
+    pub mq_msg_max: u32,
+    /// mqueue/msgsize_max.
+    pub mq_msgsize_max: u32,
+    /// mqueue/msg_default.
+    pub mq_msg_default: u32,
+    /// mqueue/msgsize_default.
+    pub mq_msgsize_default: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+record!(IpcNs, IpcNs, 80);
+
+/// Values of [`TimeNs::flags`].
+pub mod time_flags {
+    /// Only child processes that are to come live in it, not the task itself.
+    pub const FOR_CHILDREN: u32 = 1 << 0;
+    /// All known flags.
+    pub const ALL: u32 = FOR_CHILDREN;
+}
+
+/// A time namespace. Its clocks go on from here.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct TimeNs {
+    /// Number of the object.
+    pub objref: u32,
+    /// [`time_flags`].
+    pub flags: u32,
+    /// CLOCK_MONOTONIC inside of it when the target stood still, in nanoseconds.
+    pub monotonic_ns: u64,
+    /// CLOCK_BOOTTIME inside of it when the target stood still, in nanoseconds.
+    pub boottime_ns: u64,
+}
+record!(TimeNs, TimeNs, 24);
+
+/// A cgroup namespace. Its root is the cgroup of the restarter.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct CgroupNs {
+    /// Number of the object.
+    pub objref: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+record!(CgroupNs, CgroupNs, 8);
+
+/// Values of [`NetNs::flags`].
+pub mod net_flags {
+    /// The loopback device is up.
+    pub const LO_UP: u32 = 1 << 0;
+    /// All known flags.
+    pub const ALL: u32 = LO_UP;
+}
+
+/// A network namespace with the loopback device only.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct NetNs {
+    /// Number of the object.
+    pub objref: u32,
+    /// [`net_flags`].
+    pub flags: u32,
+}
+record!(NetNs, NetNs, 8);
