@@ -35,6 +35,6 @@ pub fn cases() -> Vec<Case> {
         Case::new("run/resumes_openmp", resume::openmp).limit(240),
         Case::new("run/is_killed_at_any_moment", killed::run).limit(300),
         Case::new("run/its_checkpoint_is_killed_at_any_moment", killed::checkpoint).limit(300),
-        Case::new("run/slurm", slurm::requeues).limit(400),
+        Case::new("run/slurm", slurm::requeues).limit(600),
     ]
 }

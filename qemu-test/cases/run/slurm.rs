@@ -16,8 +16,8 @@ use std::time::Duration;
 const USER: [&str; 4] = ["setpriv", "--reuid=user", "--regid=user", "--init-groups"];
 /// Slurm wants an address that is not the loopback's; nobody else has this one.
 const ADDRESS: &str = "192.0.2.1";
-/// Steps of the solver: about half a minute.
-const SOLVER: [&str; 2] = ["60", "400"];
+/// Steps of the solver, and milliseconds of each: most of a minute. Slurm looks at time limits twice a minute, so a signal may come late.
+const SOLVER: [&str; 2] = ["60", "900"];
 
 /// The scripts of the document.
 fn scripts() -> Vec<&'static str> {
@@ -186,7 +186,7 @@ impl Slurm {
     }
 
     fn until<T>(&self, what: &str, look: impl FnMut() -> Option<T>) -> Result<T> {
-        match wait_until(PATIENCE * 2, look) {
+        match wait_until(PATIENCE * 4, look) {
             Some(value) => Ok(value),
             None => fail!("{what} does not come: {}", self.logs()),
         }
