@@ -44,10 +44,7 @@ impl Subject {
 
 /// `tree_family N M`: a process with N children, each of which has M. CRIU needs minutes for a thousand, and is left out there.
 const SUBJECTS: &[Subject] = &[
-    Subject::new(
-        &["memory", "0", "4k"],
-        ["dump_small", "frozen_small", "restart_small"],
-    ),
+    Subject::new(&["memory", "0", "4k"], ["dump_small", "frozen_small", "restart_small"]),
     Subject::new(&["memory", "256", "thp"], ["dump_256m_thp", "", ""]),
     Subject::new(
         &["memory", "256", "4k"],
@@ -147,7 +144,10 @@ fn run(_place: &Place, pattern: &str) -> Result {
         // The first round of each warms caches and is not counted; the tools take turns.
         for round in 0..=subject.rounds {
             let ours = measure(subject, &Ckpt).during("ckpt")?;
-            let theirs = subject.criu.then(|| measure(subject, &Criu).during("criu")).transpose()?;
+            let theirs = subject
+                .criu
+                .then(|| measure(subject, &Criu).during("criu"))
+                .transpose()?;
             if round > 0 {
                 ckpt.push(ours);
                 criu.extend(theirs);

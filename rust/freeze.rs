@@ -166,7 +166,9 @@ impl FrozenTree {
     }
 
     fn park_of(&self, task: &Task) -> Option<&Arc<Park>> {
-        self.parks.get(*self.asked.get(&task.address())?)
+        self.parks
+            .get(*self.asked.get(&task.address())?)
+            .filter(|park| park.task() == task)
     }
 
     /// Asks every thread to park that has not been asked yet; false when some may not have been seen.
@@ -175,14 +177,22 @@ impl FrozenTree {
             if t.is_current() || t.is_exiting() || self.asked.get(&t.address()).is_some() {
                 return Ok(());
             }
+            // Nobody is held up who may not be, not even for a moment: execve of a setuid program may have come meanwhile.
+            if !t.may_attach() {
+                return Err(EPERM);
+            }
+            let address = t.address();
             // Room first: a request without a place in the list could not be taken back.
             self.parks.reserve(1, GFP_KERNEL)?;
             self.asked
                 .try_create_and_insert(t.address(), self.parks.len(), GFP_KERNEL)?;
             match Park::request(t) {
                 Ok(park) => Ok(self.parks.push(park, GFP_KERNEL)?),
-                // On its way out: nothing to save. Its place in the map is the next one's then, and nobody asks for it.
-                Err(e) if e == ESRCH => Ok(()),
+                // On its way out: nothing to save. Another task may get its address.
+                Err(e) if e == ESRCH => {
+                    self.asked.remove(&address);
+                    Ok(())
+                }
                 Err(e) => Err(e),
             }
         });

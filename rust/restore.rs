@@ -14,7 +14,7 @@ use crate::{
         file::File,
         mm::PAGE_SIZE,
         path::Fs,
-        pid::{Job, Pid},
+        pid::{Job, Join, Pid},
         syscall::{nr, CurrentTask},
         task::{fatal_signal_pending, signal_pending, sleep_killable, Task},
         time, //
@@ -355,7 +355,7 @@ impl Restart {
             }
             // The root's goes to the restarter, which is not to be signalled at the wish of a statefile.
             if index != 0 {
-                me.task().set_exit_signal(entry.exit_signal);
+                self.set_exit_signal(me.task(), entry)?;
             }
             raise_limits(me)?;
         }
@@ -434,7 +434,7 @@ impl Restart {
             self.section(index, entry, me, stream, &mut late)?;
             self.end_of_turn(index, stream)?;
         }
-        me.task().set_exit_signal(0);
+        me.task().exit_silently();
         set_name(me, &late)?;
         me.drop_scratch()?;
         me.exit_with(late.exit_status.unwrap_or(0))?;
@@ -474,34 +474,48 @@ impl Restart {
             return Ok(());
         }
         let of_root = Job::of(self.tasks.lock().first().and_then(Option::as_ref).ok_or(ESRCH)?)?;
-        let session = match entry.sid {
-            sid if sid == root.sid || sid == 0 => of_root.session,
+        let mut session = match entry.sid {
+            sid if sid == root.sid || sid == 0 => Join::Known(of_root.session),
             sid => self.known_as(sid, me)?,
         };
-        let group = match entry.pgid {
-            pgid if pgid == root.pgid || pgid == 0 => of_root.group,
-            pgid => self.known_as(pgid, me)?,
+        let mut group = match entry.pgid {
+            pgid if pgid == root.pgid || pgid == 0 => Some(Join::Known(of_root.group)),
+            // A group that has the number of its session, which may be new.
+            pgid if pgid == entry.sid => None,
+            pgid => Some(self.known_as(pgid, me)?),
         };
-        me.set_job(&Job { session, group }, entry.flags & flags::SESSION_LEADER != 0);
+        me.set_job(&mut session, group.as_mut(), entry.flags & flags::SESSION_LEADER != 0)
+            .context(format_args!(
+                "cannot join session {} and process group {}",
+                entry.sid, entry.pgid
+            ))?;
+        for (number, join) in [(entry.sid, Some(&session)), (entry.pgid, group.as_ref())] {
+            if let Some(Join::New(_)) = join {
+                let mut ghosts = self.ghosts.lock();
+                if let Some(join) = join {
+                    ghosts.push((number, join.pid().clone()), GFP_KERNEL)?;
+                }
+            }
+        }
         Ok(())
     }
 
     /// What a session or process group is known by.
-    fn known_as(&self, number: u32, me: &CurrentTask) -> Result<Pid> {
+    fn known_as(&self, number: u32, me: &CurrentTask) -> Result<Join> {
         if let Some(index) = self.tree.iter().position(|e| e.pid == number) {
             let tasks = self.tasks.lock();
-            return Ok(Pid::of(tasks.get(index).and_then(Option::as_ref).ok_or(ESRCH)?)?);
+            let task = tasks.get(index).and_then(Option::as_ref).ok_or(ESRCH)?;
+            return Ok(Join::Known(Pid::of(task)?));
         }
-        let mut ghosts = self.ghosts.lock();
+        let ghosts = self.ghosts.lock();
         if let Some((_, pid)) = ghosts.iter().find(|(n, _)| *n == number) {
-            return Ok(pid.clone());
+            return Ok(Join::Known(pid.clone()));
         }
-        ghosts.reserve(1, GFP_KERNEL)?;
+        drop(ghosts);
         let pid = me
             .new_pid(number)
             .context(format_args!("cannot make session or process group {number} again"))?;
-        ghosts.push((number, pid.clone()), GFP_KERNEL)?;
-        Ok(pid)
+        Ok(Join::New(pid))
     }
 
     /// The process is made of the tree's tasks and shares nothing with others, which a restart would tear from them.
@@ -751,8 +765,16 @@ impl Restart {
                 }
                 sleep_killable(1);
             }
-            task.set_exit_signal(entry.exit_signal);
+            self.set_exit_signal(&task, entry)?;
         }
         Ok(())
+    }
+
+    /// The signal goes to the parent that the tree says, and to nobody else.
+    fn set_exit_signal(&self, task: &Task, entry: &Tree) -> Result {
+        let parent = self.tree.iter().position(|e| e.pid == entry.ppid).ok_or(EINVAL)?;
+        let parent = self.tasks.lock().get(parent).cloned().flatten().ok_or(ESRCH)?;
+        task.set_exit_signal(&parent, entry.exit_signal)
+            .context(format_args!("it is no child of process {}", entry.ppid))
     }
 }

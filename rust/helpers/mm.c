@@ -657,6 +657,8 @@ int ckpt_inherit_areas(struct mm_struct *mm, struct mm_struct *parent)
 	struct vm_area_struct *vma, *old;
 	int ret = 0;
 
+	if (mm == parent)
+		return -EINVAL;
 	if (mmap_write_lock_killable(parent))
 		return -EINTR;
 	mmap_write_lock_nested(mm, SINGLE_DEPTH_NESTING);
@@ -763,6 +765,8 @@ long ckpt_inherit(struct mm_struct *mm, struct mm_struct *parent, unsigned long 
 	struct vm_area_struct *vma = NULL, *old = NULL;
 	long ret = 0;
 
+	if (mm == parent)
+		return -EINVAL;
 	if (mmap_write_lock_killable(parent))
 		return -EINTR;
 	mmap_write_lock_nested(mm, SINGLE_DEPTH_NESTING);

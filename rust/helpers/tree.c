@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/cred.h>
 #include <linux/fdtable.h>
 #include <linux/fs_struct.h>
 #include <linux/pid.h>
@@ -106,7 +107,8 @@ struct task_struct *ckpt_child_reaper(struct pid_namespace *ns)
 	struct task_struct *t;
 
 	read_lock(task_list());
-	t = ns->child_reaper;
+	/* It is never cleared; without PIDNS_ADDING it is on its way out, or gone. */
+	t = READ_ONCE(ns->pid_allocated) & PIDNS_ADDING ? ns->child_reaper : NULL;
 	if (t)
 		get_task_struct(t);
 	read_unlock(task_list());
@@ -130,12 +132,21 @@ int ckpt_exit_state(struct task_struct *t)
 	return READ_ONCE(t->exit_state);
 }
 
-/* Sets the signal for the parent; also of a zombie, whose parent looks at it when it waits. */
-void ckpt_set_exit_signal(struct task_struct *leader, int signal)
+/*
+ * Sets the signal for the parent; also of a zombie, whose parent looks at it when it waits. -EPERM when the parent is not a thread of
+ * @parent's process: nobody else is to be signalled, or to wait in vain. Without @parent only 0 makes sense.
+ */
+int ckpt_set_exit_signal(struct task_struct *leader, struct task_struct *parent, int signal)
 {
+	int ret = -EPERM;
+
 	write_lock_irq(task_list());
-	leader->exit_signal = signal;
+	if (!parent || same_thread_group(rcu_access_pointer(leader->real_parent), parent)) {
+		leader->exit_signal = signal;
+		ret = 0;
+	}
 	write_unlock_irq(task_list());
+	return ret;
 }
 
 /* The session and the process group of a task, each with a reference. */
@@ -163,28 +174,56 @@ struct pid *ckpt_get_tgid(struct task_struct *t)
 	return pid;
 }
 
+/* Whether a number is anybody's: without members it has been freed, whatever references there are. */
+static bool ckpt_pid_in_use(struct pid *pid)
+{
+	int type;
+
+	for (type = 0; type < PIDTYPE_MAX; type++)
+		if (pid_has_task(pid, type))
+			return true;
+	return false;
+}
+
 /*
- * Moves the calling process to a session and a process group, which must be in use or have been made by ckpt_alloc_pid() (they
- * are freed with their last member). A leader is one as by setsid(2).
+ * Moves the calling process to a session and a process group. Each is in use, or @..._is_new: made by ckpt_alloc_pid() and nobody's yet;
+ * the kernel frees it with its last member. A leader is one as by setsid(2), of its own session. -ESRCH when one has gone meanwhile; -EPERM
+ * when the process leads another session, which would keep its terminal.
  */
-void ckpt_set_job(struct pid *session, struct pid *group, bool leader)
+int ckpt_set_job(struct pid *session, bool session_is_new, struct pid *group, bool group_is_new, bool leader)
 {
 	struct task_struct *me = current->group_leader;
 	struct pid *unused[PIDTYPE_MAX] = {};
 	struct pid *unused_group[PIDTYPE_MAX] = {};
+	int ret = 0;
 
 	write_lock_irq(task_list());
-	if (task_session(me) != session) {
-		ckpt_change_pid(unused, me, PIDTYPE_SID, session);
-		ckpt_proc_clear_tty(me);
+	if ((!session_is_new && !ckpt_pid_in_use(session)) || (!group_is_new && !ckpt_pid_in_use(group))) {
+		ret = -ESRCH;
+	} else if ((me->signal->leader && task_session(me) != session) || (leader && task_pid(me) != session)) {
+		ret = -EPERM;
+	} else {
+		if (task_session(me) != session) {
+			ckpt_change_pid(unused, me, PIDTYPE_SID, session);
+			ckpt_proc_clear_tty(me);
+		}
+		if (task_pgrp(me) != group)
+			ckpt_change_pid(unused_group, me, PIDTYPE_PGID, group);
+		if (leader)
+			me->signal->leader = 1;
 	}
-	if (task_pgrp(me) != group)
-		ckpt_change_pid(unused_group, me, PIDTYPE_PGID, group);
-	if (leader)
-		me->signal->leader = 1;
 	write_unlock_irq(task_list());
 	ckpt_free_pids(unused);
 	ckpt_free_pids(unused_group);
+	return ret;
+}
+
+/* Frees a number of ckpt_alloc_pid() that has never had a member. */
+void ckpt_free_unused_pid(struct pid *pid)
+{
+	struct pid *pids[PIDTYPE_MAX] = { pid };
+
+	ckpt_free_pids(pids);
 }
 
 /* Makes the calling task use another one's descriptor table; its own goes. -ESRCH when the other one has none any more. */
@@ -207,11 +246,20 @@ int ckpt_adopt_files(struct task_struct *from)
 	return 0;
 }
 
-/* Makes the calling task use another one's root, working directory and umask; its own go. -ESRCH as above. */
+/*
+ * Makes the calling task use another one's root, working directory and umask; its own go. -ESRCH as above. -EPERM between user namespaces,
+ * as for clone(2): who may chroot in one must not do so for a task of another.
+ */
 int ckpt_adopt_fs(struct task_struct *from)
 {
 	struct fs_struct *fs, *old;
+	bool same;
 
+	rcu_read_lock();
+	same = __task_cred(from)->user_ns == current_user_ns();
+	rcu_read_unlock();
+	if (!same)
+		return -EPERM;
 	task_lock(from);
 	fs = from->fs;
 	if (fs) {

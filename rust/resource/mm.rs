@@ -236,6 +236,9 @@ fn begin(restore: &mut Restore<'_>) -> Result {
             ))
         }
     };
+    if parent.as_ref().is_some_and(|p| p.address() == mm.address()) {
+        return Err(input.bad(EBADMSG, format_args!("an address space is no parent of itself")));
+    }
     let Some(exe) = restore.made.file(fields.exe) else {
         return Err(input.bad(EBADMSG, format_args!("object {} is no file", fields.exe)));
     };

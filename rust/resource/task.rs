@@ -102,6 +102,11 @@ fn settled_sharing(target: &Target<'_>, task: &Task) -> (Sharing, Sharing) {
 /// A number that no object has yet is the task's own, and its records follow; another one is what an earlier task has.
 fn share_or_own(restore: &mut Restore<'_>, objref: u32, bit: u32) -> Result {
     let (me, entry) = (restore.me, restore.entry);
+    if bit == share::MM && (objref == restore.made.next()) != (entry.vm == restore.index) {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("the address space does not fit the tree")));
+    }
     if objref == restore.made.next() && (entry.pid == entry.tgid || bit & (share::FILES | share::FS) != 0) {
         if entry.pid != entry.tgid {
             // It was made to share its leader's.

@@ -174,6 +174,9 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
         {
             return bad("impossible pid in the task tree");
         }
+        if e.flags & flags::SESSION_LEADER != 0 && e.sid != e.pid {
+            return bad("a session leader without its session in the task tree");
+        }
         if e.level != 0 || e.flags & (flags::EXITED | flags::PIDNS_INIT) != 0 {
             return Err(input.bad(
                 EPROTONOSUPPORT,

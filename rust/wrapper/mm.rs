@@ -486,9 +486,9 @@ impl Batch {
     pub(crate) fn walk(&mut self, mm: &Mm, parent: Option<&Mm>, start: u64, end: u64) -> Result<Walked> {
         let mut at = start as usize;
         loop {
-            let _lock = mm.read_lock();
-            // Readers both: whoever wants to write to one of them waits for none of the other.
+            // The parent first, as everywhere where both are locked.
             let _parent_lock = parent.map(Mm::read_lock);
+            let _lock = mm.read_lock();
             self.walk.parent = parent.map_or(core::ptr::null_mut(), |p| p.0.as_ptr());
             // SAFETY: the mm is alive and locked; the arrays are as long as `walk` says.
             let ret = unsafe { bindings::ckpt_walk_anon(mm.0.as_ptr(), at, end as usize, &mut self.walk) };

@@ -99,7 +99,6 @@ impl Clone for Pid {
 }
 
 /// The session and the process group of a task.
-#[derive(Clone)]
 pub(crate) struct Job {
     /// The session.
     pub(crate) session: Pid,
@@ -132,19 +131,67 @@ impl Pid {
     }
 }
 
+/// A number that no task has yet: freed when it is dropped before it has a member.
+pub(crate) struct NewPid(Pid, bool);
+
+impl Drop for NewPid {
+    fn drop(&mut self) {
+        if !self.1 {
+            // SAFETY: made by `new_pid`, and never anybody's: it is freed here and nowhere else.
+            unsafe { bindings::ckpt_free_unused_pid(self.0 .0.as_ptr()) }
+        }
+    }
+}
+
+/// A session or process group to be joined.
+pub(crate) enum Join {
+    /// One that has members.
+    Known(Pid),
+    /// A new number.
+    New(NewPid),
+}
+
+impl Join {
+    fn parts(&self) -> (*mut bindings::pid, bool) {
+        match self {
+            Self::Known(pid) => (pid.0.as_ptr(), false),
+            Self::New(new) => (new.0 .0.as_ptr(), true),
+        }
+    }
+
+    /// What it is known by.
+    pub(crate) fn pid(&self) -> &Pid {
+        match self {
+            Self::Known(pid) => pid,
+            Self::New(new) => &new.0,
+        }
+    }
+
+    fn has_a_member(&mut self) {
+        if let Self::New(new) = self {
+            new.1 = true;
+        }
+    }
+}
+
 impl CurrentTask {
-    /// Moves the caller's process to a session and a process group, both of processes of this restart, or made by this
-    /// function's caller by [`Self::new_pid`]. A leader is one as by setsid(2).
-    pub(crate) fn set_job(&self, job: &Job, leader: bool) {
-        // SAFETY: both are alive; the helper locks.
-        unsafe { bindings::ckpt_set_job(job.session.0.as_ptr(), job.group.0.as_ptr(), leader) };
+    /// Moves the caller's process to a session and a process group (`None`: the session's own number). A leader is one as by setsid(2).
+    /// `ESRCH` when one has lost its last member; `EPERM` when the process leads another session.
+    pub(crate) fn set_job(&self, session: &mut Join, group: Option<&mut Join>, leader: bool) -> Result {
+        let (s, s_new) = session.parts();
+        let (g, g_new) = group.as_ref().map_or((s, s_new), |g| g.parts());
+        // SAFETY: both are alive, and new ones have no member; the helper locks.
+        kernel::error::to_result(unsafe { bindings::ckpt_set_job(s, s_new, g, g_new, leader) })?;
+        session.has_a_member();
+        if let Some(group) = group {
+            group.has_a_member();
+        }
+        Ok(())
     }
 
     /// A number that no task has, in the caller's pid namespace: what is left of a session or group whose leader has gone.
     /// Permissions as for clone3(2) with `set_tid`; `EEXIST` when it is in use.
-    ///
-    /// The caller must make it its session or its process group: the kernel frees it with the last member.
-    pub(crate) fn new_pid(&self, number: u32) -> Result<Pid> {
+    pub(crate) fn new_pid(&self, number: u32) -> Result<NewPid> {
         let mut number = i32::try_from(number).map_err(|_| EINVAL)?;
         // SAFETY: the caller's own namespace is alive; one number.
         let pid = unsafe {
@@ -159,6 +206,6 @@ impl CurrentTask {
         // SAFETY: alive: nobody can have freed it.
         unsafe { bindings::ckpt_get_pid(pid) };
         // INVARIANT: the reference was just taken.
-        NonNull::new(pid).map(Pid).ok_or(ENOMEM)
+        NonNull::new(pid).map(|pid| NewPid(Pid(pid), false)).ok_or(ENOMEM)
     }
 }

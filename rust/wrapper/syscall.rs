@@ -395,6 +395,15 @@ unsafe extern "C" fn resume_callback(work: *mut bindings::callback_head) {
 ///
 /// Called by `task_work_run` with the work of a [`Resume`] that [`CurrentTask::exit_with`] has queued.
 unsafe extern "C" fn exit_callback(work: *mut bindings::callback_head) {
+    // Older works come after this one and would be lost, since the exit does not return: queue up behind them.
+    // SAFETY: `task_work_run` has read `next` before it calls, so the work is ours; the task is the current one.
+    let again = unsafe {
+        !(*work).next.is_null()
+            && bindings::task_work_add(bindings::ckpt_current(), work, bindings::task_work_notify_mode_TWA_NONE) == 0
+    };
+    if again {
+        return;
+    }
     let offset = core::mem::offset_of!(Resume, work);
     // SAFETY: `work` is the field of the `Resume` that the queue gave back.
     let resume = unsafe { KBox::from_raw(work.cast::<u8>().sub(offset).cast::<Resume>()) };

@@ -305,10 +305,18 @@ impl Task {
         }
     }
 
-    /// Sets the signal that the parent gets when the process exits.
-    pub(crate) fn set_exit_signal(&self, signal: u32) {
-        // SAFETY: the task is alive; the helper locks.
-        unsafe { bindings::ckpt_set_exit_signal(self.as_ptr(), signal as i32) }
+    /// Sets the signal that `parent` gets when the process exits; `EPERM` when that is not its parent.
+    pub(crate) fn set_exit_signal(&self, parent: &Task, signal: u32) -> Result {
+        // SAFETY: both are alive; the helper locks.
+        kernel::error::to_result(unsafe {
+            bindings::ckpt_set_exit_signal(self.as_ptr(), parent.as_ptr(), signal as i32)
+        })
+    }
+
+    /// The parent gets no signal when the process exits.
+    pub(crate) fn exit_silently(&self) {
+        // SAFETY: the task is alive; the helper locks, and takes NULL for any parent.
+        unsafe { bindings::ckpt_set_exit_signal(self.as_ptr(), core::ptr::null_mut(), 0) };
     }
 
     /// Process id of the parent in a pid namespace; 0 when it is not in it.
