@@ -282,12 +282,14 @@ fn wait(park: &Park, deadline: u64) -> Result {
         }
         if time::monotonic_ns() > deadline && park.state() == State::Queued {
             let place = task.in_syscall();
+            let channel = task.wait_channel()?;
             return Err(Fault::new(
                 EBUSY,
                 format_args!(
-                    "did not stop in time: scheduler state {:#x}, in {}",
+                    "did not stop in time: scheduler state {:#x}, in {}, waits in {}",
                     task.state(),
-                    Place(place)
+                    Place(place),
+                    core::str::from_utf8(&channel).unwrap_or("?")
                 ),
             )
             .task(task.tgid(), task.tid())

@@ -358,6 +358,8 @@ struct pid_namespace *ckpt_get_task_pid_ns(struct task_struct *t);
 struct task_struct *ckpt_child_reaper(struct pid_namespace *ns);
 int ckpt_exit_status(struct task_struct *leader);
 bool ckpt_is_killed(struct task_struct *t);
+#define CKPT_SYMBOL_LEN 1024
+void ckpt_wchan(struct task_struct *t, char *out);
 int ckpt_exit_state(struct task_struct *t);
 int ckpt_set_exit_signal(struct task_struct *leader, struct task_struct *parent, int signal);
 void ckpt_get_job(struct task_struct *t, struct pid **session, struct pid **group);

@@ -86,6 +86,7 @@ extern void uprobe_end_dup_mmap(void);
 	  (struct folio *folio, struct vm_area_struct *vma, unsigned long addr, rmap_t flags),                          \
 	  (folio, vma, addr, flags))                                                                                    \
 	X(pte_t *, get_locked_pte, (struct mm_struct *mm, unsigned long addr, spinlock_t **ptl), (mm, addr, ptl))          \
+	X(unsigned long, get_wchan, (struct task_struct *t), (t))                                                       \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
 	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \
 	X(struct mm_struct *, mm_alloc, (void), ())                                                                     \

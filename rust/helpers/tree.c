@@ -3,6 +3,7 @@
 #include <linux/cred.h>
 #include <linux/fdtable.h>
 #include <linux/fs_struct.h>
+#include <linux/kallsyms.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
@@ -125,6 +126,18 @@ int ckpt_exit_status(struct task_struct *leader)
 bool ckpt_is_killed(struct task_struct *t)
 {
 	return __fatal_signal_pending(t);
+}
+
+/* Name of the function that the task sleeps in, "0" when it does not; @out has KSYM_SYMBOL_LEN bytes. */
+void ckpt_wchan(struct task_struct *t, char *out)
+{
+	unsigned long address = ckpt_get_wchan(t);
+
+	BUILD_BUG_ON(KSYM_SYMBOL_LEN > CKPT_SYMBOL_LEN);
+	if (address)
+		sprint_symbol_no_offset(out, address);
+	else
+		strscpy(out, "0", KSYM_SYMBOL_LEN);
 }
 
 int ckpt_exit_state(struct task_struct *t)
