@@ -8,8 +8,8 @@ use crate::{
     freeze::{tasks, FrozenTree, Process, Root},
     objects::Seen,
     resource::{
-        check_outside, names_of, post_dump, share, tree, Census, Dump, FrozenTask, Obstacles, Room, Scope, Snapshot,
-        Target, Whole, ROOMS,
+        names_of, post_dump, share, tree, Census, Dump, FrozenTask, Mappings, Obstacles, Room, Scope, Snapshot, Target,
+        Users, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
@@ -19,7 +19,7 @@ use crate::{
         path::Fs,
         pid::PidNs,
         regset,
-        task::{fatal_signal_pending, sleep_killable, Task},
+        task::{fatal_signal_pending, Task},
         time, //
     },
 };
@@ -30,6 +30,7 @@ use ckpt_uapi::{
     },
     status::severity,
 };
+use core::cell::RefCell;
 use kernel::{prelude::*, rbtree::RBTree};
 use zerocopy::FromZeros;
 
@@ -99,7 +100,6 @@ pub(crate) fn dump(
     if look(&whole, sink)? > 0 {
         return Err(EOPNOTSUPP.into());
     }
-    not_shared(&whole)?;
     write(&whole, file, may_snapshot)
 }
 
@@ -109,6 +109,8 @@ fn whole<'a>(root: &'a Root, processes: &'a [Process], session_ops: usize, stopp
         processes,
         pid_ns: PidNs::of(&root.leader)?,
         census: Census::of(processes)?,
+        users: Users::of(processes)?,
+        mappings: RefCell::new(Mappings::new()),
         caller_fs: Fs::of(&Task::current())?,
         caller_ns: Nsproxy::of(&Task::current())?,
         session_ops,
@@ -155,19 +157,11 @@ impl<'a> Live<'a> {
     }
 }
 
-/// Shared memory that has been met.
-struct Mapped {
-    file: File,
-    count: usize,
-    ids: (i32, i32),
-}
-
 /// Adds the task that is being looked at to each obstacle.
 struct Collector<'a> {
     sink: &'a mut dyn FnMut(u16, Fault),
     count: u32,
     ids: (i32, i32),
-    mapped: RBTree<usize, Mapped>,
 }
 
 impl Obstacles for Collector<'_> {
@@ -176,42 +170,8 @@ impl Obstacles for Collector<'_> {
         (self.sink)(severity::ERROR, fault.task(self.ids.0, self.ids.1));
     }
 
-    fn mapped(&mut self, file: &File) -> Result {
-        match self.mapped.get_mut(&file.address()) {
-            Some(m) => m.count += 1,
-            None => {
-                let mapped = Mapped {
-                    file: file.clone(),
-                    count: 1,
-                    ids: self.ids,
-                };
-                self.mapped.try_create_and_insert(file.address(), mapped, GFP_KERNEL)?;
-            }
-        }
-        Ok(())
-    }
-
     fn warn(&mut self, fault: Fault) {
         (self.sink)(severity::WARNING, fault.task(self.ids.0, self.ids.1));
-    }
-}
-
-impl Collector<'_> {
-    /// Each mapping holds one reference, and we another one.
-    fn leaks(&mut self) {
-        let mut leaks = KVVec::new();
-        for m in self.mapped.values().filter(|m| m.file.references() > m.count + 1) {
-            let text = format_args!("anonymous memory is shared with a process outside of the target");
-            let fault = Fault::new(EOPNOTSUPP, text)
-                .kind(RecordType::Shmem)
-                .task(m.ids.0, m.ids.1);
-            if leaks.push(fault, GFP_KERNEL).is_err() {
-                self.count += 1;
-            }
-        }
-        for fault in leaks {
-            self.add(fault);
-        }
     }
 }
 
@@ -238,15 +198,16 @@ fn look(whole: &Whole<'_>, sink: &mut dyn FnMut(u16, Fault)) -> Result<u32> {
         sink,
         count: 0,
         ids: (whole.root.leader.tgid(), whole.root.leader.tid()),
-        mapped: RBTree::new(),
     };
     tree::check(whole, &mut collector)?;
-    check_outside(whole, &mut collector)?;
     let mut known = RBTree::new();
     for process in whole.processes {
-        // One that has gone meanwhile is no obstacle.
-        let Ok(Some(live)) = Live::of(whole, process) else {
-            continue;
+        let live = match Live::of(whole, process) {
+            Ok(Some(live)) => live,
+            Ok(None) => continue,
+            // While it runs, one that has gone meanwhile is no obstacle.
+            Err(fault) if fault.errno() == ESRCH && whole.stopped_ns == 0 => continue,
+            Err(fault) => return Err(fault),
         };
         let target = live.target(whole);
         for task in target.threads {
@@ -264,44 +225,11 @@ fn look(whole: &Whole<'_>, sink: &mut dyn FnMut(u16, Fault)) -> Result<u32> {
             return Err(EINTR.into());
         }
     }
-    collector.leaks();
+    collector.ids = (whole.root.leader.tgid(), whole.root.leader.tid());
+    for room in ROOMS {
+        (room.check_whole)(whole, &mut collector).map_err(|f| f.kind(room.records[0]))?;
+    }
     Ok(collector.count)
-}
-
-/// The address spaces have no other users than the target's threads. Somebody who looks at one (ps) counts for a moment.
-fn not_shared(whole: &Whole<'_>) -> Result {
-    let mut threads: RBTree<usize, i32> = RBTree::new();
-    for p in whole.processes.iter().filter(|p| !p.threads.is_empty()) {
-        let (mm, own) = (p.leader.shared().mm, p.threads.len() as i32);
-        match threads.get_mut(&mm) {
-            Some(n) => *n += own,
-            None => {
-                threads.try_create_and_insert(mm, own, GFP_KERNEL)?;
-            }
-        }
-    }
-    for process in whole.processes {
-        let Some(live) = Live::of(whole, process)? else {
-            continue;
-        };
-        let leader = &process.leader;
-        let own = threads.get(&leader.shared().mm).copied().unwrap_or(0);
-        let mut tries = 50;
-        // One reference is ours.
-        while live.mm.users() > own + 1 {
-            if tries == 0 {
-                return Err(Fault::new(
-                    EOPNOTSUPP,
-                    format_args!("its address space is shared with a process outside of the target"),
-                )
-                .kind(RecordType::Mm)
-                .task(leader.tgid(), leader.tid()));
-            }
-            tries -= 1;
-            sleep_killable(4);
-        }
-    }
-    Ok(())
 }
 
 fn write(whole: &Whole<'_>, file: File, may_snapshot: bool) -> Result<PostDump> {

@@ -10,7 +10,6 @@ use crate::{
     objects::{Made, Seen},
     statefile::{Reader, Writer},
     wrapper::{
-        file::File,
         mm::Mm,
         ns::Nsproxy,
         path::Fs,
@@ -21,6 +20,7 @@ use crate::{
     },
 };
 use ckpt_uapi::record::{tree::Tree, RecordType};
+use core::cell::RefCell;
 use kernel::prelude::*;
 
 mod cred;
@@ -49,9 +49,6 @@ pub(crate) trait Obstacles {
     /// One obstacle.
     fn add(&mut self, fault: Fault);
 
-    /// A mapping of shared memory that the kernel keeps in this file: when all have been seen, nobody else may have it.
-    fn mapped(&mut self, file: &File) -> Result;
-
     /// Something that the restarted program will not find as it was, and that is no reason to refuse.
     fn warn(&mut self, fault: Fault);
 }
@@ -66,6 +63,10 @@ pub(crate) struct Whole<'a> {
     pub(crate) pid_ns: PidNs,
     /// Who has which open file.
     pub(crate) census: Census,
+    /// Who uses what tasks may share.
+    pub(crate) users: Users,
+    /// Mappings of shared memory that have been met.
+    pub(crate) mappings: RefCell<Mappings>,
     /// Root and working directory of the caller.
     pub(crate) caller_fs: Fs,
     /// Namespaces of the caller: what the target has in common with it stays the restarter's.
@@ -255,6 +256,11 @@ pub(crate) trait Resource {
         Ok(())
     }
 
+    /// Names what only the whole target shows, when each task has been looked at.
+    fn check_whole(_whole: &Whole<'_>, _obstacles: &mut dyn Obstacles) -> Result {
+        Ok(())
+    }
+
     /// Writes its records for a task that has exited.
     fn dump_exited(_whole: &Whole<'_>, _task: &FrozenTask<'_>, _dump: &mut Dump<'_>) -> Result {
         Ok(())
@@ -285,6 +291,8 @@ pub(crate) struct Room {
     pub(crate) objects: bool,
     /// [`Resource::check`]
     pub(crate) check: fn(&Target<'_>, &Task, &mut dyn Obstacles) -> Result,
+    /// [`Resource::check_whole`]
+    pub(crate) check_whole: fn(&Whole<'_>, &mut dyn Obstacles) -> Result,
     /// [`Resource::dump_exited`]
     pub(crate) dump_exited: fn(&Whole<'_>, &FrozenTask<'_>, &mut Dump<'_>) -> Result,
     /// [`Resource::dump`]
@@ -303,6 +311,7 @@ const fn room<R: Resource>() -> Room {
         exited: R::EXITED,
         objects: R::OBJECTS,
         check: R::check,
+        check_whole: R::check_whole,
         dump_exited: R::dump_exited,
         dump: R::dump,
         restore: R::restore,
@@ -339,17 +348,19 @@ pub(crate) const ROOMS: &[Room] = &[
 ];
 
 /// Where rooms meet: what one room refers to by objref, another one writes and makes.
-pub(crate) use mm::{post_dump, Snapshot};
+pub(crate) use mm::{post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{check_mapped, dump_file, held, restore_shmem_pages, Census};
 
 pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};
 
-pub(crate) use ns::{check_outside, names_of};
+pub(crate) use ns::names_of;
 pub(crate) use posix_timer::arm as arm_timers;
 
 pub(crate) use rlimit::raise as raise_limits;
+
+pub(crate) use task::Users;
 
 /// Sets what was kept for the end. The task must go straight to user mode afterwards.
 pub(crate) use regs::{prepare, release, set_name};

@@ -5,16 +5,19 @@
 //! kind.
 
 use crate::{
-    error::{Context, Fault, Result},
+    error::{Fault, Result},
     objects::Made,
-    resource::{prepare, raise_limits, release, set_name, share, tree, Late, Restore, Scope, ROOMS},
+    resource::{
+        prepare, raise_limits, release, set_name, share,
+        tree::{self, Ghosts, Numbers},
+        Late, Restore, Scope, ROOMS,
+    },
     statefile::Reader,
     wrapper::{
         completion::{Completion, Waited},
         file::File,
         mm::PAGE_SIZE,
         path::Fs,
-        pid::{Job, Join, Pid},
         syscall::{nr, CurrentTask},
         task::{fatal_signal_pending, signal_pending, sleep_killable, Task},
         time, //
@@ -47,6 +50,7 @@ const NOBODY: u32 = u32::MAX;
 struct Stream {
     reader: Reader,
     made: Made,
+    ghosts: Ghosts,
 }
 
 /// What the tasks of a restart wait for.
@@ -86,6 +90,7 @@ impl Drop for Vfork<'_> {
 #[pin_data]
 pub(crate) struct Restart {
     tree: KVVec<Tree>,
+    numbers: Numbers,
     gates: KVVec<Gate>,
     flags: u32,
     /// Flags of the header.
@@ -101,9 +106,6 @@ pub(crate) struct Restart {
     tasks: Mutex<KVVec<Option<Task>>>,
     /// Tasks that have not come in yet.
     missing: AtomicU32,
-    /// Numbers of sessions and process groups whose leader has gone.
-    #[pin]
-    ghosts: Mutex<KVVec<(u32, Pid)>>,
     #[pin]
     first_fault: Mutex<Option<Fault>>,
     failed: AtomicBool,
@@ -157,7 +159,7 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
             format_args!("{} tasks in the tree instead of {}", entries.len(), header.tasks),
         ));
     }
-    tree::check_whole(&reader, &entries)?;
+    let numbers = tree::check_whole(&reader, &entries)?;
     let mut gates: KVVec<Gate> = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
     let mut tasks: KVVec<Option<Task>> = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
     for _ in 0..entries.len() {
@@ -184,10 +186,12 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
     let stream = Stream {
         reader,
         made: Made::new(),
+        ghosts: Ghosts::new(),
     };
     let restart = Arc::pin_init(
         pin_init!(Restart {
             tree: entries,
+            numbers,
             gates,
             flags,
             target: header.flags,
@@ -198,7 +202,6 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
             stream <- new_mutex!(stream),
             tasks <- new_mutex!(tasks),
             missing: AtomicU32::new(missing),
-            ghosts <- new_mutex!(KVVec::new()),
             first_fault <- new_mutex!(None),
             failed: AtomicBool::new(false),
             released: AtomicBool::new(false),
@@ -349,13 +352,17 @@ impl Restart {
         }
         if entry.flags & flags::LEADER != 0 {
             self.alone(index, entry, me)?;
-            self.join_job(entry, me)?;
+            {
+                let mut stream = self.stream.lock();
+                let task_of = |number| self.task_of(number);
+                tree::join(&self.tree, entry, me, &mut stream.ghosts, &task_of)?;
+            }
             if entry.flags & flags::ZOMBIE != 0 {
                 return self.exit(index, entry, me);
             }
             // The root's goes to the restarter, which is not to be signalled at the wish of a statefile.
             if index != 0 {
-                self.set_exit_signal(me.task(), entry)?;
+                tree::set_exit_signal(me.task(), entry, &|number| self.task_of(number))?;
             }
             raise_limits(me)?;
         }
@@ -464,58 +471,9 @@ impl Restart {
         }
     }
 
-    /// Session and process group. Those of the root task are whatever user space has put it in; another one is a task's, or
-    /// has no leader any more.
-    fn join_job(&self, entry: &Tree, me: &CurrentTask) -> Result {
-        let Some(root) = self.tree.first() else {
-            return Err(EINVAL.into());
-        };
-        if entry.pid == root.pid {
-            return Ok(());
-        }
-        let of_root = Job::of(self.tasks.lock().first().and_then(Option::as_ref).ok_or(ESRCH)?)?;
-        let mut session = match entry.sid {
-            sid if sid == root.sid || sid == 0 => Join::Known(of_root.session),
-            sid => self.known_as(sid, me)?,
-        };
-        let mut group = match entry.pgid {
-            pgid if pgid == root.pgid || pgid == 0 => Some(Join::Known(of_root.group)),
-            // A group that has the number of its session, which may be new.
-            pgid if pgid == entry.sid => None,
-            pgid => Some(self.known_as(pgid, me)?),
-        };
-        me.set_job(&mut session, group.as_mut(), entry.flags & flags::SESSION_LEADER != 0)
-            .context(format_args!(
-                "cannot join session {} and process group {}",
-                entry.sid, entry.pgid
-            ))?;
-        for (number, join) in [(entry.sid, Some(&session)), (entry.pgid, group.as_ref())] {
-            if let Some(Join::New(_)) = join {
-                let mut ghosts = self.ghosts.lock();
-                if let Some(join) = join {
-                    ghosts.push((number, join.pid().clone()), GFP_KERNEL)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What a session or process group is known by.
-    fn known_as(&self, number: u32, me: &CurrentTask) -> Result<Join> {
-        if let Some(index) = self.tree.iter().position(|e| e.pid == number) {
-            let tasks = self.tasks.lock();
-            let task = tasks.get(index).and_then(Option::as_ref).ok_or(ESRCH)?;
-            return Ok(Join::Known(Pid::of(task)?));
-        }
-        let ghosts = self.ghosts.lock();
-        if let Some((_, pid)) = ghosts.iter().find(|(n, _)| *n == number) {
-            return Ok(Join::Known(pid.clone()));
-        }
-        drop(ghosts);
-        let pid = me
-            .new_pid(number)
-            .context(format_args!("cannot make session or process group {number} again"))?;
-        Ok(Join::New(pid))
+    /// The task with this number in the pid namespace of the root task, when it has come in.
+    fn task_of(&self, number: u32) -> Option<Task> {
+        self.tasks.lock().get(self.numbers.index(number)?)?.clone()
     }
 
     /// The process is made of the tree's tasks and shares nothing with others, which a restart would tear from them.
@@ -672,14 +630,18 @@ impl Restart {
                 Waited::Timeout if signal_pending() => return Err(EINTR.into()),
                 Waited::Timeout => {}
             }
-            if self.lost_a_task() || self.lost_before_it_came()? {
+            if self.lost_a_task() || self.lost_before_it_came() {
                 self.fail(Fault::new(
                     ESRCH,
                     format_args!("a task of the tree died before it was restored"),
                 ));
             }
         }
-        self.zombies()?;
+        if let Err(fault) = self.zombies() {
+            self.fail(fault);
+            let first = self.first_fault.lock().take();
+            return Err(first.unwrap_or_else(|| EINTR.into()));
+        }
         self.released.store(true, Ordering::Release);
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();
@@ -712,33 +674,24 @@ impl Restart {
 
     /// Whether a process has ended before it came in: its parent, which has come in after it was made, does not have it any
     /// more.
-    fn lost_before_it_came(&self) -> Result<bool> {
+    fn lost_before_it_came(&self) -> bool {
         if self.missing.load(Ordering::Acquire) == 0 {
-            return Ok(false);
+            return false;
         }
         for (i, entry) in self.tree.iter().enumerate().skip(1) {
-            let parent = self.tree.iter().position(|p| p.pid == entry.ppid);
-            let tasks = self.tasks.lock();
-            let came = tasks.get(i).is_none_or(Option::is_some);
-            let parent = parent.and_then(|p| tasks.get(p).cloned().flatten());
-            drop(tasks);
-            // One that shares memory may be made by a sibling, later.
-            let elsewhere = entry.flags & flags::LEADER == 0 || entry.vm as usize != i;
-            let (false, Some(parent)) = (came || elsewhere, parent) else {
+            // A thread goes with its process; one that shares memory may be made by a sibling, later.
+            if entry.flags & flags::LEADER == 0 || entry.vm as usize != i || self.task_of(entry.pid).is_some() {
+                continue;
+            }
+            let Some(parent) = self.task_of(entry.ppid) else {
                 continue;
             };
-            let number = entry.pid;
-            let there = parent
-                .children()?
-                .iter()
-                .any(|c| !c.is_exiting() && c.tgid_for(&parent).is_ok_and(|tgid| tgid == number));
             // It may have come in between.
-            let came = self.tasks.lock().get(i).is_none_or(Option::is_some);
-            if !there && !came {
-                return Ok(true);
+            if !parent.has_live_child(entry.pid) && self.task_of(entry.pid).is_none() {
+                return true;
             }
         }
-        Ok(false)
+        false
     }
 
     /// Waits until those that were to exit have done so, and gives them the signal that their parents wait for.
@@ -765,16 +718,8 @@ impl Restart {
                 }
                 sleep_killable(1);
             }
-            self.set_exit_signal(&task, entry)?;
+            tree::set_exit_signal(&task, entry, &|number| self.task_of(number))?;
         }
         Ok(())
-    }
-
-    /// The signal goes to the parent that the tree says, and to nobody else.
-    fn set_exit_signal(&self, task: &Task, entry: &Tree) -> Result {
-        let parent = self.tree.iter().position(|e| e.pid == entry.ppid).ok_or(EINVAL)?;
-        let parent = self.tasks.lock().get(parent).cloned().flatten().ok_or(ESRCH)?;
-        task.set_exit_signal(&parent, entry.exit_signal)
-            .context(format_args!("it is no child of process {}", entry.ppid))
     }
 }

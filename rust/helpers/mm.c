@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/mm_inline.h>
 #include <linux/mmap_lock.h>
+#include <linux/mmu_notifier.h>
 #include <linux/module.h>
 #include <linux/oom.h>
 #include <linux/pagewalk.h>
@@ -694,7 +695,8 @@ static bool ckpt_reaches(struct vm_area_struct *vma, struct folio *folio)
 static bool ckpt_inherit_page(struct vm_area_struct *vma, struct vm_area_struct *old, unsigned long addr)
 {
 	struct mm_struct *mm = vma->vm_mm, *parent = old->vm_mm;
-	pmd_t *pmd = ckpt_mm_find_pmd(parent, addr);
+	/* Who has been told of the parent's page (KVM) would write to it as before: it keeps its own. */
+	pmd_t *pmd = mm_has_notifiers(parent) ? NULL : ckpt_mm_find_pmd(parent, addr);
 	spinlock_t *ptl, *old_ptl;
 	struct folio *folio;
 	pte_t *pte, *old_pte, ptent;

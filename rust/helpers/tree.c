@@ -42,6 +42,22 @@ unsigned int ckpt_children(struct task_struct *leader, struct task_struct **out,
 	return n;
 }
 
+/* Whether the process of t has a child with this number in its pid namespace that has not exited. */
+bool ckpt_has_live_child(struct task_struct *t, pid_t number)
+{
+	struct pid_namespace *ns;
+	struct task_struct *child;
+	bool found = false;
+
+	rcu_read_lock();
+	ns = task_active_pid_ns(t);
+	child = ns ? pid_task(find_pid_ns(number, ns), PIDTYPE_TGID) : NULL;
+	if (child)
+		found = same_thread_group(rcu_dereference(child->real_parent), t) && !(child->flags & PF_EXITING);
+	rcu_read_unlock();
+	return found;
+}
+
 /* The child for whose exec or exit t waits in vfork(2), with a reference; NULL without one. */
 struct task_struct *ckpt_vfork_child(struct task_struct *t)
 {

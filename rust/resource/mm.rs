@@ -11,6 +11,7 @@
 
 use super::{
     check_mapped, dump_file, nodes, put_nodes, share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target,
+    Whole,
 };
 use crate::{
     error::{Context, Fault, Result},
@@ -18,7 +19,7 @@ use crate::{
     wrapper::{
         mm::{task_size, vm, Mm, MmFlag},
         syscall::nr,
-        task::Task, //
+        task::{sleep_killable, Task}, //
     },
 };
 use ckpt_uapi::{
@@ -36,6 +37,7 @@ mod pages;
 mod vma;
 
 pub(crate) use pages::{post_dump, Snapshot};
+pub(crate) use vma::Mappings;
 
 pub(crate) struct MmRoom;
 
@@ -99,6 +101,9 @@ impl Resource for MmRoom {
         if mm.flag(MmFlag::Uprobes) {
             refuse("it is probed (uprobes)");
         }
+        if target.whole.stopped_ns != 0 && has_strangers(target) {
+            refuse("its address space is shared with a process outside of the target");
+        }
         match mm.exe_file() {
             None => refuse("it has no executable file"),
             Some(exe) => match check_mapped(target, &exe) {
@@ -108,6 +113,11 @@ impl Resource for MmRoom {
             },
         }
         vma::check(target, obstacles)
+    }
+
+    fn check_whole(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
+        whole.mappings.borrow().check(obstacles);
+        Ok(())
     }
 
     fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
@@ -196,6 +206,19 @@ impl Resource for MmRoom {
             _ => finish(restore),
         }
     }
+}
+
+/// Whether somebody else than the target's tasks uses the address space. Whoever looks at it (ps) counts for a moment.
+fn has_strangers(target: &Target<'_>) -> bool {
+    let own = target.whole.users.at(target.mm.address());
+    for _ in 0..50 {
+        // One reference is ours.
+        if target.mm.users() <= own + 1 {
+            return false;
+        }
+        sleep_killable(4);
+    }
+    true
 }
 
 /// Drops the restarter's address space and starts the new one: from here on there is no way back.

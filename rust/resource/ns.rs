@@ -62,7 +62,7 @@ pub(crate) fn names_of(whole: &Whole<'_>, task: &Task) -> Result<Option<Fs>> {
 }
 
 /// Names namespaces that tasks outside of the target live in, too: they would not find the restarted program there.
-pub(crate) fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
+fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
     struct Met {
         kind: Kind,
         threads: usize,
@@ -130,6 +130,10 @@ impl Resource for NsRoom {
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
     const REPEATS: bool = true;
+
+    fn check_whole(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
+        check_outside(whole, obstacles)
+    }
 
     fn check(target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         let whole = target.whole;

@@ -15,11 +15,11 @@
 use super::{share, tree, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
-    freeze::Scope::Process,
+    freeze::{Process, Scope as Extent},
     objects::{Keeper, Object},
     wrapper::{
         syscall::{nr, CurrentTask},
-        task::{sleep_killable, Sharing, Task}, //
+        task::{sleep_killable, Task}, //
     },
 };
 use ckpt_uapi::{
@@ -30,7 +30,7 @@ use ckpt_uapi::{
         Record, RecordType,
     },
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, rbtree::RBTree};
 use zerocopy::FromZeros;
 
 pub(crate) struct TaskRoom;
@@ -64,39 +64,65 @@ fn set_oom_score_adj(me: &CurrentTask, value: i32) -> kernel::error::Result {
     written.map(|_| ())
 }
 
-/// Who uses what the task may share, and how many users the target's own tasks are. A thread that is on its way out counts for a
-/// moment.
-fn settled_sharing(target: &Target<'_>, task: &Task) -> (Sharing, Sharing) {
-    let mut tries = 50;
-    loop {
-        let mine = task.shared();
-        let mut users = Sharing {
-            files: 0,
-            fs: 0,
-            sighand: 0,
-        };
-        for p in target.whole.processes.iter().filter(|p| !p.threads.is_empty()) {
+/// How many tasks of the target use what tasks may share, by its address.
+pub(crate) struct Users(RBTree<usize, i32>);
+
+impl Users {
+    /// Counts them, once for all processes.
+    pub(crate) fn of(processes: &[Process]) -> Result<Self> {
+        let mut users = Self(RBTree::new());
+        for p in processes.iter().filter(|p| !p.threads.is_empty()) {
             // While it runs, new threads come, which share what their leader has.
             let newer = (p.leader.nr_threads() - p.threads.len() as i32).max(0);
-            for (i, theirs) in p.threads.iter().map(Task::shared).enumerate() {
-                let users_here = if i == 0 { 1 + newer } else { 1 };
-                users.files += if theirs.files == mine.files { users_here } else { 0 };
-                users.fs += if theirs.fs == mine.fs { users_here } else { 0 };
-                users.sighand += if theirs.handlers == mine.handlers {
-                    users_here
-                } else {
-                    0
-                };
+            for (i, t) in p.threads.iter().enumerate() {
+                let s = t.shared();
+                for address in [s.mm, s.files, s.fs, s.handlers] {
+                    users.add(address, if i == 0 { 1 + newer } else { 1 })?;
+                }
             }
         }
-        let sharing = task.sharing();
-        let settled = sharing.files <= users.files && sharing.fs <= users.fs && sharing.sighand <= users.sighand;
-        if settled || tries == 0 {
-            return (sharing, users);
-        }
-        tries -= 1;
-        sleep_killable(4);
+        Ok(users)
     }
+
+    fn add(&mut self, address: usize, count: i32) -> Result {
+        match self.0.get_mut(&address) {
+            Some(n) => *n += count,
+            None => {
+                self.0.try_create_and_insert(address, count, GFP_KERNEL)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The users of what is at this address.
+    pub(crate) fn at(&self, address: usize) -> i32 {
+        self.0.get(&address).copied().unwrap_or(0)
+    }
+
+    /// What else uses descriptor table, directories or handlers of the task, as words; `None` when nobody does.
+    fn stranger(&self, task: &Task) -> Option<&'static str> {
+        let (mine, sharing) = (task.shared(), task.sharing());
+        [
+            (sharing.files, mine.files, "descriptor table is"),
+            (sharing.fs, mine.fs, "working directory is"),
+            (sharing.sighand, mine.handlers, "signal handlers are"),
+        ]
+        .into_iter()
+        .find_map(|(users, address, what)| (users > self.at(address)).then_some(what))
+    }
+}
+
+/// As [`Users::stranger`]. A thread that is on its way out, or that has just come, counts for a moment.
+fn settled_stranger(whole: &Whole<'_>, task: &Task) -> Result<Option<&'static str>> {
+    let mut found = whole.users.stranger(task);
+    for _ in 0..50 {
+        if found.is_none() {
+            break;
+        }
+        sleep_killable(4);
+        found = Users::of(whole.processes)?.stranger(task);
+    }
+    Ok(found)
 }
 
 /// A number that no object has yet is the task's own, and its records follow; another one is what an earlier task has.
@@ -175,28 +201,15 @@ impl Resource for TaskRoom {
             Some(_) => refuse(format_args!("it is traced (ptrace) from another pid namespace")),
         }
         task.unsupported(|what| refuse(format_args!("{what}")));
-        if target.whole.root.scope == Process {
+        if target.whole.root.scope == Extent::Process {
             if let Some(child) = task.first_child() {
                 refuse(format_args!("it has child processes ({child} is one)"));
             }
         }
         let (mine, leaders) = (task.shared(), target.leader.shared());
         if task == target.leader || mine.files != leaders.files || mine.fs != leaders.fs {
-            let (sharing, users) = settled_sharing(target, task);
-            if sharing.files > users.files {
-                refuse(format_args!(
-                    "its descriptor table is shared with a process outside of the target"
-                ));
-            }
-            if sharing.fs > users.fs {
-                refuse(format_args!(
-                    "its working directory is shared with a process outside of the target"
-                ));
-            }
-            if sharing.sighand > users.sighand {
-                refuse(format_args!(
-                    "its signal handlers are shared with a process outside of the target"
-                ));
+            if let Some(what) = settled_stranger(target.whole, task)? {
+                refuse(format_args!("its {what} shared with a process outside of the target"));
             }
         }
         Ok(())

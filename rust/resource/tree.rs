@@ -11,10 +11,14 @@
 
 use super::{Obstacles, Whole};
 use crate::{
-    error::{Fault, Result},
+    error::{Context, Fault, Result},
     freeze::{tasks, Scope},
     statefile::{Reader, Writer},
-    wrapper::{pid::PidNs, task::Task}, //
+    wrapper::{
+        pid::{Job, Join, Pid, PidNs},
+        syscall::CurrentTask,
+        task::Task, //
+    },
 };
 use ckpt_uapi::{
     record::{
@@ -207,8 +211,18 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
     Ok(())
 }
 
+/// Where the task with a number stands in the tree.
+pub(crate) struct Numbers(RBTree<u32, u32>);
+
+impl Numbers {
+    /// Its index, if there is one.
+    pub(crate) fn index(&self, number: u32) -> Option<usize> {
+        self.0.get(&number).map(|index| *index as usize)
+    }
+}
+
 /// Checks the whole tree: no number twice, every parent before its children.
-pub(crate) fn check_whole(input: &Reader, tree: &[Tree]) -> Result {
+pub(crate) fn check_whole(input: &Reader, tree: &[Tree]) -> Result<Numbers> {
     let mut numbers: RBTree<u32, u32> = RBTree::new();
     for (index, e) in tree.iter().enumerate() {
         let bad = |what: &str| Err(input.bad(EBADMSG, format_args!("{what}: task {index}, pid {}", e.pid)));
@@ -225,5 +239,78 @@ pub(crate) fn check_whole(input: &Reader, tree: &[Tree]) -> Result {
         }
         numbers.try_create_and_insert(e.pid, index as u32, GFP_KERNEL)?;
     }
-    Ok(())
+    Ok(Numbers(numbers))
+}
+
+/// Numbers of sessions and process groups without a leader that a restart has made again.
+pub(crate) struct Ghosts(KVVec<(u32, Pid)>);
+
+impl Ghosts {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self(KVVec::new())
+    }
+
+    /// What a session or process group is known by: a task of the tree, or its number alone.
+    fn known_as(&self, number: u32, me: &CurrentTask, task_of: &dyn Fn(u32) -> Option<Task>) -> Result<Join> {
+        if let Some(task) = task_of(number) {
+            return Ok(Join::Known(Pid::of(&task)?));
+        }
+        if let Some((_, pid)) = self.0.iter().find(|(n, _)| *n == number) {
+            return Ok(Join::Known(pid.clone()));
+        }
+        let pid = me
+            .new_pid(number)
+            .context(format_args!("cannot make session or process group {number} again"))?;
+        Ok(Join::New(pid))
+    }
+
+    fn keep(&mut self, number: u32, join: &Join) -> Result {
+        if let Join::New(_) = join {
+            self.0.push((number, join.pid().clone()), GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+}
+
+/// Moves the caller's process to its session and process group. Those of the root task are whatever user space has put it in;
+/// another one is a task's, or has no leader any more. All tasks have come in.
+pub(crate) fn join(
+    tree: &[Tree],
+    entry: &Tree,
+    me: &CurrentTask,
+    ghosts: &mut Ghosts,
+    task_of: &dyn Fn(u32) -> Option<Task>,
+) -> Result {
+    let Some(root) = tree.first().filter(|root| root.pid != entry.pid) else {
+        return Ok(());
+    };
+    let of_root = Job::of(&task_of(root.pid).ok_or(ESRCH)?)?;
+    let roots_session = entry.sid == root.sid || entry.sid == 0;
+    let mut session = if roots_session {
+        Join::Known(of_root.session)
+    } else {
+        ghosts.known_as(entry.sid, me, task_of)?
+    };
+    let mut group = if entry.pgid == root.pgid || entry.pgid == 0 {
+        Some(Join::Known(of_root.group))
+    } else if entry.pgid == entry.sid && !roots_session {
+        // One number for both, which may be new.
+        None
+    } else {
+        Some(ghosts.known_as(entry.pgid, me, task_of)?)
+    };
+    me.set_job(&mut session, group.as_mut(), entry.flags & flags::SESSION_LEADER != 0)
+        .context(format_args!(
+            "cannot join session {} and process group {}",
+            entry.sid, entry.pgid
+        ))?;
+    ghosts.keep(entry.sid, &session)?;
+    group.map_or(Ok(()), |group| ghosts.keep(entry.pgid, &group))
+}
+
+/// Sets the signal that the parent gets when the process exits: the parent that the tree says, and nobody else.
+pub(crate) fn set_exit_signal(task: &Task, entry: &Tree, task_of: &dyn Fn(u32) -> Option<Task>) -> Result {
+    task.set_exit_signal(&task_of(entry.ppid).ok_or(ESRCH)?, entry.exit_signal)
+        .context(format_args!("it is no child of process {}", entry.ppid))
 }

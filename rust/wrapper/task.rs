@@ -263,6 +263,12 @@ impl Task {
         }
     }
 
+    /// Whether its process has a child with this number in its pid namespace that has not exited.
+    pub(crate) fn has_live_child(&self, number: u32) -> bool {
+        // SAFETY: the task is alive; the helper holds the RCU lock.
+        unsafe { bindings::ckpt_has_live_child(self.as_ptr(), number as i32) }
+    }
+
     /// Whether it has exited, and waits for its parent to take its status.
     pub(crate) fn is_zombie(&self) -> bool {
         // SAFETY: the task is alive.

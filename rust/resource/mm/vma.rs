@@ -17,7 +17,8 @@ use crate::{
         file::File,
         mm::{map, prot, task_size, vm, vm_mmap, Batch, Vma as Area},
         path::PathBuf,
-        syscall::{nr, CurrentTask}, //
+        syscall::{nr, CurrentTask},
+        task::Task, //
     },
 };
 use ckpt_uapi::{
@@ -29,7 +30,7 @@ use ckpt_uapi::{
         RecordType,
     },
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, rbtree::RBTree};
 use zerocopy::FromZeros;
 
 /// Kernel flag, our flag.
@@ -91,13 +92,57 @@ pub(super) fn vdso_place(areas: &[Area], vdso: u64) -> (u64, u64) {
     }
 }
 
+/// Mappings of shared memory by the target: when all have been counted, nobody else may have one.
+pub(crate) struct Mappings(RBTree<usize, Mapped>);
+
+struct Mapped {
+    file: File,
+    count: usize,
+    ids: (i32, i32),
+}
+
+impl Mappings {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self(RBTree::new())
+    }
+
+    fn count(&mut self, file: &File, leader: &Task) -> Result {
+        if let Some(m) = self.0.get_mut(&file.address()) {
+            m.count += 1;
+            return Ok(());
+        }
+        let mapped = Mapped {
+            file: file.clone(),
+            count: 1,
+            ids: (leader.tgid(), leader.tid()),
+        };
+        self.0.try_create_and_insert(file.address(), mapped, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Each mapping holds one reference, and we another one.
+    pub(super) fn check(&self, obstacles: &mut dyn Obstacles) {
+        for m in self.0.values().filter(|m| m.file.references() > m.count + 1) {
+            obstacles.add(
+                Fault::new(
+                    EOPNOTSUPP,
+                    format_args!("anonymous memory is shared with a process outside of the target"),
+                )
+                .kind(RecordType::Shmem)
+                .task(m.ids.0, m.ids.1),
+            );
+        }
+    }
+}
+
 pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Result {
     let areas = target.mm.vmas()?;
     let mut last = None;
     for area in areas.iter() {
         if is_shared_anon(area)? {
             if let Some(file) = &area.file {
-                obstacles.mapped(file)?;
+                target.whole.mappings.borrow_mut().count(file, target.leader)?;
             }
         }
         // Parts of one file stand side by side: once is enough.
