@@ -281,6 +281,8 @@ unsigned int ckpt_io_priority(struct task_struct *t);
 bool ckpt_has_other_session_keyring(struct task_struct *t);
 bool ckpt_has_core_cookie(struct task_struct *t);
 unsigned int ckpt_mce_kill(struct task_struct *t);
+unsigned int ckpt_user_affinity(struct task_struct *t, u64 *out, unsigned int words);
+u64 ckpt_custom_slice(struct task_struct *t);
 void ckpt_util_clamp(struct task_struct *t, int *min, int *max);
 pid_t ckpt_tracer(struct task_struct *t);
 bool ckpt_is_subreaper(struct task_struct *t);
@@ -337,6 +339,7 @@ struct ckpt_timer {
 unsigned int ckpt_timers(struct task_struct *t, struct pid_namespace *ns, unsigned int from, struct ckpt_timer *out,
 			 unsigned int max);
 unsigned int ckpt_next_timer_id(struct task_struct *t);
+void ckpt_set_next_timer_id(unsigned int next);
 bool ckpt_timer_restore_ids(struct task_struct *t);
 bool ckpt_is_timer_signal(const struct sigqueue *q);
 int ckpt_timer_finish(const struct ckpt_timer *want, u64 cpu_now);

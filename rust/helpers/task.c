@@ -440,3 +440,24 @@ void ckpt_revert_creds(const struct cred *cred)
 {
 	commit_creds((struct cred *)get_cred(cred));
 }
+
+/* CPU affinity as sched_setaffinity() was asked for it; the number of words, 0 when nobody has asked. */
+unsigned int ckpt_user_affinity(struct task_struct *t, u64 *out, unsigned int words)
+{
+	unsigned int n = 0;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&t->pi_lock, flags);
+	if (t->user_cpus_ptr) {
+		n = min_t(unsigned int, words, sizeof(cpumask_t) / sizeof(u64));
+		memcpy(out, t->user_cpus_ptr, n * sizeof(u64));
+	}
+	raw_spin_unlock_irqrestore(&t->pi_lock, flags);
+	return n;
+}
+
+/* Time slice as sched_setattr() was asked for it (sched_runtime), in nanoseconds; 0 for the scheduler's own. */
+u64 ckpt_custom_slice(struct task_struct *t)
+{
+	return t->se.custom_slice ? t->se.slice : 0;
+}

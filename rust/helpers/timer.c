@@ -90,6 +90,11 @@ unsigned int ckpt_next_timer_id(struct task_struct *t)
 	return (unsigned int)atomic_read(&t->signal->next_posix_timer_id) & INT_MAX;
 }
 
+void ckpt_set_next_timer_id(unsigned int next)
+{
+	atomic_set(&current->signal->next_posix_timer_id, next);
+}
+
 bool ckpt_timer_restore_ids(struct task_struct *t)
 {
 	return t->signal->timer_create_restore_ids;

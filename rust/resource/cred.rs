@@ -4,7 +4,8 @@
 //! comes out is compared with what was saved.
 //!
 //! Saved: user and group ids, supplementary groups, all five capability sets, securebits, no_new_privs.
-//! Not saved: the session keyring, with a warning (the restarted program has the restarter's).
+//! Not saved: the session keyring, with a warning (the restarted program has the restarter's); the default keyring of
+//! request_key(2).
 //! Refused: keyrings of the thread or process.
 //!
 //! Record: [`ckpt_uapi::record::cred`].  C header: `include/linux/cred.h`
@@ -105,12 +106,19 @@ impl Resource for CredRoom {
         }
         change(me, &have, &want, &groups, have_groups[..] != groups[..])?;
         let (now, now_groups) = collect(me.task())?;
+        if now.no_new_privs > want.no_new_privs {
+            return Err(Fault::new(
+                EPERM,
+                format_args!("no_new_privs is set, which the program had not: the restarter has it"),
+            ));
+        }
         if now.as_bytes() != want.as_bytes() || now_groups[..] != groups[..] {
             return Err(Fault::new(
                 EPERM,
                 format_args!(
-                    "the restarter cannot take the saved credentials (uid {}, permitted capabilities {:#x})",
-                    want.uid, want.cap_permitted
+                    "the restarter cannot take the saved credentials (uid {}, permitted capabilities {:#x}, bounding set {:#x}, \
+                     securebits {:#x})",
+                    want.uid, want.cap_permitted, want.cap_bounding, want.securebits
                 ),
             ));
         }
@@ -175,6 +183,24 @@ fn change(me: &CurrentTask, have: &CredRecord, want: &CredRecord, groups: &[u32]
     me.call(nr::__NR_setfsuid, &[u64::from(want.fsuid)])?;
     me.call(nr::__NR_setfsgid, &[u64::from(want.fsgid)])?;
     let (now, _) = collect(me.task())?;
+    if now.cap_ambient != want.cap_ambient {
+        // Before the securebits, which may forbid it; what is permitted now is cut to the saved sets below, and with it these.
+        capset(me, now.cap_effective, now.cap_permitted, want.cap_inheritable)?;
+        let ambient = nr::PR_CAP_AMBIENT;
+        prctl(
+            ambient,
+            [nr::PR_CAP_AMBIENT_CLEAR_ALL.into(), 0, 0, 0],
+            "the ambient capabilities",
+        )?;
+        for cap in (0..64).filter(|cap| want.cap_ambient & (1 << cap) != 0) {
+            prctl(
+                ambient,
+                [nr::PR_CAP_AMBIENT_RAISE.into(), cap, 0, 0],
+                "the ambient capabilities",
+            )?;
+        }
+    }
+    let (now, _) = collect(me.task())?;
     if now.securebits ^ want.securebits == SECBIT_KEEP_CAPS {
         // The one that takes no capability.
         let keep = u64::from(want.securebits & SECBIT_KEEP_CAPS != 0);
@@ -190,22 +216,6 @@ fn change(me: &CurrentTask, have: &CredRecord, want: &CredRecord, groups: &[u32]
     let (now, _) = collect(me.task())?;
     if sets(&now) != sets(want) {
         capset(me, want.cap_effective, want.cap_permitted, want.cap_inheritable)?;
-    }
-    let (now, _) = collect(me.task())?;
-    if now.cap_ambient != want.cap_ambient {
-        let ambient = nr::PR_CAP_AMBIENT;
-        prctl(
-            ambient,
-            [nr::PR_CAP_AMBIENT_CLEAR_ALL.into(), 0, 0, 0],
-            "the ambient capabilities",
-        )?;
-        for cap in (0..64).filter(|cap| want.cap_ambient & (1 << cap) != 0) {
-            prctl(
-                ambient,
-                [nr::PR_CAP_AMBIENT_RAISE.into(), cap, 0, 0],
-                "the ambient capabilities",
-            )?;
-        }
     }
     if want.no_new_privs == 1 {
         prctl(nr::PR_SET_NO_NEW_PRIVS, [1, 0, 0, 0], "no_new_privs")?;

@@ -39,7 +39,6 @@ const CLOCK_BOOTTIME_ALARM: i32 = 9;
 const CAP_WAKE_ALARM: u64 = 1 << 35;
 const TIMER_ABSTIME: u64 = 1;
 const NSEC_PER_SEC: u64 = 1_000_000_000;
-const SIGEV_NONE: u64 = 1;
 /// Where in the scratch mapping a `struct itimerspec` is put: behind the interval timers.
 const SPEC_AT: usize = 40 * 1024;
 
@@ -82,7 +81,7 @@ impl Resource for PosixTimerRoom {
                 flags: if t.pending { flags::PENDING } else { 0 } | if t.absolute { flags::ABSOLUTE } else { 0 },
                 overrun_last: t.overrun_last,
                 sigval: t.sigval,
-                interval_ns: t.interval_ns,
+                interval_ns: t.interval_ns.min(MAX),
                 value_ns: t.value_ns.min(MAX),
                 overrun: t.overrun.min(MAX),
             };
@@ -150,7 +149,7 @@ impl Resource for PosixTimerRoom {
             }
             restore.late.posix_timers.push(t, GFP_KERNEL)?;
         }
-        count_from(me, r.next_id)?;
+        me.set_next_timer_id(r.next_id);
         number(me, r.flags & timers_flags::RESTORE_IDS != 0)
     }
 }
@@ -196,39 +195,6 @@ fn create(me: &CurrentTask, t: &PosixTimer, notify: u64) -> kernel::error::Resul
         .map(|_| ())
 }
 
-/// Lets the next timer have this number: the kernel counts on from the last one that was chosen.
-fn count_from(me: &CurrentTask, next: u32) -> Result {
-    if numbering(me.task()).0 == next {
-        return Ok(());
-    }
-    let last = PosixTimer {
-        id: next.checked_sub(1).map_or(i32::MAX, |id| id as i32),
-        clock: 1,
-        notify: SIGEV_NONE as u32,
-        signo: 0,
-        thread: 0,
-        clock_owner: 0,
-        pending: false,
-        absolute: false,
-        dead: false,
-        foreign: false,
-        sigval: 0,
-        interval_ns: 0,
-        value_ns: 0,
-        overrun: 0,
-        overrun_last: 0,
-    };
-    match create(me, &last, SIGEV_NONE) {
-        Ok(()) => {
-            me.call(nr::__NR_timer_delete, &[last.id as u64])?;
-            Ok(())
-        }
-        // The program has chosen the numbers: it does not matter then.
-        Err(e) if e == EBUSY => Ok(()),
-        Err(e) => Err(e.into()),
-    }
-}
-
 fn settime(me: &CurrentTask, t: &PosixTimer, absolute: bool, value_ns: u64) -> kernel::error::Result {
     let spec = [t.interval_ns, value_ns].map(|ns| [ns / NSEC_PER_SEC, ns % NSEC_PER_SEC]);
     for (i, word) in spec.as_flattened().iter().enumerate() {
@@ -242,7 +208,7 @@ fn settime(me: &CurrentTask, t: &PosixTimer, absolute: bool, value_ns: u64) -> k
 
 fn finish(me: &CurrentTask, t: &PosixTimer) -> kernel::error::Result {
     let mut cpu_now = 0;
-    if t.clock < 0 {
+    if t.clock < 0 && t.pending {
         let at = me.put_at(SPEC_AT, &[0; 16])?;
         me.call(nr::__NR_clock_gettime, &[named_clock(t) as u64, at])?;
         let (s, ns) = (me.get_word(at)?, me.get_word(at + 8)?);
@@ -271,7 +237,11 @@ fn expire(me: &CurrentTask, t: &PosixTimer) -> kernel::error::Result {
 pub(crate) fn arm(me: &CurrentTask, timers: &[PosixTimer]) -> Result {
     for t in timers {
         if !t.pending && t.value_ns != 0 {
-            settime(me, t, t.absolute, t.value_ns).context(format_args!("cannot set POSIX timer {}", t.id))?;
+            match settime(me, t, t.absolute, t.value_ns) {
+                // Its values have been taken before: another thread, which runs already, has removed it.
+                Err(e) if e == EINVAL => continue,
+                other => other.context(format_args!("cannot set POSIX timer {}", t.id))?,
+            }
         }
         match finish(me, t) {
             // Another thread has taken the signal already.

@@ -5,7 +5,8 @@
 //! Saved: PR_SET_CHILD_SUBREAPER; per thread PR_MCE_KILL, PR_SET_SPECULATION_CTRL, PR_SET_SYSCALL_USER_DISPATCH. A mitigation of
 //! speculation that the thread had must be there after the restart: a machine that cannot give it refuses. One that is in force for
 //! the restarter and cannot be taken back stays.
-//! Not saved: what the kernel's command line mitigates for all.
+//! Not saved: what the kernel's command line mitigates for all; the tracer that PR_SET_PTRACER (Yama) allows; the size of the
+//! private futex hash (PR_FUTEX_HASH).
 //!
 //! Record: [`ckpt_uapi::record::prctl`].  C header: `include/uapi/linux/prctl.h`
 

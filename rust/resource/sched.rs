@@ -2,8 +2,9 @@
 
 //! Scheduling attributes of a thread.
 //!
-//! Saved: policy, nice value, static priority, reset-on-fork, utilization clamps, timer slack, CPU affinity.
-//! Not saved: autogroup.
+//! Saved: policy, nice value, static priority, reset-on-fork, utilization clamps, a time slice of its own, timer slack, CPU
+//! affinity as sched_setaffinity(2) was asked for it. Who has not asked runs where the restarter may.
+//! Not saved: autogroup; the slack that prctl(PR_SET_TIMERSLACK, 0) goes back to.
 //! Refused: SCHED_DEADLINE and SCHED_EXT; a core scheduling cookie (by the task room).
 //!
 //! Record: [`ckpt_uapi::record::sched`].
@@ -67,6 +68,7 @@ impl Resource for SchedRoom {
                 *value = clamp as u32;
             }
         }
+        r.slice_ns = attr.slice_ns;
         r.timer_slack_ns = attr.timer_slack_ns;
         r.affinity = words as u32;
         dump.out.record_with(&r, &mask[..words])
@@ -89,7 +91,7 @@ impl Resource for SchedRoom {
         }
         let mut have = [0; MASK_WORDS];
         me.task().affinity(&mut have);
-        if want != have {
+        if words != 0 && want != have {
             let at = me.put_words(&want[..words])?;
             me.call(nr::__NR_sched_setaffinity, &[0, words as u64 * 8, at])
                 .context(format_args!("cannot set the CPU affinity"))?;
@@ -103,8 +105,15 @@ impl Resource for SchedRoom {
                 -1
             }
         });
-        if (r.policy, r.nice, r.priority, reset_on_fork, clamps)
-            != (now.policy, now.nice, now.priority, now.reset_on_fork, now.util_clamp)
+        if (r.policy, r.nice, r.priority, reset_on_fork, clamps, r.slice_ns)
+            != (
+                now.policy,
+                now.nice,
+                now.priority,
+                now.reset_on_fork,
+                now.util_clamp,
+                now.slice_ns,
+            )
         {
             // A clamp of -1 is taken back.
             let change = if clamps == now.util_clamp {
@@ -116,7 +125,7 @@ impl Resource for SchedRoom {
                 ATTR_SIZE | u64::from(r.policy) << 32,
                 u64::from(r.flags & SCHED_FLAG_RESET_ON_FORK | change),
                 u64::from(r.nice as u32) | u64::from(r.priority) << 32,
-                0,
+                r.slice_ns,
                 0,
                 0,
                 u64::from(clamps[0] as u32) | u64::from(clamps[1] as u32) << 32,

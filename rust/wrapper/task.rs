@@ -82,6 +82,8 @@ pub(crate) struct SchedAttr {
     pub(crate) reset_on_fork: bool,
     /// In nanoseconds.
     pub(crate) timer_slack_ns: u64,
+    /// Time slice that was asked for, in nanoseconds; 0 for the scheduler's own.
+    pub(crate) slice_ns: u64,
     /// Lower and upper utilization clamp; -1 when it is not set.
     pub(crate) util_clamp: [i32; 2],
 }
@@ -632,19 +634,16 @@ impl Task {
                 priority: (*t).rt_priority,
                 reset_on_fork: bindings::ckpt_sched_reset_on_fork(t),
                 timer_slack_ns: (*t).timer_slack_ns,
+                slice_ns: bindings::ckpt_custom_slice(t),
             }
         }
     }
 
-    /// Affinity mask as 64-bit words, at most as many as `out` holds; the number of words.
+    /// CPU affinity as it was asked for, in 64-bit words, at most as many as `out` holds; the number of words, 0 when nobody has
+    /// asked: what a cpuset leaves of it is another matter.
     pub(crate) fn affinity(&self, out: &mut [u64]) -> usize {
-        // SAFETY: the task is alive; the mask is part of it, and is only read.
-        unsafe {
-            let mask = &raw const (*self.as_ptr()).cpus_mask;
-            let words = (size_of::<bindings::cpumask_t>() / 8).min(out.len());
-            core::ptr::copy_nonoverlapping(mask.cast::<u64>(), out.as_mut_ptr(), words);
-            words
-        }
+        // SAFETY: the task is alive; the array is as long as we say; the helper locks.
+        unsafe { bindings::ckpt_user_affinity(self.as_ptr(), out.as_mut_ptr(), out.len() as u32) as usize }
     }
 
     /// What it has registered by address.

@@ -108,6 +108,12 @@ pub(crate) fn numbering(task: &Task) -> (u32, bool) {
 }
 
 impl CurrentTask {
+    /// Lets the caller's next timer have this number, which is not negative.
+    pub(crate) fn set_next_timer_id(&self, next: u32) {
+        // SAFETY: the caller's own signal struct; an atomic word, which timer_create(2) takes for a number after a check.
+        unsafe { bindings::ckpt_set_next_timer_id(next & i32::MAX as u32) }
+    }
+
     /// Ends the restore of one of the caller's timers: counters and expiry that no system call sets. `cpu_now` is the time of
     /// a CPU clock. `EAGAIN` when its signal should be pending, and is not.
     pub(crate) fn finish_timer(&self, t: &PosixTimer, cpu_now: u64) -> Result {

@@ -6,8 +6,8 @@ use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::record;
 
-/// Fixed part of a scheduling record. The variable part is the affinity mask (`u64` words, as
-/// sched_getaffinity(2)).
+/// Fixed part of a scheduling record. The variable part is the affinity mask that sched_setaffinity(2) was asked for (`u64`
+/// words); none when it was not asked.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Sched {
@@ -29,5 +29,7 @@ pub struct Sched {
     pub util_min: u32,
     /// Upper utilization clamp, with SCHED_FLAG_UTIL_CLAMP_MAX; otherwise 0.
     pub util_max: u32,
+    /// Time slice as `sched_runtime` of sched_setattr(2), in nanoseconds; 0 for the scheduler's own.
+    pub slice_ns: u64,
 }
-record!(Sched, Sched, 40);
+record!(Sched, Sched, 48);
