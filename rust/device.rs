@@ -224,8 +224,10 @@ impl Call<'_> {
         if a.flags & !restart_flags::ALL != 0 {
             return Err(invalid("flags"));
         }
-        a.pids = 0;
-        (a.tasks, a.target) = self.session.restart_begin(a.fd, a.flags, self.file.ops())?;
+        let restart = self.session.restart_begin(a.fd, a.flags, self.file.ops())?;
+        a.tasks = restart.tree().len() as u32;
+        a.pids = restart.nested().len() as u32;
+        a.target = restart.target();
         self.put(&a, known)?;
         Ok(0)
     }
@@ -236,15 +238,20 @@ impl Call<'_> {
             return Err(invalid("flags"));
         }
         let restart = self.session.restart()?;
-        let tree = restart.tree();
-        if (a.capacity as usize) < tree.len() {
+        let (tree, nested) = (restart.tree(), restart.nested());
+        if (a.capacity as usize) < tree.len() || (a.pids_capacity as usize) < nested.len() {
             return Err(invalid("the array is too short for the tree"));
         }
         UserSlice::new(UserPtr::from_addr(a.tree as usize), size_of_val(tree))
             .writer()
             .write_slice(tree.as_bytes())?;
+        if !nested.is_empty() {
+            UserSlice::new(UserPtr::from_addr(a.pids as usize), size_of_val(nested))
+                .writer()
+                .write_slice(nested.as_bytes())?;
+        }
         a.tasks = tree.len() as u32;
-        a.pids_count = 0;
+        a.pids_count = nested.len() as u32;
         self.put(&a, known)?;
         Ok(0)
     }

@@ -156,6 +156,8 @@ pub(crate) struct Restore<'a> {
     pub(crate) session_ops: usize,
     /// Root directory of the restarter.
     pub(crate) restarter_fs: &'a Fs,
+    /// A task of the tree, when it has come in.
+    pub(crate) task_at: &'a dyn Fn(u32) -> Option<Task>,
     /// What can only be set when everything else is in place.
     pub(crate) late: &'a mut Late,
 }

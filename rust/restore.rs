@@ -9,7 +9,7 @@ use crate::{
     objects::Made,
     resource::{
         prepare, raise_limits, release, set_name, share,
-        tree::{self, Ghosts, Numbers},
+        tree::{self, Ghosts, Nested, Numbers},
         Late, Restore, Scope, ROOMS,
     },
     statefile::Reader,
@@ -90,6 +90,7 @@ impl Drop for Vfork<'_> {
 #[pin_data]
 pub(crate) struct Restart {
     tree: KVVec<Tree>,
+    nested: Nested,
     numbers: Numbers,
     gates: KVVec<Gate>,
     flags: u32,
@@ -145,9 +146,11 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
         return Err(reader.bad(EBADMSG, format_args!("wrong values in the header")));
     }
     let mut entries: KVVec<Tree> = KVVec::new();
+    let mut nested = Nested::new();
     loop {
         match reader.next()? {
-            RecordType::Tree => tree::restore(&reader, header.tasks, &mut entries)?,
+            RecordType::Tree if nested.all().is_empty() => tree::restore(&reader, header.tasks, &mut entries)?,
+            RecordType::Pids => nested.restore(&reader, &entries)?,
             RecordType::PrologueEnd => break,
             _ => return Err(reader.bad(EBADMSG, format_args!("record is not part of the prologue"))),
         }
@@ -159,7 +162,7 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
             format_args!("{} tasks in the tree instead of {}", entries.len(), header.tasks),
         ));
     }
-    let numbers = tree::check_whole(&reader, &entries)?;
+    let numbers = tree::check_whole(&reader, &entries, &mut nested)?;
     let mut gates: KVVec<Gate> = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
     let mut tasks: KVVec<Option<Task>> = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
     for _ in 0..entries.len() {
@@ -191,6 +194,7 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
     let restart = Arc::pin_init(
         pin_init!(Restart {
             tree: entries,
+            nested,
             numbers,
             gates,
             flags,
@@ -220,6 +224,11 @@ impl Restart {
     /// The tree that user space has to build.
     pub(crate) fn tree(&self) -> &[Tree] {
         &self.tree
+    }
+
+    /// Thread ids in nested pid namespaces, in the order of the tree.
+    pub(crate) fn nested(&self) -> &[u32] {
+        self.nested.all()
     }
 
     /// Flags of the header.
@@ -293,12 +302,12 @@ impl Restart {
             ));
         }
         let ids = (me.task().tgid(), me.task().tid());
-        if ids != (entry.tgid as i32, entry.pid as i32) {
+        if !tree::has_numbers(me, entry, self.nested.of(index, entry)) {
             return Err(Fault::new(
                 EINVAL,
                 format_args!(
-                    "task {index} is thread {} of process {}, the caller is thread {} of {}",
-                    entry.pid, entry.tgid, ids.1, ids.0
+                    "task {index} is thread {} of process {}, at level {} of the pid namespaces, the caller is thread {} of {}",
+                    entry.pid, entry.tgid, entry.level, ids.1, ids.0
                 ),
             ));
         }
@@ -349,6 +358,12 @@ impl Restart {
         if entry.vm != index {
             // Another task has replaced the memory that it was in.
             me.forget_scratch();
+        }
+        if !tree::is_below(me, entry, &self.task_at(0).ok_or(ESRCH)?)? {
+            return Err(Fault::new(
+                EINVAL,
+                format_args!("it lives in another pid namespace than the tree says"),
+            ));
         }
         if entry.flags & flags::LEADER != 0 {
             self.alone(index, entry, me)?;
@@ -411,7 +426,7 @@ impl Restart {
         ) else {
             return Err(bad());
         };
-        let task = self.tasks.lock().get(late.vfork_child as usize).cloned().flatten();
+        let task = self.task_at(late.vfork_child as usize);
         let (Some(child_task), Some(waiter)) = (task, self.gates.get(index as usize)) else {
             return Err(bad());
         };
@@ -471,9 +486,14 @@ impl Restart {
         }
     }
 
+    /// The task at this place of the tree, when it has come in.
+    fn task_at(&self, index: usize) -> Option<Task> {
+        self.tasks.lock().get(index)?.clone()
+    }
+
     /// The task with this number in the pid namespace of the root task, when it has come in.
     fn task_of(&self, number: u32) -> Option<Task> {
-        self.tasks.lock().get(self.numbers.index(number)?)?.clone()
+        self.task_at(self.numbers.index(number)?)
     }
 
     /// The process is made of the tree's tasks and shares nothing with others, which a restart would tear from them.
@@ -573,6 +593,7 @@ impl Restart {
                 flags: self.flags,
                 session_ops: self.session_ops,
                 restarter_fs: &self.restarter_fs,
+                task_at: &|index| self.task_at(index as usize),
                 late,
             };
             let result = (room.restore)(kind, &mut restore);
@@ -683,11 +704,12 @@ impl Restart {
             if entry.flags & flags::LEADER == 0 || entry.vm as usize != i || self.task_of(entry.pid).is_some() {
                 continue;
             }
-            let Some(parent) = self.task_of(entry.ppid) else {
+            let above = self.numbers.index(entry.ppid);
+            let Some((parent, level)) = above.and_then(|i| Some((self.task_at(i)?, self.tree.get(i)?.level))) else {
                 continue;
             };
             // It may have come in between.
-            if !parent.has_live_child(entry.pid) && self.task_of(entry.pid).is_none() {
+            if !parent.has_live_child(entry.pid, level) && self.task_of(entry.pid).is_none() {
                 return true;
             }
         }
@@ -702,7 +724,7 @@ impl Restart {
             .enumerate()
             .filter(|(_, e)| e.flags & flags::ZOMBIE != 0)
         {
-            let Some(task) = self.tasks.lock().get(i).cloned().flatten() else {
+            let Some(task) = self.task_at(i) else {
                 return Err(ESRCH.into());
             };
             while !task.is_zombie() {

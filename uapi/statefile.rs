@@ -23,6 +23,8 @@ pub const BODY_MAX: u32 = 256 * 1024;
 pub const PAYLOAD_MAX: u64 = 4 * 1024 * 1024;
 /// Largest number of tasks.
 pub const TASKS_MAX: u32 = 65536;
+/// Most pid namespaces below that of the root task: clone3(2) takes a number for each, and 32 numbers.
+pub const LEVELS_MAX: u32 = 31;
 /// Largest number of shared objects.
 pub const OBJECTS_MAX: u32 = 1 << 20;
 /// Longest path in bytes, without a terminating NUL (`PATH_MAX - 1`).

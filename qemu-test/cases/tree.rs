@@ -25,6 +25,9 @@ pub fn cases() -> Vec<Case> {
         quiet("tree_sessions", &[]).case("tree/keeps_groups_and_sessions"),
         quiet("tree_shared", &[]).case("tree/keeps_what_processes_share"),
         quiet("tree_vfork", &[]).case("tree/keeps_a_vfork_in_progress"),
+        quiet("tree_nested", &[])
+            .case("tree/keeps_nested_pid_namespaces")
+            .limit(300),
         busy("tree_pipes", &[]).case("tree/keeps_a_pipeline").limit(300),
         busy("tree_storm", &["4"])
             .case("tree/forks_and_execs_all_the_time")

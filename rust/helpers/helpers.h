@@ -353,12 +353,14 @@ struct ckpt_shared {
 };
 
 unsigned int ckpt_children(struct task_struct *leader, struct task_struct **out, unsigned int max);
-bool ckpt_has_live_child(struct task_struct *t, pid_t number);
+pid_t ckpt_nr_above(struct task_struct *t, enum pid_type type, unsigned int levels);
+bool ckpt_has_live_child(struct task_struct *t, pid_t number, unsigned int levels);
 struct task_struct *ckpt_vfork_child(struct task_struct *t);
 void ckpt_set_vfork_done(struct completion *x);
 void ckpt_clear_vfork_done(struct task_struct *child, struct completion *x);
 unsigned int ckpt_processes_in(struct pid_namespace *ns);
 struct pid_namespace *ckpt_get_task_pid_ns(struct task_struct *t);
+void ckpt_get_pid_ns(struct pid_namespace *ns);
 struct task_struct *ckpt_child_reaper(struct pid_namespace *ns);
 int ckpt_exit_status(struct task_struct *leader);
 bool ckpt_is_killed(struct task_struct *t);

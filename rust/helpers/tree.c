@@ -42,8 +42,11 @@ unsigned int ckpt_children(struct task_struct *leader, struct task_struct **out,
 	return n;
 }
 
-/* Whether the process of t has a child with this number in its pid namespace that has not exited. */
-bool ckpt_has_live_child(struct task_struct *t, pid_t number)
+/*
+ * Whether the process of t has a child with this number, in the pid namespace that is so many levels above its own, that has not
+ * exited.
+ */
+bool ckpt_has_live_child(struct task_struct *t, pid_t number, unsigned int levels)
 {
 	struct pid_namespace *ns;
 	struct task_struct *child;
@@ -51,11 +54,27 @@ bool ckpt_has_live_child(struct task_struct *t, pid_t number)
 
 	rcu_read_lock();
 	ns = task_active_pid_ns(t);
+	while (ns && levels--)
+		ns = ns->parent;
 	child = ns ? pid_task(find_pid_ns(number, ns), PIDTYPE_TGID) : NULL;
 	if (child)
 		found = same_thread_group(rcu_dereference(child->real_parent), t) && !(child->flags & PF_EXITING);
 	rcu_read_unlock();
 	return found;
+}
+
+/* A number of t in the pid namespace that is so many levels above its own; 0 when there is none. */
+pid_t ckpt_nr_above(struct task_struct *t, enum pid_type type, unsigned int levels)
+{
+	struct pid *pid;
+	pid_t nr = 0;
+
+	rcu_read_lock();
+	pid = type == PIDTYPE_PID ? task_pid(t) : task_tgid(t);
+	if (pid && levels <= pid->level)
+		nr = pid->numbers[pid->level - levels].nr;
+	rcu_read_unlock();
+	return nr;
 }
 
 /* The child for whose exec or exit t waits in vfork(2), with a reference; NULL without one. */
@@ -116,6 +135,11 @@ struct pid_namespace *ckpt_get_task_pid_ns(struct task_struct *t)
 		get_pid_ns(ns);
 	rcu_read_unlock();
 	return ns;
+}
+
+void ckpt_get_pid_ns(struct pid_namespace *ns)
+{
+	get_pid_ns(ns);
 }
 
 /* The init of a pid namespace with a reference; NULL when it has none any more. */

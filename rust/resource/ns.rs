@@ -5,12 +5,13 @@
 //! Saved: which of them are not the caller's, who shares them with whom, and what they are (ns/uts.rs, ns/ipc.rs, ns/mnt.rs,
 //! ns/net.rs, ns/cgroup.rs, ns/time.rs).
 //! Those of the caller become the restarter's.
-//! Refused: user namespaces other than the caller's; another pid namespace for children; namespaces that others than the target and the caller live in; a time namespace
+//! Saved: the pid namespace of children to come, when its first process is in the target.
+//! Refused: user namespaces other than the caller's; namespaces that others than the target and the caller live in; a time namespace
 //! for children that others live in already.
 //!
 //! Record: [`ckpt_uapi::record::ns`].  C header: `include/linux/nsproxy.h`
 
-use super::{share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
+use super::{share, tree, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
@@ -143,10 +144,9 @@ impl Resource for NsRoom {
         if !task.has_callers_user_namespace() {
             refuse(format_args!("it lives in another user namespace than the caller"));
         }
-        let pid_ns = PidNs::of(task)?;
-        if ns.address(Kind::PidForChildren) != pid_ns.address() {
+        if has_children_elsewhere(task, &ns)? && first_of_children(whole, &ns).is_none() {
             refuse(format_args!(
-                "its children to come would live in another pid namespace than itself"
+                "its children to come would live in a pid namespace whose first process has exited, or is not in the target"
             ));
         }
         if is_foreign(whole, &ns, Kind::Net) {
@@ -196,7 +196,11 @@ impl Resource for NsRoom {
                 time::dump(whole, ns, true, objref, dump)
             })?;
         }
-        if parts(&r).iter().all(|(_, objref)| *objref == 0) {
+        if has_children_elsewhere(task.task, &ns)? {
+            let first = first_of_children(whole, &ns).ok_or(ESRCH)?;
+            r.pid_for_children = tree::index_of(whole, first).ok_or(ESRCH)?;
+        }
+        if r.pid_for_children == 0 && parts(&r).iter().all(|(_, objref)| *objref == 0) {
             return Ok(());
         }
         r.objref = match dump.seen.get(ns.set()) {
@@ -228,6 +232,36 @@ impl Resource for NsRoom {
         };
         restore.made.add(object)
     }
+}
+
+/// Whether children to come would live in another pid namespace than the task: after unshare(2) or setns(2) with CLONE_NEWPID.
+fn has_children_elsewhere(task: &Task, ns: &Nsproxy) -> Result<bool> {
+    Ok(ns.address(Kind::PidForChildren) != PidNs::of(task)?.address())
+}
+
+/// The first process of the pid namespace of children to come, if it lives and belongs to the target.
+fn first_of_children<'a>(whole: &'a Whole<'_>, ns: &Nsproxy) -> Option<&'a Task> {
+    let live = whole.processes.iter().filter(|p| !p.threads.is_empty());
+    live.map(|p| &p.leader).find(|leader| {
+        PidNs::of(leader)
+            .is_ok_and(|own| own.address() == ns.address(Kind::PidForChildren) && leader.numbers_in(&own)[1] == 1)
+    })
+}
+
+/// Has children to come live in the pid namespace of a task of the tree, by the task's own setns(2).
+fn have_children_in(restore: &Restore<'_>, index: u32) -> Result {
+    let me = restore.me;
+    let first = (restore.task_at)(index).ok_or_else(|| {
+        restore
+            .input
+            .bad(EBADMSG, format_args!("there is no task {index} in the tree"))
+    })?;
+    let pidfd = me.call(nr::__NR_pidfd_open, &[first.tgid() as u64, 0])? as u64;
+    let entered = me.call(nr::__NR_setns, &[pidfd, Kind::PidForChildren.clone_flag()]);
+    me.call(nr::__NR_close, &[pidfd])?;
+    entered.map(|_| ()).context(format_args!(
+        "cannot have child processes in the pid namespace of task {index}"
+    ))
 }
 
 /// Whether no thread of the target before this one lives in the namespace.
@@ -322,7 +356,7 @@ fn join_mounts(me: &CurrentTask, file: &File, owner: Option<&Task>) -> Result {
 fn enter(restore: &mut Restore<'_>) -> Result {
     let r: NsproxyRecord = restore.input.only()?;
     let me = restore.me;
-    if r.reserved != [0; 2] {
+    if r.reserved != 0 {
         return Err(restore
             .input
             .bad(EBADMSG, format_args!("wrong values in an nsproxy record")));
@@ -332,6 +366,9 @@ fn enter(restore: &mut Restore<'_>) -> Result {
         return Err(restore
             .input
             .bad(EBADMSG, format_args!("the mount namespace is not complete")));
+    }
+    if r.pid_for_children != 0 {
+        have_children_in(restore, r.pid_for_children)?;
     }
     let mut wanted = KVec::new();
     for (kind, objref) in parts(&r).into_iter().filter(|(_, objref)| *objref != 0) {

@@ -17,6 +17,7 @@ use crate::{
     error::{Context, Fault, Result},
     wrapper::{
         cred::Cred,
+        pid::PidNs,
         syscall::{nr, CurrentTask},
         task::{sleep_killable, Task},
         timer::{numbering, posix_timers, PosixTimer}, //
@@ -47,9 +48,9 @@ impl Resource for PosixTimerRoom {
     const SCOPE: Scope = Scope::Process;
     const REPEATS: bool = true;
 
-    fn check(target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
+    fn check(_target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         let [_, _, effective, ..] = Cred::of(task).caps();
-        for t in posix_timers(task, &target.whole.pid_ns)? {
+        for t in posix_timers(task, &PidNs::of(task)?)? {
             let why = if t.dead {
                 "needs a thread that has exited"
             } else if t.foreign {
@@ -67,7 +68,7 @@ impl Resource for PosixTimerRoom {
     }
 
     fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
-        let timers = posix_timers(target.leader, &target.whole.pid_ns)?;
+        let timers = posix_timers(target.leader, &PidNs::of(target.leader)?)?;
         let (next_id, restore_ids) = numbering(target.leader);
         let mut entries = KVVec::with_capacity(timers.len(), GFP_KERNEL)?;
         for t in &timers {

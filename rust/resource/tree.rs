@@ -2,17 +2,19 @@
 
 //! The task tree of a statefile: what user space builds with clone3(2) before the tasks restore themselves.
 //!
-//! Saved: pids, parents, process groups, sessions (also those whose leader has gone), exit signals, who is stopped, zombies,
-//! processes that share an address space.
-//! Refused: a main thread that has exited while others live (by the freezer), nested pid namespaces, processes that entered
-//! a container from outside, an address space shared by others than parent and child or siblings.
+//! Saved: pids, also those in pid namespaces below the root task's (any number of levels), parents, process groups, sessions (also
+//! those whose leader has gone), exit signals, who is stopped, zombies, processes that share an address space.
+//! Refused: a main thread that has exited while others live (by the freezer); a process that entered a pid namespace (setns) from
+//! outside of the target, or whose parent has not made that namespace, or several; a nested pid namespace that processes outside of the
+//! target live in, or that another user namespace owns; a process group or session without leader in a nested pid namespace; an address
+//! space shared by others than parent and child or siblings.
 //!
-//! Record: [`ckpt_uapi::record::tree`].
+//! Records: [`ckpt_uapi::record::tree`], [`ckpt_uapi::record::pids`].
 
 use super::{Obstacles, Whole};
 use crate::{
     error::{Context, Fault, Result},
-    freeze::{tasks, Scope},
+    freeze::{tasks, Process, Scope},
     statefile::{Reader, Writer},
     wrapper::{
         pid::{Job, Join, Pid, PidNs},
@@ -22,10 +24,11 @@ use crate::{
 };
 use ckpt_uapi::{
     record::{
+        pids::Pids,
         tree::{flags, Head, Tree},
         RecordType,
     },
-    statefile::TASKS_MAX, //
+    statefile::{LEVELS_MAX, TASKS_MAX}, //
 };
 use kernel::{prelude::*, rbtree::RBTree};
 use zerocopy::FromZeros;
@@ -48,6 +51,99 @@ fn first_with_same_mm(whole: &Whole<'_>) -> Result<KVVec<usize>> {
     Ok(out)
 }
 
+/// How a process came to the pid namespace that it lives in.
+#[derive(PartialEq, Eq)]
+enum Origin {
+    /// It is that of its parent.
+    Inherited,
+    /// It was made with it (CLONE_NEWPID).
+    First,
+    /// Its parent had entered it (setns).
+    Entered,
+}
+
+fn origin(whole: &Whole<'_>, p: &Process, ns: &PidNs) -> Result<Origin> {
+    let parent = whole.processes.get(p.parent).filter(|parent| parent.leader != p.leader);
+    Ok(match parent {
+        None => Origin::Inherited,
+        Some(parent) if PidNs::of(&parent.leader)? == *ns => Origin::Inherited,
+        Some(_) if p.leader.numbers_in(ns)[1] == 1 => Origin::First,
+        Some(_) => Origin::Entered,
+    })
+}
+
+/// Names what user space could not build again of pid namespaces below the root task's.
+fn check_nested(whole: &Whole<'_>, refuse: &mut dyn FnMut(Option<&Task>, core::fmt::Arguments<'_>)) -> Result {
+    // Of each namespace, the number of its processes and of those below it.
+    let mut inhabitants: RBTree<usize, usize> = RBTree::new();
+    let mut numbers: RBTree<u32, ()> = RBTree::new();
+    // The namespace that each process has made, if there is one and only one.
+    let mut made: RBTree<usize, Option<usize>> = RBTree::new();
+    for p in whole.processes {
+        numbers.try_create_and_insert(p.leader.numbers_in(&whole.pid_ns)[1], (), GFP_KERNEL)?;
+        let mut ns = Some(PidNs::of(&p.leader)?);
+        while let Some(inner) = ns.filter(|ns| *ns != whole.pid_ns) {
+            match inhabitants.get_mut(&inner.address()) {
+                Some(n) => *n += 1,
+                None => {
+                    inhabitants.try_create_and_insert(inner.address(), 1, GFP_KERNEL)?;
+                }
+            }
+            ns = inner.above(1);
+        }
+    }
+    let [_, _, group, session] = whole.root.leader.numbers_in(&whole.pid_ns);
+    for p in whole.processes {
+        let ns = PidNs::of(&p.leader)?;
+        if ns == whole.pid_ns {
+            continue;
+        }
+        let who = Some(&p.leader);
+        match origin(whole, p, &ns)? {
+            Origin::Inherited => {}
+            Origin::First => {
+                match made.get_mut(&p.parent) {
+                    Some(several) => *several = None,
+                    None => {
+                        made.try_create_and_insert(p.parent, Some(ns.address()), GFP_KERNEL)?;
+                    }
+                }
+                if ns.level() - whole.pid_ns.level() > LEVELS_MAX {
+                    refuse(
+                        who,
+                        format_args!("its pid namespace is too many levels below that of the target"),
+                    );
+                }
+                if ns.owner() != whole.pid_ns.owner() {
+                    refuse(who, format_args!("another user namespace owns its pid namespace"));
+                }
+                if ns.processes() > inhabitants.get(&ns.address()).copied().unwrap_or(0) {
+                    refuse(
+                        who,
+                        format_args!("a process outside of the target lives in its pid namespace"),
+                    );
+                }
+            }
+            Origin::Entered if made.get(&p.parent).copied().flatten() == Some(ns.address()) => {}
+            Origin::Entered => refuse(
+                who,
+                format_args!(
+                    "its parent has entered a pid namespace (setns) that it has not made, or has made others too"
+                ),
+            ),
+        }
+        let [_, _, pgid, sid] = p.leader.numbers_in(&whole.pid_ns);
+        let leaderless = |number: u32, roots: u32| number != 0 && number != roots && numbers.get(&number).is_none();
+        if leaderless(pgid, group) || leaderless(sid, session) {
+            refuse(
+                who,
+                format_args!("its process group or session has no leader any more, in a nested pid namespace"),
+            );
+        }
+    }
+    Ok(())
+}
+
 /// Names what user space could not build again.
 pub(crate) fn check(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
     let mut refuse = |task: Option<&Task>, text: core::fmt::Arguments<'_>| {
@@ -66,11 +162,9 @@ pub(crate) fn check(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result 
             format_args!("a process has entered the pid namespace from outside: its parent does not belong to it"),
         );
     }
+    check_nested(whole, &mut refuse)?;
     let first = first_with_same_mm(whole)?;
     for ((i, p), vm) in whole.processes.iter().enumerate().zip(first.iter()) {
-        if PidNs::of(&p.leader).is_ok_and(|ns| ns != whole.pid_ns) {
-            refuse(Some(&p.leader), format_args!("it lives in a nested pid namespace"));
-        }
         let Some(owner) = whole.processes.get(*vm).filter(|_| *vm != i) else {
             continue;
         };
@@ -136,6 +230,11 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
         if owner != index && handlers == Some(leader.shared().handlers) {
             e.flags |= flags::SHARES_HANDLERS;
         }
+        let ns = PidNs::of(leader)?;
+        e.level = ns.level().saturating_sub(whole.pid_ns.level());
+        if origin(whole, p, &ns)? == Origin::First {
+            e.flags |= flags::PIDNS_INIT;
+        }
         entries.push(e, GFP_KERNEL)?;
         (e.flags, e.exit_signal) = (0, 0);
         for t in p.threads.iter().skip(1) {
@@ -151,7 +250,95 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
         };
         out.record_with(&head, lot)?;
     }
+    let tasks = whole.processes.iter().flat_map(|p| match &p.threads[..] {
+        [] => core::slice::from_ref(&p.leader),
+        threads => threads,
+    });
+    for ((index, e), task) in (0..).zip(&entries).zip(tasks).filter(|((_, e), _)| e.level != 0) {
+        let mut ids: KVec<u32> = KVec::with_capacity(e.level as usize, GFP_KERNEL)?;
+        for levels in (0..e.level).rev() {
+            ids.push(task.numbers_above(levels)[0], GFP_KERNEL)?;
+        }
+        out.record_with(&Pids { index, count: e.level }, &ids)?;
+    }
     Ok(())
+}
+
+/// Thread ids in nested pid namespaces, for each task as many as its level.
+pub(crate) struct Nested {
+    ids: KVVec<u32>,
+    /// Where those of each task begin.
+    starts: KVVec<usize>,
+}
+
+impl Nested {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            ids: KVVec::new(),
+            starts: KVVec::new(),
+        }
+    }
+
+    /// All of them, in the order of the tree.
+    pub(crate) fn all(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// Those of a task, outermost first.
+    pub(crate) fn of(&self, index: u32, entry: &Tree) -> &[u32] {
+        let start = self.starts.get(index as usize).copied().unwrap_or(0);
+        self.ids.get(start..start + entry.level as usize).unwrap_or(&[])
+    }
+
+    /// Passes over the tasks that live in the root task's namespace.
+    fn skip(&mut self, tree: &[Tree]) -> Result {
+        while tree.get(self.starts.len()).is_some_and(|e| e.level == 0) {
+            self.starts.push(self.ids.len(), GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the thread ids of the current pids record, which must be those of the next task that has some.
+    pub(crate) fn restore(&mut self, input: &Reader, tree: &[Tree]) -> Result {
+        self.skip(tree)?;
+        let head: Pids = input.fixed()?;
+        let next = tree.get(self.starts.len());
+        if head.index as usize != self.starts.len() || next.is_none_or(|e| e.level != head.count) {
+            return Err(input.bad(EBADMSG, format_args!("thread ids that the tree does not have")));
+        }
+        self.starts.push(self.ids.len(), GFP_KERNEL)?;
+        for id in input.entries::<u32>(head.count)? {
+            if id == 0 || id > i32::MAX as u32 {
+                return Err(input.bad(EBADMSG, format_args!("impossible thread id in a nested pid namespace")));
+            }
+            self.ids.push(id, GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that every task has its own.
+    fn check(&mut self, input: &Reader, tree: &[Tree]) -> Result {
+        self.skip(tree)?;
+        if self.starts.len() != tree.len() {
+            return Err(input.bad(
+                EBADMSG,
+                format_args!("a task lacks its thread ids in nested pid namespaces"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the caller has the thread ids of the task that it wants to become, whatever namespaces they are of.
+pub(crate) fn has_numbers(me: &CurrentTask, entry: &Tree, nested: &[u32]) -> bool {
+    let own = (0..entry.level).rev().map(|levels| me.task().numbers_above(levels)[0]);
+    me.task().numbers_above(entry.level) == [entry.pid, entry.tgid] && own.eq(nested.iter().copied())
+}
+
+/// Whether the caller's pid namespace is so many levels below that of the root task as the tree says.
+pub(crate) fn is_below(me: &CurrentTask, entry: &Tree, root: &Task) -> Result<bool> {
+    Ok(PidNs::of(me.task())?.above(entry.level) == Some(PidNs::of(root)?))
 }
 
 /// Adds the entries of the current tree record, and checks that they fit what came before.
@@ -181,11 +368,11 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
         if e.flags & flags::SESSION_LEADER != 0 && e.sid != e.pid {
             return bad("a session leader without its session in the task tree");
         }
-        if e.level != 0 || e.flags & (flags::EXITED | flags::PIDNS_INIT) != 0 {
-            return Err(input.bad(
-                EPROTONOSUPPORT,
-                format_args!("nested pid namespaces and exited main threads cannot be restored"),
-            ));
+        if e.flags & flags::EXITED != 0 {
+            return Err(input.bad(EPROTONOSUPPORT, format_args!("exited main threads cannot be restored")));
+        }
+        if e.level > LEVELS_MAX || (index == 0 && e.level != 0) {
+            return bad("impossible level of a pid namespace in the task tree");
         }
         let leader = tree.get(e.leader as usize);
         if is_leader {
@@ -200,7 +387,8 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
             }
         } else {
             let fits = leader.is_some_and(|l| {
-                l.flags & (flags::LEADER | flags::ZOMBIE) == flags::LEADER && (l.tgid, l.vm) == (e.tgid, e.vm)
+                l.flags & (flags::LEADER | flags::ZOMBIE) == flags::LEADER
+                    && (l.tgid, l.vm, l.level) == (e.tgid, e.vm, e.level)
             });
             if !fits || e.flags != 0 {
                 return bad("thread without its leader in the task tree");
@@ -221,8 +409,9 @@ impl Numbers {
     }
 }
 
-/// Checks the whole tree: no number twice, every parent before its children.
-pub(crate) fn check_whole(input: &Reader, tree: &[Tree]) -> Result<Numbers> {
+/// Checks the whole tree: no number twice, every parent before its children, no pid namespace above its parent's.
+pub(crate) fn check_whole(input: &Reader, tree: &[Tree], nested: &mut Nested) -> Result<Numbers> {
+    nested.check(input, tree)?;
     let mut numbers: RBTree<u32, u32> = RBTree::new();
     for (index, e) in tree.iter().enumerate() {
         let bad = |what: &str| Err(input.bad(EBADMSG, format_args!("{what}: task {index}, pid {}", e.pid)));
@@ -236,6 +425,11 @@ pub(crate) fn check_whole(input: &Reader, tree: &[Tree]) -> Result<Numbers> {
         let is_child = e.flags & flags::LEADER != 0 && index != 0;
         if is_child && parent.is_none_or(|p| p.flags & (flags::LEADER | flags::ZOMBIE) != flags::LEADER) {
             return bad("a process without its parent in the task tree");
+        }
+        let above = parent.filter(|_| is_child).map_or(e.level, |p| p.level);
+        let is_first = e.flags & flags::PIDNS_INIT != 0;
+        if e.level < above || (is_first && e.level != above + 1) {
+            return bad("a process in an impossible pid namespace in the task tree");
         }
         numbers.try_create_and_insert(e.pid, index as u32, GFP_KERNEL)?;
     }

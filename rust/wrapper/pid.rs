@@ -57,6 +57,25 @@ impl PidNs {
         unsafe { (*self.as_ptr()).level }
     }
 
+    /// The namespace that is so many levels above it.
+    pub(crate) fn above(&self, levels: u32) -> Option<Self> {
+        let mut ns = self.as_ptr();
+        for _ in 0..levels {
+            // SAFETY: a namespace keeps the one above it alive; the first has none.
+            ns = NonNull::new(unsafe { (*ns).parent })?.as_ptr();
+        }
+        // SAFETY: alive, as `self` is, or kept by it.
+        unsafe { bindings::ckpt_get_pid_ns(ns) };
+        // INVARIANT: the reference was just taken.
+        NonNull::new(ns).map(Self)
+    }
+
+    /// Address of the user namespace that owns it.
+    pub(crate) fn owner(&self) -> usize {
+        // SAFETY: alive; set once.
+        unsafe { (*self.as_ptr()).user_ns as usize }
+    }
+
     /// Its init, `ESRCH` when it is going away.
     pub(crate) fn init(&self) -> Result<Task> {
         // SAFETY: alive; the helper locks and returns NULL or a reference.

@@ -243,6 +243,13 @@ impl Task {
         .map(|kind| unsafe { bindings::__task_pid_nr_ns(self.as_ptr(), kind, ns.as_ptr()) } as u32)
     }
 
+    /// Thread id and process id in the pid namespace that is so many levels above its own; 0 when there is none.
+    pub(crate) fn numbers_above(&self, levels: u32) -> [u32; 2] {
+        // SAFETY: the task is alive; the helper holds the RCU lock.
+        [bindings::pid_type_PIDTYPE_PID, bindings::pid_type_PIDTYPE_TGID]
+            .map(|kind| unsafe { bindings::ckpt_nr_above(self.as_ptr(), kind, levels) } as u32)
+    }
+
     /// The children of its process, zombies too, in the order in which they came.
     pub(crate) fn children(&self) -> Result<KVVec<Task>> {
         let mut room = 8usize;
@@ -265,10 +272,11 @@ impl Task {
         }
     }
 
-    /// Whether its process has a child with this number in its pid namespace that has not exited.
-    pub(crate) fn has_live_child(&self, number: u32) -> bool {
-        // SAFETY: the task is alive; the helper holds the RCU lock.
-        unsafe { bindings::ckpt_has_live_child(self.as_ptr(), number as i32) }
+    /// Whether its process has a child with this number, in the pid namespace so many levels above its own, that has not
+    /// exited.
+    pub(crate) fn has_live_child(&self, number: u32, levels: u32) -> bool {
+        // SAFETY: the task is alive; the helper holds the RCU lock, and stops at the first pid namespace.
+        unsafe { bindings::ckpt_has_live_child(self.as_ptr(), number as i32, levels) }
     }
 
     /// Whether it has exited, and waits for its parent to take its status.

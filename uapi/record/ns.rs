@@ -28,8 +28,10 @@ pub struct Nsproxy {
     pub time: u32,
     /// Time namespace of child processes that are to come.
     pub time_for_children: u32,
+    /// Pid namespace of child processes that are to come: index in the tree of its first process; 0 for the task's own.
+    pub pid_for_children: u32,
     /// Must be zero.
-    pub reserved: [u32; 2],
+    pub reserved: u32,
 }
 record!(Nsproxy, Nsproxy, 40);
 

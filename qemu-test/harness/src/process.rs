@@ -73,15 +73,18 @@ pub fn wait_end(pid: i32, limit: Duration) -> Result<Ended> {
     }
 }
 
-/// Waits until these are gone, whose parents have ended: here they have become children, or somebody else's.
+/// Waits until these are gone, whose parents have ended: here they have become children, or somebody else's. All at once: the first
+/// process of a pid namespace waits until the others have been waited for.
 pub fn reap_orphans(pids: &[i32]) -> Result {
-    for &pid in pids {
-        let gone = wait_until(PATIENCE, || (ended(pid).is_some() || !exists(pid)).then_some(()));
-        if gone.is_none() {
-            fail!("process {pid} is left: {}", describe(pid));
-        }
+    let mut left = pids.to_vec();
+    wait_until(PATIENCE, || {
+        left.retain(|&pid| ended(pid).is_none() && exists(pid));
+        left.is_empty().then_some(())
+    });
+    match left.first() {
+        None => Ok(()),
+        Some(pid) => fail!("process {pid} is left: {}", describe(*pid)),
     }
-    Ok(())
 }
 
 /// Takes the status of every child that has ended.

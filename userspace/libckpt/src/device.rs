@@ -20,7 +20,7 @@ use crate::message::Message;
 use crate::tree::taken_pids;
 use ckpt_uapi::ioctl;
 use ckpt_uapi::record::tree::Tree;
-use ckpt_uapi::statefile::TASKS_MAX;
+use ckpt_uapi::statefile::{LEVELS_MAX, TASKS_MAX};
 use ckpt_uapi::status::MESSAGE_MAX;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
@@ -168,7 +168,6 @@ impl Session {
     /// The tree that has to be built, as large as [`Session::restart_begin`] said, and the thread ids of its tasks in nested
     /// pid namespaces.
     pub fn restart_prologue(&self, begun: &ioctl::RestartBegin) -> Result<(Vec<Tree>, Vec<u32>)> {
-        const LEVELS_MAX: u32 = 32;
         let tasks = begun.tasks.min(TASKS_MAX);
         let mut tree = vec![Tree::new_zeroed(); tasks as usize];
         let mut pids = vec![0u32; begun.pids.min(tasks * LEVELS_MAX) as usize];

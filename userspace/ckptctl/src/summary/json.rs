@@ -178,6 +178,9 @@ fn task_json(entry: &Tree, task: &TaskSummary) -> Value {
     if let Some(namespaces) = &task.namespaces {
         let all = namespace_objects(namespaces).map(|(kind, objref)| (kind.to_owned(), objref.into()));
         document["namespaces"] = Value::Object(all.collect::<Map<_, _>>());
+        document["pid_for_children"] = (namespaces.pid_for_children != 0)
+            .then_some(namespaces.pid_for_children)
+            .into();
     }
     if let Some(block) = &task.restart_block {
         document["restart_block"] = json!({

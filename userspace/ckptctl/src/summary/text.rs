@@ -160,6 +160,9 @@ impl Summary {
                 }
             }
         }
+        if let Some(first @ 1..) = task.namespaces.map(|namespaces| namespaces.pid_for_children) {
+            writeln!(out, "  Children to come live in the pid namespace of task {first}")?;
+        }
         if let Some(block) = &task.restart_block {
             let left = if block.timed == 1 {
                 format!(", {} s left", seconds(block.remaining_ns))

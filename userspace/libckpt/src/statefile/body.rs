@@ -30,7 +30,7 @@ use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{Head, Tree};
 use ckpt_uapi::record::{self, Entry, RecordType};
-use ckpt_uapi::statefile::{RecordHeader, OBJECTS_MAX, PATH_MAX, TASKS_MAX};
+use ckpt_uapi::statefile::{RecordHeader, LEVELS_MAX, OBJECTS_MAX, PATH_MAX, TASKS_MAX};
 
 /// Values of one record. Where a record has a variable part, it is the second field.
 #[allow(
@@ -184,8 +184,6 @@ fn objref(number: u32) -> Result<()> {
 }
 
 const PAGE: u64 = 4096;
-/// As deep as Linux nests pid namespaces.
-const LEVELS_MAX: u32 = 32;
 /// Largest capacity of a pipe that Linux allows.
 const PIPE_MAX: u32 = 1 << 31;
 
@@ -254,7 +252,7 @@ impl Body {
                         "a signal is out of range",
                     )?;
                     check(entry.comm.ends_with(&[0]), "a name does not end")?;
-                    check(entry.level < LEVELS_MAX, "there are too many pid namespaces")?;
+                    check(entry.level <= LEVELS_MAX, "there are too many pid namespaces")?;
                     check(entry.reserved == [0; 2], "a reserved field is not zero")?;
                 }
                 Self::Tree(fixed, entries)
@@ -483,7 +481,7 @@ impl Body {
             _ => {
                 let fixed: Nsproxy = parts.alone()?;
                 objref(fixed.objref)?;
-                check(fixed.reserved == [0; 2], "a reserved field is not zero")?;
+                check(fixed.reserved == 0, "a reserved field is not zero")?;
                 Self::Nsproxy(fixed)
             }
         })

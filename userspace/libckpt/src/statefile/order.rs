@@ -618,6 +618,11 @@ impl Order {
                     parts.iter().all(right),
                     "a task refers to a namespace of another kind, or to none",
                 )?;
+                let first = self.tree.get(fixed.pid_for_children as usize);
+                check(
+                    fixed.pid_for_children == 0 || first.is_some_and(|first| first.flags & flags::PIDNS_INIT != 0),
+                    "a task refers to the pid namespace of one that is not the first in its own",
+                )?;
                 if self.object(fixed.objref) != Some(Object::Nsproxy) {
                     self.add_object(fixed.objref, Object::Nsproxy)?;
                 }
