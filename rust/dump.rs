@@ -121,6 +121,8 @@ fn whole<'a>(root: &'a Root, processes: &'a [Process], session_ops: usize, stopp
 /// A live process with the references that the rooms borrow.
 struct Live<'a> {
     process: &'a Process,
+    /// See [`Target::leader`].
+    leader: &'a Task,
     mm: Mm,
     /// Root of its mount namespace, if that is not the caller's.
     names: Option<Fs>,
@@ -129,13 +131,13 @@ struct Live<'a> {
 impl<'a> Live<'a> {
     /// `None` for a process that has exited.
     fn of(whole: &Whole<'_>, process: &'a Process) -> Result<Option<Self>> {
-        if process.threads.is_empty() {
+        let Some(leader) = process.threads.first() else {
             return Ok(None);
-        }
-        let leader = &process.leader;
+        };
         let gone = || Fault::new(ESRCH, format_args!("the process has exited")).task(leader.tgid(), leader.tid());
         Ok(Some(Self {
             process,
+            leader,
             mm: leader.mm().ok_or_else(gone)?,
             names: names_of(whole, leader)?,
         }))
@@ -144,7 +146,7 @@ impl<'a> Live<'a> {
     fn target(&'a self, whole: &'a Whole<'a>) -> Target<'a> {
         Target {
             whole,
-            leader: &self.process.leader,
+            leader: self.leader,
             threads: &self.process.threads,
             parent: whole
                 .processes
@@ -244,9 +246,7 @@ fn write(whole: &Whole<'_>, file: File, may_snapshot: bool) -> Result<PostDump> 
     let mut index = 0;
     for process in whole.processes {
         let live = Live::of(whole, process)?;
-        let exited = [process.leader.clone()];
-        let threads = live.as_ref().map_or(&exited[..], |l| &l.process.threads);
-        for task in threads {
+        for task in process.tasks() {
             let frozen = FrozenTask { task, index };
             let mut new = share::NOTHING;
             let mut dump = Dump {
@@ -256,7 +256,7 @@ fn write(whole: &Whole<'_>, file: File, may_snapshot: bool) -> Result<PostDump> 
                 snapshot: &mut snapshot,
                 new: &mut new,
             };
-            match &live {
+            match live.as_ref().filter(|_| process.exited_leader() != Some(task)) {
                 Some(live) => section(&live.target(whole), &frozen, &mut dump)?,
                 None => {
                     for room in ROOMS.iter().filter(|r| r.exited) {

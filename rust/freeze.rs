@@ -33,7 +33,7 @@ pub(crate) enum Scope {
 /// A target: its root process, and what belongs to it.
 #[derive(Clone)]
 pub(crate) struct Root {
-    /// The leader of the root process; of a container, its init.
+    /// The leader of the root process; of a container, its init. It may have exited while others of its threads live.
     pub(crate) leader: Task,
     /// What belongs to it.
     pub(crate) scope: Scope,
@@ -43,10 +43,27 @@ pub(crate) struct Root {
 pub(crate) struct Process {
     /// Its leader.
     pub(crate) leader: Task,
-    /// Its live threads, the leader first; none when it has exited and waits to be reaped.
+    /// Its live threads, the leader first unless that has exited; none when the process has exited and waits to be reaped.
     pub(crate) threads: KVVec<Task>,
     /// Index of its parent in the target; its own for the root.
     pub(crate) parent: usize,
+}
+
+impl Process {
+    /// Its leader, if that has exited: alone, or with the process.
+    pub(crate) fn exited_leader(&self) -> Option<&Task> {
+        (self.threads.first() != Some(&self.leader)).then_some(&self.leader)
+    }
+
+    /// Its tasks as the statefile has them: a leader that has exited is one.
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = &Task> {
+        Iterator::chain(self.exited_leader().into_iter(), &self.threads)
+    }
+
+    /// How many these are.
+    pub(crate) fn nr_tasks(&self) -> usize {
+        self.threads.len() + usize::from(self.exited_leader().is_some())
+    }
 }
 
 /// The processes of a target, parents before children, that are there now. Nothing is stopped.
@@ -237,11 +254,12 @@ impl FrozenTree {
 
 /// Number of tasks, zombies included.
 pub(crate) fn tasks(processes: &[Process]) -> usize {
-    processes.iter().map(|p| p.threads.len().max(1)).sum()
+    processes.iter().map(Process::nr_tasks).sum()
 }
 
-/// The live threads of a process, the leader first.
-pub(crate) fn threads_of(leader: &Task) -> Result<KVVec<Task>> {
+/// The live threads of a process, the leader first unless it has exited alone. `ESRCH` when there is none, or the leader is about
+/// to exit.
+fn threads_of(leader: &Task) -> Result<KVVec<Task>> {
     let mut threads = KVVec::new();
     loop {
         threads.clear();
@@ -258,12 +276,9 @@ pub(crate) fn threads_of(leader: &Task) -> Result<KVVec<Task>> {
     }
     match threads.first() {
         None => Err(Fault::new(ESRCH, format_args!("the process has exited"))),
-        Some(first) if first != leader => Err(Fault::new(
-            EOPNOTSUPP,
-            format_args!("its main thread has exited while others live"),
-        )
-        .kind(RecordType::Tree)
-        .task(leader.tgid(), leader.tgid())),
+        Some(first) if first != leader && !leader.is_zombie() => {
+            Err(Fault::new(ESRCH, format_args!("its main thread is about to exit")))
+        }
         Some(_) => Ok(threads),
     }
 }

@@ -81,9 +81,9 @@ pub(crate) struct Whole<'a> {
 pub(crate) struct Target<'a> {
     /// All of them.
     pub(crate) whole: &'a Whole<'a>,
-    /// The leader.
+    /// The leader; or the first live thread, when that has exited alone.
     pub(crate) leader: &'a Task,
-    /// All live threads, the leader first.
+    /// All live threads, that one first.
     pub(crate) threads: &'a [Task],
     /// The leader of its parent, if that is one of the target's and alive.
     pub(crate) parent: Option<&'a Task>,
@@ -150,6 +150,8 @@ pub(crate) struct Restore<'a> {
     pub(crate) entry: &'a Tree,
     /// Its index in the tree.
     pub(crate) index: u32,
+    /// What the whole process has is in its section: it is the leader, or the first thread when that has exited alone.
+    pub(crate) keeps_process: bool,
     /// [`ckpt_uapi::ioctl::restart_flags`].
     pub(crate) flags: u32,
     /// File operations of the session.
@@ -230,7 +232,7 @@ impl Late {
 /// How often a kind occurs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Once for each process, in the leader's section.
+    /// Once for each process, in the section of the leader, or of the first thread when that has exited alone.
     Process,
     /// Once for each thread.
     Task,

@@ -18,7 +18,7 @@ use crate::{
         file::File,
         mm::PAGE_SIZE,
         path::Fs,
-        syscall::{nr, CurrentTask},
+        syscall::{nr, CurrentTask, Exit},
         task::{fatal_signal_pending, signal_pending, sleep_killable, Task},
         time, //
     },
@@ -326,7 +326,10 @@ impl Restart {
         }
         match self.rebuild(index, entry, gate, me) {
             Ok(()) => {
-                if entry.flags & (flags::STOPPED | flags::ZOMBIE) == flags::STOPPED {
+                let leader = self.tree.get(entry.leader as usize);
+                if self.keeps_process(index)
+                    && leader.is_some_and(|l| l.flags & (flags::STOPPED | flags::ZOMBIE) == flags::STOPPED)
+                {
                     me.task().stop();
                 }
                 Ok(())
@@ -355,7 +358,7 @@ impl Restart {
 
         self.gather(index, entry, gate)?;
         self.wait(&gate.turn)?;
-        if entry.vm != index {
+        if !(self.keeps_process(index) && entry.vm == entry.leader) && entry.flags & flags::EXITED == 0 {
             // Another task has replaced the memory that it was in.
             me.forget_scratch();
         }
@@ -379,6 +382,11 @@ impl Restart {
             if index != 0 {
                 tree::set_exit_signal(me.task(), entry, &|number| self.task_of(number))?;
             }
+            if entry.flags & flags::EXITED != 0 {
+                return self.exit_alone(index, entry, me);
+            }
+        }
+        if self.keeps_process(index) {
             raise_limits(me)?;
         }
 
@@ -449,6 +457,32 @@ impl Restart {
     /// A task that has exited: takes what is left of one, and exits on its way to user mode. Its parent is told nothing, since
     /// it was told before; it sees it when it waits, once [`Self::end`] has given it its signal.
     fn exit(&self, index: u32, entry: &Tree, me: &CurrentTask) -> Result {
+        let status = self.remains(index, entry, me)?;
+        me.task().exit_silently();
+        me.exit_with(status, Exit::Process)?;
+        self.next_turn(index);
+        self.leave();
+        Ok(())
+    }
+
+    /// A main thread that has exited while others live: the same. Its children become those of the thread that keeps the process, as
+    /// they did then.
+    fn exit_alone(&self, index: u32, entry: &Tree, me: &CurrentTask) -> Result {
+        let status = self.remains(index, entry, me)?;
+        let keeper = self.task_at(index as usize + 1).ok_or(ESRCH)?;
+        me.task().hand_over_children_to(&keeper)?;
+        // It leaves the memory that another thread is about to replace, and must not write there.
+        const ROBUST_LEN: u64 = 24;
+        me.call(nr::__NR_set_tid_address, &[0])?;
+        me.call(nr::__NR_set_robust_list, &[0, ROBUST_LEN])?;
+        me.exit_with(status, Exit::Thread)?;
+        self.next_turn(index);
+        self.leave();
+        Ok(())
+    }
+
+    /// Takes on what is left of a task that has exited; its status.
+    fn remains(&self, index: u32, entry: &Tree, me: &CurrentTask) -> Result<u32> {
         let mut late = KBox::new(Late::default(), GFP_KERNEL)?;
         {
             let mut stream = self.stream.lock();
@@ -456,13 +490,13 @@ impl Restart {
             self.section(index, entry, me, stream, &mut late)?;
             self.end_of_turn(index, stream)?;
         }
-        me.task().exit_silently();
         set_name(me, &late)?;
         me.drop_scratch()?;
-        me.exit_with(late.exit_status.unwrap_or(0))?;
-        self.next_turn(index);
-        self.leave();
-        Ok(())
+        Ok(late.exit_status.unwrap_or(0))
+    }
+
+    fn keeps_process(&self, index: u32) -> bool {
+        tree::keeps_process(&self.tree, index)
     }
 
     fn end_of_turn(&self, index: u32, stream: &mut Stream) -> Result {
@@ -555,8 +589,8 @@ impl Restart {
 
     /// Restores the records of one task, up to its end.
     fn section(&self, index: u32, entry: &Tree, me: &CurrentTask, stream: &mut Stream, late: &mut Late) -> Result {
-        let leader = entry.flags & flags::LEADER != 0;
-        let exited = entry.flags & flags::ZOMBIE != 0;
+        let keeps_process = self.keeps_process(index);
+        let exited = entry.flags & (flags::ZOMBIE | flags::EXITED) != 0;
         let mut order = None;
         let mut seen = 0u64;
         loop {
@@ -571,7 +605,7 @@ impl Restart {
             let shared = room.objects;
             let late_or_repeated = order.is_some_and(|order| i < order || (i == order && !room.repeats));
             let absent = room.share != share::NOTHING && late.new & room.share == 0;
-            if (room.scope == Scope::Process && !leader)
+            if (room.scope == Scope::Process && !keeps_process)
                 || (!shared && late_or_repeated)
                 || absent
                 || (exited && !room.exited)
@@ -590,6 +624,7 @@ impl Restart {
                 made: &mut stream.made,
                 entry,
                 index,
+                keeps_process,
                 flags: self.flags,
                 session_ops: self.session_ops,
                 restarter_fs: &self.restarter_fs,
@@ -603,7 +638,7 @@ impl Restart {
         let there = late.new | share::NOTHING;
         let missing = ROOMS.iter().enumerate().find(|(i, room)| {
             room.required
-                && (leader || room.scope == Scope::Task)
+                && (keeps_process || room.scope == Scope::Task)
                 && room.share & there != 0
                 && (room.exited || !exited)
                 && seen & (1 << i) == 0
@@ -686,7 +721,10 @@ impl Restart {
 
     fn lost_a_task(&self) -> bool {
         let tasks = self.tasks.lock();
-        let zombie = |i: usize| self.tree.get(i).is_some_and(|e| e.flags & flags::ZOMBIE != 0);
+        let zombie = |i: usize| {
+            let entry = self.tree.get(i);
+            entry.is_some_and(|e| e.flags & (flags::ZOMBIE | flags::EXITED) != 0)
+        };
         tasks
             .iter()
             .enumerate()
@@ -722,7 +760,7 @@ impl Restart {
             .tree
             .iter()
             .enumerate()
-            .filter(|(_, e)| e.flags & flags::ZOMBIE != 0)
+            .filter(|(_, e)| e.flags & (flags::ZOMBIE | flags::EXITED) != 0)
         {
             let Some(task) = self.task_at(i) else {
                 return Err(ESRCH.into());
@@ -740,7 +778,9 @@ impl Restart {
                 }
                 sleep_killable(1);
             }
-            tree::set_exit_signal(&task, entry, &|number| self.task_of(number))?;
+            if entry.flags & flags::ZOMBIE != 0 {
+                tree::set_exit_signal(&task, entry, &|number| self.task_of(number))?;
+            }
         }
         Ok(())
     }

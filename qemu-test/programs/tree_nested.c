@@ -17,6 +17,7 @@ struct self {
 };
 
 static struct gate gate;
+static sigset_t usr1;
 
 static struct self look(void)
 {
@@ -137,6 +138,7 @@ __attribute__((noreturn)) static void second_level(void)
 {
 	struct self self = look();
 	pid_t leader, inner;
+	int number;
 
 	CHECK_EQ(self.pid, 1);
 	CHECK_EQ(self.parent, 0);
@@ -152,6 +154,8 @@ __attribute__((noreturn)) static void second_level(void)
 	end_of(leader);
 	end_of(inner);
 	no_child_is_left();
+	/* Not before the last process has come into its namespace. */
+	CHECK(sigwait(&usr1, &number) == 0);
 	pass_on();
 }
 
@@ -162,6 +166,9 @@ int main(void)
 
 	if (getuid() != 0)
 		skip("needs root");
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	CHECK(sigprocmask(SIG_BLOCK, &usr1, NULL) == 0);
 	open_gate(&gate);
 	CHECK(unshare(CLONE_NEWPID) == 0);
 	first = fork_with(0);
@@ -182,6 +189,7 @@ int main(void)
 		_exit(getppid() == 0 && getpid() > 1 ? RIGHT : 1);
 	CHECK_EQ(kill(late, 0), 0);
 	end_of(late);
+	CHECK_EQ(kill(first, SIGUSR1), 0);
 	if (disturbed())
 		CHECK_EQ(kill(entered, SIGKILL), 0);
 	end_of(entered);

@@ -70,6 +70,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(void, change_pid, (struct pid **pids, struct task_struct *t, enum pid_type type, struct pid *pid),             \
 	  (pids, t, type, pid))                                                                                         \
 	X(void, deactivate_nsproxy, (struct nsproxy *ns), (ns))                                                            \
+	X(void, do_exit, (long status), (status))                                                                          \
 	X(void, do_group_exit, (int status), (status))                                                                     \
 	X(int, dup_mmap, (struct mm_struct *mm, struct mm_struct *oldmm), (mm, oldmm))                                  \
 	X(int, exec_task_namespaces, (void), ())                                                                           \

@@ -202,6 +202,34 @@ int ckpt_set_exit_signal(struct task_struct *leader, struct task_struct *parent,
 	return ret;
 }
 
+/*
+ * Gives the children of a thread to another one of its process, as forget_original_parent() does; but they are not told
+ * (prctl(PR_SET_PDEATHSIG)).
+ */
+int ckpt_hand_over_children(struct task_struct *from, struct task_struct *to)
+{
+	struct task_struct *child, *t;
+	int ret = -EPERM;
+
+	write_lock_irq(task_list());
+	if (!same_thread_group(from, to))
+		goto out;
+	ret = -ESRCH;
+	if (to->flags & PF_EXITING)
+		goto out;
+	list_for_each_entry(child, &from->children, sibling)
+		for_each_thread(child, t) {
+			RCU_INIT_POINTER(t->real_parent, to);
+			if (!t->ptrace)
+				t->parent = to;
+		}
+	list_splice_tail_init(&from->children, &to->children);
+	ret = 0;
+out:
+	write_unlock_irq(task_list());
+	return ret;
+}
+
 /* The session and the process group of a task, each with a reference. */
 void ckpt_get_job(struct task_struct *t, struct pid **session, struct pid **group)
 {

@@ -322,7 +322,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
     };
     let file = match r.kind {
         kind::STDIO => {
-            if restore.entry.pid != restore.entry.tgid {
+            if !restore.keeps_process {
                 return Err(bad(EBADMSG, format_args!("inherited file of a thread")));
             }
             if r.stdio >= STDIO {

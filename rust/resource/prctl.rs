@@ -57,7 +57,7 @@ impl Resource for PrctlRoom {
 
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let r: Prctl = restore.input.only()?;
-        let leads = restore.entry.pid == restore.entry.tgid;
+        let leads = restore.keeps_process;
         if r.flags & !flags::ALL != 0
             || r.reserved != 0
             || r.mce_kill > nr::PR_MCE_KILL_DEFAULT

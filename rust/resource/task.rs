@@ -72,8 +72,12 @@ impl Users {
     pub(crate) fn of(processes: &[Process]) -> Result<Self> {
         let mut users = Self(RBTree::new());
         for p in processes.iter().filter(|p| !p.threads.is_empty()) {
+            // All that a thread keeps when it has exited.
+            if let Some(leader) = p.exited_leader() {
+                users.add(leader.shared().handlers, 1)?;
+            }
             // While it runs, new threads come, which share what their leader has.
-            let newer = (p.leader.nr_threads() - p.threads.len() as i32).max(0);
+            let newer = (p.leader.nr_threads() - p.nr_tasks() as i32).max(0);
             for (i, t) in p.threads.iter().enumerate() {
                 let s = t.shared();
                 for address in [s.mm, s.files, s.fs, s.handlers] {
@@ -127,14 +131,14 @@ fn settled_stranger(whole: &Whole<'_>, task: &Task) -> Result<Option<&'static st
 
 /// A number that no object has yet is the task's own, and its records follow; another one is what an earlier task has.
 fn share_or_own(restore: &mut Restore<'_>, objref: u32, bit: u32) -> Result {
-    let (me, entry) = (restore.me, restore.entry);
-    if bit == share::MM && (objref == restore.made.next()) != (entry.vm == restore.index) {
+    let (me, entry, keeps) = (restore.me, restore.entry, restore.keeps_process);
+    if bit == share::MM && (objref == restore.made.next()) != (keeps && entry.vm == entry.leader) {
         return Err(restore
             .input
             .bad(EBADMSG, format_args!("the address space does not fit the tree")));
     }
-    if objref == restore.made.next() && (entry.pid == entry.tgid || bit & (share::FILES | share::FS) != 0) {
-        if entry.pid != entry.tgid {
+    if objref == restore.made.next() && (keeps || bit & (share::FILES | share::FS) != 0) {
+        if !keeps {
             // It was made to share its leader's.
             const CLONE_FILES: u64 = 0x400;
             const CLONE_FS: u64 = 0x200;
@@ -273,7 +277,7 @@ impl Resource for TaskRoom {
 
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let r: TaskRecord = restore.input.only()?;
-        let exited = restore.entry.flags & tree_flags::ZOMBIE != 0;
+        let exited = restore.entry.flags & (tree_flags::ZOMBIE | tree_flags::EXITED) != 0;
         let shared = [r.mm, r.files, r.fs, r.handlers];
         if r.index != restore.index
             || r.flags & !flags::ALL != 0
@@ -297,7 +301,7 @@ impl Resource for TaskRoom {
         for (objref, bit) in shared.into_iter().zip(bits) {
             share_or_own(restore, objref, bit)?;
         }
-        if r.oom_score_adj != me.task().oom_score_adj() && restore.entry.pid == restore.entry.tgid {
+        if r.oom_score_adj != me.task().oom_score_adj() && restore.keeps_process {
             set_oom_score_adj(me, r.oom_score_adj)
                 .context(format_args!("cannot set oom_score_adj to {}", r.oom_score_adj))?;
         }

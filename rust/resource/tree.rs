@@ -3,8 +3,9 @@
 //! The task tree of a statefile: what user space builds with clone3(2) before the tasks restore themselves.
 //!
 //! Saved: pids, also those in pid namespaces below the root task's (any number of levels), parents, process groups, sessions (also
-//! those whose leader has gone), exit signals, who is stopped, zombies, processes that share an address space.
-//! Refused: a main thread that has exited while others live (by the freezer); a process that entered a pid namespace (setns) from
+//! those whose leader has gone), exit signals, who is stopped, zombies, main threads that have exited while others live, processes
+//! that share an address space.
+//! Refused: a process that entered a pid namespace (setns) from
 //! outside of the target, or whose parent has not made that namespace, or several; a nested pid namespace that processes outside of the
 //! target live in, or that another user namespace owns; a process group or session without leader in a nested pid namespace; an address
 //! space shared by others than parent and child or siblings.
@@ -41,7 +42,7 @@ fn first_with_same_mm(whole: &Whole<'_>) -> Result<KVVec<usize>> {
     let mut first: RBTree<usize, usize> = RBTree::new();
     let mut out = KVVec::with_capacity(whole.processes.len(), GFP_KERNEL)?;
     for (i, p) in whole.processes.iter().enumerate() {
-        let mm = if p.threads.is_empty() { 0 } else { p.leader.shared().mm };
+        let mm = p.threads.first().map_or(0, |t| t.shared().mm);
         let found = first.get(&mm).copied();
         if found.is_none() && mm != 0 {
             first.try_create_and_insert(mm, i, GFP_KERNEL)?;
@@ -176,7 +177,7 @@ pub(crate) fn check(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result 
                     owner.leader.tgid()
                 ),
             );
-        } else if p.threads.len() > 1 || whole.processes.iter().any(|child| child.parent == i) {
+        } else if p.nr_tasks() > 1 || whole.processes.iter().any(|child| child.parent == i) {
             refuse(
                 Some(&p.leader),
                 format_args!("it shares its address space with another process, and has threads or children"),
@@ -220,14 +221,17 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
         } else if leader.group_stopped() {
             e.flags |= flags::STOPPED;
         }
+        if !p.threads.is_empty() && p.exited_leader().is_some() {
+            e.flags |= flags::EXITED;
+        }
         if leader.is_session_leader() {
             e.flags |= flags::SESSION_LEADER;
         }
         if e.pgid == e.tgid {
             e.flags |= flags::GROUP_LEADER;
         }
-        let handlers = whole.processes.get(*vm).map(|o| o.leader.shared().handlers);
-        if owner != index && handlers == Some(leader.shared().handlers) {
+        let handlers = |p: &Process| p.threads.first().map(|t| t.shared().handlers);
+        if owner != index && whole.processes.get(*vm).and_then(handlers) == handlers(p) {
             e.flags |= flags::SHARES_HANDLERS;
         }
         let ns = PidNs::of(leader)?;
@@ -237,7 +241,7 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
         }
         entries.push(e, GFP_KERNEL)?;
         (e.flags, e.exit_signal) = (0, 0);
-        for t in p.threads.iter().skip(1) {
+        for t in p.tasks().skip(1) {
             [e.pid, e.tgid, e.pgid, e.sid] = t.numbers_in(&whole.pid_ns);
             e.comm = t.comm();
             entries.push(e, GFP_KERNEL)?;
@@ -250,10 +254,7 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
         };
         out.record_with(&head, lot)?;
     }
-    let tasks = whole.processes.iter().flat_map(|p| match &p.threads[..] {
-        [] => core::slice::from_ref(&p.leader),
-        threads => threads,
-    });
+    let tasks = whole.processes.iter().flat_map(Process::tasks);
     for ((index, e), task) in (0..).zip(&entries).zip(tasks).filter(|((_, e), _)| e.level != 0) {
         let mut ids: KVec<u32> = KVec::with_capacity(e.level as usize, GFP_KERNEL)?;
         for levels in (0..e.level).rev() {
@@ -368,9 +369,6 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
         if e.flags & flags::SESSION_LEADER != 0 && e.sid != e.pid {
             return bad("a session leader without its session in the task tree");
         }
-        if e.flags & flags::EXITED != 0 {
-            return Err(input.bad(EPROTONOSUPPORT, format_args!("exited main threads cannot be restored")));
-        }
         if e.level > LEVELS_MAX || (index == 0 && e.level != 0) {
             return bad("impossible level of a pid namespace in the task tree");
         }
@@ -380,7 +378,8 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
             let shares = e.vm != index;
             if e.leader != index
                 || (shares && !vm.is_some_and(|v| v.flags & flags::LEADER != 0 && v.vm == e.vm))
-                || (shares && e.flags & flags::ZOMBIE != 0)
+                || (shares && e.flags & (flags::ZOMBIE | flags::EXITED) != 0)
+                || (e.flags & flags::ZOMBIE != 0 && e.flags & flags::EXITED != 0)
                 || (!shares && e.flags & flags::SHARES_HANDLERS != 0)
             {
                 return bad("wrong leader in the task tree");
@@ -426,6 +425,9 @@ pub(crate) fn check_whole(input: &Reader, tree: &[Tree], nested: &mut Nested) ->
         if is_child && parent.is_none_or(|p| p.flags & (flags::LEADER | flags::ZOMBIE) != flags::LEADER) {
             return bad("a process without its parent in the task tree");
         }
+        if e.flags & flags::EXITED != 0 && tree.get(index + 1).is_none_or(|next| next.leader as usize != index) {
+            return bad("a main thread that has exited, and no other one, in the task tree");
+        }
         let above = parent.filter(|_| is_child).map_or(e.level, |p| p.level);
         let is_first = e.flags & flags::PIDNS_INIT != 0;
         if e.level < above || (is_first && e.level != above + 1) {
@@ -434,6 +436,17 @@ pub(crate) fn check_whole(input: &Reader, tree: &[Tree], nested: &mut Nested) ->
         numbers.try_create_and_insert(e.pid, index as u32, GFP_KERNEL)?;
     }
     Ok(Numbers(numbers))
+}
+
+/// Whether what the whole process has is in the section of this task: the leader's, or the first thread's when that has exited
+/// alone.
+pub(crate) fn keeps_process(tree: &[Tree], index: u32) -> bool {
+    let exited = |at: u32| tree.get(at as usize).is_some_and(|e| e.flags & flags::EXITED != 0);
+    match tree.get(index as usize) {
+        Some(e) if e.leader == index => !exited(index),
+        Some(e) => exited(e.leader) && index == e.leader + 1,
+        None => false,
+    }
 }
 
 /// Numbers of sessions and process groups without a leader that a restart has made again.

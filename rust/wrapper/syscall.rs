@@ -302,8 +302,8 @@ impl CurrentTask {
         }
     }
 
-    /// Lets the task's process exit with a status as wait(2) returns it, at its return to user mode.
-    pub(crate) fn exit_with(&self, status: u32) -> Result {
+    /// Lets the task, or its whole process, exit with a status as wait(2) returns it, at its return to user mode.
+    pub(crate) fn exit_with(&self, status: u32, who: Exit) -> Result {
         let mut exit = KBox::new(
             Resume {
                 work: bindings::callback_head::default(),
@@ -312,7 +312,10 @@ impl CurrentTask {
             },
             GFP_KERNEL,
         )?;
-        exit.work.func = Some(exit_callback);
+        exit.work.func = Some(match who {
+            Exit::Process => exit_process_callback,
+            Exit::Thread => exit_thread_callback,
+        });
         self.queue(exit);
         Ok(())
     }
@@ -391,10 +394,35 @@ unsafe extern "C" fn resume_callback(work: *mut bindings::callback_head) {
 
 /// Runs in the task that is to exit.
 ///
+/// Who exits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All threads, as by exit_group(2).
+    Process,
+    /// The task alone, as by `SYS_exit`.
+    Thread,
+}
+
+/// # Safety
+///
+/// As [`exit_callback`].
+unsafe extern "C" fn exit_process_callback(work: *mut bindings::callback_head) {
+    // SAFETY: as the caller argues.
+    unsafe { exit_callback(work, Exit::Process) }
+}
+
+/// # Safety
+///
+/// As [`exit_callback`].
+unsafe extern "C" fn exit_thread_callback(work: *mut bindings::callback_head) {
+    // SAFETY: as the caller argues.
+    unsafe { exit_callback(work, Exit::Thread) }
+}
+
 /// # Safety
 ///
 /// Called by `task_work_run` with the work of a [`Resume`] that [`CurrentTask::exit_with`] has queued.
-unsafe extern "C" fn exit_callback(work: *mut bindings::callback_head) {
+unsafe fn exit_callback(work: *mut bindings::callback_head, who: Exit) {
     // Older works come after this one and would be lost, since the exit does not return: queue up behind them.
     // SAFETY: `task_work_run` has read `next` before it calls, so the work is ours; the task is the current one.
     let again = unsafe {
@@ -413,6 +441,9 @@ unsafe extern "C" fn exit_callback(work: *mut bindings::callback_head) {
     // still in these last instructions, and the call does not return.
     unsafe {
         bindings::ckpt_module_put();
-        bindings::ckpt_do_group_exit(status as i32);
+        match who {
+            Exit::Process => bindings::ckpt_do_group_exit(status as i32),
+            Exit::Thread => bindings::ckpt_do_exit(status as isize),
+        }
     }
 }

@@ -335,6 +335,13 @@ impl Task {
         unsafe { bindings::ckpt_set_exit_signal(self.as_ptr(), core::ptr::null_mut(), 0) };
     }
 
+    /// As the kernel does it for a thread that exits: its children become those of another thread of its process. `EPERM` when that
+    /// is none, `ESRCH` when it has exited.
+    pub(crate) fn hand_over_children_to(&self, thread: &Task) -> Result {
+        // SAFETY: both are alive; the helper locks.
+        kernel::error::to_result(unsafe { bindings::ckpt_hand_over_children(self.as_ptr(), thread.as_ptr()) })
+    }
+
     /// Process id of the parent in a pid namespace; 0 when it is not in it.
     pub(crate) fn ppid_in(&self, ns: &PidNs) -> u32 {
         // SAFETY: both are alive; the helper takes the RCU lock for the parent.
