@@ -86,6 +86,11 @@ impl Drop for Vfork<'_> {
     }
 }
 
+/// Whether a process of the tree was stopped by job control.
+fn is_stopped(entry: &Tree) -> bool {
+    entry.flags & (flags::STOPPED | flags::ZOMBIE) == flags::STOPPED
+}
+
 /// One restart, shared by the session and the tasks.
 #[pin_data]
 pub(crate) struct Restart {
@@ -326,10 +331,9 @@ impl Restart {
         }
         match self.rebuild(index, entry, gate, me) {
             Ok(()) => {
-                let leader = self.tree.get(entry.leader as usize);
-                if self.keeps_process(index)
-                    && leader.is_some_and(|l| l.flags & (flags::STOPPED | flags::ZOMBIE) == flags::STOPPED)
-                {
+                // The restarter is told: it may have a job control of its own.
+                let root = self.tree.first();
+                if entry.leader == 0 && self.keeps_process(index) && root.is_some_and(is_stopped) {
                     me.task().stop();
                 }
                 Ok(())
@@ -698,6 +702,7 @@ impl Restart {
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| EINTR.into()));
         }
+        self.stop();
         self.released.store(true, Ordering::Release);
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();
@@ -752,6 +757,15 @@ impl Restart {
             }
         }
         false
+    }
+
+    /// Stops the processes that were stopped; their tasks wait at the barrier.
+    fn stop(&self) {
+        for (i, entry) in self.tree.iter().enumerate().skip(1).filter(|(_, e)| is_stopped(e)) {
+            if let Some(task) = self.task_at(i) {
+                task.set_group_stop(entry.stop_signal);
+            }
+        }
     }
 
     /// Waits until those that were to exit have done so, and gives them the signal that their parents wait for.

@@ -212,7 +212,8 @@ struct ckpt_tree {
 	char comm[16];	      /* command name, NUL-terminated */
 	uint32_t vm;	      /* index of the leader whose address space it shares (CLONE_VM), or of its own leader */
 	uint32_t level;	      /* pid namespaces between the root task's and its own */
-	uint32_t reserved[2]; /* zero */
+	uint32_t stop_signal; /* of the stop that nobody has waited for yet, or 0 */
+	uint32_t reserved;    /* zero */
 };
 CKPT_ASSERT_SIZE(struct ckpt_tree, 64);
 

@@ -230,6 +230,36 @@ out:
 	return ret;
 }
 
+/*
+ * Stops the process of t as if it had been stopped long ago: the last thread to stop does not tell the parent, as a thread does
+ * not that is new in a stopped process. Each thread looks at it before it goes to user mode, by ckpt_look_for_signals().
+ */
+void ckpt_set_group_stop(struct task_struct *t, int signal)
+{
+	struct signal_struct *sig = t->signal;
+	struct task_struct *thread;
+	unsigned long flags;
+
+	if (!ckpt_lock_task_sighand(t, &flags))
+		return;
+	if (!(sig->flags & SIGNAL_GROUP_EXIT)) {
+		signal_set_stop_flags(sig, SIGNAL_STOP_STOPPED);
+		sig->group_stop_count = 0;
+		sig->group_exit_code = signal;
+		for_each_thread(t, thread)
+			if (!(thread->flags & PF_EXITING))
+				thread->jobctl |= SIGSTOP | JOBCTL_STOP_PENDING;
+	}
+	unlock_task_sighand(t, &flags);
+}
+
+void ckpt_look_for_signals(void)
+{
+	spin_lock_irq(&current->sighand->siglock);
+	recalc_sigpending();
+	spin_unlock_irq(&current->sighand->siglock);
+}
+
 /* The session and the process group of a task, each with a reference. */
 void ckpt_get_job(struct task_struct *t, struct pid **session, struct pid **group)
 {

@@ -175,5 +175,6 @@ pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
         &[u64::from(nr::PR_SET_PDEATHSIG), u64::from(late.pdeath_signal), 0, 0, 0],
     )
     .context(format_args!("cannot set the parent-death signal"))?;
+    me.look_for_signals();
     Ok(())
 }

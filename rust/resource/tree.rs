@@ -218,8 +218,9 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
         e.flags = flags::LEADER;
         if p.threads.is_empty() {
             e.flags |= flags::ZOMBIE;
-        } else if leader.group_stopped() {
+        } else if let Some(signal) = leader.group_stop() {
             e.flags |= flags::STOPPED;
+            e.stop_signal = signal;
         }
         if !p.threads.is_empty() && p.exited_leader().is_some() {
             e.flags |= flags::EXITED;
@@ -240,7 +241,7 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
             e.flags |= flags::PIDNS_INIT;
         }
         entries.push(e, GFP_KERNEL)?;
-        (e.flags, e.exit_signal) = (0, 0);
+        (e.flags, e.exit_signal, e.stop_signal) = (0, 0, 0);
         for t in p.tasks().skip(1) {
             [e.pid, e.tgid, e.pgid, e.sid] = t.numbers_in(&whole.pid_ns);
             e.comm = t.comm();
@@ -355,8 +356,11 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
     for e in input.entries::<Tree>(head.count)? {
         let index = tree.len() as u32;
         let is_leader = e.flags & flags::LEADER != 0;
-        if e.flags & !flags::ALL != 0 || e.exit_signal > 64 || e.reserved != [0; 2] || e.comm[15] != 0 {
+        if e.flags & !flags::ALL != 0 || e.exit_signal > 64 || e.reserved != 0 || e.comm[15] != 0 {
             return bad("wrong values in the task tree");
+        }
+        if e.stop_signal > if e.flags & flags::STOPPED != 0 { 64 } else { 0 } {
+            return bad("impossible stop signal in the task tree");
         }
         if [e.pid, e.tgid, e.ppid, e.pgid, e.sid]
             .iter()

@@ -281,6 +281,12 @@ impl CurrentTask {
         Ok(())
     }
 
+    /// Looks again whether there is a signal, or a stop of the process, to be taken before user mode.
+    pub(crate) fn look_for_signals(&self) {
+        // SAFETY: the current task; the helper locks.
+        unsafe { bindings::ckpt_look_for_signals() };
+    }
+
     fn queue(&self, resume: KBox<Resume>) {
         let resume = KBox::into_raw(resume);
         // SAFETY: the current task; the work lives until its callback frees it, and the module until its callback puts it:

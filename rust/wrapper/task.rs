@@ -725,10 +725,20 @@ impl Task {
         out
     }
 
-    /// Whether its process is stopped by a job control signal.
-    pub(crate) fn group_stopped(&self) -> bool {
-        // SAFETY: the task is alive, so is its signal struct; one word.
-        unsafe { (*(*self.as_ptr()).signal).flags & bindings::SIGNAL_STOP_STOPPED != 0 }
+    /// The stop of its process by job control: the signal, or 0 when the parent has waited for it. `None` when it is not stopped.
+    pub(crate) fn group_stop(&self) -> Option<u32> {
+        // SAFETY: the task is alive, so is its signal struct; single words.
+        unsafe {
+            let signal = &*(*self.as_ptr()).signal;
+            (signal.flags & bindings::SIGNAL_STOP_STOPPED != 0).then_some((signal.group_exit_code & 0x7f) as u32)
+        }
+    }
+
+    /// Its process is stopped by job control, as one was that [`Self::group_stop`] has said that of: its threads stop before they go
+    /// to user mode, and nobody is told again.
+    pub(crate) fn set_group_stop(&self, signal: u32) {
+        // SAFETY: the task is alive; the helper locks.
+        unsafe { bindings::ckpt_set_group_stop(self.as_ptr(), signal as i32) };
     }
 
     /// Whether its process leads its session.

@@ -75,7 +75,9 @@ pub struct Tree {
     /// Pid namespaces between the root task's and its own: 0 when they are the same. The numbers that it has in those
     /// stand in [`super::pids`].
     pub level: u32,
+    /// Signal of the stop that nobody has asked for by wait(2) yet; 0 when the parent has. Only of a stopped leader.
+    pub stop_signal: u32,
     /// Must be zero.
-    pub reserved: [u32; 2],
+    pub reserved: u32,
 }
 entry!(Tree, 64);
