@@ -7,8 +7,10 @@ use crate::jobs;
 use crate::text;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use libckpt::{Scope, Stdio};
+use libckpt::{init_of_pid_namespace, Scope, Stdio};
 use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,15 +68,23 @@ pub struct Who {
     /// The job that `ckptctl run` has given this name.
     #[arg(short, long, value_parser = name)]
     name: Option<String>,
+    /// All processes of the pid namespace that this file stands for, as /proc/PID/ns/pid does.
+    #[arg(long, value_name = "FILE")]
+    pidns: Option<PathBuf>,
 }
 
 impl Who {
     /// Its process id.
     pub fn pid(&self) -> Result<u32, Failed> {
-        match (self.pid, &self.name) {
-            (Some(pid), _) => Ok(pid),
-            (None, Some(name)) => jobs::find(name),
-            (None, None) => Err(Failed::Usage("no process is named".into())),
+        match (self.pid, &self.name, &self.pidns) {
+            (Some(pid), ..) => Ok(pid),
+            (_, Some(name), _) => jobs::find(name),
+            (.., Some(path)) => {
+                let file =
+                    File::open(path).map_err(|error| Failed::io(format!("cannot open {}", path.display()), error))?;
+                Ok(init_of_pid_namespace(file.as_fd())?)
+            }
+            _ => Err(Failed::Usage("no process is named".into())),
         }
     }
 }
@@ -83,7 +93,7 @@ impl Who {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Target {
     /// Only this process: that it has children is an obstacle.
-    #[arg(long, conflicts_with = "container")]
+    #[arg(long, conflicts_with_all = ["container", "pidns"])]
     process: bool,
     /// All processes of its pid namespace.
     #[arg(long)]
@@ -91,8 +101,8 @@ pub struct Target {
 }
 
 impl Target {
-    pub fn scope(self) -> Scope {
-        match (self.process, self.container) {
+    pub fn scope(self, who: &Who) -> Scope {
+        match (self.process, self.container || who.pidns.is_some()) {
             (true, _) => Scope::Process,
             (_, true) => Scope::Container,
             _ => Scope::Tree,
@@ -301,7 +311,7 @@ mod tests {
         let scope = |options: &[&str]| {
             let arguments = [&["ckptctl", "check", "1"], options].concat();
             match Cli::try_parse_from(arguments).unwrap().command {
-                Command::Check(check) => check.target.scope(),
+                Command::Check(check) => check.target.scope(&check.who),
                 _ => unreachable!(),
             }
         };

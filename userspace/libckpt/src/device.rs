@@ -242,6 +242,15 @@ unsafe fn raw_ioctl(fd: RawFd, request: u32, arg: *mut libc::c_void) -> io::Resu
     u32::try_from(result).map_err(|_| io::Error::last_os_error())
 }
 
+/// Process id of the first process of the pid namespace that a file of `/proc/PID/ns` stands for, in the caller's.
+pub fn init_of_pid_namespace(namespace: BorrowedFd<'_>) -> Result<u32> {
+    /// `NS_GET_TGID_FROM_PIDNS` of linux/nsfs.h: the argument is a number, not an address.
+    const NS_GET_TGID_FROM_PIDNS: u32 = 0x8004_b707;
+    // SAFETY: the call takes two numbers, and touches no memory; whatever else the descriptor is refuses the request.
+    let result = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_TGID_FROM_PIDNS as libc::Ioctl, 1) };
+    u32::try_from(result).map_err(|_| Error::io("no pid namespace with a process", io::Error::last_os_error()))
+}
+
 /// A pidfd of a process.
 pub fn pidfd_open(pid: u32) -> Result<OwnedFd> {
     let result = match i32::try_from(pid).ok().and_then(Pid::from_raw) {

@@ -40,7 +40,7 @@ mod tree;
 pub use checkpoint::{
     checkpoint, checkpoint_self, checkpoint_with, After, CheckpointOptions, Checkpointed, Outcome, Scope, Target,
 };
-pub use device::Session;
+pub use device::{init_of_pid_namespace, Session};
 pub use error::{Error, Failure, Result, TakenPid};
 pub use foreground::Ended;
 pub use job::{enter_namespace_for_pids, enter_user_namespace_of, Job, JobChange};

@@ -16,7 +16,7 @@ pub fn run(args: &Check, output: &Output) -> Result<Exit, Failed> {
     let pidfd = pidfd_open(pid)?;
     libckpt::enter_user_namespace_of(pid, pidfd.as_fd());
     let session = Session::open()?;
-    session.attach(pidfd.as_fd(), args.target.scope())?;
+    session.attach(pidfd.as_fd(), args.target.scope(&args.who))?;
     let result = session.check()?;
     let messages = session.messages();
     let free = result.obstacles == 0;

@@ -33,7 +33,7 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
         _ => After::Resume,
     };
     let options = CheckpointOptions {
-        scope: args.target.scope(),
+        scope: args.target.scope(&args.who),
         after,
         timeout: Some(args.timeout),
     };
