@@ -355,6 +355,7 @@ struct ckpt_shared {
 unsigned int ckpt_children(struct task_struct *leader, struct task_struct **out, unsigned int max);
 bool ckpt_has_live_child(struct task_struct *t, pid_t number);
 struct task_struct *ckpt_vfork_child(struct task_struct *t);
+bool ckpt_waits_for_no_child(struct task_struct *t);
 void ckpt_set_vfork_done(struct completion *x);
 void ckpt_clear_vfork_done(struct task_struct *child, struct completion *x);
 unsigned int ckpt_processes_in(struct pid_namespace *ns);
