@@ -224,6 +224,7 @@ struct nsproxy *ckpt_get_nsproxy(struct task_struct *t);
 void ckpt_put_nsproxy(struct nsproxy *ns);
 const void *ckpt_namespace(struct nsproxy *ns, enum ckpt_ns_kind kind);
 unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind);
+unsigned int ckpt_threads_of_parent_in(struct task_struct *t, const void *namespace, enum ckpt_ns_kind kind);
 int ckpt_adopt_nsproxy(struct task_struct *from);
 struct file *ckpt_open_own_namespace(enum ckpt_ns_kind kind);
 bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind);
