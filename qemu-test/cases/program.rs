@@ -73,6 +73,7 @@ const DISTURBED: &[&[&str]] = &[
     &["itimer_kept", "armed"],
     &["posix_timer_kept", "armed"],
     &["posix_timer_kept", "pending"],
+    &["posix_timer_kept", "huge"],
     &["seccomp_kept", "filters"],
     &["seccomp_kept", "tree"],
     &["prctl_kept"],

@@ -6,6 +6,7 @@ mod busy_pid;
 mod container;
 mod family;
 mod namespace;
+mod prefork;
 mod session;
 
 use super::{busy, quiet};
@@ -33,6 +34,7 @@ pub fn cases() -> Vec<Case> {
         quiet("tree_prefork", &["8", "16"])
             .case("tree/keeps_memory_from_before_fork")
             .limit(300),
+        Case::new("tree/fifty_children_keep_shared_memory_shared", prefork::stays_small).limit(240),
         Case::new("tree/a_family_prints_its_state", family::prints_its_state),
         Case::new("tree/process_alone_has_no_children", family::alone),
         Case::new("tree/stop_stops_all_of_it", family::stopped),
