@@ -63,6 +63,8 @@ struct Gate {
     missing: AtomicU32,
     /// This task has come in.
     entered: AtomicBool,
+    /// This task needs nothing of the coordinator any more: what happens to it now is its own business.
+    left: AtomicBool,
     /// The child for which this task waits in vfork(2) has executed a program or exited.
     vfork: Pin<KBox<Completion>>,
     /// Index of the task that waits in vfork(2) for this one, if any.
@@ -177,6 +179,7 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
                 gathered: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 missing: AtomicU32::new(0),
                 entered: AtomicBool::new(false),
+                left: AtomicBool::new(false),
                 vfork: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 vfork_parent: AtomicU32::new(NOBODY),
             },
@@ -380,14 +383,14 @@ impl Restart {
                 tree::join(&self.tree, entry, me, &mut stream.ghosts, &task_of)?;
             }
             if entry.flags & flags::ZOMBIE != 0 {
-                return self.exit(index, entry, me);
+                return self.exit(index, entry, gate, me);
             }
             // The root's goes to the restarter, which is not to be signalled at the wish of a statefile.
             if index != 0 {
                 tree::set_exit_signal(me.task(), entry, &|number| self.task_of(number))?;
             }
             if entry.flags & flags::EXITED != 0 {
-                return self.exit_alone(index, entry, me);
+                return self.exit_alone(index, entry, gate, me);
             }
         }
         if self.keeps_process(index) {
@@ -418,7 +421,7 @@ impl Restart {
             self.failed.store(true, Ordering::Release);
             self.kill_all();
         }
-        self.leave();
+        self.leave(gate);
         if let Some(vfork) = &vfork {
             // A checkpoint or a suspend may come meanwhile: it stands as any parent in vfork(2) does.
             vfork.waiter.vfork.wait_vfork();
@@ -460,18 +463,18 @@ impl Restart {
 
     /// A task that has exited: takes what is left of one, and exits on its way to user mode. Its parent is told nothing, since
     /// it was told before; it sees it when it waits, once [`Self::end`] has given it its signal.
-    fn exit(&self, index: u32, entry: &Tree, me: &CurrentTask) -> Result {
+    fn exit(&self, index: u32, entry: &Tree, gate: &Gate, me: &CurrentTask) -> Result {
         let status = self.remains(index, entry, me)?;
         me.task().exit_silently();
         me.exit_with(status, Exit::Process)?;
         self.next_turn(index);
-        self.leave();
+        self.leave(gate);
         Ok(())
     }
 
     /// A main thread that has exited while others live: the same. Its children become those of the thread that keeps the process, as
     /// they did then.
-    fn exit_alone(&self, index: u32, entry: &Tree, me: &CurrentTask) -> Result {
+    fn exit_alone(&self, index: u32, entry: &Tree, gate: &Gate, me: &CurrentTask) -> Result {
         let status = self.remains(index, entry, me)?;
         let keeper = self.task_at(index as usize + 1).ok_or(ESRCH)?;
         me.task().hand_over_children_to(&keeper)?;
@@ -481,7 +484,7 @@ impl Restart {
         me.call(nr::__NR_set_robust_list, &[0, ROBUST_LEN])?;
         me.exit_with(status, Exit::Thread)?;
         self.next_turn(index);
-        self.leave();
+        self.leave(gate);
         Ok(())
     }
 
@@ -518,7 +521,8 @@ impl Restart {
     }
 
     /// The task needs nothing of the coordinator any more.
-    fn leave(&self) {
+    fn leave(&self, gate: &Gate) {
+        gate.left.store(true, Ordering::Release);
         if self.left.fetch_add(1, Ordering::AcqRel) as usize + 1 == self.tree.len() {
             self.all_left.complete_all();
         }
@@ -707,9 +711,10 @@ impl Restart {
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();
         // Until it has taken its own parent-death signal, a task dies with its coordinator: do not let that one go first.
-        while self.all_left.wait_killable(LOOK_MS) == Waited::Timeout && !self.lost_a_task() {}
+        while self.all_left.wait_killable(LOOK_MS) == Waited::Timeout && !self.lost_a_task() && !self.root_has_ended() {
+        }
         let left = self.left.load(Ordering::Acquire) as usize;
-        if self.failed.load(Ordering::Acquire) || left < self.tree.len() {
+        if self.failed.load(Ordering::Acquire) || (left < self.tree.len() && !self.root_has_ended()) {
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| {
                 Fault::new(
@@ -724,16 +729,25 @@ impl Restart {
         ))
     }
 
+    /// Whether a task has ended that was not to, before it went on its own way.
     fn lost_a_task(&self) -> bool {
+        if self.root_has_ended() {
+            return false;
+        }
         let tasks = self.tasks.lock();
-        let zombie = |i: usize| {
-            let entry = self.tree.get(i);
-            entry.is_some_and(|e| e.flags & (flags::ZOMBIE | flags::EXITED) != 0)
-        };
-        tasks
-            .iter()
-            .enumerate()
-            .any(|(i, t)| t.as_ref().is_some_and(Task::is_exiting) && !zombie(i))
+        let mut each = tasks.iter().zip(&self.gates);
+        each.any(|(task, gate)| task.as_ref().is_some_and(Task::is_exiting) && !gate.left.load(Ordering::Acquire))
+    }
+
+    /// Whether the root has gone its own way and come to its end: that of a pid namespace takes all others with it, wherever they
+    /// are.
+    fn root_has_ended(&self) -> bool {
+        let index = usize::from(!self.keeps_process(0));
+        let left = self
+            .gates
+            .get(index)
+            .is_some_and(|gate| gate.left.load(Ordering::Acquire));
+        left && self.task_at(index).is_some_and(|root| root.is_exiting())
     }
 
     /// Whether a process has ended before it came in: its parent, which has come in after it was made, does not have it any

@@ -14,6 +14,7 @@ pub fn cases() -> Vec<Case> {
         busy("posix_timer_kept", &["ignored"]).case("posix_timer/goes_on_when_no_longer_ignored"),
         busy("posix_timer_kept", &["thread"]).case("posix_timer/of_a_thread"),
         busy("posix_timer_kept", &["fires", "child"]).case("posix_timer/of_a_child"),
+        quiet("posix_timer_kept", &["huge"]).case("posix_timer/keeps_the_longest_periods"),
         quiet("posix_timer_kept", &["many"]).case("posix_timer/many"),
     ]
 }

@@ -2,6 +2,8 @@
 
 //! Real programs, in every mode.
 
+mod bash;
+mod make;
 mod sqlite;
 mod xz;
 
@@ -45,6 +47,10 @@ pub fn cases() -> Vec<Case> {
             .cases("program/java_idle", &[Mode::Restart, Mode::Pipe]),
     ));
     cases.push(slow(xz::cases()));
+    cases.push(vec![
+        Case::new("program/make", make::builds).limit(300),
+        Case::new("program/bash", bash::goes_on).limit(240),
+    ]);
     let notices = Case::new("program/targets_notice_disturbance", targets_notice).limit(300);
     cases.push(vec![notices]);
     cases.into_iter().flatten().collect()
@@ -67,6 +73,7 @@ const DISTURBED: &[&[&str]] = &[
     &["itimer_kept", "armed"],
     &["posix_timer_kept", "armed"],
     &["posix_timer_kept", "pending"],
+    &["posix_timer_kept", "huge"],
     &["seccomp_kept", "filters"],
     &["seccomp_kept", "tree"],
     &["prctl_kept"],

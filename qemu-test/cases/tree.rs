@@ -3,8 +3,10 @@
 //! Kind tree: the processes, threads, process groups and sessions that a restart builds.
 
 mod busy_pid;
+mod container;
 mod family;
 mod namespace;
+mod prefork;
 mod session;
 
 use super::{busy, quiet};
@@ -37,6 +39,7 @@ pub fn cases() -> Vec<Case> {
         quiet("tree_prefork", &["8", "16"])
             .case("tree/keeps_memory_from_before_fork")
             .limit(300),
+        Case::new("tree/fifty_children_keep_shared_memory_shared", prefork::stays_small).limit(240),
         Case::new("tree/a_family_prints_its_state", family::prints_its_state),
         Case::new("tree/process_alone_has_no_children", family::alone),
         Case::new("tree/stop_stops_all_of_it", family::stopped),
@@ -47,6 +50,7 @@ pub fn cases() -> Vec<Case> {
         ),
         Case::new("tree/copy_in_a_new_pid_namespace", namespace::copy),
         Case::new("tree/copy_as_an_ordinary_user", namespace::ordinary_user).limit(180),
+        Case::new("tree/container_comes_back", container::comes_back).limit(180),
         Case::new("tree/init_passes_signals_and_status_on", namespace::signals_and_status),
         Case::new("tree/names_who_has_the_pid", busy_pid::names_who_has_the_pid),
         Case::new("tree/foreground_passes_the_exit_status", session::exit_status),

@@ -3,7 +3,7 @@
 /*
  * Kind posix_timer: timers of timer_create(2) keep number, clock, notification, interval and remaining time, and fire only
  * afterwards. "armed": nothing fires. "fires": they fire. "pending": their signals wait, with counts of overruns.
- * "thread": of a thread other than the leader. "many": more than one record holds. A second argument: all of it in a child.
+ * "thread": of a thread other than the leader. "huge": periods of a lifetime, and the longest there is. "many": more than one record holds. A second argument: all of it in a child.
  */
 #include "target.h"
 
@@ -364,6 +364,56 @@ static void of_thread(void)
 	pthread_join(thread, NULL);
 }
 
+/* The next expiry is a whole period away, at most; the longest period reaches to the end of time. */
+static void check_far(int id, long long before, long long interval)
+{
+	long long got, rest = left(id, &got);
+
+	CHECK_EQ(got, interval);
+	CHECK(rest <= before && before - rest < 1000 * SECOND);
+}
+
+static void huge(void)
+{
+	static const clockid_t clocks[] = { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_BOOTTIME, CLOCK_PROCESS_CPUTIME_ID };
+	/* 100, 200 and 292 years: what the clocks of the kernel hold. */
+	static const long long periods[] = { 3155760000LL * SECOND + 1, 6311520000LL * SECOND + 1, INT64_MAX };
+	enum { CLOCKS = 4, PERIODS = 3 };
+	int armed[CLOCKS][PERIODS], pending[PERIODS];
+	long long before[CLOCKS][PERIODS], of_pending[PERIODS], interval;
+	siginfo_t info;
+
+	block_all();
+	for (int p = 0; p < PERIODS; p++) {
+		for (int c = 0; c < CLOCKS; c++) {
+			armed[c][p] = create(clocks[c], SIGEV_SIGNAL, SIGRTMIN, 0, 0);
+			set(armed[c][p], 0, periods[p] / 2, periods[p]);
+			before[c][p] = left(armed[c][p], &interval);
+			CHECK_EQ(interval, periods[p]);
+		}
+		pending[p] = create(CLOCK_MONOTONIC, SIGEV_SIGNAL, SIGRTMIN + 1 + p, 0, 0);
+		set(pending[p], 0, 1, periods[p]);
+	}
+	sleep_ms(20);
+	for (int p = 0; p < PERIODS; p++)
+		of_pending[p] = left(pending[p], NULL);
+	ready();
+	if (disturbed())
+		set(armed[1][1], 0, periods[1] / 2, periods[0]);
+	wait_go();
+	for (int p = 0; p < PERIODS; p++) {
+		for (int c = 0; c < CLOCKS; c++)
+			check_far(armed[c][p], before[c][p], periods[p]);
+		check_far(pending[p], of_pending[p], periods[p]);
+		CHECK(take(SIGRTMIN + 1 + p, &info, 0));
+		CHECK_EQ(info.si_timerid, pending[p]);
+		CHECK_EQ(info.si_overrun, 0);
+		CHECK(!take(SIGRTMIN + 1 + p, &info, 0));
+		check_far(pending[p], of_pending[p], periods[p]);
+	}
+	CHECK(!take(SIGRTMIN, &info, 0));
+}
+
 static void many(void)
 {
 	enum { MANY = 2500 };
@@ -398,6 +448,8 @@ int main(int argc, char **argv)
 		ignored();
 	else if (strcmp(what, "thread") == 0)
 		of_thread();
+	else if (strcmp(what, "huge") == 0)
+		huge();
 	else if (strcmp(what, "many") == 0)
 		many();
 	else

@@ -224,6 +224,7 @@ struct nsproxy *ckpt_get_nsproxy(struct task_struct *t);
 void ckpt_put_nsproxy(struct nsproxy *ns);
 const void *ckpt_namespace(struct nsproxy *ns, enum ckpt_ns_kind kind);
 unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind);
+unsigned int ckpt_threads_of_parent_in(struct task_struct *t, const void *namespace, enum ckpt_ns_kind kind);
 int ckpt_adopt_nsproxy(struct task_struct *from);
 struct file *ckpt_open_own_namespace(enum ckpt_ns_kind kind);
 bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind);
@@ -356,6 +357,7 @@ unsigned int ckpt_children(struct task_struct *leader, struct task_struct **out,
 pid_t ckpt_nr_above(struct task_struct *t, enum pid_type type, unsigned int levels);
 bool ckpt_has_live_child(struct task_struct *t, pid_t number, unsigned int levels);
 struct task_struct *ckpt_vfork_child(struct task_struct *t);
+bool ckpt_waits_for_no_child(struct task_struct *t);
 void ckpt_set_vfork_done(struct completion *x);
 void ckpt_clear_vfork_done(struct task_struct *child, struct completion *x);
 unsigned int ckpt_processes_in(struct pid_namespace *ns);

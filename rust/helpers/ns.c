@@ -68,6 +68,16 @@ const void *ckpt_namespace(struct nsproxy *ns, enum ckpt_ns_kind kind)
 	}
 }
 
+static bool lives_in(struct task_struct *t, const void *namespace, enum ckpt_ns_kind kind)
+{
+	bool found;
+
+	task_lock(t);
+	found = t->nsproxy && ckpt_namespace(t->nsproxy, kind) == namespace;
+	task_unlock(t);
+	return found;
+}
+
 /* Number of threads on the machine that live in a namespace. */
 unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind)
 {
@@ -75,12 +85,21 @@ unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind)
 	unsigned int n = 0;
 
 	rcu_read_lock();
-	for_each_process_thread(p, t) {
-		task_lock(t);
-		if (t->nsproxy && ckpt_namespace(t->nsproxy, kind) == namespace)
-			n++;
-		task_unlock(t);
-	}
+	for_each_process_thread(p, t)
+		n += lives_in(t, namespace, kind);
+	rcu_read_unlock();
+	return n;
+}
+
+/* Number of threads of the parent of t that live in a namespace. */
+unsigned int ckpt_threads_of_parent_in(struct task_struct *t, const void *namespace, enum ckpt_ns_kind kind)
+{
+	struct task_struct *p;
+	unsigned int n = 0;
+
+	rcu_read_lock();
+	for_each_thread(rcu_dereference(t->real_parent), p)
+		n += lives_in(p, namespace, kind);
 	rcu_read_unlock();
 	return n;
 }

@@ -131,11 +131,12 @@ int ckpt_timer_finish(const struct ckpt_timer *want, u64 cpu_now)
 				ret = -EAGAIN;
 			} else {
 				/* Nobody has armed it: it waits for its signal to be taken. */
-				s64 next = want->value_ns;
+				ktime_t next = want->value_ns;
 
 				if (!want->absolute)
-					next += tmr->it_clock < 0 ? cpu_now :
-								    tmr->kclock->clock_get_ktime(tmr->it_clock);
+					next = ktime_add_safe(next, tmr->it_clock < 0 ?
+									    cpu_now :
+									    tmr->kclock->clock_get_ktime(tmr->it_clock));
 				if (tmr->it_clock < 0)
 					tmr->it.cpu.node.expires = next;
 				else if (is_alarm(tmr))

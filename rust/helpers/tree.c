@@ -93,6 +93,31 @@ struct task_struct *ckpt_vfork_child(struct task_struct *t)
 	return found;
 }
 
+/* Whether the exec or exit of the task lets t go, which waits in kernel_clone(): the completion is a local variable there. */
+static bool lets_go(struct task_struct *task, struct task_struct *t)
+{
+	unsigned long done = (unsigned long)READ_ONCE(task->vfork_done);
+	unsigned long stack = (unsigned long)task_stack_page(t);
+
+	return done >= stack && done < stack + THREAD_SIZE;
+}
+
+/* Whether t waits in clone(2) for one that is no child of it: a sibling (CLONE_PARENT), or a thread of the same process. */
+bool ckpt_waits_for_no_child(struct task_struct *t)
+{
+	struct task_struct *parent, *p;
+	bool found = false;
+
+	read_lock(task_list());
+	parent = rcu_dereference_protected(t->real_parent, lockdep_is_held(task_list()));
+	for_each_thread(t, p)
+		found |= lets_go(p, t);
+	list_for_each_entry(p, &parent->children, sibling)
+		found |= lets_go(p, t);
+	read_unlock(task_list());
+	return found;
+}
+
 /* From now on the exec or exit of the calling task completes x. */
 void ckpt_set_vfork_done(struct completion *x)
 {

@@ -6,14 +6,16 @@
 //! ns/net.rs, ns/cgroup.rs, ns/time.rs).
 //! Those of the caller become the restarter's.
 //! Saved: the pid namespace of children to come, when its first process is in the target.
-//! Refused: user namespaces other than the caller's; namespaces that others than the target and the caller live in; a time namespace
-//! for children that others live in already.
+//! Not saved: that the parent of a container's first process (unshare(1), nsenter(1)) lives in namespaces of it, with a warning.
+//! Refused: user namespaces other than the caller's; namespaces that others than the target, that parent and the caller live in; a
+//! time namespace for children that others live in already.
 //!
 //! Record: [`ckpt_uapi::record::ns`].  C header: `include/linux/nsproxy.h`
 
 use super::{share, tree, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
+    freeze::Scope as Extent,
     objects::{Keeper, Object},
     wrapper::{
         file::{install_any, File},
@@ -89,7 +91,13 @@ fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
                 }
             }
         }
-        let shared = |(address, m): &(&usize, &Met)| m.kind.threads_in(**address) > m.threads;
+        let of_parent = |address: usize, m: &Met| match whole.root.scope {
+            Extent::Container => m.kind.threads_of_parent_in(&whole.root.leader, address),
+            _ => 0,
+        };
+        let shared = |(address, m): &(&usize, &Met)| {
+            m.kind.threads_in(**address) > m.threads.saturating_add(of_parent(**address, m))
+        };
         // While it runs, threads come and go.
         if met.iter().any(|entry| shared(&entry)) && tries > 0 {
             tries -= 1;
@@ -102,6 +110,19 @@ fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
                     EOPNOTSUPP,
                     format_args!(
                         "its {} namespace is neither the caller's nor its own: processes outside of the target live in it",
+                        m.kind.name()
+                    ),
+                )
+                .kind(RecordType::Nsproxy)
+                .task(m.ids.0, m.ids.1),
+            );
+        }
+        for (_, m) in met.iter().filter(|(address, m)| of_parent(**address, m) > 0) {
+            obstacles.warn(
+                Fault::new(
+                    EXDEV,
+                    format_args!(
+                        "whoever has started it lives in its {} namespace, too, and will not share the restarted one",
                         m.kind.name()
                     ),
                 )

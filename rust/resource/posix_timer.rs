@@ -33,8 +33,10 @@ pub(crate) struct PosixTimerRoom;
 
 /// Entries of one record.
 const ENTRIES: usize = 2048;
-/// Longest time and highest count that are taken for one: sums must not overflow.
-const MAX: u64 = u64::MAX / 4;
+/// Longest time: that of the kernel's own.
+const TIME_MAX: u64 = i64::MAX as u64;
+/// Highest count of overruns: it is added to.
+const OVERRUN_MAX: u64 = u64::MAX / 4;
 const CLOCK_REALTIME_ALARM: i32 = 8;
 const CLOCK_BOOTTIME_ALARM: i32 = 9;
 const CAP_WAKE_ALARM: u64 = 1 << 35;
@@ -82,9 +84,9 @@ impl Resource for PosixTimerRoom {
                 flags: if t.pending { flags::PENDING } else { 0 } | if t.absolute { flags::ABSOLUTE } else { 0 },
                 overrun_last: t.overrun_last,
                 sigval: t.sigval,
-                interval_ns: t.interval_ns.min(MAX),
-                value_ns: t.value_ns.min(MAX),
-                overrun: t.overrun.min(MAX),
+                interval_ns: t.interval_ns.min(TIME_MAX),
+                value_ns: t.value_ns.min(TIME_MAX),
+                overrun: t.overrun.min(OVERRUN_MAX),
             };
             entries.push(entry, GFP_KERNEL)?;
         }
@@ -116,9 +118,9 @@ impl Resource for PosixTimerRoom {
         number(me, true)?;
         for e in input.entries::<Entry>(r.count)? {
             let bad = e.flags & !flags::ALL != 0
-                || e.interval_ns > MAX
-                || e.value_ns > MAX
-                || e.overrun > MAX
+                || e.interval_ns > TIME_MAX
+                || e.value_ns > TIME_MAX
+                || e.overrun > OVERRUN_MAX
                 || (e.flags & flags::ABSOLUTE != 0 && e.clock != 0);
             let (Ok(id), false, Ok(overrun_last)) = (
                 i32::try_from(e.id),
@@ -213,7 +215,7 @@ fn finish(me: &CurrentTask, t: &PosixTimer) -> kernel::error::Result {
         let at = me.put_at(SPEC_AT, &[0; 16])?;
         me.call(nr::__NR_clock_gettime, &[named_clock(t) as u64, at])?;
         let (s, ns) = (me.get_word(at)?, me.get_word(at + 8)?);
-        cpu_now = s.saturating_mul(NSEC_PER_SEC).saturating_add(ns).min(MAX);
+        cpu_now = s.saturating_mul(NSEC_PER_SEC).saturating_add(ns).min(TIME_MAX);
     }
     me.finish_timer(t, cpu_now)
 }

@@ -8,7 +8,7 @@
 //! Not saved: accounting (times, I/O counters), cgroup,
 //! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's).
 //! Refused: being traced (ptrace); what [`Task::unsupported`] lists (32-bit programs, shadow stacks, ...), kernel helper threads;
-//! sharing with a process outside of the target.
+//! sharing with a process outside of the target; a wait of clone(2) with CLONE_VFORK for a task that is not its child.
 //!
 //! Record: [`ckpt_uapi::record::task`].
 
@@ -205,6 +205,9 @@ impl Resource for TaskRoom {
             Some(_) => refuse(format_args!("it is traced (ptrace) from another pid namespace")),
         }
         task.unsupported(|what| refuse(format_args!("{what}")));
+        if task.waits_for_no_child() {
+            refuse(format_args!("it waits as in vfork(2) for a task that is not its child"));
+        }
         if target.whole.root.scope == Extent::Process {
             if let Some(child) = task.first_child() {
                 refuse(format_args!("it has child processes ({child} is one)"));

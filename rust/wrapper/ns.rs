@@ -63,6 +63,12 @@ impl Kind {
         // SAFETY: the address is compared only; the helper holds the RCU lock.
         unsafe { bindings::ckpt_threads_in(address as *const _, self as u32) as usize }
     }
+
+    /// Number of threads of the parent of a task that live in the namespace at this address.
+    pub(crate) fn threads_of_parent_in(self, task: &Task, address: usize) -> usize {
+        // SAFETY: the task is alive; the address is compared only; the helper holds the RCU lock.
+        unsafe { bindings::ckpt_threads_of_parent_in(task.as_ptr(), address as *const _, self as u32) as usize }
+    }
 }
 
 /// Limits of an ipc namespace, by the names that they have below /proc/sys.

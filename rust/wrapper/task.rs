@@ -387,9 +387,19 @@ impl Task {
         self.state() & bindings::TASK_STOPPED != 0
     }
 
-    /// Whether it waits in vfork(2) for its child.
+    /// Whether it waits in vfork(2) for its child, or for another task as clone(2) can have it.
     pub(crate) fn is_vfork_parent(&self) -> bool {
-        self.state() & 0xffff & !bindings::TASK_FREEZABLE == bindings::TASK_KILLABLE && self.vfork_child().is_some()
+        self.waits_killably() && (self.vfork_child().is_some() || self.waits_for_no_child())
+    }
+
+    fn waits_killably(&self) -> bool {
+        self.state() & 0xffff & !bindings::TASK_FREEZABLE == bindings::TASK_KILLABLE
+    }
+
+    /// Whether it waits in clone(2) with CLONE_VFORK for a sibling or a thread of its own process.
+    pub(crate) fn waits_for_no_child(&self) -> bool {
+        // SAFETY: the task is alive; the helper locks.
+        self.waits_killably() && unsafe { bindings::ckpt_waits_for_no_child(self.as_ptr()) }
     }
 
     /// The child for whose exec or exit it waits in vfork(2).

@@ -204,7 +204,7 @@ fn run_child(case: &Case, log: &Path, notes: &mut Vec<String>) -> Verdict {
 }
 
 /// Use count of the module.
-fn references() -> Option<u32> {
+pub fn references() -> Option<u32> {
     let modules = fs::read_to_string("/proc/modules").ok()?;
     modules
         .lines()

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Everything in a pid namespace, with the first process of it.
+
+use harness::case::During;
+use harness::ckptctl::{self, exit};
+use harness::process::{self, descendants, wait_until, PATIENCE};
+use harness::{ensure, fail, Context, Program, Result};
+use std::fs;
+use std::path::Path;
+
+const UNSHARE: &[&str] = &[
+    "unshare",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+    "--mount",
+    "--uts",
+    "--ipc",
+];
+const STATUS: i32 = 43;
+/// The first process, three services with a child each, and an orphan; beside these there is one that has exited.
+const LIVING: usize = 8;
+
+fn save(pid: i32, file: &Path, extra: &[&str]) -> Result {
+    let pid = pid.to_string();
+    save_as(&[&pid, "--container"], file, extra)
+}
+
+fn save_as(who: &[&str], file: &Path, extra: &[&str]) -> Result {
+    let name = file.to_string_lossy();
+    let words = [&["checkpoint"], who, &["-o", &name], extra].concat();
+    ckptctl::run(&words)?.expect(exit::DONE)?;
+    Ok(())
+}
+
+/// The process ids inside of the namespace.
+fn inner_pids(pids: &[i32]) -> Vec<i32> {
+    let inner = |pid: &i32| {
+        process::status_field(*pid, "NSpid")?
+            .split_whitespace()
+            .last()?
+            .parse()
+            .ok()
+    };
+    let mut found: Vec<i32> = pids.iter().filter_map(inner).collect();
+    found.sort_unstable();
+    found
+}
+
+fn living(pids: Vec<i32>) -> Vec<i32> {
+    pids.into_iter().filter(|pid| process::alive(*pid)).collect()
+}
+
+/// The container below a process: its first process, and all ids inside, as soon as it is complete.
+fn below(parent: i32) -> Option<(i32, Vec<i32>)> {
+    let all = living(descendants(parent));
+    let inner = inner_pids(&all);
+    let first = *all.iter().find(|pid| inner_pids(&[**pid]) == [1])?;
+    (inner.len() == LIVING).then_some((first, inner))
+}
+
+/// Saved while it goes on, by way of one that is not the first; saved, killed and brought back, twice. At last it ends by itself.
+pub fn comes_back(context: &Context) -> Result {
+    let file = context.path("container.ckpt");
+    let host = fs::read_to_string("/proc/sys/kernel/hostname")?;
+    let mut target = Program::own(context, "tree_container")
+        .args(&[STATUS.to_string()])
+        .through(UNSHARE)
+        .start()?;
+    target.wait_ready()?;
+    let Some((first, inside)) = below(target.pid) else {
+        fail!("the container is not complete: {:?}", descendants(target.pid))
+    };
+    let last = living(descendants(first)).pop().unwrap_or(first);
+    save(last, &file, &[]).during("left running")?;
+    target.is_unharmed()?;
+    ensure!(
+        below(target.pid) == Some((first, inside.clone())),
+        "other processes are there: {:?}",
+        descendants(target.pid)
+    );
+
+    let namespace = format!("/proc/{last}/ns/pid");
+    save_as(&["--pidns", &namespace], &file, &["--kill"])?;
+    target.was_killed()?;
+    let back = ckptctl::restart_detached(&file).during("first restart")?;
+    let members = |first: i32| {
+        let mut pids = vec![first];
+        pids.extend(descendants(first));
+        living(pids)
+    };
+    ensure!(
+        inner_pids(&members(back)) == inside,
+        "process {back} came back with {:?}, not {inside:?}",
+        inner_pids(&members(back))
+    );
+
+    save(back, &file, &["--kill"]).during("saved again")?;
+    process::wait_end(back, PATIENCE)?;
+    let mut restart = ckptctl::restart_foreground(&file, &["--new-pidns"])?;
+    // One that has exited lives, too, until it is restored.
+    let seen = wait_until(PATIENCE, || {
+        below(restart.id() as i32).filter(|(_, pids)| *pids == inside)
+    });
+    let Some((first, _)) = seen else {
+        fail!("the container is not there: {:?}", restart.try_wait()?)
+    };
+    target.go()?;
+    let status = wait_until(PATIENCE, || restart.try_wait().ok().flatten());
+    ensure!(
+        status.and_then(|status| status.code()) == Some(STATUS),
+        "ckptctl restart ended with {status:?}: {}",
+        target.output()
+    );
+    ensure!(
+        target.lines().last().map(String::as_str) == Some("OK"),
+        "it said {}",
+        target.output()
+    );
+    ensure!(!process::exists(first), "the container is left");
+    ensure!(
+        fs::read_to_string("/proc/sys/kernel/hostname")? == host,
+        "the machine has another name now"
+    );
+    Ok(())
+}
