@@ -14,8 +14,8 @@ use rustix::process::{getppid, set_parent_process_death_signal, Signal};
 use serde_json::json;
 
 pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
-    if args.tied {
-        die_with_parent()?;
+    if let Some(parent) = args.tied {
+        die_with(parent)?;
     }
     let pid = args.who.pid()?;
     let pidfd = pidfd_open(pid)?;
@@ -42,12 +42,13 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
     Ok(Exit::Done)
 }
 
-/// Whoever has started this command wants nothing from it after its own death.
-fn die_with_parent() -> Result<(), Failed> {
-    let parent = getppid();
+/// Whoever has started this command wants nothing from it after its own death. Its pid comes from itself: asked for here, it
+/// would be that of whoever has adopted this command since. The adopter is older than this command, so that it cannot have got
+/// the pid anew.
+fn die_with(parent: u32) -> Result<(), Failed> {
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|errno| Failed::io("cannot tie this command to its parent", errno))?;
-    if getppid() != parent {
+    if getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs()) != Some(parent) {
         return Err(Failed::Refused("its parent has died".into()));
     }
     Ok(())
