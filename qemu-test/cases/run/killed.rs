@@ -134,7 +134,8 @@ pub fn checkpoint(context: &Context) -> Result {
 /// By the deadline of the job: it is saved and ended, with a statefile that says so, or gets SIGTERM; nothing in between.
 pub fn deadline(context: &Context) -> Result {
     let file = context.path("job.ckpt");
-    let span = first(context, &file)? * 5 / 4;
+    // Beyond a whole checkpoint, on a busy machine as well.
+    let span = first(context, &file)? * 3;
     let mut saved = 0;
     for moment in moments(span, 12) {
         let before = fs::metadata(&file)?.ino();
@@ -152,6 +153,9 @@ pub fn deadline(context: &Context) -> Result {
             _ => harness::fail!("{ended:?} after {grace}, a new statefile: {is_new}; {}", run.trouble()),
         }
     }
-    ensure!((1..12).contains(&saved), "{saved} of 12 were saved in time");
+    ensure!(
+        (1..12).contains(&saved),
+        "{saved} of 12 were saved in time, of up to {span:?}"
+    );
     Ok(())
 }

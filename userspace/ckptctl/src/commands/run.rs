@@ -436,7 +436,7 @@ mod tests {
     fn a_sound_statefile_is_not_damaged() {
         let path = std::env::temp_dir().join(format!("ckptctl-damage-{}", std::process::id()));
         let mut bytes = sample().encode();
-        let mut judge = |bytes: &[u8]| {
+        let judge = |bytes: &[u8]| {
             std::fs::write(&path, bytes).unwrap();
             is_damaged(&path)
         };
