@@ -141,13 +141,19 @@ impl Session {
         Ok(arg)
     }
 
-    /// Writes the calling process into `file`. The flag is false at once, and true in the process that wakes up restarted.
-    pub fn checkpoint_self(&self, file: BorrowedFd<'_>, timeout_ms: u32) -> Result<(ioctl::Checkpoint, bool)> {
+    /// Writes the calling process, and what belongs to it, into `file`. The flag is false at once, and true in the process that wakes up restarted.
+    pub fn checkpoint_self(
+        &self,
+        file: BorrowedFd<'_>,
+        scope: Scope,
+        timeout_ms: u32,
+    ) -> Result<(ioctl::Checkpoint, bool)> {
         // The same ioctl as for an attached target: in a fresh session, no pid means the caller.
         let mut arg = ioctl::Checkpoint {
             fd: file.as_raw_fd(),
             pidfd: -1,
             timeout_ms,
+            scope: scope.number(),
             ..sized()
         };
         let restarted = self.call(&mut arg, Error::Checkpoint)? != 0;

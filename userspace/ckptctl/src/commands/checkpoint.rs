@@ -8,7 +8,10 @@ use crate::output::{comm, message_json, Output};
 use crate::place::Place;
 use crate::text::{bytes, count, milliseconds};
 use libckpt::device::pidfd_open;
-use libckpt::{checkpoint_with, enter_user_namespace_of, After, CheckpointOptions, Checkpointed, Target};
+use libckpt::{
+    checkpoint_own, checkpoint_with, enter_user_namespace_of, is_in_namespace_of, After, CheckpointOptions,
+    Checkpointed, Outcome, Scope, Target,
+};
 use rustix::fd::AsFd;
 use rustix::process::{getppid, set_parent_process_death_signal, Signal};
 use serde_json::json;
@@ -20,6 +23,10 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
     let pid = args.who.pid()?;
     let pidfd = pidfd_open(pid)?;
     let comm = comm(pid);
+    if args.target.scope() == Scope::Container && is_in_namespace_of(pidfd.as_fd()) {
+        drop(pidfd);
+        return from_inside(args, pid, &comm, output);
+    }
     let place = Place::open(&args.output)?;
     enter_user_namespace_of(pid, pidfd.as_fd());
     // The place is used up by the commit, but the kernel needs it before.
@@ -39,6 +46,31 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
     };
     let done = checkpoint_with(Target::PidFd(pidfd.as_fd()), &file, &options, |_| place.commit())?;
     report(args, pid, &comm, after, &done, output)?;
+    Ok(Exit::Done)
+}
+
+/// Saves a container that this command is part of: it comes back with the container, has nothing to do then, and has neither the
+/// statefile nor a pidfd open.
+fn from_inside(args: &Checkpoint, pid: u32, comm: &str, output: &Output) -> Result<Exit, Failed> {
+    if args.kill || args.stop {
+        return Err(Failed::Usage(
+            "this command is part of the container: it cannot end or stop it".into(),
+        ));
+    }
+    let place = Place::open(&args.output)?;
+    if !place.is_nameless() {
+        return Err(Failed::Refused(format!(
+            "{}: from inside, a container is saved into a regular file only, where the file system has O_TMPFILE",
+            args.output.display()
+        )));
+    }
+    match checkpoint_own(&place, Scope::Container, Some(args.timeout))? {
+        Outcome::Saved(done) => {
+            place.commit()?;
+            report(args, pid, comm, After::Resume, &done, output)?;
+        }
+        Outcome::Restarted => {}
+    }
     Ok(Exit::Done)
 }
 
