@@ -53,7 +53,7 @@ pub(crate) fn check(
     session_ops: usize,
     sink: &mut dyn FnMut(u16, Fault),
 ) -> Result<u32> {
-    look(&whole(root, processes, session_ops, 0)?, sink)
+    look(&whole(root, processes, session_ops, 0, 0)?, sink)
 }
 
 /// A dump for which the target need not stand still any more.
@@ -96,14 +96,20 @@ pub(crate) fn dump(
     may_snapshot: bool,
     sink: &mut dyn FnMut(u16, Fault),
 ) -> Result<PostDump> {
-    let whole = whole(root, frozen.processes(), session_ops, frozen.since_ns)?;
+    let whole = whole(root, frozen.processes(), session_ops, frozen.since_ns, file.address())?;
     if look(&whole, sink)? > 0 {
         return Err(EOPNOTSUPP.into());
     }
     write(&whole, file, may_snapshot)
 }
 
-fn whole<'a>(root: &'a Root, processes: &'a [Process], session_ops: usize, stopped_ns: u64) -> Result<Whole<'a>> {
+fn whole<'a>(
+    root: &'a Root,
+    processes: &'a [Process],
+    session_ops: usize,
+    stopped_ns: u64,
+    statefile: usize,
+) -> Result<Whole<'a>> {
     Ok(Whole {
         root,
         processes,
@@ -115,6 +121,7 @@ fn whole<'a>(root: &'a Root, processes: &'a [Process], session_ops: usize, stopp
         caller_ns: Nsproxy::of(&Task::current())?,
         session_ops,
         stopped_ns,
+        statefile,
     })
 }
 

@@ -75,6 +75,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) session_ops: usize,
     /// CLOCK_MONOTONIC when the target stood still, in nanoseconds; 0 while it runs.
     pub(crate) stopped_ns: u64,
+    /// Address of the open file that is the statefile; 0 when nothing is to be written.
+    pub(crate) statefile: usize,
 }
 
 /// What the rooms need to know while they check and dump a process.

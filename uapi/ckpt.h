@@ -145,7 +145,9 @@ CKPT_ASSERT_SIZE(struct ckpt_kill, 8);
  * With an attached (perhaps frozen) session it saves that target, and leaves a frozen one frozen. With an unattached
  * session it is the whole checkpoint in one call: attach to `pidfd` or `pid`, freeze, dump, and resume, stop or kill.
  * With `pidfd` -1 and `pid` 0 the caller saves itself, with all its threads: the ioctl returns 0 when the statefile is
- * complete, and 1 in the program that wakes up restarted.
+ * complete, and 1 in the program that wakes up restarted. With CKPT_SCOPE_TREE its descendants belong to it, with
+ * CKPT_SCOPE_CONTAINER all of the pid namespace that it lives in; others of these go on without noticing. A statefile
+ * without a name (O_TMPFILE) is /dev/null in the program that wakes up; one with a name is open there again.
  *
  * Nothing is written when something cannot be saved (EOPNOTSUPP).
  */

@@ -203,7 +203,10 @@ pub mod checkpoint_flags {
 /// With an attached (perhaps frozen) session it saves that target, and leaves a frozen one frozen. With an
 /// unattached session it is the whole checkpoint in one call: attach to `pidfd` or `pid`, freeze, dump, and
 /// resume, stop or kill. With `pidfd` -1 and `pid` 0 the caller saves itself, with all its threads: the ioctl
-/// returns 0 when the statefile is complete, and 1 in the program that wakes up restarted.
+/// returns 0 when the statefile is complete, and 1 in the program that wakes up restarted. With
+/// [`scope::TREE`] its descendants belong to it, with [`scope::CONTAINER`] all of the pid namespace that it lives in;
+/// others of these go on without noticing. A statefile without a name (`O_TMPFILE`) is /dev/null in the program that
+/// wakes up; one with a name is open there again.
 ///
 /// The statefile is written from the fd's current position on. Nothing is written when something cannot be
 /// saved (`EOPNOTSUPP`).

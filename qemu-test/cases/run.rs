@@ -35,6 +35,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("run/resumes_openmp", resume::openmp).limit(240),
         Case::new("run/is_killed_at_any_moment", killed::run).limit(300),
         Case::new("run/its_checkpoint_is_killed_at_any_moment", killed::checkpoint).limit(300),
+        Case::new("run/its_deadline_comes_at_any_moment", killed::deadline).limit(300),
         Case::new("run/slurm", slurm::requeues).limit(600),
     ]
 }

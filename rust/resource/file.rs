@@ -4,7 +4,8 @@
 //!
 //! Saved: path, O_* flags, offset, sharing of one open file between descriptors; identity (device, inode, size,
 //! modification time); locks of flock(2); pipes inside the target (file/pipe.rs); that Landlock denied it to be truncated, or
-//! ioctls of the device, when it was opened.
+//! ioctls of the device, when it was opened; the statefile itself, if it has no name (O_TMPFILE) and a member of the target writes
+//! it, as /dev/null.
 //! Not saved: contents of files; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
 //! becomes the restarter's.
 //! Refused: deleted files, memfd, sockets, pipes and terminals that are not stdio, anonymous inodes (epoll, eventfd,
@@ -51,12 +52,18 @@ pub(crate) struct FileRoom;
 const O_NONBLOCK: u32 = 0o4000;
 const O_RDWR: u32 = 2;
 
+/// As in `asm-generic/fcntl.h`: the access mode.
+const O_ACCMODE: u32 = 3;
+
 /// Descriptors that may be relinked to those of the restarter.
 const STDIO: u32 = 3;
 /// Major number of /dev/null and its kin (`MEM_MAJOR`), of terminals (/dev/tty: 5, /dev/ttyN and ttyS: 4, Unix98 ptys: 136 to 143).
 const MEM_MAJOR: u64 = 1;
 /// null, zero, full, random, urandom.
 const MEM_MINORS: [u64; 5] = [3, 5, 7, 8, 9];
+
+/// Device number of /dev/null.
+const NULL: u64 = 0x103;
 
 fn major(dev: u64) -> u64 {
     (dev >> 8) & 0xfff
@@ -181,12 +188,35 @@ pub(crate) fn check_mapped(target: &Target<'_>, file: &File) -> Result {
     classify(target, file, None, 1).map(|_| ())
 }
 
+/// Whether a file is the statefile that is being written, without a name: a member of the target has it, who saves itself. Nobody
+/// can open it by its path, now or in the restarted program, which has no use for it either.
+fn is_nameless_statefile(target: &Target<'_>, file: &File) -> bool {
+    file.address() == target.whole.statefile && file.mode() & mode::FMT == mode::REGULAR && file.is_unlinked()
+}
+
+/// The objref of that file, which will be /dev/null.
+fn dump_nameless_statefile(file: &File, dump: &mut Dump<'_>) -> Result<u32> {
+    let path = b"/dev/null";
+    let mut r = FileRecord::new_zeroed();
+    r.objref = dump.seen.add(file.address(), Keeper::File(file.clone()))?;
+    r.kind = kind::DEVICE;
+    r.flags = file.flags() & (O_ACCMODE | O_NONBLOCK);
+    r.mode = mode::CHAR | 0o666;
+    r.rdev = NULL;
+    r.path_len = path.len() as u32;
+    dump.out.record_with(&r, path)?;
+    Ok(r.objref)
+}
+
 /// The objref of an open file; it is written when first met.
 ///
 /// `held` is the number of references to the file that the caller has.
 pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mut Dump<'_>) -> Result<u32> {
     if let Some(objref) = dump.seen.get(file.address()) {
         return Ok(objref);
+    }
+    if is_nameless_statefile(target, file) {
+        return dump_nameless_statefile(file, dump);
     }
     let stdio = target.whole.census.standard(file)?;
     let (kind, stat, path) = classify(target, file, stdio, held)?;
@@ -243,7 +273,7 @@ impl Resource for FileRoom {
         let mut from = Some(0);
         loop {
             let lot = collect_fds(task, &mut from)?;
-            for fd in lot.iter() {
+            for fd in lot.iter().filter(|fd| !is_nameless_statefile(target, &fd.file)) {
                 let stdio = target.whole.census.standard(&fd.file)?;
                 match classify(&seen, &fd.file, stdio, held(&lot, &fd.file)) {
                     // By the thread's turn its leader has its own descriptors again, and the restarter's are gone.

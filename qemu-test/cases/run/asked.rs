@@ -149,6 +149,23 @@ pub fn failed(context: &Context) -> Result {
     go(context)?;
     run.expect_exit(0)?;
 
+    // One that was to be ended has its deadline all the same.
+    fs::remove_file(context.path("go"))?;
+    let mut run = Call::new(context, &["tick", "0", "8"])
+        .file(&nowhere)
+        .options(&["--on", "USR1=stop", "--grace", "700ms"])
+        .out("deadline")
+        .start()?;
+    run.wait_more_lines(2)?;
+    run.signal(Signal::USR1)?;
+    run.wait_says("gets SIGTERM when its time is over")?;
+    run.expect(Ended::Signaled(libc::SIGTERM))?;
+    ensure!(
+        run.says().contains("within 0.7 seconds: the job gets SIGTERM"),
+        "{}",
+        run.says()
+    );
+
     let file = context.path("job.ckpt");
     for (options, out) in [(&[][..], "plain"), (&["--pidns"], "pidns")] {
         let script = "(sleep 2 & ); echo ready; sleep 3; exit 5";

@@ -7,6 +7,7 @@ use harness::process::{self, wait_until, Ended, PATIENCE};
 use harness::{ensure, Context, Result};
 use rustix::process::Signal;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -127,5 +128,34 @@ pub fn checkpoint(context: &Context) -> Result {
         run.trouble()
     );
     ensure!(leftovers(context)? <= 1, "temporary files pile up");
+    Ok(())
+}
+
+/// By the deadline of the job: it is saved and ended, with a statefile that says so, or gets SIGTERM; nothing in between.
+pub fn deadline(context: &Context) -> Result {
+    let file = context.path("job.ckpt");
+    // Beyond a whole checkpoint, on a busy machine as well.
+    let span = first(context, &file)? * 3;
+    let mut saved = 0;
+    for moment in moments(span, 12) {
+        let before = fs::metadata(&file)?.ino();
+        let grace = format!("{}ms", moment.as_millis().max(1));
+        let options = ["--resume", "--on", "USR1=stop", "--grace", &grace];
+        let mut run = Call::new(context, &TICK).file(&file).options(&options).start()?;
+        run.wait_more_lines(2)?;
+        run.signal(Signal::USR1)?;
+        let ended = run.end()?;
+        is_sound(&file)?;
+        let is_new = fs::metadata(&file)?.ino() != before;
+        match ended {
+            Ended::Exited(REQUEUE) if is_new => saved += 1,
+            Ended::Signaled(libc::SIGTERM) if !is_new => {}
+            _ => harness::fail!("{ended:?} after {grace}, a new statefile: {is_new}; {}", run.trouble()),
+        }
+    }
+    ensure!(
+        (1..12).contains(&saved),
+        "{saved} of 12 were saved in time, of up to {span:?}"
+    );
     Ok(())
 }

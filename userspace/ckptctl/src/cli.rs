@@ -136,9 +136,9 @@ pub struct Checkpoint {
     /// How long to wait for the processes to stand still.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub timeout: Duration,
-    /// Give up when the parent dies.
-    #[arg(long, hide = true)]
-    pub tied: bool,
+    /// Give up when the parent, which has this pid, dies.
+    #[arg(long, hide = true, value_name = "PID", value_parser = pid)]
+    pub tied: Option<u32>,
 }
 
 #[derive(Args, Debug)]

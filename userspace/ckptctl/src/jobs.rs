@@ -11,12 +11,22 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where files of the caller are until the machine goes down. A relative path does not count: so says the specification of
+/// base directories.
+pub fn runtime_directory() -> Option<PathBuf> {
+    if geteuid().is_root() {
+        return Some("/run".into());
+    }
+    let directory = PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR")?);
+    directory.is_absolute().then_some(directory)
+}
 
 /// Where the names of the caller's jobs are.
 fn directory() -> PathBuf {
-    match std::env::var_os("XDG_RUNTIME_DIR") {
-        _ if geteuid().is_root() => PathBuf::from("/run/ckpt"),
-        Some(directory) => PathBuf::from(directory).join("ckpt"),
+    match runtime_directory() {
+        Some(directory) => directory.join("ckpt"),
         None => PathBuf::from(format!("/tmp/ckpt-{}", geteuid().as_raw())),
     }
 }
@@ -52,6 +62,19 @@ pub fn find(name: &str) -> Result<u32, Failed> {
     text.trim().parse().map_err(|_| none())
 }
 
+/// Locks a name. Who looks a name up holds its lock for a moment, too: that moment is waited for.
+fn lock(file: &File) -> rustix::io::Result<()> {
+    const MOMENT: Duration = Duration::from_millis(10);
+    const MOMENTS: u32 = 20;
+    for _ in 1..MOMENTS {
+        match flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => std::thread::sleep(MOMENT),
+            result => return result,
+        }
+    }
+    flock(file, FlockOperation::NonBlockingLockExclusive)
+}
+
 /// A name while its job runs. The file goes with this.
 pub struct Name {
     path: PathBuf,
@@ -67,7 +90,7 @@ impl Name {
             let mut options = fs::OpenOptions::new();
             options.create(true).read(true).write(true).truncate(false).mode(0o644);
             let file = options.open(&path).map_err(failed)?;
-            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            match lock(&file) {
                 Err(Errno::WOULDBLOCK) => return Err(Failed::Refused(format!("another job has the name {name}"))),
                 result => result.map_err(|errno| failed(errno.into()))?,
             }
@@ -90,5 +113,27 @@ impl Name {
 impl Drop for Name {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_at_a_name_does_not_take_it() {
+        let path = std::env::temp_dir().join(format!("ckptctl-name-{}", std::process::id()));
+        let open = || File::create(&path).unwrap();
+        let looker = open();
+        flock(&looker, FlockOperation::LockShared).unwrap();
+        let looks = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(30));
+            drop(looker);
+        });
+        let holder = open();
+        lock(&holder).unwrap();
+        looks.join().unwrap();
+        assert_eq!(lock(&open()), Err(Errno::WOULDBLOCK));
+        fs::remove_file(&path).unwrap();
     }
 }

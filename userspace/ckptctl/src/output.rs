@@ -182,7 +182,10 @@ fn line(message: &Message) -> String {
     let mut text = String::from("ckptctl: ");
     if let Some(pid) = message.pid {
         let task = message.tid.unwrap_or(pid);
-        text += &format!("{pid} {}", comm(task));
+        text += &pid.to_string();
+        if !message.is_of_restart() {
+            text += &format!(" {}", comm(task));
+        }
         if task != pid {
             text += &format!(" thread {task}");
         }
@@ -250,6 +253,18 @@ mod tests {
         let pid = 0x3fff_fff0;
         let expected = format!("ckptctl: {pid} ? fd 5: an epoll instance cannot be saved (EOPNOTSUPP)");
         assert_eq!(line(&message), expected);
+        // Of a restart, whoever has the pid here may be somebody else.
+        let restart = Message {
+            stage: libckpt::uapi::status::stage::RESTORE,
+            pid: Some(std::process::id()),
+            fd: None,
+            ..message
+        };
+        let expected = format!(
+            "ckptctl: {}: an epoll instance cannot be saved (EOPNOTSUPP)",
+            std::process::id()
+        );
+        assert_eq!(line(&restart), expected);
     }
 
     #[test]

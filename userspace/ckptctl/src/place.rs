@@ -60,6 +60,11 @@ impl Place {
         }
     }
 
+    /// Whether it has no name yet, not even a temporary one.
+    pub fn is_nameless(&self) -> bool {
+        matches!(self, Self::New(file) if file.temporary.is_none())
+    }
+
     /// Makes the complete statefile safe, and gives it its name.
     pub fn commit(self) -> Result<(), Failed> {
         match self {

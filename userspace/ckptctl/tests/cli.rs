@@ -326,3 +326,18 @@ fn runs_a_job_and_ends_as_it_does() {
     assert_eq!(ended(&["--on", "KILL", "-o", "x", "true"]).code(), Some(2));
     assert_eq!(stdout(&run(&["run", "echo", "-n", "text"])), "text");
 }
+
+/// Who has died meanwhile is not mistaken for who has adopted the command.
+#[test]
+fn a_tied_command_knows_its_parent() {
+    let scratch = Scratch::new("tied");
+    let file = scratch.file("x.ckpt", b"");
+    let own = std::process::id().to_string();
+    let output = run(&["checkpoint", "--tied", "1", &own, "-o", &file]);
+    assert_eq!(
+        (status(&output), stderr(&output).contains("parent has died")),
+        (1, true)
+    );
+    let output = run(&["checkpoint", "--tied", &own, &own, "-o", &file]);
+    assert!(!stderr(&output).contains("parent has died"), "{}", stderr(&output));
+}

@@ -209,6 +209,14 @@ fn children(pid: u32) -> Vec<u32> {
         .collect()
 }
 
+/// Whether the caller lives in the pid namespace of a process: then it is part of that container.
+pub fn is_in_namespace_of(pidfd: BorrowedFd<'_>) -> bool {
+    let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    // The number is as /proc has it, whosever that is.
+    let target = pid_of(pidfd).and_then(|pid| namespace(&pid.to_string()));
+    target.is_some() && target == namespace("self")
+}
+
 /// All members of the pid namespace of a process.
 fn members_of_namespace(named: u32) -> Vec<u32> {
     let namespace = |pid: u32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
@@ -233,8 +241,16 @@ fn numbers_in(directory: &str) -> Vec<u32> {
 /// Returns [`Outcome::Saved`] when the statefile is complete, and [`Outcome::Restarted`] in the process that a restart
 /// of it brings back: there `file` is open as it was, at the offset that it had when the save began.
 pub fn checkpoint_self(file: &impl AsFd) -> Result<Outcome> {
+    checkpoint_own(file, Scope::Process, None)
+}
+
+/// Saves what the calling process belongs to: with [`Scope::Container`] its pid namespace, with [`Scope::Tree`] itself and its
+/// descendants. Returns twice, as [`checkpoint_self`] does; all others go on without noticing.
+///
+/// In the restarted program a `file` without a name (O_TMPFILE) is /dev/null.
+pub fn checkpoint_own(file: &impl AsFd, scope: Scope, timeout: Option<Duration>) -> Result<Outcome> {
     let session = Session::open()?;
-    let (result, restarted) = session.checkpoint_self(file.as_fd(), 0)?;
+    let (result, restarted) = session.checkpoint_self(file.as_fd(), scope, milliseconds(timeout))?;
     if restarted {
         return Ok(Outcome::Restarted);
     }

@@ -24,7 +24,7 @@ use ckpt_uapi::statefile::{LEVELS_MAX, TASKS_MAX};
 use ckpt_uapi::status::MESSAGE_MAX;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
-use rustix::process::Pid;
+use rustix::process::{setrlimit, Pid, Resource, Rlimit};
 use std::io;
 use std::ptr;
 use zerocopy::{FromBytes, FromZeros, IntoBytes};
@@ -141,13 +141,19 @@ impl Session {
         Ok(arg)
     }
 
-    /// Writes the calling process into `file`. The flag is false at once, and true in the process that wakes up restarted.
-    pub fn checkpoint_self(&self, file: BorrowedFd<'_>, timeout_ms: u32) -> Result<(ioctl::Checkpoint, bool)> {
+    /// Writes the calling process, and what belongs to it, into `file`. The flag is false at once, and true in the process that wakes up restarted.
+    pub fn checkpoint_self(
+        &self,
+        file: BorrowedFd<'_>,
+        scope: Scope,
+        timeout_ms: u32,
+    ) -> Result<(ioctl::Checkpoint, bool)> {
         // The same ioctl as for an attached target: in a fresh session, no pid means the caller.
         let mut arg = ioctl::Checkpoint {
             fd: file.as_raw_fd(),
             pidfd: -1,
             timeout_ms,
+            scope: scope.number(),
             ..sized()
         };
         let restarted = self.call(&mut arg, Error::Checkpoint)? != 0;
@@ -285,10 +291,7 @@ struct BlockedSignals {
 
 impl BlockedSignals {
     fn all() -> io::Result<Self> {
-        let mut set = empty_set();
-        // SAFETY: `set` is a live, initialised signal set.
-        unsafe { libc::sigfillset(&raw mut set) };
-        Self::set(&set)
+        Self::set(&full_set())
     }
 
     fn only(signals: &[i32]) -> io::Result<Self> {
@@ -296,25 +299,54 @@ impl BlockedSignals {
     }
 
     fn set(set: &libc::sigset_t) -> io::Result<Self> {
-        let mut before = empty_set();
-        // SAFETY: both sets are live for the call; the mask is the calling thread's own.
-        match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set, &raw mut before) } {
-            0 => Ok(Self { before }),
-            errno => Err(io::Error::from_raw_os_error(errno)),
-        }
+        let before = change_mask(libc::SIG_BLOCK, set)?;
+        Ok(Self { before })
     }
 }
 
 impl Drop for BlockedSignals {
     fn drop(&mut self) {
-        // SAFETY: `before` was filled by the kernel in `set`; the old mask is not asked for.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut()) };
+        // It can only fail for want of sense in the arguments.
+        let _ = change_mask(libc::SIG_SETMASK, &self.before);
     }
 }
 
 fn empty_set() -> libc::sigset_t {
     // SAFETY: `sigset_t` is an array of integers, for which zero is a value: the empty set.
     unsafe { std::mem::zeroed() }
+}
+
+fn full_set() -> libc::sigset_t {
+    let mut set = empty_set();
+    // SAFETY: `set` is a live, initialised signal set.
+    unsafe { libc::sigfillset(&raw mut set) };
+    set
+}
+
+/// Changes the mask of the calling thread. Gives what it was.
+fn change_mask(how: libc::c_int, set: &libc::sigset_t) -> io::Result<libc::sigset_t> {
+    let mut before = empty_set();
+    // SAFETY: both sets are live for the call; the mask is the calling thread's own.
+    match unsafe { libc::pthread_sigmask(how, set, &raw mut before) } {
+        0 => Ok(before),
+        errno => Err(io::Error::from_raw_os_error(errno)),
+    }
+}
+
+/// Has a signal ignored, or do what it does by default. Whether it was ignored; what cannot be set stays.
+fn ignore(signal: i32, ignored: bool) -> bool {
+    let action = if ignored { libc::SIG_IGN } else { libc::SIG_DFL };
+    // SAFETY: neither action is a handler, so that no code of ours can run in signal context.
+    unsafe { libc::signal(signal, action) == libc::SIG_IGN }
+}
+
+/// Waits for a signal of a set, all of which are blocked: its number and code, or 0 and 0.
+fn wait_for_signal(set: &libc::sigset_t) -> (i32, i32) {
+    // SAFETY: `siginfo_t` is plain data, for which zero is a value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: both are live for the call.
+    let signal = unsafe { libc::sigwaitinfo(set, &raw mut info) };
+    (signal.max(0), info.si_code)
 }
 
 fn signal_set(signals: &[i32]) -> libc::sigset_t {
@@ -378,16 +410,12 @@ impl Signals {
         let blocked = BlockedSignals::all()?;
         inherited.mask = blocked.before;
         for signal in 1..=LAST_SIGNAL {
-            // SAFETY: SIG_DFL installs no handler; what cannot be set is an error. SIGPIPE is ignored by the Rust runtime.
-            let before = unsafe { libc::signal(signal, libc::SIG_DFL) };
-            if before == libc::SIG_IGN && signal != libc::SIGPIPE {
+            // SIGPIPE is ignored by the Rust runtime.
+            if ignore(signal, false) && signal != libc::SIGPIPE {
                 inherited.ignored |= 1 << (signal - 1);
             }
         }
-        let mut all = empty_set();
-        // SAFETY: `all` is a live, initialised signal set.
-        unsafe { libc::sigfillset(&raw mut all) };
-        Ok((Self::read_from(&all, blocked)?, inherited))
+        Ok((Self::read_from(&full_set(), blocked)?, inherited))
     }
 
     /// The next signal that has arrived, if any.
@@ -456,26 +484,16 @@ pub fn pass_on(pidfd: BorrowedFd<'_>, received: Received) -> io::Result<()> {
 /// when the signal's default action does not end a process.
 pub fn die_by(signal: i32) {
     // A core dump of this process would say nothing about the program.
-    let no_core = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
+    let no_core = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
     };
-    // SAFETY: `no_core` is live for the call.
-    unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const no_core) };
-    // SAFETY: SIG_DFL installs no handler, so no code of ours can run in signal context.
-    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    let _ = setrlimit(Resource::Core, no_core);
+    ignore(signal, false);
     let set = signal_set(&[signal]);
     // SAFETY: raise sends a signal to the calling thread; it has no memory effect of its own.
     unsafe { libc::raise(signal) };
-    // SAFETY: `set` is live for the call; the mask is the calling thread's own.
-    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut()) };
-}
-
-fn set_errno(errno: i32) {
-    // SAFETY: this only asks where this thread's own errno is.
-    let location = unsafe { libc::__errno_location() };
-    // SAFETY: the location is always live, and no other thread knows it.
-    unsafe { *location = errno };
+    let _ = change_mask(libc::SIG_UNBLOCK, &set);
 }
 
 #[cfg(test)]

@@ -4,10 +4,12 @@
 //!
 //! Whoever started this process sees the job through it. What the job is to see of this process is as little as possible.
 
-use crate::device::{self, pass_on, Built, Inherited, Received, Step, Witness};
+use crate::checkpoint::Scope;
+use crate::device::{self, pass_on, Built, Inherited, Received, Session, Step, Witness};
 use crate::error::{Error, Result};
 use crate::foreground::{follow_stop, Change, Ended, Terminal, Watched};
-use crate::restart::Restarted;
+use crate::message::Message;
+use crate::restart::{restart, RestartOptions};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::process::{getpgid, getpgrp, pidfd_send_signal, set_child_subreaper, waitpid, Pid, Signal, WaitOptions};
 use rustix::thread::{capabilities, move_into_thread_name_spaces, CapabilitySet, ThreadNameSpaceType};
@@ -63,10 +65,12 @@ impl Job {
         Ok(Self::new(process, None))
     }
 
-    /// Stands for a restarted program from now on.
-    pub fn take(program: Restarted) -> Result<Self> {
+    /// Brings back a saved job, and stands for it. With it comes what the kernel has to say about it.
+    pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<(Self, Vec<Message>)> {
+        // Before anybody runs who could leave somebody behind.
         adopt_orphans()?;
-        Ok(Self::new(program.process, program.terminal))
+        let program = restart(file, options)?;
+        Ok((Self::new(program.process, program.terminal), program.warnings))
     }
 
     fn new(process: Built, terminal: Option<Terminal>) -> Self {
@@ -121,6 +125,13 @@ impl Job {
     pub fn pass_on(&self, received: Received) {
         // If it has just ended, the signal is late.
         let _ = pass_on(self.pidfd(), received);
+    }
+
+    /// Kills all of it.
+    pub fn kill(&self) -> Result<()> {
+        let session = Session::open()?;
+        session.attach(self.pidfd(), Scope::Tree)?;
+        session.kill()
     }
 
     /// Sends it a signal.

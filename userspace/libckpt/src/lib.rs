@@ -38,7 +38,8 @@ mod restart;
 mod tree;
 
 pub use checkpoint::{
-    checkpoint, checkpoint_self, checkpoint_with, After, CheckpointOptions, Checkpointed, Outcome, Scope, Target,
+    checkpoint, checkpoint_own, checkpoint_self, checkpoint_with, is_in_namespace_of, After, CheckpointOptions,
+    Checkpointed, Outcome, Scope, Target,
 };
 pub use device::{init_of_pid_namespace, Session};
 pub use error::{Error, Failure, Result, TakenPid};

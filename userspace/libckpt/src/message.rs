@@ -46,6 +46,15 @@ impl Message {
         self.severity == Severity::Error
     }
 
+    /// Whether its process is one of a restart: its pid is the saved one, which in a fresh pid namespace is another
+    /// process's outside.
+    pub fn is_of_restart(&self) -> bool {
+        matches!(
+            self.stage,
+            status::stage::BEGIN | status::stage::RESTORE | status::stage::END
+        )
+    }
+
     /// Name of the stage.
     pub fn stage_name(&self) -> &'static str {
         match self.stage {

@@ -8,18 +8,25 @@ use crate::output::{comm, message_json, Output};
 use crate::place::Place;
 use crate::text::{bytes, count, milliseconds};
 use libckpt::device::pidfd_open;
-use libckpt::{checkpoint_with, enter_user_namespace_of, After, CheckpointOptions, Checkpointed, Target};
+use libckpt::{
+    checkpoint_own, checkpoint_with, enter_user_namespace_of, is_in_namespace_of, After, CheckpointOptions,
+    Checkpointed, Outcome, Scope, Target,
+};
 use rustix::fd::AsFd;
 use rustix::process::{getppid, set_parent_process_death_signal, Signal};
 use serde_json::json;
 
 pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
-    if args.tied {
-        die_with_parent()?;
+    if let Some(parent) = args.tied {
+        die_with(parent)?;
     }
     let pid = args.who.pid()?;
     let pidfd = pidfd_open(pid)?;
     let comm = comm(pid);
+    if args.target.scope(&args.who) == Scope::Container && is_in_namespace_of(pidfd.as_fd()) {
+        drop(pidfd);
+        return from_inside(args, pid, &comm, output);
+    }
     let place = Place::open(&args.output)?;
     enter_user_namespace_of(pid, pidfd.as_fd());
     // The place is used up by the commit, but the kernel needs it before.
@@ -42,12 +49,38 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
     Ok(Exit::Done)
 }
 
-/// Whoever has started this command wants nothing from it after its own death.
-fn die_with_parent() -> Result<(), Failed> {
-    let parent = getppid();
+/// Saves a container that this command is part of: it comes back with the container, has nothing to do then, and has neither the
+/// statefile nor a pidfd open.
+fn from_inside(args: &Checkpoint, pid: u32, comm: &str, output: &Output) -> Result<Exit, Failed> {
+    if args.kill || args.stop {
+        return Err(Failed::Usage(
+            "this command is part of the container: it cannot end or stop it".into(),
+        ));
+    }
+    let place = Place::open(&args.output)?;
+    if !place.is_nameless() {
+        return Err(Failed::Refused(format!(
+            "{}: from inside, a container is saved into a regular file only, where the file system has O_TMPFILE",
+            args.output.display()
+        )));
+    }
+    match checkpoint_own(&place, Scope::Container, Some(args.timeout))? {
+        Outcome::Saved(done) => {
+            place.commit()?;
+            report(args, pid, comm, After::Resume, &done, output)?;
+        }
+        Outcome::Restarted => {}
+    }
+    Ok(Exit::Done)
+}
+
+/// Whoever has started this command wants nothing from it after its own death. Its pid comes from itself: asked for here, it
+/// would be that of whoever has adopted this command since. The adopter is older than this command, so that it cannot have got
+/// the pid anew.
+fn die_with(parent: u32) -> Result<(), Failed> {
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|errno| Failed::io("cannot tie this command to its parent", errno))?;
-    if getppid() != parent {
+    if getppid().map(|pid| pid.as_raw_nonzero().get().unsigned_abs()) != Some(parent) {
         return Err(Failed::Refused("its parent has died".into()));
     }
     Ok(())

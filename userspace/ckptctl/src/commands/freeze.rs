@@ -7,6 +7,7 @@
 
 use crate::cli::Freeze;
 use crate::exit::{Exit, Failed};
+use crate::jobs::runtime_directory;
 use crate::output::{comm, Output};
 use crate::text::count;
 use libckpt::device::{pidfd_open, Signals};
@@ -61,11 +62,9 @@ pub fn run(args: &Freeze, output: &Output) -> Result<Exit, Failed> {
 
 /// The file that says who holds the freeze of a process.
 pub fn holder_file(pid: u32) -> PathBuf {
-    let directory = match std::env::var_os("XDG_RUNTIME_DIR") {
-        Some(directory) if !rustix::process::geteuid().is_root() => PathBuf::from(directory),
-        _ => PathBuf::from("/run"),
-    };
-    directory.join(format!("ckpt-freeze-{pid}"))
+    runtime_directory()
+        .unwrap_or_else(|| "/run".into())
+        .join(format!("ckpt-freeze-{pid}"))
 }
 
 /// The locked file; removed when the freeze ends.

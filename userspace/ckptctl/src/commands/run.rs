@@ -12,12 +12,13 @@ use crate::exit::{Exit, Failed};
 use crate::jobs::Name;
 use crate::output::{comm, Output};
 use libckpt::device::{die_by, Inherited, Received, Signals, SIGCHLD};
-use libckpt::{enter_namespace_for_pids, Ended, Error, Job, JobChange, Placement, RestartOptions};
+use libckpt::{enter_namespace_for_pids, statefile, Ended, Error, Job, JobChange, Placement, RestartOptions};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::process::Signal;
 use rustix::thread::{capabilities, CapabilitySet};
 use saver::{Saved, Saver};
 use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 use std::time::Instant;
 
@@ -65,8 +66,8 @@ fn supervise(args: &Run, output: &Output) -> Result<Exit, Failed> {
         wanted: None,
         held: Vec::new(),
         due: None,
+        ends: None,
         saved: false,
-        maybe_killed: false,
     };
     let exit = supervisor.run()?;
     drop(name);
@@ -106,13 +107,13 @@ fn begin(args: &Run, inherited: &Inherited, output: &Output) -> Result<Job, Fail
         new_userns: false,
         tied: true,
     };
-    match libckpt::restart(&file, &options) {
-        Ok(program) => {
-            output.warnings(&program.warnings);
+    match Job::restart(&file, &options) {
+        Ok((job, warnings)) => {
+            output.warnings(&warnings);
             output.say(&format!("{}: the job goes on", path.display()));
-            Ok(Job::take(program)?)
+            Ok(job)
         }
-        Err(error) if is_damage(&error) => {
+        Err(error) if is_damage(&error) && is_damaged(path) => {
             output.failure(&error.into());
             output.say(&format!("{} is damaged: the job begins anew", path.display()));
             start()
@@ -122,11 +123,21 @@ fn begin(args: &Run, inherited: &Inherited, output: &Output) -> Result<Job, Fail
     }
 }
 
-/// Whether a statefile is no good anywhere.
+/// Whether the kernel says that a statefile is no good anywhere.
 fn is_damage(error: &Error) -> bool {
     use rustix::io::Errno;
     let damage = [Errno::BADMSG, Errno::NODATA].map(Errno::raw_os_error);
     matches!(error, Error::Begin(_) | Error::Restart(_)) && error.errno().is_some_and(|errno| damage.contains(&errno))
+}
+
+/// Whether a second reader finds damage as well. What only one of the two refuses may be sound, and the job is not to begin anew
+/// over it.
+fn is_damaged(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    match statefile::verify(BufReader::with_capacity(1 << 20, file)) {
+        Ok(()) => false,
+        Err(error) => !matches!(error.problem, statefile::Problem::Io(_)),
+    }
 }
 
 /// The job has standard input and output: nobody is to wait for this process to close them. A terminal is kept for job
@@ -160,10 +171,14 @@ struct Supervisor<'a> {
     held: Vec<Received>,
     /// When the next checkpoint is due.
     due: Option<Instant>,
+    /// When a job that was to be ended, and could not be saved, gets SIGTERM.
+    ends: Option<Instant>,
     /// The job is saved, and has been killed.
     saved: bool,
-    /// The job is saved, but who was to kill it then has died: nobody knows whether it has done so.
-    maybe_killed: bool,
+}
+
+fn late(deadline: Option<Instant>) -> bool {
+    deadline.is_some_and(|deadline| deadline <= Instant::now())
 }
 
 impl Supervisor<'_> {
@@ -177,6 +192,9 @@ impl Supervisor<'_> {
                 None => {}
             }
             self.look_at_saver();
+            if late(self.ends) && !self.saved {
+                self.terminate();
+            }
             self.begin_checkpoint();
             self.wait();
             let mut children = false;
@@ -197,9 +215,10 @@ impl Supervisor<'_> {
     /// Until something happens or is due.
     fn wait(&mut self) {
         let deadline = match (&self.saver, self.wanted) {
-            (Some(saver), wanted) => saver.deadline.or(wanted.and_then(|wanted| wanted.deadline)),
+            (Some(saver), wanted) => saver.wanted.deadline.or(wanted.and_then(|wanted| wanted.deadline)),
             (None, _) => self.due,
         };
+        let deadline = deadline.into_iter().chain(self.ends.filter(|_| !self.saved)).min();
         let limit = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         let mut fds = vec![
@@ -217,15 +236,20 @@ impl Supervisor<'_> {
             return;
         }
         if let Some(on) = self.args.on.iter().find(|on| on.signal == received.signal) {
-            let deadline = self.args.grace.and_then(|grace| Instant::now().checked_add(grace));
-            let being_stopped = self.saved || self.saver.as_ref().is_some_and(|saver| saver.stop);
+            let grace = || self.args.grace.and_then(|grace| Instant::now().checked_add(grace));
+            let being_stopped = self.saved || self.saver.as_ref().is_some_and(|saver| saver.wanted.stop);
             self.wanted = match self.wanted {
                 _ if being_stopped => None,
                 // Who wants it stopped wants more than who does not.
                 Some(wanted) if wanted.stop || !on.stop => Some(wanted),
+                // Another attempt gets what is left of the time of the first.
+                _ if on.stop => Some(Wanted {
+                    stop: true,
+                    deadline: self.ends.take().or_else(grace),
+                }),
                 _ => Some(Wanted {
-                    stop: on.stop,
-                    deadline,
+                    stop: false,
+                    deadline: grace(),
                 }),
             };
             return;
@@ -233,7 +257,7 @@ impl Supervisor<'_> {
         if !self.job.lacks(received) {
             return;
         }
-        if self.saver.as_ref().is_some_and(|saver| saver.stop) {
+        if self.saver.as_ref().is_some_and(|saver| saver.wanted.stop) {
             self.held.push(received);
         } else {
             self.job.pass_on(received);
@@ -265,80 +289,112 @@ impl Supervisor<'_> {
             None => return,
         };
         if let Some(orphan) = self.orphans().first() {
-            self.failed(&format!(
+            let why = format!(
                 "process {orphan} ({}) of the job has lost its parent and would not be saved",
                 comm(*orphan)
-            ));
+            );
+            self.failed(&why, wanted);
             return;
         }
         match Saver::start(self.job.pid(), file, wanted, self.args.timeout, self.output) {
             Ok(saver) => self.saver = Some(saver),
-            Err(error) => self.failed(&error.to_string()),
+            Err(error) => self.failed(&error.to_string(), wanted),
         }
     }
 
-    fn failed(&mut self, why: &str) {
-        self.output.say(&format!("no checkpoint: {why}; the job goes on"));
-        self.maybe_killed = false;
+    /// The job goes on; one that was to be ended, until its deadline.
+    fn failed(&mut self, why: &str, wanted: Wanted) {
+        let mut then = "";
+        if wanted.stop && wanted.deadline.is_some() {
+            self.ends = wanted.deadline;
+            then = ", and gets SIGTERM when its time is over";
+        }
+        self.output.say(&format!("no checkpoint: {why}; the job goes on{then}"));
         self.schedule();
     }
 
     fn look_at_saver(&mut self) {
-        let late = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= Instant::now());
         let Some(saver) = &mut self.saver else { return };
         match saver.ended() {
             Some(Saved::Yes) => {
-                let stop = saver.stop;
+                let wanted = saver.wanted;
                 self.saver = None;
-                self.schedule();
-                if stop {
-                    self.saved = true;
-                } else {
-                    self.output.detail("the job is saved, and goes on");
-                }
-            }
-            Some(Saved::No) if saver.stop && saver.is_safe() => {
-                // If the job lives, it has gone on.
-                self.maybe_killed = true;
-                self.wanted = Some(Wanted {
-                    stop: true,
-                    deadline: saver.deadline,
-                });
-                self.saver = None;
+                self.done(wanted);
             }
             Some(Saved::No) => {
+                let (wanted, safe) = (saver.wanted, saver.make_safe());
                 self.saver = None;
-                self.failed("it failed");
-                self.deliver_held();
+                if safe {
+                    self.done_but_for_the_end(wanted);
+                } else {
+                    self.failed("it failed", wanted);
+                    self.deliver_held();
+                }
             }
-            None if late(saver.deadline) && saver.is_safe() => saver.deadline = None,
-            None if late(saver.deadline) => self.give_up(),
+            None if late(saver.wanted.deadline) && saver.is_safe() => saver.wanted.deadline = None,
+            None if late(saver.wanted.deadline) => {
+                let stop = saver.wanted.stop;
+                self.give_up(stop);
+            }
             // The one that was asked for has not even begun.
             None if late(self.wanted.and_then(|wanted| wanted.deadline)) => {
-                saver.stop |= self.wanted.take().is_some_and(|wanted| wanted.stop);
-                self.give_up();
+                let stop = saver.wanted.stop || self.wanted.take().is_some_and(|wanted| wanted.stop);
+                self.give_up(stop);
             }
             None => {}
         }
     }
 
-    /// The checkpoint takes too long.
-    fn give_up(&mut self) {
-        let Some(saver) = self.saver.take() else { return };
-        let stop = saver.stop;
-        saver.kill();
-        self.maybe_killed = false;
+    fn done(&mut self, wanted: Wanted) {
         self.schedule();
-        let grace = self.args.grace.unwrap_or_default().as_secs_f64();
-        if stop {
-            self.output
-                .say(&format!("no checkpoint within {grace} seconds: the job gets SIGTERM"));
-            self.job.signal(Signal::TERM);
+        if wanted.stop {
+            self.saved = true;
         } else {
-            self.output
-                .say(&format!("no checkpoint within {grace} seconds: the job goes on"));
+            self.output.detail("the job is saved, and goes on");
+        }
+    }
+
+    /// The statefile is complete and safe under its name, but who was to kill the job then has died: nobody knows whether it
+    /// has done so.
+    fn done_but_for_the_end(&mut self, wanted: Wanted) {
+        if wanted.stop && self.job.kill().is_err() {
+            // It is dying, or ends by its first process.
+            self.job.signal(Signal::KILL);
+        }
+        self.done(wanted);
+    }
+
+    /// The checkpoint takes too long. With `stop` the job was to be ended, by this one or by one that was to follow.
+    fn give_up(&mut self, stop: bool) {
+        let Some(saver) = self.saver.take() else { return };
+        let wanted = saver.wanted;
+        // It may have got so far before the signal came.
+        if saver.kill() {
+            self.done_but_for_the_end(wanted);
+            if wanted.stop == stop {
+                return;
+            }
+        }
+        self.schedule();
+        if stop {
+            self.terminate();
+        } else {
+            self.say_too_late("goes on");
         }
         self.deliver_held();
+    }
+
+    /// The job was to be ended, and its time is over.
+    fn terminate(&mut self) {
+        self.ends = None;
+        self.say_too_late("gets SIGTERM");
+        self.job.signal(Signal::TERM);
+    }
+
+    fn say_too_late(&self, then: &str) {
+        let grace = self.args.grace.unwrap_or_default().as_secs_f64();
+        self.output
+            .say(&format!("no checkpoint within {grace} seconds: the job {then}"));
     }
 
     fn deliver_held(&mut self) {
@@ -350,15 +406,14 @@ impl Supervisor<'_> {
     /// The job has ended.
     fn finish(&mut self, ended: Ended) -> Exit {
         if let Some(saver) = self.saver.take() {
-            if saver.stop {
+            if saver.wanted.stop {
                 // It has killed the job, or looks for it in vain.
-                self.maybe_killed |= saver.is_safe();
-                self.saved = saver.wait() == Saved::Yes;
+                self.saved = saver.wait();
             } else {
                 saver.kill();
             }
         }
-        if !(self.saved || self.maybe_killed) || ended != Ended::Signaled(libckpt::device::SIGKILL) {
+        if !self.saved || ended != Ended::Signaled(libckpt::device::SIGKILL) {
             return Exit::Done;
         }
         let file = self.args.output.as_deref().unwrap_or(Path::new(""));
@@ -374,6 +429,25 @@ impl Supervisor<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use libckpt::testing::sample;
+
+    /// What the kernel alone refuses is no reason to begin anew over it, nor is what cannot be read.
+    #[test]
+    fn a_sound_statefile_is_not_damaged() {
+        let path = std::env::temp_dir().join(format!("ckptctl-damage-{}", std::process::id()));
+        let mut bytes = sample().encode();
+        let judge = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            is_damaged(&path)
+        };
+        assert!(!judge(&bytes));
+        assert!(judge(&bytes[..bytes.len() - 1]) && judge(b""));
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        assert!(judge(&bytes));
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_damaged(&path));
+    }
 
     #[test]
     fn own_failures_are_no_exit_statuses_of_commands() {

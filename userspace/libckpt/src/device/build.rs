@@ -9,16 +9,25 @@
 //! Each process has the parent-death signal SIGKILL until the module gives it its own: the death of any one, and of
 //! the caller, takes all below it along.
 
-use super::{empty_set, set_errno, sized, BlockedSignals, EXIT_NOT_RESTORED};
+use super::{full_set, ignore, sized, wait_for_signal, BlockedSignals, EXIT_NOT_RESTORED};
 use ckpt_uapi::ioctl;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use rustix::io::Errno;
+use rustix::net::{self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
 use rustix::pipe::{pipe_with, PipeFlags};
-use rustix::process::{pidfd_open, pidfd_send_signal, waitid, Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
-use std::io;
+use rustix::process::{
+    chdir, getpgid, getpid, getppid, pidfd_open, pidfd_send_signal, set_parent_process_death_signal, setpgid, setsid,
+    waitid, Pid, PidfdFlags, Signal, WaitId, WaitIdOptions,
+};
+use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
+use rustix::thread::{move_into_thread_name_spaces, set_name, ThreadNameSpaceType};
+use std::io::{self, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::unix::net::UnixStream;
 use std::ptr;
 use std::time::{Duration, Instant};
+use zerocopy::IntoBytes;
 
 /// What the new root process does about its session and process group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,10 +236,15 @@ impl Drop for Built {
 
 fn kill(child: &OwnedFd) {
     let _ = pidfd_send_signal(child, Signal::KILL);
-    while let Err(rustix::io::Errno::INTR) = waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED) {}
+    while let Err(Errno::INTR) = waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED) {}
 }
 
 /// Address space of a new thread's stack. Nothing uses it; clone3 wants to know one, and a stray push must hit no other.
+#[repr(align(4096))]
+struct Stack {
+    _room: [u8; STACK],
+}
+
 const STACK: usize = 4096;
 
 /// The system call that makes the caller a saved task. In the unit tests, where no session is one, it waits for a connection
@@ -257,32 +271,34 @@ struct Node {
 }
 
 /// What the new processes need, made before the first exists: they may not allocate.
-struct Blueprint {
-    session: RawFd,
-    report: RawFd,
+struct Blueprint<'a> {
+    session: BorrowedFd<'a>,
+    report: BorrowedFd<'a>,
     group: Group,
-    stdio: [Option<RawFd>; 3],
-    place: Place,
+    stdio: [Option<BorrowedFd<'a>>; 3],
+    place: Place<'a>,
     nodes: Vec<Node>,
     /// Indexes of tasks, together those that have the same creator.
     order: Vec<usize>,
     pids: Vec<libc::pid_t>,
     arguments: Vec<ioctl::RestartTask>,
-    stacks: *mut u8,
+    /// One for each task that one process creates; of each new process, a copy. Only their addresses are used.
+    stacks: Vec<Stack>,
 }
 
 /// Where the root process is.
-pub(super) enum Place {
+#[derive(Clone, Copy)]
+pub(super) enum Place<'a> {
     /// In the caller's pid namespace.
     Here,
     /// The first of a new pid namespace: the descriptor to wait on, and the caller's end of it.
-    First { go: RawFd, go_end: RawFd },
+    First { go: BorrowedFd<'a>, go_end: BorrowedFd<'a> },
     /// A child of the first: also where it shows itself to the caller, and where the first says what becomes of it.
     Second {
-        go: RawFd,
-        go_end: RawFd,
-        birth: RawFd,
-        status: RawFd,
+        go: BorrowedFd<'a>,
+        go_end: BorrowedFd<'a>,
+        birth: BorrowedFd<'a>,
+        status: BorrowedFd<'a>,
         init: InitKind,
     },
 }
@@ -309,7 +325,8 @@ impl Strings {
         let (go, go_end) = pipe_with(PipeFlags::CLOEXEC)?;
         let (birth, status) = (UnixStream::pair()?, UnixStream::pair()?);
         status.0.set_nonblocking(true)?;
-        pass_credentials(&birth.0)?;
+        // Of those who write to the other end.
+        net::sockopt::set_socket_passcred(&birth.0, true)?;
         Ok(Self {
             go,
             go_end,
@@ -318,23 +335,23 @@ impl Strings {
         })
     }
 
-    pub(super) fn place(&self, root_is_init: bool, init: InitKind) -> Place {
-        let (go, go_end) = (self.go.as_raw_fd(), self.go_end.as_raw_fd());
+    pub(super) fn place(&self, root_is_init: bool, init: InitKind) -> Place<'_> {
+        let (go, go_end) = (self.go.as_fd(), self.go_end.as_fd());
         if root_is_init {
             return Place::First { go, go_end };
         }
         Place::Second {
             go,
             go_end,
-            birth: self.birth.1.as_raw_fd(),
-            status: self.status.1.as_raw_fd(),
+            birth: self.birth.1.as_fd(),
+            status: self.status.1.as_fd(),
             init,
         }
     }
 }
 
-impl Blueprint {
-    fn new(plan: &Plan<'_>, report: RawFd, place: Place) -> io::Result<(Self, Stacks)> {
+impl<'a> Blueprint<'a> {
+    fn new(plan: &Plan<'a>, report: BorrowedFd<'a>, place: Place<'a>) -> io::Result<Self> {
         let count = plan.tasks.len();
         let mut order: Vec<usize> = (1..count).collect();
         // Stable: in the order of the tree, but processes before threads. A process with one thread is easier to copy.
@@ -356,11 +373,11 @@ impl Blueprint {
             pids.extend_from_slice(&task.pids);
         }
         nodes[0].parent = match place {
-            Place::Here => rustix::process::getpid().as_raw_nonzero().get(),
+            Place::Here => Pid::as_raw(Some(getpid())),
             Place::First { .. } => 0,
             Place::Second { .. } => 1,
         };
-        let mut stacks = 0;
+        let mut most = 0;
         for (at, &index) in order.iter().enumerate() {
             let creator = plan.tasks[index].creator as usize;
             if nodes[creator].count == 0 {
@@ -368,14 +385,15 @@ impl Blueprint {
             }
             nodes[index].stack = nodes[creator].count;
             nodes[creator].count += 1;
-            stacks = stacks.max(nodes[creator].count);
+            most = most.max(nodes[creator].count);
         }
-        let stacks = Stacks::map(stacks)?;
-        let blueprint = Self {
-            session: plan.session.as_raw_fd(),
+        let mut stacks = Vec::new();
+        stacks.try_reserve_exact(most)?;
+        Ok(Self {
+            session: plan.session,
             report,
             group: plan.group,
-            stdio: plan.stdio.map(|fd| fd.map(|fd| fd.as_raw_fd())),
+            stdio: plan.stdio,
             place,
             nodes,
             order,
@@ -383,9 +401,8 @@ impl Blueprint {
             arguments: (0..count as u32)
                 .map(|index| ioctl::RestartTask { index, ..sized() })
                 .collect(),
-            stacks: stacks.start,
-        };
-        Ok((blueprint, stacks))
+            stacks,
+        })
     }
 }
 
@@ -407,12 +424,15 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
         }
         _ => Place::Here,
     };
-    let (blueprint, stacks) = Blueprint::new(plan, report_end.as_raw_fd(), place).map_err(failed)?;
+    let blueprint = Blueprint::new(plan, report_end.as_fd(), place).map_err(failed)?;
     let user = plan.namespaces.is_some_and(|namespaces| namespaces.user);
-    let result = spawn(&blueprint, user)
+    let second = matches!(place, Place::Second { .. });
+    let result = spawn(first_args(&blueprint, user), || first_main(&blueprint));
+    drop(blueprint);
+    let result = result
         .map_err(failed)
-        .and_then(|first| begin(first, &blueprint.place, strings, user));
-    drop((report_end, stacks));
+        .and_then(|first| begin(first, second, strings, user));
+    drop(report_end);
     let expected = if result.is_ok() { plan.tasks } else { &[] };
     match listen(&report, expected) {
         Ok(()) => result,
@@ -425,13 +445,8 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
     }
 }
 
-/// Lets the first process of a new namespace begin, and finds the root process.
-pub(super) fn begin(
-    mut first: Built,
-    place: &Place,
-    strings: Option<Strings>,
-    user: bool,
-) -> Result<Built, BuildError> {
+/// Lets the first process of a new namespace begin, and finds the root process: it, or its child, the second.
+pub(super) fn begin(mut first: Built, second: bool, strings: Option<Strings>, user: bool) -> Result<Built, BuildError> {
     let Some(strings) = strings else { return Ok(first) };
     let Strings {
         go,
@@ -446,13 +461,12 @@ pub(super) fn begin(
     }
     rustix::io::write(&go_end, &[GO]).map_err(|errno| BuildError::new(Step::Process, errno))?;
     first.go = Some(go_end);
-    if !matches!(place, Place::Second { .. }) {
+    if !second {
         return Ok(first);
     }
     let died = |source: io::Error| BuildError::new(Step::Died, source);
     let pid = sender(&birth)
         .map_err(died)?
-        .and_then(Pid::from_raw)
         .ok_or_else(|| died(io::Error::from_raw_os_error(libc::ESRCH)))?;
     let root = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| died(errno.into()))?;
     first.init = Some(Init {
@@ -500,7 +514,7 @@ pub(super) fn listen(report: &OwnedFd, expected: &[Task]) -> Result<(), BuildErr
         match rustix::io::read(report, &mut buffer[length..]) {
             Ok(0) => break,
             Ok(read) => length += read,
-            Err(rustix::io::Errno::INTR) => continue,
+            Err(Errno::INTR) => continue,
             Err(errno) => return Err(BuildError::new(Step::Process, errno)),
         }
         let whole = length - length % LENGTH;
@@ -541,7 +555,7 @@ fn wait_for_silence(report: &OwnedFd) {
         let left = end.saturating_duration_since(Instant::now());
         let Ok(left) = Timespec::try_from(left) else { return };
         match poll(&mut [PollFd::new(report, PollFlags::IN)], Some(&left)) {
-            Err(rustix::io::Errno::INTR) => continue,
+            Err(Errno::INTR) => continue,
             Ok(1..) => {}
             _ => return,
         }
@@ -551,72 +565,51 @@ fn wait_for_silence(report: &OwnedFd) {
     }
 }
 
-/// Has the pids of those who write to the other end passed on.
-fn pass_credentials(socket: &UnixStream) -> io::Result<()> {
-    let on: libc::c_int = 1;
-    // SAFETY: the value is a live int of the length that is given.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PASSCRED,
-            (&raw const on).cast(),
-            size_of_val(&on) as libc::socklen_t,
-        )
-    };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(())
-}
-
 /// Pid, in this process's namespace, of who writes next to the other end; `None` when there is nobody.
-fn sender(socket: &UnixStream) -> io::Result<Option<i32>> {
-    let mut byte = 0u8;
-    let mut control = [0u64; 8];
-    let mut data = libc::iovec {
-        iov_base: (&raw mut byte).cast(),
-        iov_len: 1,
-    };
-    // SAFETY: `msghdr` is a struct of integers and pointers, for which zero is a value.
-    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
-    message.msg_iov = &raw mut data;
-    message.msg_iovlen = 1;
-    message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = size_of_val(&control);
-    let length = loop {
-        // SAFETY: `message` names one live byte and a live array of the length that is given.
-        let length = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_CMSG_CLOEXEC) };
-        let error = io::Error::last_os_error();
-        match length {
-            0.. => break length,
-            _ if error.kind() == io::ErrorKind::Interrupted => {}
-            _ => return Err(error),
-        }
-    };
-    // SAFETY: the kernel has filled `message`; the result is NULL or a whole header inside of `control`.
-    let header = unsafe { libc::CMSG_FIRSTHDR(&raw const message) };
-    if length == 0 || header.is_null() {
+fn sender(socket: &UnixStream) -> io::Result<Option<Pid>> {
+    let mut byte = [0u8];
+    // Credentials come with the end of the stream, too: those of pid 0, which `Pid` does not have. So the end is told first.
+    let (_, length) = rustix::io::retry_on_intr(|| net::recv(socket, &mut byte, RecvFlags::PEEK))?;
+    if length == 0 {
         return Ok(None);
     }
-    // SAFETY: not NULL, so it is a header inside of `control`, which is aligned for it.
-    let found = unsafe { *header };
-    if (found.cmsg_level, found.cmsg_type) != (libc::SOL_SOCKET, libc::SCM_CREDENTIALS) {
-        return Ok(None);
-    }
-    // SAFETY: the data of a header begins behind it, inside of `control`.
-    let credentials = unsafe { libc::CMSG_DATA(header) };
-    // SAFETY: a control message of this type holds a `ucred`, here wherever it is aligned.
-    let credentials = unsafe { credentials.cast::<libc::ucred>().read_unaligned() };
-    Ok(Some(credentials.pid))
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmCredentials(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    rustix::io::retry_on_intr(|| {
+        let mut data = [IoSliceMut::new(&mut byte)];
+        net::recvmsg(socket, &mut data, &mut control, RecvFlags::CMSG_CLOEXEC)
+    })?;
+    Ok(control.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmCredentials(credentials) => Some(credentials.pid),
+        _ => None,
+    }))
 }
 
-/// Creates the first process; in it, [`first_main`] runs and never returns.
-fn spawn(plan: &Blueprint, user: bool) -> io::Result<Built> {
+/// Creates a child process in which `main` runs. That makes system calls only, takes no lock and does not return.
+pub(super) fn spawn(mut args: libc::clone_args, main: impl FnOnce()) -> io::Result<Built> {
     let mut pidfd: RawFd = -1;
-    let (mut args, _) = clone_args(plan, 0);
-    args.flags = libc::CLONE_PIDFD as u64;
+    args.flags |= libc::CLONE_PIDFD as u64;
     args.pidfd = (&raw mut pidfd) as u64;
+    // No handler of this process may run in the new ones.
+    let blocked = BlockedSignals::all()?;
+    // SAFETY: `args` (of this module) share no memory; what they name is live, `pidfd` is one int. The new process calls only
+    // `main`, which takes no lock and allocates nothing, and ends.
+    let created = unsafe { clone3(&args) };
+    if created == Ok(None) {
+        main();
+        leave();
+    }
+    drop(blocked);
+    let pid = created?.ok_or(Errno::CHILD)?;
+    // SAFETY: with CLONE_PIDFD a successful clone3 stored a new descriptor in `pidfd`; nobody else knows it.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Built::new(pid, pidfd))
+}
+
+/// What clone3 wants to know to make the first process.
+fn first_args(plan: &Blueprint<'_>, user: bool) -> libc::clone_args {
+    let (mut args, _) = clone_args(plan, 0);
+    args.flags = 0;
     if !matches!(plan.place, Place::Here) {
         args.flags |= libc::CLONE_NEWPID as u64;
     }
@@ -627,27 +620,28 @@ fn spawn(plan: &Blueprint, user: bool) -> io::Result<Built> {
         // It is not the root.
         (args.set_tid, args.set_tid_size) = (0, 0);
     }
-
-    // No handler of this process may run in the new ones.
-    let blocked = BlockedSignals::all()?;
-    // SAFETY: `args` and what it names are live: `pidfd` is one int. The new process calls only `first_main`, which takes no
-    // lock, allocates nothing and does not return.
-    let pid = unsafe { clone3(&args) };
-    if pid == 0 {
-        first_main(plan);
-    }
-    drop(blocked);
-    let pid = Pid::from_raw(pid.max(0)).ok_or_else(|| io::Error::from_raw_os_error(-pid))?;
-    // SAFETY: with CLONE_PIDFD a successful clone3 stored a new descriptor in `pidfd`; nobody else knows it.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Built::new(pid, pidfd))
+    args
 }
 
+/// What fork(2) asks of clone3.
+pub(super) const FORK: libc::clone_args = libc::clone_args {
+    flags: 0,
+    pidfd: 0,
+    child_tid: 0,
+    parent_tid: 0,
+    exit_signal: libc::SIGCHLD as u64,
+    stack: 0,
+    stack_size: 0,
+    tls: 0,
+    set_tid: 0,
+    set_tid_size: 0,
+    cgroup: 0,
+};
+
 /// What clone3 wants to know to make a task, but for the stack.
-fn clone_args(plan: &Blueprint, index: usize) -> (libc::clone_args, &Node) {
+fn clone_args<'a>(plan: &'a Blueprint<'_>, index: usize) -> (libc::clone_args, &'a Node) {
     let node = &plan.nodes[index];
-    // SAFETY: `clone_args` is a struct of integers, for which zero is a value.
-    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
+    let mut args = FORK;
     args.flags = match node.make {
         Make::Process => 0,
         Make::Sharer { sibling, handlers } => {
@@ -675,24 +669,25 @@ fn clone_args(plan: &Blueprint, index: usize) -> (libc::clone_args, &Node) {
     (args, node)
 }
 
-/// fork(2) with arguments: 0 in the new process, in the caller its pid or a negative errno.
+/// fork(2) with arguments: nothing in the new process, in the caller its pid.
 ///
 /// # Safety
 ///
 /// `args` may not ask for shared memory, and what it names must be live. The new process must not return from the caller of
 /// this function, and must not take locks or allocate if this process has other threads.
-pub(super) unsafe fn clone3(args: &libc::clone_args) -> i32 {
+pub(super) unsafe fn clone3(args: &libc::clone_args) -> rustix::io::Result<Option<Pid>> {
     // SAFETY: without CLONE_VM the new process runs on copies of this stack and of this thread's TLS, with this thread
     // alone; the caller argues for the rest.
-    let pid = unsafe { libc::syscall(libc::SYS_clone3, ptr::from_ref(args), size_of_val(args)) };
-    match i32::try_from(pid) {
-        Ok(pid) if pid >= 0 => pid,
-        _ => -io::Error::last_os_error().raw_os_error().unwrap_or(libc::EINVAL),
+    let result = unsafe { libc::syscall(libc::SYS_clone3, ptr::from_ref(args), size_of_val(args)) };
+    if result < 0 {
+        let errno = io::Error::last_os_error().raw_os_error();
+        return Err(Errno::from_raw_os_error(errno.unwrap_or(libc::EINVAL)));
     }
+    Ok(Pid::from_raw(result as i32))
 }
 
 /// What the first new process does: it is the root of the tree, or the init of its namespace.
-fn first_main(plan: &Blueprint) -> ! {
+fn first_main(plan: &Blueprint<'_>) -> ! {
     match plan.place {
         Place::Here => {}
         Place::First { go, go_end } => {
@@ -715,20 +710,16 @@ fn first_main(plan: &Blueprint) -> ! {
             let (args, _) = clone_args(plan, 0);
             // SAFETY: `args` names one pid and asks for no shared memory, since the root is a `Make::Process`. The new
             // process goes on to `process_main`, which takes no lock, allocates nothing and does not return.
-            let root = unsafe { clone3(&args) };
-            if root > 0 {
-                init_main(init, root, go, status);
-            }
-            if root < 0 {
-                set_errno(-root);
-                give_up(plan, Step::Process, 0);
+            match unsafe { clone3(&args) } {
+                Ok(Some(root)) => init_main(init, root, go, status),
+                Ok(None) => {}
+                Err(errno) => give_up(plan, Step::Process, 0, errno),
             }
             close(go);
             close(status);
             tie_to_parent(plan, 0);
-            let byte = GO;
-            // SAFETY: `byte` is one live byte. Nobody who reads it is as good as nobody who wants it.
-            unsafe { libc::write(birth, (&raw const byte).cast(), 1) };
+            // Nobody who reads it is as good as nobody who wants it.
+            let _ = rustix::io::write(birth, &[GO]);
             close(birth);
         }
     }
@@ -736,34 +727,26 @@ fn first_main(plan: &Blueprint) -> ! {
 }
 
 /// Waits until the caller has prepared the namespace. Its death ends the wait, and this process.
-pub(super) fn wait_for_go(go: RawFd, go_end: RawFd) {
+pub(super) fn wait_for_go(go: BorrowedFd<'_>, go_end: BorrowedFd<'_>) {
     close(go_end);
-    let mut byte = 0u8;
-    // SAFETY: `byte` is one live byte.
-    if unsafe { libc::read(go, (&raw mut byte).cast(), 1) } != 1 {
+    if rustix::io::read(go, &mut [0]) != Ok(1) {
         leave();
     }
 }
 
 /// Whether somebody can still write into this pipe.
-pub(super) fn is_held(pipe: RawFd) -> bool {
-    let mut fd = libc::pollfd {
-        fd: pipe,
-        events: 0,
-        revents: 0,
-    };
-    // SAFETY: `fd` is one live `pollfd`.
-    let result = unsafe { libc::poll(&raw mut fd, 1, 0) };
-    result == 0
+pub(super) fn is_held(pipe: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(pipe, PollFlags::empty())];
+    poll(&mut fds, Some(&Timespec::default())) == Ok(0)
 }
 
-fn close(fd: RawFd) {
+fn close(fd: BorrowedFd<'_>) {
     // SAFETY: it is this process's own copy of a descriptor, and the callers do not use it afterwards.
-    unsafe { libc::close(fd) };
+    unsafe { rustix::io::close(fd.as_raw_fd()) };
 }
 
 /// What each new process does. The new processes that it creates come out of `create` in here, too.
-fn process_main(plan: &Blueprint) -> ! {
+fn process_main(plan: &Blueprint<'_>) -> ! {
     let mut index = 0;
     if matches!(plan.place, Place::Here) {
         tie_to_parent(plan, index);
@@ -778,119 +761,108 @@ fn process_main(plan: &Blueprint) -> ! {
                 continue 'born;
             }
         }
-        report(plan, BUILT, index, 0);
+        report(plan.report, BUILT, index, 0);
         close(plan.report);
         let argument = &raw const plan.arguments[index];
         // SAFETY: the argument is a live `RestartTask` that the ioctl only reads. If it succeeds it does not return; if the
         // module replaces this address space first, it does not return either.
-        unsafe { libc::syscall(ENTER, plan.session, ioctl::CKPT_RESTART_TASK, argument) };
+        unsafe { libc::syscall(ENTER, plan.session.as_raw_fd(), ioctl::CKPT_RESTART_TASK, argument) };
         leave();
     }
 }
 
 /// Makes the parent's death its own.
-fn die_with_parent(plan: &Blueprint, index: usize) {
-    // SAFETY: PR_SET_PDEATHSIG takes a number and touches no memory.
-    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0, 0, 0) } != 0 {
-        give_up(plan, Step::DeathSignal, index);
+fn die_with_parent(plan: &Blueprint<'_>, index: usize) {
+    if let Err(errno) = set_parent_process_death_signal(Some(Signal::KILL)) {
+        give_up(plan, Step::DeathSignal, index, errno);
     }
 }
 
-fn tie_to_parent(plan: &Blueprint, index: usize) {
+fn tie_to_parent(plan: &Blueprint<'_>, index: usize) {
     die_with_parent(plan, index);
-    // SAFETY: getppid has no arguments and cannot fail.
-    let parent = unsafe { libc::getppid() };
     // A parent in another pid namespace is 0, dead or alive. If it died before the death signal was set, this process goes
     // on to the module, which sends it away.
-    if parent != plan.nodes[index].parent {
+    if Pid::as_raw(getppid()) != plan.nodes[index].parent {
         leave();
     }
 }
 
 /// Gives the root its session or process group, and its standard descriptors; all others inherit them.
-fn settle(plan: &Blueprint) {
+fn settle(plan: &Blueprint<'_>) {
     let grouped = match plan.group {
-        Group::Inherit => 0,
-        // SAFETY: setpgid takes numbers; 0, 0 is the calling process.
-        Group::Own => unsafe { libc::setpgid(0, 0) },
-        // SAFETY: setsid has no arguments. A new process leads no group, so it is allowed.
-        Group::Session => unsafe { libc::setsid() },
+        Group::Inherit => Ok(()),
+        Group::Own => setpgid(None, None),
+        // A new process leads no group, so it is allowed.
+        Group::Session => setsid().map(drop),
     };
-    if grouped < 0 {
-        give_up(plan, Step::Group, 0);
+    if let Err(errno) = grouped {
+        give_up(plan, Step::Group, 0, errno);
     }
-    for (number, fd) in plan.stdio.iter().enumerate() {
-        if let Some(fd) = fd {
-            // SAFETY: dup2 changes this process's own descriptor table only. The descriptors that it replaces (0 to 2)
-            // are used by nothing in here: those of the plan are above 2 (`Plan` is made so by `restart.rs`).
-            if unsafe { libc::dup2(*fd, number as RawFd) } < 0 {
-                give_up(plan, Step::Stdio, 0);
-            }
-        }
+    // The descriptors that are replaced (0 to 2) are used by nothing in here: those of the plan are above 2 (`Plan` is made
+    // so by `restart.rs`).
+    let [input, output, error] = plan.stdio;
+    let placed = [input.map(dup2_stdin), output.map(dup2_stdout), error.map(dup2_stderr)];
+    if let Some(errno) = placed.into_iter().flatten().find_map(Result::err) {
+        give_up(plan, Step::Stdio, 0, errno);
     }
 }
 
 /// Creates one task. Whether this is it: a process goes on here, a thread and a sharer of memory never come back.
-fn create(plan: &Blueprint, index: usize) -> bool {
+fn create(plan: &Blueprint<'_>, index: usize) -> bool {
     let (mut args, node) = clone_args(plan, index);
     if let Namespace::Of(pid) = node.namespace {
-        enter_pid_namespace(plan, index, pid);
+        enter_pid_namespace(plan, index, Pid::from_raw(pid));
     }
     let created = if node.make == Make::Process {
         // SAFETY: the arguments ask for no shared memory and name a live array of pids. The new process goes on in
         // `process_main`, which takes no lock, allocates nothing and does not return.
         unsafe { clone3(&args) }
     } else {
-        // SAFETY: the mapping has a stack for each task that one process creates.
-        args.stack = unsafe { plan.stacks.add(node.stack * STACK) } as u64;
+        args.stack = (plan.stacks.as_ptr() as usize + node.stack * STACK) as u64;
         args.stack_size = STACK as u64;
         // SAFETY: the arguments give the new task a stack; the blueprint lives until the module replaces the address space,
         // which it does when all that share it are inside of their ioctl.
         unsafe { spawn_sharer(plan, &mut args, index) }
     };
-    if created == 0 {
-        return true;
-    }
-    if created < 0 {
-        set_errno(-created);
-        let step = if node.make == Make::Thread {
-            Step::Thread
-        } else {
-            Step::Process
-        };
-        give_up(plan, step, index);
+    match created {
+        Ok(None) => return true,
+        Ok(Some(_)) => {}
+        Err(errno) if node.make == Make::Thread => give_up(plan, Step::Thread, index, errno),
+        Err(errno) => give_up(plan, Step::Process, index, errno),
     }
     if matches!(node.namespace, Namespace::Of(_)) {
-        // SAFETY: getpid has no arguments and cannot fail.
-        let own = unsafe { libc::getpid() };
-        enter_pid_namespace(plan, index, own);
+        enter_pid_namespace(plan, index, Some(getpid()));
     }
     false
 }
 
 /// Has the next new process live in the pid namespace of this one.
-fn enter_pid_namespace(plan: &Blueprint, index: usize, pid: libc::pid_t) {
-    // SAFETY: pidfd_open takes numbers.
-    let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) } as RawFd;
-    // SAFETY: setns takes numbers; a descriptor that is none is an error. With CLONE_NEWPID it changes nothing in this process.
-    if pidfd < 0 || unsafe { libc::setns(pidfd, libc::CLONE_NEWPID) } != 0 {
-        give_up(plan, Step::Namespace, index);
+fn enter_pid_namespace(plan: &Blueprint<'_>, index: usize, pid: Option<Pid>) {
+    let entered = pid
+        .ok_or(Errno::SRCH)
+        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()))
+        .and_then(|pidfd| move_into_thread_name_spaces(pidfd.as_fd(), ThreadNameSpaceType::PROCESS_ID));
+    if let Err(errno) = entered {
+        give_up(plan, Step::Namespace, index, errno);
     }
-    close(pidfd);
 }
 
-/// Creates a task in this address space, whose only action is CKPT_RESTART_TASK. Returns its tid or a negative errno.
+/// Creates a task in this address space, whose only action is CKPT_RESTART_TASK. Gives its tid.
 ///
 /// # Safety
 ///
 /// `args` must give it a stack, `index` must be one of the plan, and `plan` must stay where it is until the address space goes.
-unsafe fn spawn_sharer(plan: &Blueprint, args: &mut libc::clone_args, index: usize) -> i32 {
+unsafe fn spawn_sharer(
+    plan: &Blueprint<'_>,
+    args: &mut libc::clone_args,
+    index: usize,
+) -> rustix::io::Result<Option<Pid>> {
     // A thread has the descriptors and the life of its process. Another process dies with its parent, and has a copy of the
     // report pipe to close.
     let report = if plan.nodes[index].make == Make::Thread {
         -1
     } else {
-        plan.report
+        plan.report.as_raw_fd()
     };
     let result: i64;
     // SAFETY: in the calling thread this is one system call, which clobbers rax, rcx and r11 and reads the live `args`.
@@ -936,7 +908,7 @@ unsafe fn spawn_sharer(plan: &Blueprint, args: &mut libc::clone_args, index: usi
             inlateout("rax") libc::SYS_clone3 => result,
             in("rdi") ptr::from_mut(args),
             in("rsi") size_of_val(args),
-            in("r12") plan.session,
+            in("r12") plan.session.as_raw_fd(),
             in("r13") ioctl::CKPT_RESTART_TASK,
             in("r14") &raw const plan.arguments[index],
             in("r15") report,
@@ -945,62 +917,53 @@ unsafe fn spawn_sharer(plan: &Blueprint, args: &mut libc::clone_args, index: usi
             options(nostack),
         );
     }
-    result as i32
+    match result as i32 {
+        tid @ 1.. => Ok(Pid::from_raw(tid)),
+        errno => Err(Errno::from_raw_os_error(-errno)),
+    }
 }
 
 /// What the init of a new pid namespace does: it takes leave of who is gone, passes signals on to the root process, and
 /// ends as that does. A first process cannot end by a signal of its own: it then exits with 128 and the signal, as
 /// a shell says it. All signals are blocked.
-pub(super) fn init_main(kind: InitKind, root: libc::pid_t, go: RawFd, status: RawFd) -> ! {
-    // SAFETY: the name is a live string, and is copied.
-    unsafe { libc::prctl(libc::PR_SET_NAME, c"ckpt-init".as_ptr()) };
-    // SAFETY: SIG_DFL installs no handler. What is ignored could not be waited for.
-    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+pub(super) fn init_main(kind: InitKind, root: Pid, go: BorrowedFd<'_>, status: BorrowedFd<'_>) -> ! {
+    // None of these steps can be missed so much that it would be better to have no init.
+    let _ = set_name(c"ckpt-init");
+    // What is ignored could not be waited for.
+    ignore(libc::SIGCHLD, false);
     if kind.session {
-        // SAFETY: setsid has no arguments; it can only fail.
-        unsafe { libc::setsid() };
+        let _ = setsid();
     } else {
         // What is sent to the group of the root process reaches that one by itself.
-        // SAFETY: setpgid takes numbers; it can only fail.
-        unsafe { libc::setpgid(0, 0) };
+        let _ = setpgid(None, None);
     }
     if kind.tied {
-        // SAFETY: PR_SET_PDEATHSIG takes a number and touches no memory. If the parent has died already, nobody writes the
-        // byte that is waited for below.
-        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0, 0, 0) };
+        // If the parent has died already, nobody writes the byte that is waited for below.
+        let _ = set_parent_process_death_signal(Some(Signal::KILL));
     }
-    // SAFETY: the path is a live string.
-    unsafe { libc::chdir(c"/".as_ptr()) };
+    let _ = chdir(c"/");
     // Nothing stays open because of this process: not the session, not the pipe behind somebody's standard output.
     close_all_but(go, status);
-    let mut byte = 0u8;
-    // SAFETY: `byte` is one live byte.
-    if unsafe { libc::read(go, (&raw mut byte).cast(), 1) } != 1 {
+    if rustix::io::read(go, &mut [0]) != Ok(1) {
         // The restart has failed, or its caller has died: the end of this process is that of all others here.
         leave();
     }
     close(go);
-    let mut all = empty_set();
-    // SAFETY: `all` is a live, initialised signal set.
-    unsafe { libc::sigfillset(&raw mut all) };
+    let all = full_set();
     loop {
         reap(root, status);
-        // SAFETY: `siginfo_t` is plain data, for which zero is a value.
-        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        // SAFETY: both are live for the call.
-        let signal = unsafe { libc::sigwaitinfo(&raw const all, &raw mut info) };
-        // SAFETY: getpgid takes a number.
-        let own_group = unsafe { libc::getpgid(root) } == root;
+        let (signal, code) = wait_for_signal(&all);
+        let own_group = getpgid(Some(root)) == Ok(root);
         // A key or a hang-up goes to a whole process group: the root process has had it, unless it is in another one.
-        if signal > 0 && signal != libc::SIGCHLD && (own_group || info.si_code <= 0) {
+        if signal > 0 && signal != libc::SIGCHLD && (own_group || code <= 0) {
             // SAFETY: kill takes numbers. The pid is the root's: it is not free before this process has waited for it.
-            unsafe { libc::kill(root, signal) };
+            unsafe { libc::kill(Pid::as_raw(Some(root)), signal) };
         }
     }
 }
 
 /// Waits for who has ended or stopped. The end of the root process is the end.
-fn reap(root: libc::pid_t, status: RawFd) {
+fn reap(root: Pid, status: BorrowedFd<'_>) {
     loop {
         let mut state: libc::c_int = 0;
         let flags = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED | libc::__WALL;
@@ -1009,12 +972,11 @@ fn reap(root: libc::pid_t, status: RawFd) {
         if pid <= 0 {
             return;
         }
-        if pid != root {
+        if Pid::from_raw(pid) != Some(root) {
             continue;
         }
-        let flags = libc::MSG_NOSIGNAL | libc::MSG_DONTWAIT;
-        // SAFETY: `state` is a live int. If nobody reads it, nobody wants to know.
-        unsafe { libc::send(status, (&raw const state).cast(), size_of_val(&state), flags) };
+        // If nobody reads it, nobody wants to know.
+        let _ = net::send(status, state.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
         let code = if libc::WIFEXITED(state) {
             libc::WEXITSTATUS(state)
         } else if libc::WIFSIGNALED(state) {
@@ -1022,12 +984,12 @@ fn reap(root: libc::pid_t, status: RawFd) {
         } else {
             continue;
         };
-        // SAFETY: _exit runs no handlers and does not return.
-        unsafe { libc::_exit(code) }
+        exit(code);
     }
 }
 
-pub(super) fn close_all_but(one: RawFd, other: RawFd) {
+pub(super) fn close_all_but(one: BorrowedFd<'_>, other: BorrowedFd<'_>) {
+    let (one, other) = (one.as_raw_fd(), other.as_raw_fd());
     let (low, high) = (one.min(other), one.max(other));
     let mut from = 0;
     for to in [low, high, RawFd::MAX] {
@@ -1040,60 +1002,25 @@ pub(super) fn close_all_but(one: RawFd, other: RawFd) {
     }
 }
 
-/// Reports the last error to the caller of [`build`] and ends the process.
-fn give_up(plan: &Blueprint, step: Step, index: usize) -> ! {
-    let errno = io::Error::last_os_error().raw_os_error().unwrap_or(0);
-    report(plan, step as i32, index, errno);
+/// Reports an error to the caller of [`build`] and ends the process.
+fn give_up(plan: &Blueprint<'_>, step: Step, index: usize, errno: Errno) -> ! {
+    report(plan.report, step as i32, index, errno.raw_os_error());
     leave();
 }
 
-fn report(plan: &Blueprint, step: i32, index: usize, errno: i32) {
-    let words: [i32; 3] = [step, index as i32, errno];
-    // SAFETY: `words` is live and as long as said; a pipe takes so few bytes at once.
-    unsafe { libc::write(plan.report, words.as_ptr().cast(), size_of_val(&words)) };
+/// A pipe takes so few bytes at once.
+pub(super) fn report(pipe: BorrowedFd<'_>, step: i32, index: usize, errno: i32) {
+    let _ = rustix::io::write(pipe, [step, index as i32, errno].as_bytes());
 }
 
 /// Ends the new process with all its threads.
 pub(super) fn leave() -> ! {
+    exit(EXIT_NOT_RESTORED)
+}
+
+fn exit(code: libc::c_int) -> ! {
     // SAFETY: _exit runs no handlers and does not return.
-    unsafe { libc::_exit(EXIT_NOT_RESTORED) }
-}
-
-/// Stacks of new tasks, in the caller; each new process has a copy.
-struct Stacks {
-    start: *mut u8,
-    length: usize,
-}
-
-impl Stacks {
-    fn map(count: usize) -> io::Result<Self> {
-        let length = count.max(1) * STACK;
-        // SAFETY: a new private anonymous mapping anywhere replaces nothing.
-        let start = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                length,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        if start == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(Self {
-            start: start.cast(),
-            length,
-        })
-    }
-}
-
-impl Drop for Stacks {
-    fn drop(&mut self) {
-        // SAFETY: `map` made this mapping, and in this process nobody runs on it: the tasks are the new processes'.
-        unsafe { libc::munmap(self.start.cast(), self.length) };
-    }
+    unsafe { libc::_exit(code) }
 }
 
 #[cfg(test)]
@@ -1109,8 +1036,7 @@ mod tests {
     /// Thread ids are everybody's: one test at a time. Orphans become this process's.
     fn one_at_a_time() -> MutexGuard<'static, ()> {
         static TURN: Mutex<()> = Mutex::new(());
-        // SAFETY: PR_SET_CHILD_SUBREAPER takes a number and touches no memory.
-        assert_eq!(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }, 0);
+        rustix::process::set_child_subreaper(Some(Pid::INIT)).unwrap();
         TURN.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -1138,8 +1064,7 @@ mod tests {
 
         /// Sends everybody away who is in it or comes.
         fn close(&self) {
-            // SAFETY: shutdown takes numbers.
-            assert_eq!(unsafe { libc::shutdown(self.0.as_raw_fd(), libc::SHUT_RDWR) }, 0);
+            net::shutdown(&self.0, net::Shutdown::Both).unwrap();
         }
 
         fn build(&self, tasks: &[Task], namespaces: Option<NewNamespaces>) -> Result<Built, BuildError> {

@@ -3,14 +3,16 @@
 //! Starts a job: a command as it would have been started without ckpt between, but for its end with its starter.
 
 use super::build::{
-    begin, clone3, close_all_but, init_main, is_held, leave, listen, wait_for_go, BuildError, Built, InitKind, Place,
-    Step, Strings,
+    begin, clone3, close_all_but, init_main, is_held, leave, listen, report, spawn, wait_for_go, BuildError, Built,
+    InitKind, Place, Step, Strings, FORK,
 };
-use super::{empty_set, BlockedSignals, Inherited, LAST_SIGNAL};
+use super::{change_mask, full_set, ignore, wait_for_signal, Inherited, LAST_SIGNAL};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
-use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::io::Errno;
 use rustix::pipe::{pipe_with, PipeFlags};
-use rustix::process::Pid;
+use rustix::process::{chdir, getpid, getppid, set_parent_process_death_signal, Pid, Signal};
+use rustix::thread::set_name;
 use std::ffi::CString;
 use std::io;
 use std::ptr;
@@ -20,9 +22,9 @@ use std::time::{Duration, Instant};
 struct Plan<'a> {
     words: Vec<*const libc::c_char>,
     signals: &'a Inherited,
-    report: RawFd,
-    place: Place,
-    parent: libc::pid_t,
+    report: BorrowedFd<'a>,
+    place: Place<'a>,
+    parent: Pid,
 }
 
 /// Starts a command, found by PATH. It has the caller's process group and descriptors, its signals are `signals`, and it dies with
@@ -41,46 +43,25 @@ pub(crate) fn start(command: &[CString], pidns: bool, signals: &Inherited) -> Re
     let plan = Plan {
         words: words.collect(),
         signals,
-        report: report_end.as_raw_fd(),
+        report: report_end.as_fd(),
         place: strings
             .as_ref()
             .map_or(Place::Here, |strings| strings.place(false, init)),
-        parent: rustix::process::getpid().as_raw_nonzero().get(),
+        parent: getpid(),
     };
-    let namespace = if pidns { libc::CLONE_NEWPID } else { 0 };
-    let result = spawn(namespace, || first_main(&plan))
+    let mut args = FORK;
+    if pidns {
+        args.flags = libc::CLONE_NEWPID as u64;
+    }
+    let result = spawn(args, || first_main(&plan))
         .map_err(failed)
-        .and_then(|first| begin(first, &plan.place, strings, false));
+        .and_then(|first| begin(first, pidns, strings, false));
     drop(report_end);
     // What a new process reports is better than what followed from it.
     listen(&report, &[])?;
     let mut job = result?;
     job.let_go();
     Ok(job)
-}
-
-/// Creates a child process that runs `main`.
-fn spawn(flags: libc::c_int, main: impl FnOnce()) -> io::Result<Built> {
-    let mut pidfd: RawFd = -1;
-    // SAFETY: `clone_args` is a struct of integers, for which zero is a value.
-    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.flags = (flags | libc::CLONE_PIDFD) as u64;
-    args.pidfd = (&raw mut pidfd) as u64;
-    args.exit_signal = libc::SIGCHLD as u64;
-    // No handler of this process may run in the new one.
-    let blocked = BlockedSignals::all()?;
-    // SAFETY: the flags (of this file) share no memory, `pidfd` is live. `main` (of this file) makes system calls only and does
-    // not return.
-    let pid = unsafe { clone3(&args) };
-    if pid == 0 {
-        main();
-        leave();
-    }
-    drop(blocked);
-    let pid = Pid::from_raw(pid.max(0)).ok_or_else(|| io::Error::from_raw_os_error(-pid))?;
-    // SAFETY: with CLONE_PIDFD a successful clone3 stored a new descriptor in `pidfd`; nobody else knows it.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-    Ok(Built::new(pid, pidfd))
 }
 
 /// The first new process is the job, or the init of its namespace.
@@ -96,50 +77,43 @@ fn first_main(plan: &Plan<'_>) -> ! {
         job_main(plan, plan.parent)
     };
     wait_for_go(go, go_end);
-    // SAFETY: `clone_args` is a struct of integers, for which zero is a value.
-    let mut args: libc::clone_args = unsafe { std::mem::zeroed() };
-    args.exit_signal = libc::SIGCHLD as u64;
     // SAFETY: no memory is shared. Both processes go on in functions that make system calls only and do not return.
-    let root = unsafe { clone3(&args) };
-    if root > 0 {
-        init_main(init, root, go, status);
+    match unsafe { clone3(&FORK) } {
+        Ok(Some(root)) => init_main(init, root, go, status),
+        Ok(None) => {}
+        Err(errno) => give_up(plan, Step::Process, errno),
     }
-    if root < 0 {
-        give_up(plan, Step::Process, -root);
-    }
-    let byte = 0u8;
-    // SAFETY: `byte` is one live byte. Nobody who reads it is as good as nobody who wants it.
-    unsafe { libc::write(birth, (&raw const byte).cast(), 1) };
+    // Nobody who reads it is as good as nobody who wants it.
+    let _ = rustix::io::write(birth, &[0]);
     if !is_held(go) {
         leave();
     }
-    job_main(plan, 1)
+    job_main(plan, Pid::INIT)
 }
 
 /// Becomes the command.
-fn job_main(plan: &Plan<'_>, parent: libc::pid_t) -> ! {
-    // SAFETY: PR_SET_PDEATHSIG takes a number and touches no memory.
-    let tied = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0, 0, 0) };
-    // SAFETY: getppid has no arguments and cannot fail.
-    if tied != 0 || unsafe { libc::getppid() } != parent {
+fn job_main(plan: &Plan<'_>, parent: Pid) -> ! {
+    if !dies_with(parent) {
         leave();
     }
     for signal in (1..=LAST_SIGNAL).filter(|signal| plan.signals.ignored & (1 << (signal - 1)) != 0) {
-        // SAFETY: SIG_IGN installs no handler.
-        unsafe { libc::signal(signal, libc::SIG_IGN) };
+        ignore(signal, true);
     }
-    // SAFETY: the mask is live; the old one is not asked for.
-    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const plan.signals.mask, ptr::null_mut()) };
+    // It can only fail for want of sense in the arguments.
+    let _ = change_mask(libc::SIG_SETMASK, &plan.signals.mask);
     // SAFETY: the words are live strings, the last is NULL. The C library allocates nothing on the heap here.
     unsafe { libc::execvp(plan.words[0], plan.words.as_ptr()) };
     let errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::ENOEXEC);
-    give_up(plan, Step::Execute, errno);
+    give_up(plan, Step::Execute, Errno::from_raw_os_error(errno));
 }
 
-fn give_up(plan: &Plan<'_>, step: Step, errno: i32) -> ! {
-    let words: [i32; 3] = [step as i32, 0, errno];
-    // SAFETY: `words` is live and as long as said; a pipe takes so few bytes at once.
-    unsafe { libc::write(plan.report, words.as_ptr().cast(), size_of_val(&words)) };
+/// Makes the end of the parent that of the caller; false when it has come already.
+fn dies_with(parent: Pid) -> bool {
+    set_parent_process_death_signal(Some(Signal::KILL)).is_ok() && getppid() == Some(parent)
+}
+
+fn give_up(plan: &Plan<'_>, step: Step, errno: Errno) -> ! {
+    report(plan.report, step as i32, 0, errno.raw_os_error());
     leave();
 }
 
@@ -157,8 +131,8 @@ impl Witness {
     /// Calls it.
     pub fn new() -> io::Result<Self> {
         let (heard, tell) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-        let (raw, parent) = (tell.as_raw_fd(), rustix::process::getpid().as_raw_nonzero().get());
-        let process = spawn(0, || witness_main(raw, parent))?;
+        let parent = getpid();
+        let process = spawn(FORK, || witness_main(tell.as_fd(), parent))?;
         Ok(Self {
             process,
             heard,
@@ -202,30 +176,18 @@ impl Witness {
     }
 }
 
-fn witness_main(tell: RawFd, parent: libc::pid_t) -> ! {
-    // SAFETY: the name is a live string, and is copied.
-    unsafe { libc::prctl(libc::PR_SET_NAME, c"ckpt-witness".as_ptr()) };
-    // SAFETY: PR_SET_PDEATHSIG takes a number and touches no memory.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong, 0, 0, 0) };
-    // SAFETY: getppid has no arguments and cannot fail.
-    if unsafe { libc::getppid() } != parent {
+fn witness_main(tell: BorrowedFd<'_>, parent: Pid) -> ! {
+    let _ = set_name(c"ckpt-witness");
+    if !dies_with(parent) {
         leave();
     }
-    // SAFETY: the path is a live string.
-    unsafe { libc::chdir(c"/".as_ptr()) };
+    let _ = chdir(c"/");
     close_all_but(tell, tell);
-    let mut all = empty_set();
-    // SAFETY: `all` is a live, initialised signal set.
-    unsafe { libc::sigfillset(&raw mut all) };
+    let all = full_set();
     loop {
-        // SAFETY: `siginfo_t` is plain data, for which zero is a value.
-        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-        // SAFETY: both are live for the call.
-        let signal = unsafe { libc::sigwaitinfo(&raw const all, &raw mut info) };
+        let (signal, _) = wait_for_signal(&all);
         if signal > 0 {
-            let byte = signal as u8;
-            // SAFETY: `byte` is one live byte.
-            unsafe { libc::write(tell, (&raw const byte).cast(), 1) };
+            let _ = rustix::io::write(tell, &[signal as u8]);
         }
     }
 }

@@ -7,11 +7,11 @@ use crate::exit::Failed;
 use crate::output::Output;
 use libckpt::device::pidfd_open;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Whether there is a new statefile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,10 +27,8 @@ pub struct Saver {
     file: PathBuf,
     /// What had the name of the statefile before.
     before: Option<(u64, u64)>,
-    /// The job ends with it.
-    pub stop: bool,
-    /// It is given up at this time.
-    pub deadline: Option<Instant>,
+    /// What is asked of it.
+    pub wanted: Wanted,
 }
 
 impl Saver {
@@ -39,7 +37,8 @@ impl Saver {
         let mut command = Command::new("/proc/self/exe");
         command
             .arg(if output.is_verbose() { "--verbose" } else { "--quiet" })
-            .args(["checkpoint", "--tied", &pid.to_string()])
+            .args(["checkpoint", "--tied", &std::process::id().to_string()])
+            .arg(pid.to_string())
             .args(["--timeout", &timeout.as_secs_f64().to_string()])
             .arg("-o")
             .arg(file)
@@ -65,8 +64,7 @@ impl Saver {
             pidfd,
             file: file.into(),
             before,
-            stop: wanted.stop,
-            deadline: wanted.deadline,
+            wanted,
         })
     }
 
@@ -90,20 +88,27 @@ impl Saver {
 
     /// Whether the statefile has its name, so that the rest takes no time.
     pub fn is_safe(&self) -> bool {
-        identity(&self.file) != self.before
+        identity(&self.file).is_some_and(|now| Some(now) != self.before)
     }
 
-    pub fn wait(mut self) -> Saved {
-        match self.child.wait() {
-            Ok(status) if status.success() => Saved::Yes,
-            _ => Saved::No,
-        }
+    /// Whether the statefile has its name, on the disk as well. The last word when it has ended.
+    pub fn make_safe(&self) -> bool {
+        let directory = match self.file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        self.is_safe() && File::open(directory).is_ok_and(|directory| directory.sync_all().is_ok())
     }
 
-    /// Ends it. If it has not ended, there is no new statefile, and the job goes on.
-    pub fn kill(mut self) {
+    /// Waits for its end; whether there is a new statefile.
+    pub fn wait(mut self) -> bool {
+        self.child.wait().is_ok_and(|status| status.success()) || self.make_safe()
+    }
+
+    /// Ends it. Whether there is a new statefile all the same; if not, the job goes on.
+    pub fn kill(mut self) -> bool {
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.wait()
     }
 }
 
