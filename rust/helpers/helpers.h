@@ -146,8 +146,11 @@ struct ckpt_mount {
 	int group;
 	int master;
 	bool unbindable;
+	bool idmapped;
 	bool shared_outside;
-	bool slave_outside;
+	bool slaves_outside;
+	bool master_outside;
+	bool master_callers;
 };
 
 #define CKPT_SB_RDONLY 1
@@ -159,7 +162,9 @@ struct ckpt_superblock {
 	const void *address;
 	const char *type;
 	const char *source;
+	const void *shows;
 	unsigned int flags;
+	bool encoded;
 };
 
 struct ckpt_inode_stat {
@@ -172,18 +177,23 @@ struct ckpt_inode_stat {
 	u64 rdev;
 	s64 atime_ns;
 	s64 mtime_ns;
+	bool guarded;
 };
 
-unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max);
+unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max, bool relations);
 void ckpt_put_mount(struct ckpt_mount *m);
 int ckpt_namespace_root(struct nsproxy *ns, struct path *out);
 void ckpt_superblock(const struct ckpt_mount *m, struct ckpt_superblock *out);
 int ckpt_superblock_options(const struct ckpt_mount *m, char *buf, unsigned int size);
 char *ckpt_mount_root(const struct ckpt_mount *m, char *buf, int size);
+bool ckpt_is_cgroup_root(const struct ckpt_mount *m, struct nsproxy *ns);
+bool ckpt_is_narrower(const struct ckpt_mount *m, const struct ckpt_mount *wide);
+bool ckpt_is_covered(const struct ckpt_mount *m, const struct ckpt_mount *over);
 char *ckpt_mount_point(const struct ckpt_mount *m, const struct ckpt_mount *parent, char *buf, int size);
 char *ckpt_mount_elsewhere(const struct ckpt_mount *m, const struct ckpt_mount *other, const struct path *root, char *buf,
 			   int size);
 int ckpt_private_mount(const struct ckpt_mount *m, struct path *out);
+struct file *ckpt_open_unnoticed(const struct path *root, const char *name, int flags);
 struct file *ckpt_open_below(const struct path *root, const char *name, int flags);
 int ckpt_read_names(struct file *dir, char *buf, unsigned int size);
 int ckpt_inode_stat(struct file *f, struct ckpt_inode_stat *out);
@@ -234,6 +244,8 @@ int ckpt_set_ipc_limits(const struct ckpt_ipc_limits *in);
 void ckpt_time_offsets(struct nsproxy *ns, bool children, s64 *monotonic, s64 *boottime);
 int ckpt_set_time_offsets(struct file *f, s64 monotonic, s64 boottime);
 bool ckpt_net_loopback(struct nsproxy *ns, char *other);
+bool ckpt_net_filter(struct nsproxy *ns, char *buf, unsigned int size);
+u32 ckpt_id_here(u32 id, bool group);
 
 /* pipe.c */
 struct ckpt_pipe_state {

@@ -70,25 +70,31 @@ fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
     }
     let mut tries = 20;
     loop {
-        let mut met: RBTree<usize, Met> = RBTree::new();
+        let mut met: RBTree<(usize, u32), Met> = RBTree::new();
         for task in whole.processes.iter().flat_map(|p| p.threads.iter()) {
             let Ok(ns) = Nsproxy::of(task) else { continue };
-            for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
-                let address = ns.address(kind);
-                match met.get_mut(&address) {
-                    Some(m) => m.threads += 1,
+            let mut count = |kind: Kind, address: usize, threads: usize| -> Result {
+                let key = (address, kind as u32);
+                match met.get_mut(&key) {
+                    Some(m) => m.threads += threads,
                     None => {
-                        let m = Met {
-                            kind,
-                            threads: 1,
-                            ids: (task.tgid(), task.tid()),
-                        };
-                        met.try_create_and_insert(address, m, GFP_KERNEL)?;
+                        let ids = (task.tgid(), task.tid());
+                        met.try_create_and_insert(key, Met { kind, threads, ids }, GFP_KERNEL)?;
                     }
                 }
+                Ok(())
+            };
+            for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
+                count(kind, ns.address(kind), 1)?;
+            }
+            let children = ns.address(Kind::TimeForChildren);
+            if children != whole.caller_ns.address(Kind::Time) {
+                // Others may live in it, or have children that will.
+                count(Kind::TimeForChildren, children, 1)?;
+                count(Kind::Time, children, 0)?;
             }
         }
-        let shared = |(address, m): &(&usize, &Met)| m.kind.threads_in(**address) > m.threads;
+        let shared = |((address, _), m): &(&(usize, u32), &Met)| m.kind.threads_in(*address) > m.threads;
         // While it runs, threads come and go.
         if met.iter().any(|entry| shared(&entry)) && tries > 0 {
             tries -= 1;
@@ -157,7 +163,7 @@ impl Resource for NsRoom {
         }
         time::check(whole, task, &ns, &mut refuse);
         if is_foreign(whole, &ns, Kind::Mnt) && is_first(whole, task, &ns, Kind::Mnt) {
-            mnt::check(whole, &ns, &mut refuse)?;
+            mnt::check(whole, task, &ns, &mut refuse)?;
         }
         Ok(())
     }
@@ -181,7 +187,7 @@ impl Resource for NsRoom {
         // After those that mqueue, sysfs and cgroup2 show.
         if is_foreign(whole, &ns, Kind::Mnt) {
             r.mnt = object(&ns, Kind::Mnt, dump, |ns, objref, dump| {
-                mnt::dump(whole, ns, objref, dump)
+                mnt::dump(whole, task.task, ns, objref, dump)
             })?;
         }
         if is_foreign(whole, &ns, Kind::Time) {

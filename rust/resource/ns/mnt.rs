@@ -3,22 +3,27 @@
 //! The mount namespace.
 //!
 //! Saved: all mounts with their places, attributes, peer groups and masters. One whose file system the caller sees too is a path in the
-//! restarter's mounts (a bind mount); tmpfs, proc, sysfs, devpts, mqueue, overlay and cgroup2 are mounted anew with their
-//! options; what is in a tmpfs is saved (ns/tmpfs.rs). A mount that was a slave of the caller's becomes one of the restarter's.
-//! Not saved: locks on mounts, expiry.
-//! Refused: mounts that are peers of mounts outside, other file systems that the caller does not see.
+//! restarter's mounts (a bind mount); tmpfs, proc, sysfs, devpts, mqueue, and cgroup2 at the root of a cgroup namespace are mounted anew
+//! with their options; what is in a tmpfs is saved (ns/tmpfs.rs). A mount that was a slave of the caller's becomes one of the
+//! restarter's.
+//! Not saved: locks on mounts, expiry, numbers of mounts, what lies below the root mount.
+//! Refused: other file systems that the caller does not see (overlay among them: its layers are found by path); mounts with an id mapping,
+//! of a removed file, or covered by a mount that came before; peers and slaves of mounts outside, masters but the caller's; peers that
+//! begin above the first of them; proc, sysfs, mqueue and cgroup2 of namespaces that are not the task's own; more than 4096 mounts.
 
-use super::{made, tmpfs, unshare};
+use super::{is_first, is_foreign, made, tmpfs, unshare};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     resource::{Dump, Restore, Whole},
     wrapper::{
         file::{install_any, File},
-        mount::{self, Mount},
-        ns::{Kind, Nsproxy},
+        mount::{self, Mount, Superblock},
+        ns::{id_here, Kind, Nsproxy},
         path::PathBuf,
-        syscall::{nr, CurrentTask}, //
+        pid::PidNs,
+        syscall::{nr, CurrentTask},
+        task::Task, //
     },
 };
 use ckpt_uapi::{
@@ -28,11 +33,10 @@ use ckpt_uapi::{
 use kernel::prelude::*;
 use zerocopy::FromZeros;
 
-/// File systems that can be mounted anew: what they show comes from the kernel, from other file systems, or is saved.
-const MOUNTABLE: [&[u8]; 7] = [
-    b"tmpfs", b"proc", b"sysfs", b"devpts", b"mqueue", b"overlay", b"cgroup2",
-];
+/// File systems that can be mounted anew: what they show comes from the kernel, or is saved.
+const MOUNTABLE: [&[u8]; 6] = [TMPFS, b"proc", b"sysfs", b"devpts", b"mqueue", CGROUP2];
 const TMPFS: &[u8] = b"tmpfs";
+const CGROUP2: &[u8] = b"cgroup2";
 
 /// Where a mount comes from.
 enum From {
@@ -42,73 +46,206 @@ enum From {
     Own(PathBuf),
 }
 
-/// Where a mount comes from; why it cannot be saved.
-fn origin(whole: &Whole<'_>, callers: &[Mount], m: &Mount) -> Result<From> {
-    let mut path = PathBuf::new()?;
-    let sb = m.superblock()?;
-    let refuse = |what: &str| {
-        let mut name = PathBuf::new()?;
-        let _ = m.print_root(&mut name);
-        Err(Fault::new(
-            EOPNOTSUPP,
-            format_args!(
-                "a mount of type {} cannot be saved: {what} ({})",
-                sb.kind_str(),
-                name.as_str()
-            ),
-        ))
-    };
-    if m.group().1 {
-        return refuse("mounts outside of its namespace are its peers");
-    }
-    for other in callers {
-        if m.print_elsewhere(other, &whole.caller_fs, &mut path)? {
-            return Ok(From::Caller(path));
-        }
-    }
-    if !MOUNTABLE.contains(&sb.kind) {
-        return refuse("the caller does not see its file system");
-    }
-    if m.master().1 {
-        return refuse("mounts outside of its namespace are its masters");
-    }
-    if !m.print_root(&mut path)? || sb.source.len() > PATH_MAX {
-        return refuse("its root has no path");
-    }
-    Ok(From::Own(path))
+/// A mount namespace that is to be saved.
+struct Saved<'a> {
+    whole: &'a Whole<'a>,
+    /// The first thread that lives in it, which will make it.
+    maker: &'a Task,
+    ns: &'a Nsproxy,
+    mounts: KVVec<Mount>,
+    callers: KVVec<Mount>,
+    /// Addresses of file systems that namespaces of earlier threads have.
+    earlier: KVVec<usize>,
 }
 
-pub(super) fn check(whole: &Whole<'_>, ns: &Nsproxy, refuse: &mut dyn FnMut(core::fmt::Arguments<'_>)) -> Result {
-    let mounts = match mount::collect(ns, MOUNTS_MAX) {
-        Err(e) if e == E2BIG => {
+impl<'a> Saved<'a> {
+    /// `E2BIG` when it has too many mounts.
+    fn new(whole: &'a Whole<'a>, maker: &'a Task, ns: &'a Nsproxy) -> Result<Self> {
+        let mut earlier = KVVec::new();
+        let mut known = KVVec::new();
+        let before = whole.processes.iter().flat_map(|p| p.threads.iter());
+        for other in before.take_while(|t| *t != maker).filter_map(|t| Nsproxy::of(t).ok()) {
+            let address = other.address(Kind::Mnt);
+            if !is_foreign(whole, &other, Kind::Mnt) || known.contains(&address) {
+                continue;
+            }
+            known.push(address, GFP_KERNEL)?;
+            for m in &mount::collect_alone(&other)? {
+                let sb = m.superblock()?;
+                if sb.kind != CGROUP2 || is_foreign(whole, &other, Kind::Cgroup) {
+                    earlier.push(sb.address, GFP_KERNEL)?;
+                }
+            }
+        }
+        Ok(Self {
+            whole,
+            maker,
+            ns,
+            mounts: mount::collect(ns, MOUNTS_MAX)?,
+            callers: mount::collect_alone(&whole.caller_ns)?,
+            earlier,
+        })
+    }
+
+    /// Why a file system that is mounted anew by the maker would show something else.
+    fn shows_else(&self, m: &Mount, sb: &Superblock) -> Result<Option<&'static str>> {
+        let made = |kind| !is_foreign(self.whole, self.ns, kind) || is_first(self.whole, self.maker, self.ns, kind);
+        let own = match sb.kind {
+            b"proc" => sb.shows == PidNs::of(self.maker)?.address(),
+            b"mqueue" => sb.shows == self.ns.address(Kind::Ipc) && made(Kind::Ipc),
+            b"sysfs" => sb.shows == self.ns.address(Kind::Net) && made(Kind::Net),
+            CGROUP2 if !is_foreign(self.whole, self.ns, Kind::Cgroup) => {
+                return Ok(Some("its options are those of the machine"))
+            }
+            CGROUP2 => m.is_cgroup_root(self.ns) && made(Kind::Cgroup),
+            _ => true,
+        };
+        Ok((!own).then_some("it shows a namespace that is not there yet when it is mounted anew"))
+    }
+
+    /// Why it cannot be that peer, slave or master.
+    fn related_elsewhere(&self, m: &Mount) -> Option<&'static str> {
+        let (master, outside) = m.master();
+        let first_of = |group| self.mounts.iter().find(|other| other.group().0 == group);
+        let too_wide = |group: u32| group != 0 && first_of(group).is_some_and(|first| !m.is_narrower(first));
+        if m.group().1 {
+            Some("mounts outside of its namespace are its peers")
+        } else if m.has_slaves_outside() {
+            Some("mounts outside of its namespace are its slaves")
+        } else if outside && !m.is_slave_of_caller() {
+            Some("mounts of a namespace that is neither its own nor the caller's are its masters")
+        } else if too_wide(m.group().0) || (!outside && too_wide(master)) {
+            Some("it begins above a peer or master that comes before")
+        } else {
+            None
+        }
+    }
+
+    /// Where a mount comes from; why it cannot be saved.
+    fn origin(&self, m: &Mount) -> Result<From> {
+        let mut path = PathBuf::new()?;
+        let sb = m.superblock()?;
+        let refuse = |what: &str| {
+            let mut name = PathBuf::new()?;
+            let _ = m.print_root(&mut name);
+            Err(Fault::new(
+                EOPNOTSUPP,
+                format_args!(
+                    "a mount of type {} cannot be saved: {what} ({})",
+                    sb.kind_str(),
+                    name.as_str()
+                ),
+            ))
+        };
+        if m.is_idmapped() {
+            return refuse("it has an id mapping");
+        }
+        if let Some(what) = self.related_elsewhere(m) {
+            return refuse(what);
+        }
+        // The caller's cgroup2 shows the cgroups of now.
+        if sb.kind != CGROUP2 || !is_foreign(self.whole, self.ns, Kind::Cgroup) {
+            for other in &self.callers {
+                if m.print_elsewhere(other, &self.whole.caller_fs, &mut path)? {
+                    return Ok(From::Caller(path));
+                }
+            }
+        }
+        if !MOUNTABLE.contains(&sb.kind) {
+            return refuse("the caller does not see its file system");
+        }
+        if m.master().1 {
+            return refuse("mounts outside of its namespace are its masters");
+        }
+        if sb.kind == TMPFS && sb.encoded {
+            return refuse("names in it have an encoding");
+        }
+        if !self.earlier.contains(&sb.address) {
+            if let Some(what) = self.shows_else(m, &sb)? {
+                return refuse(what);
+            }
+        }
+        if sb.kind == CGROUP2 {
+            path.set(b"/");
+        } else if !m.print_root(&mut path)? || sb.source.len() > PATH_MAX {
+            return refuse("its root has no path");
+        }
+        Ok(From::Own(path))
+    }
+
+    /// Where a mount is mounted, seen from the root of its parent; nothing for the root.
+    fn point(&self, i: usize, m: &Mount) -> Result<PathBuf> {
+        let mut point = PathBuf::new()?;
+        let refuse = |what: &str, point: &PathBuf| {
+            Err(Fault::new(
+                EOPNOTSUPP,
+                format_args!("a mount cannot be saved: {what} ({})", point.as_str()),
+            ))
+        };
+        let Some(parent) = self.mounts.get(m.parent()).filter(|_| m.parent() != i) else {
+            return Ok(point);
+        };
+        if !m.print_point(parent, &mut point)? {
+            return refuse("it is on a directory that has been removed", &point);
+        }
+        let mut siblings = self.mounts.iter().take(i).filter(|o| o.parent() == m.parent());
+        if siblings.any(|other| m.is_covered(other)) {
+            return refuse("one that was there before covers it", &point);
+        }
+        Ok(point)
+    }
+
+    /// What one mount needs to be saved.
+    fn check(&self, i: usize, m: &Mount, met: &mut KVVec<usize>) -> Result {
+        let from = self.origin(m)?;
+        self.point(i, m)?;
+        let sb = m.superblock()?;
+        if matches!(from, From::Caller(_)) || self.earlier.contains(&sb.address) || met.contains(&sb.address) {
+            return Ok(());
+        }
+        met.push(sb.address, GFP_KERNEL)?;
+        options(m, &sb)?;
+        if sb.kind == TMPFS {
+            tmpfs::check(m)?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn check(
+    whole: &Whole<'_>,
+    task: &Task,
+    ns: &Nsproxy,
+    refuse: &mut dyn FnMut(core::fmt::Arguments<'_>),
+) -> Result {
+    let saved = match Saved::new(whole, task, ns) {
+        Err(fault) if fault.errno() == E2BIG => {
             refuse(format_args!("its mount namespace has more than {MOUNTS_MAX} mounts"));
             return Ok(());
         }
         other => other?,
     };
-    let callers = mount::collect(&whole.caller_ns, u32::MAX)?;
-    for m in &mounts {
-        match origin(whole, &callers, m) {
+    let mut met = KVVec::new();
+    for (i, m) in saved.mounts.iter().enumerate() {
+        match saved.check(i, m, &mut met) {
             Err(fault) if fault.errno() == EOPNOTSUPP => {
                 let text = fault.detail().map_or("", |d| show(d.text.as_bytes()));
                 refuse(format_args!("{text}"));
             }
-            other => drop(other?),
+            other => other?,
         }
     }
     Ok(())
 }
 
-pub(super) fn dump(whole: &Whole<'_>, ns: &Nsproxy, objref: u32, dump: &mut Dump<'_>) -> Result {
-    let mounts = mount::collect(ns, MOUNTS_MAX)?;
-    let callers = mount::collect(&whole.caller_ns, u32::MAX)?;
+pub(super) fn dump(whole: &Whole<'_>, task: &Task, ns: &Nsproxy, objref: u32, dump: &mut Dump<'_>) -> Result {
+    let saved = Saved::new(whole, task, ns)?;
     dump.out.record(&MntNs {
         objref,
-        mounts: mounts.len() as u32,
+        mounts: saved.mounts.len() as u32,
     })?;
-    let mut point = PathBuf::new()?;
-    for (i, m) in mounts.iter().enumerate() {
-        let from = origin(whole, &callers, m)?;
+    for (i, m) in saved.mounts.iter().enumerate() {
+        let from = saved.origin(m)?;
         let mut r = MountRecord::new_zeroed();
         r.parent = m.parent() as u32;
         r.attributes = m.attributes();
@@ -131,16 +268,7 @@ pub(super) fn dump(whole: &Whole<'_>, ns: &Nsproxy, objref: u32, dump: &mut Dump
                 path
             }
         };
-        match mounts.get(m.parent()).filter(|_| m.parent() != i) {
-            Some(parent) if !m.print_point(parent, &mut point)? => {
-                return Err(Fault::new(
-                    EOPNOTSUPP,
-                    format_args!("a mount is on a directory that has been removed: {}", root.as_str()),
-                ));
-            }
-            Some(_) => {}
-            None => point = PathBuf::new()?,
-        }
+        let point = saved.point(i, m)?;
         let mut paths = KVec::new();
         paths.extend_from_slice(root.as_bytes(), GFP_KERNEL)?;
         paths.extend_from_slice(point.as_bytes(), GFP_KERNEL)?;
@@ -149,6 +277,45 @@ pub(super) fn dump(whole: &Whole<'_>, ns: &Nsproxy, objref: u32, dump: &mut Dump
         dump.out.record_with(&r, &paths[..])?;
     }
     Ok(())
+}
+
+/// Options as the restarter has to give them: user and group ids as the caller sees them, nothing that is the machine's.
+fn options(m: &Mount, sb: &Superblock) -> Result<KVec<u8>> {
+    let mut out = KVec::new();
+    if sb.kind == CGROUP2 {
+        return Ok(out);
+    }
+    let refuse = |what: &str| {
+        Fault::new(
+            EOPNOTSUPP,
+            format_args!("a mount of type {} cannot be saved: {what}", sb.kind_str()),
+        )
+    };
+    let all = match m.options() {
+        Err(E2BIG) => return Err(refuse("its options are too long")),
+        other => other?,
+    };
+    for option in all.split(|b| *b == b',').filter(|o| !o.is_empty()) {
+        out.push(b',', GFP_KERNEL)?;
+        let id = |key: &[u8]| {
+            core::str::from_utf8(option.strip_prefix(key)?)
+                .ok()?
+                .parse::<u32>()
+                .ok()
+        };
+        let (key, here) = match (id(b"uid="), id(b"gid=")) {
+            (Some(uid), _) => ("uid", id_here(uid, false)),
+            (_, Some(gid)) => ("gid", id_here(gid, true)),
+            _ => {
+                out.extend_from_slice(option, GFP_KERNEL)?;
+                continue;
+            }
+        };
+        let here = here.ok_or_else(|| refuse("its owner has no number in the user namespace of the caller"))?;
+        let text = kernel::str::CString::try_from_fmt(fmt!("{key}={here}"))?;
+        out.extend_from_slice(text.to_bytes(), GFP_KERNEL)?;
+    }
+    Ok(out)
 }
 
 /// The objref of the mount's file system; it is written when first met.
@@ -169,7 +336,7 @@ fn filesystem(m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
             r.flags |= bit;
         }
     }
-    let options = m.options()?;
+    let options = options(m, &sb)?;
     let mut text = KVec::new();
     for part in [sb.kind, &sb.source[..], &options[..]] {
         text.extend_from_slice(part, GFP_KERNEL)?;
@@ -357,18 +524,22 @@ fn unescape(text: &[u8]) -> Result<KVec<u8>> {
     Ok(out)
 }
 
-/// Layers of an overlay one by one: together they may be longer than an option.
-fn set_layers(me: &CurrentTask, fs: u64, layers: &[u8]) -> Result {
-    let mut key: &[u8] = b"lowerdir+";
-    for layer in layers.split(|b| *b == b':') {
-        if layer.is_empty() {
-            // After a double colon there are data-only layers.
-            key = b"datadir+";
+/// Splits options at their commas, but for those inside of a list of numbers.
+fn split_options(options: &[u8]) -> Result<KVec<&[u8]>> {
+    let mut out: KVec<&[u8]> = KVec::new();
+    let mut start = 0;
+    let ends = options.iter().enumerate().filter(|(_, b)| **b == b',').map(|(i, _)| i);
+    for end in Iterator::chain(ends, [options.len()]) {
+        if options.get(end + 1).is_some_and(u8::is_ascii_digit) {
             continue;
         }
-        configure(me, fs, key, Some(layer))?;
+        let option = &options[start..end];
+        if !matches!(option, b"" | b"rw" | b"ro") {
+            out.push(option, GFP_KERNEL)?;
+        }
+        start = end + 1;
     }
-    Ok(())
+    Ok(out)
 }
 
 fn mount_anew(me: &CurrentTask, kind: &[u8], source: &[u8], options: &[u8], flags: u32) -> Result<File> {
@@ -381,18 +552,12 @@ fn mount_anew(me: &CurrentTask, kind: &[u8], source: &[u8], options: &[u8], flag
         if !source.is_empty() {
             configure(me, fs, b"source", Some(source))?;
         }
-        for option in options
-            .split(|b| *b == b',')
-            .filter(|o| !o.is_empty() && *o != b"rw" && *o != b"ro")
-        {
+        for option in split_options(options)? {
             let (key, value) = match option.iter().position(|b| *b == b'=') {
                 Some(i) => (&option[..i], Some(unescape(&option[i + 1..])?)),
                 None => (option, None),
             };
-            match &value {
-                Some(layers) if kind == b"overlay" && key == b"lowerdir" => set_layers(me, fs, layers)?,
-                value => configure(me, fs, key, value.as_deref())?,
-            }
+            configure(me, fs, key, value.as_deref())?;
         }
         // A tmpfs is filled first.
         let read_only = if kind == TMPFS { 0 } else { fs_flags::RDONLY };
@@ -499,8 +664,10 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
     };
     let fd = opened.context(format_args!("cannot mount {} anywhere", show(&from)))?;
     let file = take_fd(me, fd)?;
-    // Slaves of the restarter's mounts stay that, unless they were not.
-    let keep = r.flags & mount_flags::SLAVE != 0 && r.master == 0 && r.filesystem == 0;
+    let of = |group: u32| move |m: &Made| m.flags & mount_flags::SHARED != 0 && m.group == group;
+    // Slaves of the restarter's mounts stay that, unless they were not. A peer gets its master with its group.
+    let peer = r.flags & mount_flags::SHARED != 0 && b.mounts.iter().any(of(r.group));
+    let keep = !peer && r.flags & mount_flags::SLAVE != 0 && r.master == 0 && r.filesystem == 0;
     let propagation = if keep { 0 } else { nr::MS_PRIVATE };
     with_fd(me, &file, |fd| {
         set_attributes(me, fd, r.attributes.into(), known_attributes().into(), propagation)?;
@@ -582,34 +749,42 @@ fn propagate(me: &CurrentTask, mounts: &[Made]) -> Result {
             })
         })
     };
-    let shared = |m: &&Made| m.flags & mount_flags::SHARED != 0;
-    let first_of = |group: u32, before: usize| {
-        let mut peers = mounts.iter().take(before).filter(shared);
-        peers.find(|peer| peer.group == group)
-    };
-    for pass in [0, mount_flags::SLAVE] {
-        for (i, m) in mounts
-            .iter()
-            .enumerate()
-            .filter(|(_, m)| m.flags & mount_flags::SLAVE == pass)
-        {
-            let result = if let Some(peer) = first_of(m.group, i).filter(|_| shared(&m)) {
-                join(peer, m)
-            } else if pass != 0 && m.master != 0 {
-                match first_of(m.master, mounts.len()) {
-                    Some(master) => join(master, m).and_then(|()| set(m, nr::MS_SLAVE)),
-                    None => Err(EBADMSG),
-                }
-                .and_then(|()| if shared(&m) { set(m, nr::MS_SHARED) } else { Ok(()) })
-            } else if shared(&m) {
-                set(m, nr::MS_SHARED)
-            } else if m.flags & mount_flags::UNBINDABLE != 0 {
-                set(m, nr::MS_UNBINDABLE)
-            } else {
-                Ok(())
+    let shared = |m: &Made| m.flags & mount_flags::SHARED != 0;
+    let mut done = KVVec::from_elem(false, mounts.len(), GFP_KERNEL)?;
+    // A master may be a slave itself, and come later.
+    loop {
+        let left = done.iter().filter(|done| !**done).count();
+        for (i, m) in mounts.iter().enumerate() {
+            if done[i] {
+                continue;
+            }
+            let first_of = |group: u32| {
+                let mut ready = mounts.iter().zip(&done).filter(|(_, done)| **done).map(|(m, _)| m);
+                ready.find(|peer| shared(peer) && peer.group == group)
+            };
+            let peer = first_of(m.group).filter(|_| shared(m));
+            let has_master = m.flags & mount_flags::SLAVE != 0 && m.master != 0;
+            let result = match (peer, first_of(m.master).filter(|_| has_master)) {
+                (Some(peer), _) => join(peer, m),
+                (_, Some(master)) => join(master, m).and_then(|()| set(m, nr::MS_SLAVE)).and_then(|()| {
+                    if shared(m) {
+                        set(m, nr::MS_SHARED)
+                    } else {
+                        Ok(())
+                    }
+                }),
+                _ if has_master => continue,
+                _ if shared(m) => set(m, nr::MS_SHARED),
+                _ if m.flags & mount_flags::UNBINDABLE != 0 => set(m, nr::MS_UNBINDABLE),
+                _ => Ok(()),
             };
             result.context(format_args!("cannot set the propagation of mount {i}"))?;
+            done[i] = true;
+        }
+        match done.iter().filter(|done| !**done).count() {
+            0 => return Ok(()),
+            still if still == left => return Err(Fault::new(EBADMSG, format_args!("a mount is a slave of none"))),
+            _ => {}
         }
     }
-    Ok(())
 }
