@@ -64,13 +64,16 @@ const KNOWN: &[i32] = &[
     libc::ENOEXEC,
     libc::EROFS,
     libc::EIO,
+    libc::ENOSPC,
+    libc::EUSERS,
 ];
 
 impl Feeder {
     /// Saves a program.
     pub fn of(context: &Context, program: &str, args: &[&str]) -> Result<Self> {
         let file = context.path("good.ckpt");
-        let mut target = Program::own(context, program).args(args).start()?;
+        let program = Program::own(context, program).args(args).cwd(context.dir());
+        let mut target = program.start()?;
         target.wait_ready()?;
         std::thread::sleep(std::time::Duration::from_millis(200));
         target.checkpoint_kill(&file)?;

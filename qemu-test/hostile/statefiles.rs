@@ -440,16 +440,46 @@ pub fn values_of_task_state(context: &Context) -> Result {
         RecordType::Fs,
     ]
     .map(RecordType::number);
-    let mut feeder = Feeder::of(context, "task_state", &[])?;
+    feed_kinds(context, "task_state", &[], &kinds, 4)
+}
+
+/// The same for namespaces, mounts, and what is in a tmpfs.
+pub fn values_of_namespaces(context: &Context) -> Result {
+    let kinds = [
+        RecordType::Nsproxy,
+        RecordType::UtsNs,
+        RecordType::IpcNs,
+        RecordType::TimeNs,
+        RecordType::CgroupNs,
+        RecordType::NetNs,
+        RecordType::MntNs,
+        RecordType::Filesystem,
+        RecordType::Inode,
+        RecordType::InodeData,
+        RecordType::InodeXattr,
+        RecordType::Mount,
+    ]
+    .map(RecordType::number);
+    feed_kinds(context, "ns_names", &[], &kinds, 4)?;
+    feed_kinds(context, "ns_loopback", &["up"], &kinds, 2)?;
+    feed_kinds(context, "ns_clocks", &[], &kinds, 4)?;
+    feed_kinds(context, "ns_mounts", &[], &kinds, 24)
+}
+
+/// Restarts a program with changed values in records of some kinds, and without or with two of each of these records.
+fn feed_kinds(context: &Context, program: &str, args: &[&str], kinds: &[u16], stride: usize) -> Result {
+    let mut feeder = Feeder::of(context, program, args)?;
     without_leak(&mut feeder, |feeder| {
         let good = parse(feeder.good())?;
         let mut random = Random::new();
+        let mut fed = 0;
         for record in 0..good.records.len() {
             let kind = good.records[record].kind;
             if !kinds.contains(&kind) {
                 continue;
             }
-            for change in changes(&good, record).into_iter().filter(|_| random.below(4) == 0) {
+            fed += 1;
+            for change in changes(&good, record).into_iter().filter(|_| random.below(stride) == 0) {
                 feeder
                     .restart(&change.apply(&good).encode())
                     .during(format!("{change:x?} of kind {kind:#x}"))?;
@@ -465,6 +495,7 @@ pub fn values_of_task_state(context: &Context) -> Result {
                 .restart(&other.encode())
                 .during(format!("a record of kind {kind:#x} twice"))?;
         }
+        ensure!(fed > 0, "{program} has no record of these kinds");
         Ok(())
     })
 }
