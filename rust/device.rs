@@ -221,11 +221,11 @@ impl Call<'_> {
 
     fn restart_begin(&self) -> Result<isize> {
         let (mut a, known): (ioctl::RestartBegin, _) = self.get()?;
-        if a.flags & !restart_flags::ALL != 0 {
+        if a.flags & !restart_flags::ALL != 0 || a.reserved != 0 {
             return Err(invalid("flags"));
         }
         a.pids = 0;
-        (a.tasks, a.target) = self.session.restart_begin(a.fd, a.flags, self.file.ops())?;
+        (a.tasks, a.target, a.user_ns) = self.session.restart_begin(a.fd, a.flags, self.file.ops())?;
         self.put(&a, known)?;
         Ok(0)
     }
@@ -245,6 +245,16 @@ impl Call<'_> {
             .write_slice(tree.as_bytes())?;
         a.tasks = tree.len() as u32;
         a.pids_count = 0;
+        let user_ns = restart.user_ns();
+        if (a.user_ns_capacity as usize) < user_ns.len() {
+            return Err(invalid("there is no place for the user namespace"));
+        }
+        if !user_ns.is_empty() {
+            UserSlice::new(UserPtr::from_addr(a.user_ns as usize), user_ns.len())
+                .writer()
+                .write_slice(user_ns)?;
+        }
+        a.user_ns_size = user_ns.len() as u32;
         self.put(&a, known)?;
         Ok(0)
     }

@@ -310,14 +310,18 @@ impl Session {
         dump::dump(root, frozen, file, session_ops, may_snapshot, &mut sink)
     }
 
-    /// Begins a restart; the number of tasks, and the flags of the header.
-    pub(crate) fn restart_begin(&self, fd: i32, flags: u32, session_ops: usize) -> Result<(u32, u32)> {
+    /// Begins a restart; the number of tasks, the flags of the header, and the length of the user namespace's record.
+    pub(crate) fn restart_begin(&self, fd: i32, flags: u32, session_ops: usize) -> Result<(u32, u32, u32)> {
         self.with_stage(|s| {
             let Stage::Idle = s else {
                 return Err(wrong_stage("it has been used"));
             };
             let restart = restore::begin(File::from_fd(fd)?, flags, session_ops)?;
-            let begun = (restart.tree().len() as u32, restart.target());
+            let begun = (
+                restart.tree().len() as u32,
+                restart.target(),
+                restart.user_ns().len() as u32,
+            );
             *s = Stage::Restart(Unfinished(restart));
             Ok(begun)
         })

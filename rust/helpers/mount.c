@@ -152,6 +152,26 @@ unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, uns
 	return n;
 }
 
+/* Number of mounts of the caller's mount namespace that can be reached. */
+unsigned int ckpt_count_own_mounts(void)
+{
+	struct mount *root, *m;
+	unsigned int n = 0;
+
+	down_read(mounts_lock());
+	root = top(current->nsproxy->mnt_ns);
+	for (m = root; m; m = after(m, root))
+		n++;
+	up_read(mounts_lock());
+	return n;
+}
+
+/* Whether @mounted is the root of a mount that a bind mount of @from would give. */
+bool ckpt_same_place(struct file *mounted, struct file *from)
+{
+	return mounted->f_path.dentry == mounted->f_path.mnt->mnt_root && mounted->f_path.dentry == from->f_path.dentry;
+}
+
 void ckpt_put_mount(struct ckpt_mount *m)
 {
 	dput(m->mountpoint);
@@ -351,7 +371,8 @@ int ckpt_read_names(struct file *dir, char *buf, unsigned int size)
 	return ret < 0 ? ret : names.used;
 }
 
-int ckpt_inode_stat(struct file *f, struct ckpt_inode_stat *out)
+/* As fstat(2), with ids of @viewer's user namespace. */
+int ckpt_inode_stat(struct file *f, const struct cred *viewer, struct ckpt_inode_stat *out)
 {
 	struct kstat k;
 	int ret = vfs_getattr(&f->f_path, &k, STATX_BASIC_STATS, 0);
@@ -359,8 +380,8 @@ int ckpt_inode_stat(struct file *f, struct ckpt_inode_stat *out)
 	if (ret)
 		return ret;
 	out->mode = k.mode;
-	out->uid = from_kuid(current_user_ns(), k.uid);
-	out->gid = from_kgid(current_user_ns(), k.gid);
+	out->uid = from_kuid(viewer->user_ns, k.uid);
+	out->gid = from_kgid(viewer->user_ns, k.gid);
 	out->guarded = file_inode(f)->i_flags & (S_IMMUTABLE | S_APPEND);
 	out->nlink = k.nlink;
 	out->ino = k.ino;
@@ -392,7 +413,7 @@ ssize_t ckpt_list_xattrs(struct file *f, char *buf, size_t size)
 	return vfs_listxattr(f->f_path.dentry, buf, size);
 }
 
-static ssize_t get_acl(struct file *f, const char *name, void *buf, size_t size)
+static ssize_t get_acl(struct file *f, const struct cred *viewer, const char *name, void *buf, size_t size)
 {
 	struct posix_acl *acl = vfs_get_acl(file_mnt_idmap(f), f->f_path.dentry, name);
 	size_t length;
@@ -400,7 +421,7 @@ static ssize_t get_acl(struct file *f, const char *name, void *buf, size_t size)
 
 	if (IS_ERR_OR_NULL(acl))
 		return acl ? PTR_ERR(acl) : -ENODATA;
-	text = posix_acl_to_xattr(current_user_ns(), acl, &length, GFP_KERNEL);
+	text = posix_acl_to_xattr(viewer->user_ns, acl, &length, GFP_KERNEL);
 	posix_acl_release(acl);
 	if (!text)
 		return -ENOMEM;
@@ -410,9 +431,9 @@ static ssize_t get_acl(struct file *f, const char *name, void *buf, size_t size)
 	return length <= size ? length : -ERANGE;
 }
 
-ssize_t ckpt_get_xattr(struct file *f, const char *name, void *buf, size_t size)
+ssize_t ckpt_get_xattr(struct file *f, const struct cred *viewer, const char *name, void *buf, size_t size)
 {
 	if (is_posix_acl_xattr(name))
-		return get_acl(f, name, buf, size);
+		return get_acl(f, viewer, name, buf, size);
 	return vfs_getxattr(file_mnt_idmap(f), f->f_path.dentry, name, buf, size);
 }

@@ -69,21 +69,96 @@ const void *ckpt_namespace(struct nsproxy *ns, enum ckpt_ns_kind kind)
 	}
 }
 
-/* Number of threads on the machine that live in a namespace. */
-unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind)
+static bool lives_in(struct task_struct *t, const void *namespace, enum ckpt_ns_kind kind)
+{
+	bool lives;
+
+	if (kind == CKPT_NS_USER)
+		return !t->exit_state && __task_cred(t)->user_ns == namespace;
+	task_lock(t);
+	lives = t->nsproxy && ckpt_namespace(t->nsproxy, kind) == namespace;
+	task_unlock(t);
+	return lives;
+}
+
+/* Number of threads on the machine that live in a namespace, without those of the parent of @child, if there is one. */
+unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind, struct task_struct *child)
 {
 	struct task_struct *p, *t;
 	unsigned int n = 0;
 
 	rcu_read_lock();
-	for_each_process_thread(p, t) {
-		task_lock(t);
-		if (t->nsproxy && ckpt_namespace(t->nsproxy, kind) == namespace)
+	for_each_process_thread(p, t)
+		if (lives_in(t, namespace, kind) && !(child && same_thread_group(p, rcu_dereference(child->real_parent))))
 			n++;
-		task_unlock(t);
-	}
 	rcu_read_unlock();
 	return n;
+}
+
+/* The user namespace whose root may change a namespace of the set. */
+const void *ckpt_namespace_owner(struct nsproxy *ns, enum ckpt_ns_kind kind)
+{
+	switch (kind) {
+	case CKPT_NS_UTS:
+		return ns->uts_ns->user_ns;
+	case CKPT_NS_IPC:
+		return ns->ipc_ns->user_ns;
+	case CKPT_NS_MNT:
+		return ns->mnt_ns->user_ns;
+	case CKPT_NS_NET:
+		return ns->net_ns->user_ns;
+	case CKPT_NS_CGROUP:
+		return ns->cgroup_ns->user_ns;
+	case CKPT_NS_TIME:
+		return ns->time_ns->user_ns;
+	case CKPT_NS_TIME_FOR_CHILDREN:
+		return ns->time_ns_for_children->user_ns;
+	default:
+		return NULL;
+	}
+}
+
+const void *ckpt_pid_ns_owner(struct pid_namespace *ns)
+{
+	return ns->user_ns;
+}
+
+/* The user namespace of the credentials, which is not the initial one, as its parent sees it. */
+void ckpt_user_ns(const struct cred *c, struct ckpt_user_ns *out)
+{
+	struct user_namespace *ns = c->user_ns;
+
+	out->owner = from_kuid(ns->parent, ns->owner);
+	out->group = from_kgid(ns->parent, ns->group);
+	out->uids = READ_ONCE(ns->uid_map.nr_extents);
+	out->gids = READ_ONCE(ns->gid_map.nr_extents);
+	out->projids = READ_ONCE(ns->projid_map.nr_extents);
+	out->setgroups = READ_ONCE(ns->flags) & USERNS_SETGROUPS_ALLOWED;
+}
+
+/* An extent of its maps, which do not change once they have been set; what it is outside, in its parent. */
+void ckpt_user_ns_extent(const struct cred *c, bool group, unsigned int i, u32 *first, u32 *outside, u32 *count)
+{
+	struct user_namespace *ns = c->user_ns;
+	struct uid_gid_map *map = group ? &ns->gid_map : &ns->uid_map;
+	unsigned int n = READ_ONCE(map->nr_extents);
+	const struct uid_gid_extent *e;
+
+	/* The extents are written before their number. */
+	smp_rmb();
+	e = n <= UID_GID_MAP_MAX_BASE_EXTENTS ? &map->extent[i] : &map->forward[i];
+	*first = e->first;
+	*count = e->count;
+	if (group)
+		*outside = from_kgid(ns->parent, KGIDT_INIT(e->lower_first));
+	else
+		*outside = from_kuid(ns->parent, KUIDT_INIT(e->lower_first));
+}
+
+/* A supplementary group as the parent of the user namespace sees it; -1 when it does not. */
+u32 ckpt_group_outside(const struct cred *c, unsigned int i)
+{
+	return from_kgid(c->user_ns->parent, c->group_info->gid[i]);
 }
 
 /*
@@ -184,12 +259,12 @@ bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind)
 	}
 }
 
-/* What the caller calls a user or group of the initial user namespace; -1 when it has no name for that. */
-u32 ckpt_id_here(u32 id, bool group)
+/* What @viewer calls a user or group of the initial user namespace; -1 when it has no name for that. */
+u32 ckpt_id_seen(const struct cred *viewer, u32 id, bool group)
 {
 	if (group)
-		return from_kgid(current_user_ns(), KGIDT_INIT(id));
-	return from_kuid(current_user_ns(), KUIDT_INIT(id));
+		return from_kgid(viewer->user_ns, KGIDT_INIT(id));
+	return from_kuid(viewer->user_ns, KUIDT_INIT(id));
 }
 
 /* Both names, each with room for 64 bytes, without a terminating NUL when it is as long as that. */

@@ -3,10 +3,11 @@
 //! Namespaces of a thread.
 //!
 //! Saved: which of them are not the caller's, who shares them with whom, and what they are (ns/uts.rs, ns/ipc.rs, ns/mnt.rs,
-//! ns/net.rs, ns/cgroup.rs, ns/time.rs).
+//! ns/net.rs, ns/cgroup.rs, ns/time.rs). User namespaces: ns/user.rs.
 //! Those of the caller become the restarter's.
-//! Refused: user namespaces other than the caller's; another pid namespace for children; namespaces that others than the target and the caller live in; a time namespace
-//! for children that others live in already.
+//! Refused: namespaces that belong to another user namespace than the target's; another pid namespace for children; namespaces that others
+//! than the target and the caller live in (but for the parent of a container's init); a time namespace for children that others live in
+//! already.
 //!
 //! Record: [`ckpt_uapi::record::ns`].  C header: `include/linux/nsproxy.h`
 
@@ -38,6 +39,7 @@ mod mnt;
 mod net;
 mod time;
 mod tmpfs;
+pub(crate) mod user;
 mod uts;
 
 pub(crate) use mnt::Building;
@@ -59,6 +61,11 @@ pub(crate) fn names_of(whole: &Whole<'_>, task: &Task) -> Result<Option<Fs>> {
         return Ok(None);
     }
     Ok(Some(namespace_root(&ns)?))
+}
+
+/// The init of a container: its parent, which has launched it, may live in its namespaces. ckptctl is that after a restart.
+fn launched<'a>(whole: &'a Whole<'_>) -> Option<&'a Task> {
+    Some(&whole.root.leader).filter(|_| whole.root.scope == crate::freeze::Scope::Container)
 }
 
 /// Names namespaces that tasks outside of the target live in, too: they would not find the restarted program there.
@@ -94,7 +101,8 @@ fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
                 count(Kind::Time, children, 0)?;
             }
         }
-        let shared = |((address, _), m): &(&(usize, u32), &Met)| m.kind.threads_in(*address) > m.threads;
+        let child = launched(whole);
+        let shared = |((address, _), m): &(&(usize, u32), &Met)| m.kind.threads_in(*address, child) > m.threads;
         // While it runs, threads come and go.
         if met.iter().any(|entry| shared(&entry)) && tries > 0 {
             tries -= 1;
@@ -138,7 +146,8 @@ impl Resource for NsRoom {
     const REPEATS: bool = true;
 
     fn check_whole(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
-        check_outside(whole, obstacles)
+        check_outside(whole, obstacles)?;
+        user::check_whole(whole, obstacles)
     }
 
     fn check(target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
@@ -146,8 +155,14 @@ impl Resource for NsRoom {
         let ns = Nsproxy::of(task)?;
         let mut refuse =
             |text: core::fmt::Arguments<'_>| obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::Nsproxy));
-        if !task.has_callers_user_namespace() {
-            refuse(format_args!("it lives in another user namespace than the caller"));
+        let user = user::check(whole, task, &mut refuse);
+        for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
+            if ns.owner(kind) != user {
+                refuse(format_args!(
+                    "its {} namespace belongs to another user namespace",
+                    kind.name()
+                ));
+            }
         }
         let pid_ns = PidNs::of(task)?;
         if ns.address(Kind::PidForChildren) != pid_ns.address() {

@@ -6,6 +6,7 @@
 
 use super::{
     bindings,
+    cred::Cred,
     file::File,
     ns::Nsproxy,
     path::{Fs, PathBuf},
@@ -213,18 +214,22 @@ impl Mount {
         out.fill(|buf, size| unsafe { bindings::ckpt_mount_elsewhere(&self.0, &other.0, root.root(), buf, size) })
     }
 
-    /// Its whole file system, with nothing mounted on it.
-    pub(crate) fn open_tree(&self) -> Result<Tree> {
+    /// Its whole file system, with nothing mounted on it, and with owners as `viewer` calls them.
+    pub(crate) fn open_tree(&self, viewer: Cred) -> Result<Tree> {
         let mut path = bindings::path::default();
         // SAFETY: the mount is alive; the helper returns references.
         kernel::error::to_result(unsafe { bindings::ckpt_private_mount(&self.0, &mut path) })?;
         // SAFETY: the references were just taken.
-        Ok(Tree(unsafe { Fs::at(path) }))
+        let root = unsafe { Fs::at(path) };
+        Ok(Tree { root, viewer })
     }
 }
 
 /// The files of a file system.
-pub(crate) struct Tree(Fs);
+pub(crate) struct Tree {
+    root: Fs,
+    viewer: Cred,
+}
 
 /// What stat(2) says.
 pub(crate) type InodeStat = bindings::ckpt_inode_stat;
@@ -235,10 +240,46 @@ impl Tree {
     pub(crate) fn open(&self, path: &[u8], flags: u32) -> Result<File> {
         let text = with_nul(if path.is_empty() { b"." } else { path })?;
         let path = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
-        let root = self.0.root();
+        let root = self.root.root();
         // SAFETY: the path is alive, so is the name; the helper checks permission, and returns a reference or an error pointer.
         unsafe { File::from_raw(bindings::ckpt_open_unnoticed(root, path.as_char_ptr(), flags as i32)) }
     }
+
+    /// As fstat(2); ids that the viewer does not know are -1.
+    pub(crate) fn stat(&self, file: &File) -> Result<InodeStat> {
+        let mut out = InodeStat::default();
+        // SAFETY: all are alive.
+        kernel::error::to_result(unsafe { bindings::ckpt_inode_stat(file.as_ptr(), self.viewer.as_ptr(), &mut out) })?;
+        Ok(out)
+    }
+
+    /// Value of an extended attribute; `name` ends with a NUL.
+    pub(crate) fn xattr(&self, file: &File, name: &CStr) -> Result<KVVec<u8>> {
+        let mut buf = KVVec::from_elem(0u8, 64 * 1024, GFP_KERNEL)?;
+        let (text, viewer) = (name.as_char_ptr(), self.viewer.as_ptr());
+        // SAFETY: all are alive, the buffer has that many bytes.
+        let n = unsafe { bindings::ckpt_get_xattr(file.as_ptr(), viewer, text, buf.as_mut_ptr().cast(), buf.len()) };
+        let n = to_result(n)?;
+        buf.truncate(n);
+        Ok(buf)
+    }
+
+    /// Whether owners are shown as the caller calls them.
+    pub(crate) fn is_seen_by_caller(&self) -> bool {
+        self.viewer.user_ns() == Cred::current().user_ns()
+    }
+}
+
+/// Number of mounts that the caller can reach in its namespace.
+pub(crate) fn count_own() -> usize {
+    // SAFETY: the helper locks.
+    unsafe { bindings::ckpt_count_own_mounts() as usize }
+}
+
+/// Whether `mounted` is the root of a mount that a bind mount of `from` would give.
+pub(crate) fn is_same_place(mounted: &File, from: &File) -> bool {
+    // SAFETY: both are alive.
+    unsafe { bindings::ckpt_same_place(mounted.as_ptr(), from.as_ptr()) }
 }
 
 fn with_nul(path: &[u8]) -> Result<KVec<u8>> {
@@ -267,14 +308,6 @@ impl File {
         Ok(buf)
     }
 
-    /// As fstat(2), with ids of the caller's user namespace; those that it does not know are -1.
-    pub(crate) fn inode_stat(&self) -> Result<InodeStat> {
-        let mut out = InodeStat::default();
-        // SAFETY: alive.
-        kernel::error::to_result(unsafe { bindings::ckpt_inode_stat(self.as_ptr(), &mut out) })?;
-        Ok(out)
-    }
-
     /// Text of the symbolic link that this is.
     pub(crate) fn link_text(&self) -> Result<KVec<u8>> {
         let mut buf = KVec::from_elem(0u8, 4096, GFP_KERNEL)?;
@@ -298,17 +331,6 @@ impl File {
             let n = unsafe { bindings::ckpt_list_xattrs(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len()) };
             buf.truncate(to_result(n)?);
         }
-        Ok(buf)
-    }
-
-    /// Value of an extended attribute; `name` ends with a NUL.
-    pub(crate) fn xattr(&self, name: &CStr) -> Result<KVVec<u8>> {
-        let mut buf = KVVec::from_elem(0u8, 64 * 1024, GFP_KERNEL)?;
-        // SAFETY: alive, the buffer has that many bytes.
-        let n =
-            unsafe { bindings::ckpt_get_xattr(self.as_ptr(), name.as_char_ptr(), buf.as_mut_ptr().cast(), buf.len()) };
-        let n = to_result(n)?;
-        buf.truncate(n);
         Ok(buf)
     }
 }

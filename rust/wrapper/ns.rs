@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     TimeForChildren = bindings::ckpt_ns_kind_CKPT_NS_TIME_FOR_CHILDREN,
     /// Pids of child processes that are to come.
     PidForChildren = bindings::ckpt_ns_kind_CKPT_NS_PID_FOR_CHILDREN,
+    /// Users and groups. Not of the nsproxy, but of the credentials.
+    User = bindings::ckpt_ns_kind_CKPT_NS_USER,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             Self::Cgroup => bindings::CLONE_NEWCGROUP,
             Self::Time | Self::TimeForChildren => bindings::CLONE_NEWTIME,
             Self::PidForChildren => bindings::CLONE_NEWPID,
+            Self::User => bindings::CLONE_NEWUSER,
         })
     }
 
@@ -55,13 +58,15 @@ impl Kind {
             Self::Time => "time",
             Self::TimeForChildren => "time (for children)",
             Self::PidForChildren => "pid (for children)",
+            Self::User => "user",
         }
     }
 
-    /// Number of threads of the whole machine that live in the namespace at this address.
-    pub(crate) fn threads_in(self, address: usize) -> usize {
-        // SAFETY: the address is compared only; the helper holds the RCU lock.
-        unsafe { bindings::ckpt_threads_in(address as *const _, self as u32) as usize }
+    /// Number of threads of the whole machine that live in the namespace at this address, without those of the parent of `child`.
+    pub(crate) fn threads_in(self, address: usize, child: Option<&Task>) -> usize {
+        let child = child.map_or(core::ptr::null_mut(), Task::as_ptr);
+        // SAFETY: the address is compared only, the task is alive or NULL; the helper holds the RCU lock.
+        unsafe { bindings::ckpt_threads_in(address as *const _, self as u32, child) as usize }
     }
 }
 
@@ -102,6 +107,12 @@ impl Nsproxy {
     pub(crate) fn address(&self, kind: Kind) -> usize {
         // SAFETY: alive; its fields never change.
         unsafe { bindings::ckpt_namespace(self.0.as_ptr(), kind as u32) as usize }
+    }
+
+    /// Address of the user namespace whose root may change a namespace.
+    pub(crate) fn owner(&self, kind: Kind) -> usize {
+        // SAFETY: alive; the owner never changes.
+        unsafe { bindings::ckpt_namespace_owner(self.0.as_ptr(), kind as u32) as usize }
     }
 
     /// Address of the whole set: the same for tasks that share all of it, but not only for those.
@@ -160,13 +171,6 @@ impl Nsproxy {
         unsafe { bindings::ckpt_time_offsets(self.0.as_ptr(), children, &mut monotonic, &mut boottime) };
         (monotonic, boottime)
     }
-}
-
-/// What the caller calls a user or group of the initial user namespace, if it knows that.
-pub(crate) fn id_here(id: u32, group: bool) -> Option<u32> {
-    // SAFETY: reads the credentials of the calling task.
-    let here = unsafe { bindings::ckpt_id_here(id, group) };
-    (here != u32::MAX).then_some(here)
 }
 
 impl CurrentTask {

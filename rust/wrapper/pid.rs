@@ -51,6 +51,12 @@ impl PidNs {
         self.0.as_ptr() as usize
     }
 
+    /// Address of the user namespace whose root may change it.
+    pub(crate) fn owner(&self) -> usize {
+        // SAFETY: alive; the owner never changes.
+        unsafe { bindings::ckpt_pid_ns_owner(self.as_ptr()) as usize }
+    }
+
     /// Number of namespaces above it.
     pub(crate) fn level(&self) -> u32 {
         // SAFETY: alive; set once.

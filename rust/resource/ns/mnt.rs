@@ -17,9 +17,10 @@ use crate::{
     objects::{Keeper, Object},
     resource::{Dump, Restore, Whole},
     wrapper::{
+        cred::Cred,
         file::{install_any, File},
         mount::{self, Mount, Superblock},
-        ns::{id_here, Kind, Nsproxy},
+        ns::{Kind, Nsproxy},
         path::PathBuf,
         pid::PidNs,
         syscall::{nr, CurrentTask},
@@ -204,9 +205,9 @@ impl<'a> Saved<'a> {
             return Ok(());
         }
         met.push(sb.address, GFP_KERNEL)?;
-        options(m, &sb)?;
+        options(self.maker, m, &sb)?;
         if sb.kind == TMPFS {
-            tmpfs::check(m)?;
+            tmpfs::check(m, Cred::of(self.maker))?;
         }
         Ok(())
     }
@@ -264,7 +265,7 @@ pub(super) fn dump(whole: &Whole<'_>, task: &Task, ns: &Nsproxy, objref: u32, du
         let root = match &from {
             From::Caller(path) => path,
             From::Own(path) => {
-                r.filesystem = filesystem(m, dump)?;
+                r.filesystem = filesystem(task, m, dump)?;
                 path
             }
         };
@@ -279,9 +280,10 @@ pub(super) fn dump(whole: &Whole<'_>, task: &Task, ns: &Nsproxy, objref: u32, du
     Ok(())
 }
 
-/// Options as the restarter has to give them: user and group ids as the caller sees them, nothing that is the machine's.
-fn options(m: &Mount, sb: &Superblock) -> Result<KVec<u8>> {
+/// Options as the one that mounts it again has to give them: user and group ids as its maker sees them, nothing that is the machine's.
+fn options(maker: &Task, m: &Mount, sb: &Superblock) -> Result<KVec<u8>> {
     let mut out = KVec::new();
+    let viewer = Cred::of(maker);
     if sb.kind == CGROUP2 {
         return Ok(out);
     }
@@ -304,14 +306,14 @@ fn options(m: &Mount, sb: &Superblock) -> Result<KVec<u8>> {
                 .ok()
         };
         let (key, here) = match (id(b"uid="), id(b"gid=")) {
-            (Some(uid), _) => ("uid", id_here(uid, false)),
-            (_, Some(gid)) => ("gid", id_here(gid, true)),
+            (Some(uid), _) => ("uid", viewer.name_of(uid, false)),
+            (_, Some(gid)) => ("gid", viewer.name_of(gid, true)),
             _ => {
                 out.extend_from_slice(option, GFP_KERNEL)?;
                 continue;
             }
         };
-        let here = here.ok_or_else(|| refuse("its owner has no number in the user namespace of the caller"))?;
+        let here = here.ok_or_else(|| refuse("its owner has no number in the user namespace of the target"))?;
         let text = kernel::str::CString::try_from_fmt(fmt!("{key}={here}"))?;
         out.extend_from_slice(text.to_bytes(), GFP_KERNEL)?;
     }
@@ -319,7 +321,7 @@ fn options(m: &Mount, sb: &Superblock) -> Result<KVec<u8>> {
 }
 
 /// The objref of the mount's file system; it is written when first met.
-fn filesystem(m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
+fn filesystem(maker: &Task, m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
     let sb = m.superblock()?;
     if let Some(known) = dump.seen.get(sb.address) {
         return Ok(known);
@@ -336,7 +338,7 @@ fn filesystem(m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
             r.flags |= bit;
         }
     }
-    let options = options(m, &sb)?;
+    let options = options(maker, m, &sb)?;
     let mut text = KVec::new();
     for part in [sb.kind, &sb.source[..], &options[..]] {
         text.extend_from_slice(part, GFP_KERNEL)?;
@@ -346,7 +348,7 @@ fn filesystem(m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
     r.options_len = options.len() as u32;
     dump.out.record_with(&r, &text[..])?;
     if sb.kind == TMPFS {
-        tmpfs::dump(m, dump)?;
+        tmpfs::dump(m, Cred::of(maker), dump)?;
     }
     Ok(r.objref)
 }
@@ -364,6 +366,8 @@ struct Made {
 pub(crate) struct Building {
     mounts: KVVec<Made>,
     left: u32,
+    /// Some came with a mount that they could not be taken from.
+    recursive: bool,
     read_only: KVVec<File>,
     /// The tmpfs whose contents may follow.
     pub(super) contents: Option<tmpfs::Contents>,
@@ -401,6 +405,8 @@ pub(super) fn text_at(me: &CurrentTask, offset: usize, text: &[u8]) -> kernel::e
     me.put_at(offset, text)
 }
 
+const O_PATH: u32 = 0o10000000;
+const O_NOFOLLOW: u32 = 0o400000;
 const AT_FDCWD: u64 = -100_i64 as u64;
 
 pub(super) fn begin(restore: &mut Restore<'_>) -> Result<Object> {
@@ -419,6 +425,7 @@ pub(super) fn begin(restore: &mut Restore<'_>) -> Result<Object> {
     restore.late.mounts = Some(Building {
         mounts: KVVec::new(),
         left: r.mounts,
+        recursive: false,
         read_only: KVVec::new(),
         contents: None,
     });
@@ -607,6 +614,57 @@ fn set_attributes(me: &CurrentTask, fd: u64, set: u64, clear: u64, propagation: 
     .map(|_| ())
 }
 
+/// A new mount of a file system, or of what is at a path in the mounts of the restarter.
+///
+/// In a mount namespace whose user namespace is not that of the restarter's, mounts cannot be had without those that are on them, which
+/// may hide something. They come along, and are looked for by [`adopt`].
+fn open_tree(
+    me: &CurrentTask,
+    source: Option<&File>,
+    from: &[u8],
+    recursive: &mut bool,
+) -> kernel::error::Result<File> {
+    const AT_RECURSIVE: u64 = 0x8000;
+    let clone = u64::from(nr::OPEN_TREE_CLONE | nr::OPEN_TREE_CLOEXEC | nr::AT_SYMLINK_NOFOLLOW);
+    let here = |flags: u64| {
+        let at = text_at(me, 0, from)?;
+        me.call(nr::__NR_open_tree, &[AT_FDCWD, at, clone | flags])
+    };
+    let fd = match source {
+        None => here(0).or_else(|e| {
+            if e != EINVAL {
+                return Err(e);
+            }
+            *recursive = true;
+            here(AT_RECURSIVE)
+        }),
+        Some(file) => with_fd(me, file, |fd| {
+            let at = text_at(me, 0, &from[1..])?;
+            let empty = if from.len() == 1 {
+                u64::from(nr::AT_EMPTY_PATH)
+            } else {
+                0
+            };
+            me.call(nr::__NR_open_tree, &[fd, at, clone | empty])
+        }),
+    }?;
+    take_fd(me, fd)
+}
+
+/// The mount that came along with another one, if it is what the record wants at this place.
+fn adopt(me: &CurrentTask, parent: &File, point: &[u8], from: &[u8]) -> Result<Option<File>> {
+    let open = |dir: u64, path: &[u8]| -> kernel::error::Result<File> {
+        let at = text_at(me, 0, path)?;
+        let fd = me.call(nr::__NR_openat, &[dir, at, u64::from(O_PATH | O_NOFOLLOW)])?;
+        take_fd(me, fd)
+    };
+    let point = point.get(1..).filter(|p| !p.is_empty()).unwrap_or(b".");
+    let there =
+        with_fd(me, parent, |fd| open(fd, point)).context(format_args!("there is no {} to mount on", show(point)))?;
+    let wanted = open(AT_FDCWD, from).context(format_args!("cannot mount {} anywhere", show(from)))?;
+    Ok(mount::is_same_place(&there, &wanted).then_some(there))
+}
+
 /// Makes one mount, and puts it to its place.
 pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
     let r: MountRecord = restore.input.fixed()?;
@@ -649,21 +707,17 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
             .input
             .bad(EBADMSG, format_args!("a mount does not follow its parent")));
     }
-    let clone = u64::from(nr::OPEN_TREE_CLONE | nr::OPEN_TREE_CLOEXEC | nr::AT_SYMLINK_NOFOLLOW);
-    let opened = match &source {
-        None => text_at(me, 0, &from).and_then(|at| me.call(nr::__NR_open_tree, &[AT_FDCWD, at, clone])),
-        Some(file) => with_fd(me, file, |fd| {
-            let at = text_at(me, 0, &from[1..])?;
-            let empty = if from.len() == 1 {
-                u64::from(nr::AT_EMPTY_PATH)
-            } else {
-                0
-            };
-            me.call(nr::__NR_open_tree, &[fd, at, clone | empty])
-        }),
+    let parent = b.mounts.get(r.parent as usize).map(|m| &m.file);
+    let there = match (&source, parent) {
+        (None, Some(parent)) if b.recursive => adopt(me, parent, &to, &from)?,
+        _ => None,
     };
-    let fd = opened.context(format_args!("cannot mount {} anywhere", show(&from)))?;
-    let file = take_fd(me, fd)?;
+    let is_there = there.is_some();
+    let file = match there {
+        Some(file) => file,
+        None => open_tree(me, source.as_ref(), &from, &mut b.recursive)
+            .context(format_args!("cannot mount {} anywhere", show(&from)))?,
+    };
     let of = |group: u32| move |m: &Made| m.flags & mount_flags::SHARED != 0 && m.group == group;
     // Slaves of the restarter's mounts stay that, unless they were not. A peer gets its master with its group.
     let peer = r.flags & mount_flags::SHARED != 0 && b.mounts.iter().any(of(r.group));
@@ -680,6 +734,9 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
             let at = text_at(me, 0, to)?;
             me.call(nr::__NR_move_mount, &[fd, empty, parent, at, flags.into()])
         };
+        if is_there {
+            return Ok(0);
+        }
         match b.mounts.get(r.parent as usize) {
             None => move_to(AT_FDCWD, b"/"),
             Some(parent) => with_fd(me, &parent.file, |parent| move_to(parent, to.get(1..).unwrap_or(&[]))),
@@ -713,6 +770,12 @@ fn complete(me: &CurrentTask, b: &mut Building) -> Result {
         .context(format_args!("cannot leave the mounts of the restarter"))?;
     let slash = text_at(me, 0, b"/")?;
     me.call(nr::__NR_chdir, &[slash])?;
+    if b.recursive && mount::count_own() != b.mounts.len() {
+        return Err(Fault::new(
+            EPERM,
+            format_args!("the restarter has mounts that the program had not, and that cannot be left out"),
+        ));
+    }
     for file in &b.read_only {
         make_read_only(me, file).context(format_args!("cannot make a tmpfs read-only"))?;
     }

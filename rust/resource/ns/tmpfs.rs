@@ -5,14 +5,15 @@
 //! Saved: files with their holes, directories, links, FIFOs, sockets, devices; owners, permissions, times, extended attributes.
 //! Not saved: change and birth times, inode numbers, blocks without content, quotas of users, flags of chattr(1); trusted.* for callers
 //! without CAP_SYS_ADMIN; the size, if that is the default: it is that of the restarting machine.
-//! Refused: immutable and append-only files, owners without a number in the caller's user namespace, names with an encoding, extended
-//! attributes of more than 32 KiB.
+//! Refused: immutable and append-only files, owners without a number in the target's user namespace, names with an encoding, extended
+//! attributes of more than 32 KiB; file capabilities in a user namespace that is not the caller's.
 
 use super::mnt::{take_fd, text_at, with_fd};
 use crate::{
     error::{Context, Fault, Result},
     resource::{Dump, Restore},
     wrapper::{
+        cred::Cred,
         file::{mode, File},
         mount::{InodeStat, Mount, Tree},
         syscall::{nr, CurrentTask},
@@ -93,27 +94,27 @@ fn refuse(path: &[u8], what: &str) -> Fault {
 }
 
 /// What stands in the way of saving the contents.
-pub(super) fn check(m: &Mount) -> Result {
-    let tree = m.open_tree()?;
+pub(super) fn check(m: &Mount, viewer: Cred) -> Result {
+    let tree = m.open_tree(viewer)?;
     walk(&tree, |path| {
         let file = match tree.open(path, O_PATH) {
             Err(ENOENT | ENOTDIR) => return Ok(false),
             other => other?,
         };
-        let stat = stat(path, &file)?;
-        xattrs(path, &file, |_, _| Ok(()))?;
+        let stat = stat(&tree, path, &file)?;
+        xattrs(&tree, path, &file, |_, _| Ok(()))?;
         Ok(stat.mode & mode::FMT == mode::DIRECTORY)
     })?;
     Ok(())
 }
 
-pub(super) fn dump(m: &Mount, dump: &mut Dump<'_>) -> Result {
-    let tree = m.open_tree()?;
+pub(super) fn dump(m: &Mount, viewer: Cred, dump: &mut Dump<'_>) -> Result {
+    let tree = m.open_tree(viewer)?;
     let mut names: RBTree<u64, Path> = RBTree::new();
     let directories = walk(&tree, |path| one(&tree, path, &mut names, dump))?;
     // What was made in them has changed their times.
     for path in &directories {
-        let mut r = record(&stat(path, &tree.open(path, O_PATH)?)?);
+        let mut r = record(&stat(&tree, path, &tree.open(path, O_PATH)?)?);
         r.flags = inode_flags::TIMES;
         r.path_len = path.len() as u32;
         dump.out.record_with(&r, &path[..])?;
@@ -121,12 +122,12 @@ pub(super) fn dump(m: &Mount, dump: &mut Dump<'_>) -> Result {
     Ok(())
 }
 
-fn stat(path: &[u8], file: &File) -> Result<InodeStat> {
-    let stat = file.inode_stat()?;
+fn stat(tree: &Tree, path: &[u8], file: &File) -> Result<InodeStat> {
+    let stat = tree.stat(file)?;
     if stat.uid == u32::MAX || stat.gid == u32::MAX {
         return Err(refuse(
             path,
-            "its owner has no number in the user namespace of the caller",
+            "its owner has no number in the user namespace of the target",
         ));
     }
     if stat.guarded {
@@ -146,7 +147,7 @@ fn record(stat: &InodeStat) -> Inode {
 /// Writes one file, without what is in it if it is a directory; whether it is one.
 fn one(tree: &Tree, path: &[u8], names: &mut RBTree<u64, Path>, dump: &mut Dump<'_>) -> Result<bool> {
     let file = tree.open(path, O_PATH)?;
-    let stat = stat(path, &file)?;
+    let stat = stat(tree, path, &file)?;
     let mut r = record(&stat);
     let format = r.mode & mode::FMT;
     let mut target = Path::new();
@@ -172,7 +173,7 @@ fn one(tree: &Tree, path: &[u8], names: &mut RBTree<u64, Path>, dump: &mut Dump<
         if format == mode::REGULAR && r.size > 0 {
             data(&tree.open(path, O_RDONLY)?, r.size, dump)?;
         }
-        xattrs(path, &file, |name, value| {
+        xattrs(tree, path, &file, |name, value| {
             let r = InodeXattr {
                 name_len: name.len() as u32,
                 value_len: value.len() as u32,
@@ -186,11 +187,17 @@ fn one(tree: &Tree, path: &[u8], names: &mut RBTree<u64, Path>, dump: &mut Dump<
 }
 
 /// Names and values of all extended attributes.
-fn xattrs(path: &[u8], file: &File, mut each: impl FnMut(&[u8], &[u8]) -> Result) -> Result {
+fn xattrs(tree: &Tree, path: &[u8], file: &File, mut each: impl FnMut(&[u8], &[u8]) -> Result) -> Result {
     let all = file.xattr_names()?;
     for name in all.split_inclusive(|b| *b == 0) {
         let name = CStr::from_bytes_with_nul(name).map_err(|_| EINVAL)?;
-        let value = file.xattr(name)?;
+        if name.to_bytes() == b"security.capability" && !tree.is_seen_by_caller() {
+            return Err(refuse(
+                path,
+                "it has capabilities in another user namespace than the caller's",
+            ));
+        }
+        let value = tree.xattr(file, name)?;
         if value.len() > XATTR_MAX as usize {
             return Err(refuse(path, "an extended attribute of it is too long"));
         }

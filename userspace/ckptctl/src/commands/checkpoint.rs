@@ -21,7 +21,7 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
     let pidfd = pidfd_open(pid)?;
     let comm = comm(pid);
     let place = Place::open(&args.output)?;
-    enter_user_namespace_of(pid, pidfd.as_fd());
+    enter_user_namespace_of(pid, pidfd.as_fd(), args.target.scope());
     // The place is used up by the commit, but the kernel needs it before.
     let file = place
         .as_fd()

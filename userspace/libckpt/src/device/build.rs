@@ -9,6 +9,7 @@
 //! Each process has the parent-death signal SIGKILL until the module gives it its own: the death of any one, and of
 //! the caller, takes all below it along.
 
+use super::user_ns::{Ids, SavedUserNs};
 use super::{empty_set, set_errno, sized, BlockedSignals, EXIT_NOT_RESTORED};
 use ckpt_uapi::ioctl;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -144,7 +145,8 @@ impl BuildError {
 pub(crate) struct NewNamespaces {
     /// The root is the first process of it. Else a small init of ours is, with the root as its child.
     pub root_is_init: bool,
-    /// A user namespace owns it, in which the caller's user and group are themselves. It takes no privilege.
+    /// A user namespace owns it, in which the caller's user and group are themselves, unless the plan has another. It takes no
+    /// privilege.
     pub user: bool,
     /// It ends with the caller.
     pub tied: bool,
@@ -162,6 +164,8 @@ pub(crate) struct Plan<'a> {
     pub group: Group,
     /// Where to build, if not in the caller's pid namespace.
     pub namespaces: Option<NewNamespaces>,
+    /// What the user namespace of the new pid namespace is to be, if there is to be one.
+    pub user_ns: Option<&'a SavedUserNs>,
 }
 
 /// The init of a pid namespace that was made for a tree. It ends as the root process does, and the namespace with it.
@@ -258,6 +262,8 @@ struct Node {
 
 /// What the new processes need, made before the first exists: they may not allocate.
 struct Blueprint {
+    /// User and group that the first process takes in its new user namespace, which has no other numbers for those that it is born with.
+    take: Option<(u32, u32)>,
     session: RawFd,
     report: RawFd,
     group: Group,
@@ -372,6 +378,7 @@ impl Blueprint {
         }
         let stacks = Stacks::map(stacks)?;
         let blueprint = Self {
+            take: plan.user_ns.map(SavedUserNs::first_ids),
             session: plan.session.as_raw_fd(),
             report,
             group: plan.group,
@@ -408,10 +415,16 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
         _ => Place::Here,
     };
     let (blueprint, stacks) = Blueprint::new(plan, report_end.as_raw_fd(), place).map_err(failed)?;
-    let user = plan.namespaces.is_some_and(|namespaces| namespaces.user);
-    let result = spawn(&blueprint, user)
-        .map_err(failed)
-        .and_then(|first| begin(first, &blueprint.place, strings, user));
+    let ids = match (plan.user_ns, plan.namespaces) {
+        (Some(saved), Some(_)) => Ids::Saved(saved),
+        (_, Some(NewNamespaces { user: true, .. })) => Ids::own(),
+        _ => Ids::Callers,
+    };
+    let result = ids
+        .as_owner(|| spawn(&blueprint, ids.are_new()))
+        .map_err(|error| BuildError::new(Step::UserNamespace, error))
+        .and_then(|first| first.map_err(failed))
+        .and_then(|first| begin(first, &blueprint.place, strings, ids));
     drop((report_end, stacks));
     let expected = if result.is_ok() { plan.tasks } else { &[] };
     match listen(&report, expected) {
@@ -430,7 +443,7 @@ pub(super) fn begin(
     mut first: Built,
     place: &Place,
     strings: Option<Strings>,
-    user: bool,
+    ids: Ids<'_>,
 ) -> Result<Built, BuildError> {
     let Some(strings) = strings else { return Ok(first) };
     let Strings {
@@ -440,10 +453,8 @@ pub(super) fn begin(
         status: (status, status_end),
     } = strings;
     drop((go, birth_end, status_end));
-    if user {
-        let (user, group) = own_ids();
-        map_ids(&first.pid().to_string(), user, group).map_err(|error| BuildError::new(Step::UserNamespace, error))?;
-    }
+    ids.map(&first.pid().to_string())
+        .map_err(|error| BuildError::new(Step::UserNamespace, error))?;
     rustix::io::write(&go_end, &[GO]).map_err(|errno| BuildError::new(Step::Process, errno))?;
     first.go = Some(go_end);
     if !matches!(place, Place::Second { .. }) {
@@ -463,29 +474,16 @@ pub(super) fn begin(
     Ok(first)
 }
 
-/// The caller's user and group.
-fn own_ids() -> (u32, u32) {
-    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
-}
-
-/// In a user namespace that has just been made, one user and one group get the numbers that they have outside.
-fn map_ids(pid: &str, user: u32, group: u32) -> io::Result<()> {
-    let write = |name: &str, text: String| std::fs::write(format!("/proc/{pid}/{name}"), text);
-    // Whoever may not set groups may map one only after it has given up on them.
-    write("setgroups", "deny".into())?;
-    write("uid_map", format!("{user} {user} 1"))?;
-    write("gid_map", format!("{group} {group} 1"))
-}
-
 /// Puts the caller into a new user namespace, in which its user and group are themselves and it has all capabilities.
 pub(crate) fn enter_new_user_namespace() -> io::Result<()> {
-    let (user, group) = own_ids();
+    // What the caller is called before; in the new namespace it is nobody at first.
+    let own = Ids::own();
     // SAFETY: unshare takes a number; with CLONE_NEWUSER it changes the credentials of this thread only, and fails if there
     // is another one.
     if unsafe { libc::unshare(libc::CLONE_NEWUSER) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    map_ids("self", user, group)
+    own.map("self")
 }
 
 /// Reads reports until nobody is left who could send one: every process has created all it had to create, has failed, or
@@ -697,6 +695,7 @@ fn first_main(plan: &Blueprint) -> ! {
         Place::Here => {}
         Place::First { go, go_end } => {
             wait_for_go(go, go_end);
+            take_ids(plan);
             // Its parent is out of sight: instead of asking for its pid it looks whether somebody still holds the pipe.
             die_with_parent(plan, 0);
             if !is_held(go) {
@@ -712,6 +711,7 @@ fn first_main(plan: &Blueprint) -> ! {
             init,
         } => {
             wait_for_go(go, go_end);
+            take_ids(plan);
             let (args, _) = clone_args(plan, 0);
             // SAFETY: `args` names one pid and asks for no shared memory, since the root is a `Make::Process`. The new
             // process goes on to `process_main`, which takes no lock, allocates nothing and does not return.
@@ -733,6 +733,17 @@ fn first_main(plan: &Blueprint) -> ! {
         }
     }
     process_main(plan)
+}
+
+/// Takes ids that the new user namespace has numbers for: without, files cannot be made in it.
+fn take_ids(plan: &Blueprint) {
+    let Some((user, group)) = plan.take else { return };
+    for (call, id) in [(libc::SYS_setresgid, group), (libc::SYS_setresuid, user)] {
+        // SAFETY: both calls take numbers; this process has one thread.
+        if unsafe { libc::syscall(call, id, id, id) } != 0 {
+            give_up(plan, Step::UserNamespace, 0);
+        }
+    }
 }
 
 /// Waits until the caller has prepared the namespace. Its death ends the wait, and this process.
@@ -1149,6 +1160,7 @@ mod tests {
                 stdio: [None; 3],
                 group: Group::Own,
                 namespaces,
+                user_ns: None,
             })
         }
     }

@@ -6,6 +6,7 @@ use super::build::{
     begin, clone3, close_all_but, init_main, is_held, leave, listen, wait_for_go, BuildError, Built, InitKind, Place,
     Step, Strings,
 };
+use super::user_ns::Ids;
 use super::{empty_set, BlockedSignals, Inherited, LAST_SIGNAL};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -50,7 +51,7 @@ pub(crate) fn start(command: &[CString], pidns: bool, signals: &Inherited) -> Re
     let namespace = if pidns { libc::CLONE_NEWPID } else { 0 };
     let result = spawn(namespace, || first_main(&plan))
         .map_err(failed)
-        .and_then(|first| begin(first, &plan.place, strings, false));
+        .and_then(|first| begin(first, &plan.place, strings, Ids::Callers));
     drop(report_end);
     // What a new process reports is better than what followed from it.
     listen(&report, &[])?;
