@@ -4,6 +4,7 @@
 
 use super::feed::{Answer, Feeder};
 use super::mutations::{changes, Change, Random};
+use crate::cases::ns::rootless::Container;
 use harness::case::During;
 use harness::{ensure, fail, Context, Result};
 use libckpt::testing::{Part, Statefile};
@@ -466,10 +467,23 @@ pub fn values_of_namespaces(context: &Context) -> Result {
     feed_kinds(context, "ns_mounts", &[], &kinds, 24)
 }
 
+/// The same for a container with a user namespace, and the credentials in it.
+pub fn values_of_a_user_namespace(context: &Context) -> Result {
+    let mut container = Container::start(context, &[], &["many"])?;
+    let pid = container.init()?.parse().unwrap_or(0);
+    let file = container.save_and_kill(&[])?;
+    let mut feeder = Feeder::from(&file, pid)?;
+    let kinds = [RecordType::UserNs, RecordType::Cred].map(RecordType::number);
+    feed_records(&mut feeder, &kinds, 2)
+}
+
 /// Restarts a program with changed values in records of some kinds, and without or with two of each of these records.
 fn feed_kinds(context: &Context, program: &str, args: &[&str], kinds: &[u16], stride: usize) -> Result {
-    let mut feeder = Feeder::of(context, program, args)?;
-    without_leak(&mut feeder, |feeder| {
+    feed_records(&mut Feeder::of(context, program, args)?, kinds, stride)
+}
+
+fn feed_records(feeder: &mut Feeder, kinds: &[u16], stride: usize) -> Result {
+    without_leak(feeder, |feeder| {
         let good = parse(feeder.good())?;
         let mut random = Random::new();
         let mut fed = 0;
@@ -495,7 +509,7 @@ fn feed_kinds(context: &Context, program: &str, args: &[&str], kinds: &[u16], st
                 .restart(&other.encode())
                 .during(format!("a record of kind {kind:#x} twice"))?;
         }
-        ensure!(fed > 0, "{program} has no record of these kinds");
+        ensure!(fed > 0, "there is no record of these kinds");
         Ok(())
     })
 }
