@@ -104,6 +104,13 @@ impl<'a> Saved<'a> {
         Ok((!own).then_some("it shows a namespace that is not there yet when it is mounted anew"))
     }
 
+    /// Whether a mount of a cgroup2 begins above the cgroup namespace, at the very root: what the caller has there is the same after a
+    /// restart. Below that are cgroups of now.
+    fn shows_all_cgroups(&self, m: &Mount) -> Result<bool> {
+        let mut path = PathBuf::new()?;
+        Ok(!m.is_cgroup_root(self.ns) && m.print_root(&mut path)? && path.as_bytes() == b"/")
+    }
+
     /// Why it cannot be that peer, slave or master.
     fn related_elsewhere(&self, m: &Mount) -> Option<&'static str> {
         let (master, outside) = m.master();
@@ -144,8 +151,7 @@ impl<'a> Saved<'a> {
         if let Some(what) = self.related_elsewhere(m) {
             return refuse(what);
         }
-        // The caller's cgroup2 shows the cgroups of now.
-        if sb.kind != CGROUP2 || !is_foreign(self.whole, self.ns, Kind::Cgroup) {
+        if sb.kind != CGROUP2 || !is_foreign(self.whole, self.ns, Kind::Cgroup) || self.shows_all_cgroups(m)? {
             for other in &self.callers {
                 if m.print_elsewhere(other, &self.whole.caller_fs, &mut path)? {
                     return Ok(From::Caller(path));
