@@ -67,6 +67,10 @@ struct Gate {
     vfork: Pin<KBox<Completion>>,
     /// Index of the task that waits in vfork(2) for this one, if any.
     vfork_parent: AtomicU32,
+    /// Its signal at the death of the parent: armed for all tasks at once when they are let go.
+    pdeath_signal: AtomicU32,
+    /// This task needs nothing of the coordinator any more.
+    left: AtomicBool,
 }
 
 /// A wait in vfork(2). Dropped, nobody wakes it any more: the child must not complete what has gone with the restart.
@@ -171,6 +175,8 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
                 entered: AtomicBool::new(false),
                 vfork: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 vfork_parent: AtomicU32::new(NOBODY),
+                pdeath_signal: AtomicU32::new(0),
+                left: AtomicBool::new(false),
             },
             GFP_KERNEL,
         )?;
@@ -216,6 +222,20 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
     Ok(restart)
 }
 
+/// An interruption without a reason.
+fn is_bare(fault: &Fault) -> bool {
+    fault.errno() == EINTR && fault.detail().is_none()
+}
+
+/// A fault of the calling task.
+fn of_task(fault: Fault, me: &CurrentTask) -> Fault {
+    if is_bare(&fault) {
+        fault
+    } else {
+        fault.task(me.task().tgid(), me.task().tid())
+    }
+}
+
 impl Restart {
     /// The tree that user space has to build.
     pub(crate) fn tree(&self) -> &[Tree] {
@@ -248,15 +268,22 @@ impl Restart {
         }
     }
 
-    /// Ends the restart. A bare EINTR is no reason: whoever sees one has been killed for another.
+    /// Ends the restart.
     fn fail(&self, fault: Fault) {
-        if fault.errno() != EINTR || fault.detail().is_some() {
-            let mut first = self.first_fault.lock();
-            if first.is_none() {
-                *first = Some(fault);
-            }
-        }
+        self.blame(fault);
         self.abort();
+    }
+
+    /// Keeps the reason of a failure. A bare EINTR is none: whoever sees one has been killed for another. What goes wrong when
+    /// the restart has failed already is none, either: the objects that a task looks for may have gone.
+    fn blame(&self, fault: Fault) {
+        if is_bare(&fault) {
+            return;
+        }
+        let mut first = self.first_fault.lock();
+        if first.is_none() && !self.failed.load(Ordering::Acquire) {
+            *first = Some(fault);
+        }
     }
 
     /// Waits; an error when the restart has failed meanwhile, or nobody is there any more who could end it.
@@ -323,9 +350,14 @@ impl Restart {
                 Ok(())
             }
             Err(fault) => {
+                // Killed by somebody else: whatever it was doing then is not to blame, least of all the statefile.
+                let fault = if fatal_signal_pending() {
+                    Fault::new(ESRCH, format_args!("it was killed before it was restored"))
+                } else {
+                    fault
+                };
                 // Kills whoever holds the stream, too: a read from a silent pipe would last.
-                let bare = fault.errno() == EINTR && fault.detail().is_none();
-                self.fail(if bare { fault } else { fault.task(ids.0, ids.1) });
+                self.fail(of_task(fault, me));
                 me.task().kill();
                 // Objects may refer to what holds the session.
                 self.stream.lock().made = Made::new();
@@ -376,6 +408,7 @@ impl Restart {
             late.mm = None;
             self.end_of_turn(index, stream)?;
         }
+        gate.pdeath_signal.store(late.pdeath_signal, Ordering::Release);
         let vfork = self.vfork(index, &late)?;
         {
             let _ordered = self.tasks.lock();
@@ -385,13 +418,14 @@ impl Restart {
         }
         self.next_turn(index);
         self.wait(&self.go)?;
-        let released = release(me, &mut late);
-        if released.is_err() {
+        let released = release(me, &mut late).map_err(|fault| {
+            self.blame(of_task(fault, me));
             // Too late for an abort: the others are killed here.
             self.failed.store(true, Ordering::Release);
             self.kill_all();
-        }
-        self.leave();
+            EINTR.into()
+        });
+        self.leave(gate);
         if let Some(vfork) = &vfork {
             // A checkpoint or a suspend may come meanwhile: it stands as any parent in vfork(2) does.
             vfork.waiter.vfork.wait_vfork();
@@ -446,7 +480,9 @@ impl Restart {
         me.drop_scratch()?;
         me.exit_with(late.exit_status.unwrap_or(0))?;
         self.next_turn(index);
-        self.leave();
+        if let Some(gate) = self.gates.get(index as usize) {
+            self.leave(gate);
+        }
         Ok(())
     }
 
@@ -465,7 +501,8 @@ impl Restart {
     }
 
     /// The task needs nothing of the coordinator any more.
-    fn leave(&self) {
+    fn leave(&self, gate: &Gate) {
+        gate.left.store(true, Ordering::Release);
         if self.left.fetch_add(1, Ordering::AcqRel) as usize + 1 == self.tree.len() {
             self.all_left.complete_all();
         }
@@ -642,13 +679,19 @@ impl Restart {
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| EINTR.into()));
         }
+        // From here on nobody dies with the coordinator: all of them go on, whatever becomes of it.
+        self.arm_death_signals();
         self.released.store(true, Ordering::Release);
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();
-        // Until it has taken its own parent-death signal, a task dies with its coordinator: do not let that one go first.
-        while self.all_left.wait_killable(LOOK_MS) == Waited::Timeout && !self.lost_a_task() {}
-        let left = self.left.load(Ordering::Acquire) as usize;
-        if self.failed.load(Ordering::Acquire) || left < self.tree.len() {
+        let mut lost = false;
+        while !lost && self.all_left.wait_killable(LOOK_MS) == Waited::Timeout {
+            lost = self.lost_a_task();
+        }
+        if lost {
+            self.kill_all();
+        }
+        if lost || self.failed.load(Ordering::Acquire) {
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| {
                 Fault::new(
@@ -663,13 +706,25 @@ impl Restart {
         ))
     }
 
+    /// Whether a task has ended that was not to.
     fn lost_a_task(&self) -> bool {
         let tasks = self.tasks.lock();
         let zombie = |i: usize| self.tree.get(i).is_some_and(|e| e.flags & flags::ZOMBIE != 0);
+        // Whoever is on its own may end as soon as it likes: it has said so before.
+        let gone_on = |i: usize| self.gates.get(i).is_some_and(|g| g.left.load(Ordering::Acquire));
         tasks
             .iter()
             .enumerate()
-            .any(|(i, t)| t.as_ref().is_some_and(Task::is_exiting) && !zombie(i))
+            .any(|(i, t)| t.as_ref().is_some_and(Task::is_exiting) && !zombie(i) && !gone_on(i))
+    }
+
+    /// Until now each task had that of a half-built one, which dies with the coordinator.
+    fn arm_death_signals(&self) {
+        for (task, gate) in self.tasks.lock().iter().zip(&self.gates) {
+            if let Some(task) = task {
+                task.set_pdeath_signal(gate.pdeath_signal.load(Ordering::Acquire));
+            }
+        }
     }
 
     /// Whether a process has ended before it came in: its parent, which has come in after it was made, does not have it any

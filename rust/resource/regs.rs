@@ -169,11 +169,5 @@ pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
     me.call(nr::__NR_prctl, &[u64::from(nr::PR_SET_TSC), u64::from(tsc), 0, 0, 0])?;
     let ax = regs[AX];
     let goes_on = regs[ORIG_AX] != NO_SYSCALL && RESTARTS.contains(&(ax as i64));
-    me.resume_with(goes_on.then_some(regs[ORIG_AX]), ax)?;
-    me.call(
-        nr::__NR_prctl,
-        &[u64::from(nr::PR_SET_PDEATHSIG), u64::from(late.pdeath_signal), 0, 0, 0],
-    )
-    .context(format_args!("cannot set the parent-death signal"))?;
-    Ok(())
+    Ok(me.resume_with(goes_on.then_some(regs[ORIG_AX]), ax)?)
 }
