@@ -9,6 +9,7 @@ mod output;
 mod races;
 mod stress;
 
+pub use family::restart as killed_family;
 pub use freeze::storm;
 pub use kill::restart as killed_restart;
 pub use races::threads_come_and_go;

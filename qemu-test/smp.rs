@@ -2,6 +2,8 @@
 
 //! What only shows with several CPUs: run by `cases --smp` in a guest with four.
 
+mod affinity;
+
 use crate::{cases, robust};
 use harness::{Case, Mode, Program, Recipe};
 
@@ -17,6 +19,8 @@ pub fn all() -> Vec<Case> {
                 .case("smp/a_hundred_threads")
                 .limit(300),
             cases::quiet("sched_attributes", &[]).case("smp/keeps_scheduling_attributes"),
+            Case::new("smp/keeps_affinity_within_a_cpuset", affinity::kept),
+            Case::new("smp/restart_of_a_family_killed_100_times", robust::killed_family).limit(300),
             Case::new("smp/freeze_and_thaw_in_a_storm_of_threads", robust::storm).limit(240),
             Case::new("smp/threads_come_and_go_meanwhile", robust::threads_come_and_go).limit(240),
             Case::new("smp/restart_killed_at_50_moments", robust::killed_restart).limit(400),

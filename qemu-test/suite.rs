@@ -6,15 +6,23 @@ mod cases;
 mod hostile;
 mod refuse;
 mod robust;
+mod security;
 mod smp;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     harness::suite::main(
-        [cases::all(), refuse::all(), robust::all(), hostile::all(), smp::all()]
-            .into_iter()
-            .flatten()
-            .collect(),
+        [
+            cases::all(),
+            refuse::all(),
+            robust::all(),
+            security::all(),
+            hostile::all(),
+            smp::all(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
     )
 }

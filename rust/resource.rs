@@ -185,7 +185,7 @@ pub(crate) struct Late {
     pub(crate) comm: Option<[u8; 16]>,
     /// rseq area: address, length, signature; the kernel looks at it at every return to user mode.
     pub(crate) rseq: Option<(u64, u32, u32)>,
-    /// As prctl(PR_SET_PDEATHSIG); guards the half-built task until then.
+    /// As prctl(PR_SET_PDEATHSIG).
     pub(crate) pdeath_signal: u32,
     /// Objref of the newest seccomp filter that the task has.
     pub(crate) filter: u32,

@@ -69,6 +69,8 @@ struct Gate {
     vfork: Pin<KBox<Completion>>,
     /// Index of the task that waits in vfork(2) for this one, if any.
     vfork_parent: AtomicU32,
+    /// Its signal at the death of the parent: armed for all tasks at once when they are let go.
+    pdeath_signal: AtomicU32,
 }
 
 /// A wait in vfork(2). Dropped, nobody wakes it any more: the child must not complete what has gone with the restart.
@@ -183,9 +185,10 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
                 gathered: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 missing: AtomicU32::new(0),
                 entered: AtomicBool::new(false),
-                left: AtomicBool::new(false),
                 vfork: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 vfork_parent: AtomicU32::new(NOBODY),
+                pdeath_signal: AtomicU32::new(0),
+                left: AtomicBool::new(false),
             },
             GFP_KERNEL,
         )?;
@@ -233,6 +236,20 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
     Ok(restart)
 }
 
+/// An interruption without a reason.
+fn is_bare(fault: &Fault) -> bool {
+    fault.errno() == EINTR && fault.detail().is_none()
+}
+
+/// A fault of the calling task.
+fn of_task(fault: Fault, me: &CurrentTask) -> Fault {
+    if is_bare(&fault) {
+        fault
+    } else {
+        fault.task(me.task().tgid(), me.task().tid())
+    }
+}
+
 impl Restart {
     /// The tree that user space has to build.
     pub(crate) fn tree(&self) -> &[Tree] {
@@ -275,15 +292,22 @@ impl Restart {
         }
     }
 
-    /// Ends the restart. A bare EINTR is no reason: whoever sees one has been killed for another.
+    /// Ends the restart.
     fn fail(&self, fault: Fault) {
-        if fault.errno() != EINTR || fault.detail().is_some() {
-            let mut first = self.first_fault.lock();
-            if first.is_none() {
-                *first = Some(fault);
-            }
-        }
+        self.blame(fault);
         self.abort();
+    }
+
+    /// Keeps the reason of a failure. A bare EINTR is none: whoever sees one has been killed for another. What goes wrong when
+    /// the restart has failed already is none, either: the objects that a task looks for may have gone.
+    fn blame(&self, fault: Fault) {
+        if is_bare(&fault) {
+            return;
+        }
+        let mut first = self.first_fault.lock();
+        if first.is_none() && !self.failed.load(Ordering::Acquire) {
+            *first = Some(fault);
+        }
     }
 
     /// Waits; an error when the restart has failed meanwhile, or nobody is there any more who could end it.
@@ -357,9 +381,14 @@ impl Restart {
                 Ok(())
             }
             Err(fault) => {
+                // Killed by somebody else: whatever it was doing then is not to blame, least of all the statefile.
+                let fault = if fatal_signal_pending() {
+                    Fault::new(ESRCH, format_args!("it was killed before it was restored"))
+                } else {
+                    fault
+                };
                 // Kills whoever holds the stream, too: a read from a silent pipe would last.
-                let bare = fault.errno() == EINTR && fault.detail().is_none();
-                self.fail(if bare { fault } else { fault.task(ids.0, ids.1) });
+                self.fail(of_task(fault, me));
                 me.task().kill();
                 // Objects may refer to what holds the session.
                 self.stream.lock().made = Made::new();
@@ -421,6 +450,7 @@ impl Restart {
             late.mm = None;
             self.end_of_turn(index, stream)?;
         }
+        gate.pdeath_signal.store(late.pdeath_signal, Ordering::Release);
         let vfork = self.vfork(index, &late)?;
         {
             let _ordered = self.tasks.lock();
@@ -430,12 +460,13 @@ impl Restart {
         }
         self.next_turn(index);
         self.wait(&self.go)?;
-        let released = release(me, &mut late);
-        if released.is_err() {
+        let released = release(me, &mut late).map_err(|fault| {
+            self.blame(of_task(fault, me));
             // Too late for an abort: the others are killed here.
             self.failed.store(true, Ordering::Release);
             self.kill_all();
-        }
+            EINTR.into()
+        });
         self.leave(gate);
         if let Some(vfork) = &vfork {
             // A checkpoint or a suspend may come meanwhile: it stands as any parent in vfork(2) does.
@@ -721,15 +752,20 @@ impl Restart {
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| EINTR.into()));
         }
+        // From here on nobody dies with the coordinator: all of them go on, whatever becomes of it.
+        self.arm_death_signals();
         self.stop();
         self.released.store(true, Ordering::Release);
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();
-        // Until it has taken its own parent-death signal, a task dies with its coordinator: do not let that one go first.
-        while self.all_left.wait_killable(LOOK_MS) == Waited::Timeout && !self.lost_a_task() && !self.root_has_ended() {
+        let mut lost = false;
+        while !lost && self.all_left.wait_killable(LOOK_MS) == Waited::Timeout && !self.root_has_ended() {
+            lost = self.lost_a_task();
         }
-        let left = self.left.load(Ordering::Acquire) as usize;
-        if self.failed.load(Ordering::Acquire) || (left < self.tree.len() && !self.root_has_ended()) {
+        if lost {
+            self.kill_all();
+        }
+        if lost || self.failed.load(Ordering::Acquire) {
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| {
                 Fault::new(
@@ -744,7 +780,7 @@ impl Restart {
         ))
     }
 
-    /// Whether a task has ended that was not to, before it went on its own way.
+    /// Whether a task has ended that was not to. Whoever is on its own may end as soon as it likes: it has said so before.
     fn lost_a_task(&self) -> bool {
         if self.root_has_ended() {
             return false;
@@ -763,6 +799,15 @@ impl Restart {
             .get(index)
             .is_some_and(|gate| gate.left.load(Ordering::Acquire));
         left && self.task_at(index).is_some_and(|root| root.is_exiting())
+    }
+
+    /// Until now each task had that of a half-built one, which dies with the coordinator.
+    fn arm_death_signals(&self) {
+        for (task, gate) in self.tasks.lock().iter().zip(&self.gates) {
+            if let Some(task) = task {
+                task.set_pdeath_signal(gate.pdeath_signal.load(Ordering::Acquire));
+            }
+        }
     }
 
     /// Whether a process has ended before it came in: its parent, which has come in after it was made, does not have it any

@@ -248,6 +248,8 @@ impl Session {
                             format_args!("the session has a frozen target: no other one, and no stop"),
                         ));
                     }
+                    // Others than whoever has frozen it may have the session by now.
+                    permit(frozen.processes())?;
                     let start = time::monotonic_ns();
                     let rest = self.dump(root, frozen, file, session_ops, false)?;
                     report(rest, start, arg)?;

@@ -245,7 +245,7 @@ pub struct Checkpoint {
 pub mod restart_flags {
     /// Accept mapped files whose size or modification time differs from the saved one.
     pub const CHANGED_FILES: u32 = 1 << 0;
-    /// The restarter will not stay: parent-death signals (prctl(PR_SET_PDEATHSIG)) are not armed again.
+    /// The restarter will not stay: the parent-death signal (prctl(PR_SET_PDEATHSIG)) of the root process is not armed again.
     pub const DETACHED: u32 = 1 << 1;
     /// All known flags.
     pub const ALL: u32 = CHANGED_FILES | DETACHED;

@@ -182,10 +182,11 @@ fn kill_restart(
         Victim::InitOrCoordinator => "--new-pidns",
         _ => "--detach",
     });
+    let said = context.path("said");
     let start = Instant::now();
     let mut child = ckptctl::command(&words)
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(fs::File::create(&said)?)
         .spawn()?;
     let own = child.id() as i32;
     match victim {
@@ -232,7 +233,10 @@ fn kill_restart(
                 // It was over before the kill, or nobody was there yet to be killed.
                 Some(exit::DONE) => end_family(pids).map(|()| true),
                 Some(exit::FAILED) => all_gone(pids).map(|()| false),
-                _ => fail!("ckptctl restart ended with {status}"),
+                _ => fail!(
+                    "ckptctl restart ended with {status}: {}",
+                    fs::read_to_string(&said).unwrap_or_default()
+                ),
             }
         }
     }
@@ -246,8 +250,11 @@ pub fn restart(context: &Context) -> Result {
     let start = Instant::now();
     target.restart(&file)?;
     let span = start.elapsed() * 11 / 10;
-    target.kill()?;
-    all_gone(&pids)?;
+    ensure!(descendants(target.pid).len() == 9, "the family is not complete");
+    // Each is to die with its parent; that the restarter of the first one has gone is something else.
+    process::signal(target.pid, Signal::KILL)?;
+    target.ended();
+    all_gone(&pids).during("the death of the first one")?;
     let mut random = Random(SEED);
     let mut complete = [0; 3];
     for turn in 0..TURNS {

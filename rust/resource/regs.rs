@@ -170,11 +170,6 @@ pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
     let ax = regs[AX];
     let goes_on = regs[ORIG_AX] != NO_SYSCALL && RESTARTS.contains(&(ax as i64));
     me.resume_with(goes_on.then_some(regs[ORIG_AX]), ax)?;
-    me.call(
-        nr::__NR_prctl,
-        &[u64::from(nr::PR_SET_PDEATHSIG), u64::from(late.pdeath_signal), 0, 0, 0],
-    )
-    .context(format_args!("cannot set the parent-death signal"))?;
     me.look_for_signals();
     Ok(())
 }

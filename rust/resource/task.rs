@@ -333,8 +333,8 @@ impl Resource for TaskRoom {
         me.call(nr::__NR_set_robust_list, &[r.robust_list, robust_len])
             .context(format_args!("cannot register the robust list"))?;
         restore.late.rseq = (r.flags & flags::RSEQ != 0).then_some((r.rseq, r.rseq_len, r.rseq_sig));
-        // A parent that leaves on purpose is not one that dies.
-        if restore.flags & restart_flags::DETACHED == 0 {
+        // A restarter that leaves on purpose is not a parent that dies.
+        if restore.flags & restart_flags::DETACHED == 0 || restore.entry.leader != 0 {
             restore.late.pdeath_signal = r.pdeath_signal;
         }
         Ok(())

@@ -4,17 +4,16 @@
 
 use harness::ckptctl::{self, exit};
 use harness::process::exists;
+use harness::user::{through, CHOOSES_PIDS, NOBODY};
 use harness::{ensure, Context, Program, Result, CKPTCTL};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-const NOBODY: [&str; 4] = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"];
-
 /// ckptctl, run by nobody.
 fn ckptctl(args: &[&str]) -> Command {
-    let mut command = Command::new(NOBODY[0]);
-    command.args(&NOBODY[1..]).arg(CKPTCTL).args(args);
+    let mut command = through(&[NOBODY], &[CKPTCTL]);
+    command.args(args);
     command
 }
 
@@ -51,7 +50,7 @@ pub fn own(context: &Context) -> Result {
     device_for_all()?;
     let file = context.path("own.ckpt");
     let name = file.display().to_string();
-    let mut target = Program::own(context, "tick").through(&NOBODY).start()?;
+    let mut target = Program::own(context, "tick").through(NOBODY).start()?;
     target.wait_ready()?;
     let pid = target.pid.to_string();
     ckptctl::finish(&mut ckptctl(&["checkpoint", &pid, "-o", &name, "--kill"]))?.expect(exit::DONE)?;
@@ -81,11 +80,10 @@ pub fn does_not_raise(context: &Context) -> Result {
         fs::set_permissions(name, fs::Permissions::from_mode(0o666))?;
     }
     // With the one capability that choosing pids needs, and no other.
-    let mut command = Command::new(NOBODY[0]);
-    command
-        .args(&NOBODY[1..])
-        .args(["--inh-caps=+checkpoint_restore", "--ambient-caps=+checkpoint_restore"])
-        .args([CKPTCTL, "restart", &file.display().to_string(), "--detach"]);
+    let mut command = through(
+        &[NOBODY, CHOOSES_PIDS],
+        &[CKPTCTL, "restart", &file.display().to_string(), "--detach"],
+    );
     let done = ckptctl::finish(&mut command)?;
     ensure!(
         done.code == exit::FAILED || done.code == exit::REFUSED,

@@ -17,8 +17,7 @@ use std::process::Command;
 /// Exit status of a job that is to be queued again.
 pub const REQUEUE: i32 = 85;
 
-/// Whoever has no privilege.
-pub const NOBODY: &[&str] = &["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"];
+pub use harness::user::NOBODY;
 
 /// How `ckptctl run` is to be called.
 pub struct Call<'a> {

@@ -13,6 +13,7 @@ pub mod observe;
 pub mod process;
 pub mod suite;
 pub mod target;
+pub mod user;
 
 pub use case::{Case, Context, Outcome, Result};
 pub use mode::{Mode, Recipe};
