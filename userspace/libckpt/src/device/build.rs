@@ -493,10 +493,17 @@ pub(crate) fn enter_new_user_namespace() -> io::Result<()> {
 pub(super) fn listen(report: &OwnedFd, expected: &[Task]) -> Result<(), BuildError> {
     const WORD: usize = 4;
     const LENGTH: usize = 3 * WORD;
+    /// How long reports may lie there: not each of them is worth a turn of the scheduler.
+    const PAUSE: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 10_000_000,
+    };
     let mut missing: Vec<bool> = expected.iter().map(|task| task.make == Make::Process).collect();
     let mut buffer = [0u8; 256 * LENGTH];
     let mut length = 0;
     loop {
+        // Without events it ends early only if there is nobody left who could report.
+        let _ = poll(&mut [PollFd::new(report, PollFlags::empty())], Some(&PAUSE));
         match rustix::io::read(report, &mut buffer[length..]) {
             Ok(0) => break,
             Ok(read) => length += read,
@@ -809,6 +816,7 @@ fn tie_to_parent(plan: &Blueprint, index: usize) {
 
 /// Gives the root its session or process group, and its standard descriptors; all others inherit them.
 fn settle(plan: &Blueprint) {
+    spare();
     let grouped = match plan.group {
         Group::Inherit => 0,
         // SAFETY: setpgid takes numbers; 0, 0 is the calling process.
@@ -826,6 +834,39 @@ fn settle(plan: &Blueprint) {
             if unsafe { libc::dup2(*fd, number as RawFd) } < 0 {
                 give_up(plan, Step::Stdio, 0);
             }
+        }
+    }
+}
+
+/// What the module does in each task before anything else, done once: all others inherit it. It does what fails here.
+fn spare() {
+    let all = u64::MAX;
+    // SAFETY: the mask is a live word of the length that is given; the old one is not asked for. The C library's call would
+    // leave out its own signals.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const all,
+            ptr::null_mut::<u64>(),
+            size_of_val(&all),
+        )
+    };
+    let none = libc::stack_t {
+        ss_sp: ptr::null_mut(),
+        ss_flags: libc::SS_DISABLE,
+        ss_size: 0,
+    };
+    // SAFETY: `none` is live. All signals are blocked, so nobody runs on the stack that is given up.
+    unsafe { libc::sigaltstack(&raw const none, ptr::null_mut()) };
+    for resource in [libc::RLIMIT_NOFILE, libc::RLIMIT_MEMLOCK] {
+        // SAFETY: `rlimit` is a struct of integers, for which zero is a value.
+        let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
+        // SAFETY: `limit` is live.
+        if unsafe { libc::getrlimit(resource, &raw mut limit) } == 0 {
+            limit.rlim_cur = limit.rlim_max;
+            // SAFETY: `limit` is live.
+            unsafe { libc::setrlimit(resource, &raw const limit) };
         }
     }
 }
