@@ -869,6 +869,37 @@ fn spare() {
             unsafe { libc::setrlimit(resource, &raw const limit) };
         }
     }
+    unregister_rseq();
+}
+
+/// Takes back the C library's restartable sequences: the kernel would write to their area as soon as a new process runs, for which
+/// the page is copied.
+fn unregister_rseq() {
+    const RSEQ_FLAG_UNREGISTER: libc::c_int = 1;
+    const RSEQ_SIG: u32 = 0x5305_3053;
+    /// The C library registers no less.
+    const SIZE_MIN: u32 = 32;
+    extern "C" {
+        /// Of the area, from the thread pointer.
+        static __rseq_offset: isize;
+        static __rseq_size: u32;
+    }
+    let thread: usize;
+    // SAFETY: the word at the thread pointer is its own address (x86-64 ABI).
+    unsafe { std::arch::asm!("mov {}, fs:0", out(reg) thread, options(pure, readonly, nostack, preserves_flags)) };
+    // SAFETY: the C library sets both before main, and never again.
+    let (offset, size) = unsafe { (__rseq_offset, __rseq_size) };
+    // SAFETY: the kernel compares the numbers with those of the registration, and forgets it. Nothing in the new processes uses
+    // the area.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rseq,
+            thread.wrapping_add_signed(offset),
+            size.max(SIZE_MIN),
+            RSEQ_FLAG_UNREGISTER,
+            RSEQ_SIG,
+        )
+    };
 }
 
 /// Creates one task. Whether this is it: a process goes on here, a thread and a sharer of memory never come back.
