@@ -4,6 +4,7 @@
 //!
 //! A line for each: `bench NAME ckpt=VALUE criu=VALUE ratio=R unit=ms`, medians of five (large trees: three); R says how many times better ckpt
 //! is. Dump and restart are the time of the whole command; frozen is how long the target stood still, as each tool says.
+//! PATTERN is a name, or part of several.
 
 use harness::case::During;
 use harness::process::{alive, wait_until, PATIENCE};
@@ -40,9 +41,14 @@ impl Subject {
             criu: true,
         }
     }
+
+    const fn names(&self) -> [&'static str; 3] {
+        [self.dump, self.frozen, self.restart]
+    }
 }
 
 /// `tree_family N M`: a process with N children, each of which has M. CRIU needs minutes for a thousand, and is left out there.
+/// `task_threads N`: one with N threads besides the first.
 const SUBJECTS: &[Subject] = &[
     Subject::new(&["memory", "0", "4k"], ["dump_small", "frozen_small", "restart_small"]),
     Subject::new(&["memory", "256", "thp"], ["dump_256m_thp", "", ""]),
@@ -72,6 +78,13 @@ const SUBJECTS: &[Subject] = &[
             &["tree_family", "27", "36"],
             ["tree_dump_1000", "tree_frozen_1000", "tree_restart_1000"],
         )
+    },
+    Subject::new(&["task_threads", "0"], ["", "threads_frozen_1", ""]),
+    Subject::new(&["task_threads", "9"], ["", "threads_frozen_10", ""]),
+    Subject::new(&["task_threads", "99"], ["", "threads_frozen_100", ""]),
+    Subject {
+        rounds: 3,
+        ..Subject::new(&["task_threads", "999"], ["", "threads_frozen_1000", ""])
     },
 ];
 
@@ -135,9 +148,10 @@ impl Drop for Place {
 }
 
 fn run(_place: &Place, pattern: &str) -> Result {
+    let one = !pattern.is_empty() && SUBJECTS.iter().any(|subject| subject.names().contains(&pattern));
     for subject in SUBJECTS {
-        let wanted = |name: &str| !name.is_empty() && name.contains(pattern);
-        if ![subject.dump, subject.frozen, subject.restart].into_iter().any(wanted) {
+        let wanted = |name: &str| !name.is_empty() && if one { name == pattern } else { name.contains(pattern) };
+        if !subject.names().into_iter().any(wanted) {
             continue;
         }
         let (mut ckpt, mut criu) = (Vec::new(), Vec::new());

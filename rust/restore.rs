@@ -18,6 +18,7 @@ use crate::{
         file::File,
         mm::PAGE_SIZE,
         path::Fs,
+        sighand,
         syscall::{nr, CurrentTask, Exit},
         task::{fatal_signal_pending, signal_pending, sleep_killable, Task},
         time, //
@@ -398,15 +399,7 @@ impl Restart {
     }
 
     fn rebuild(&self, index: u32, entry: &Tree, gate: &Gate, me: &CurrentTask) -> Result {
-        // Nothing must interrupt what follows, and signals that come wait for the restored mask.
-        const SIG_SETMASK: u64 = 2;
-        let at = me.put_words(&[u64::MAX])?;
-        me.call(nr::__NR_rt_sigprocmask, &[SIG_SETMASK, at, 0, 8])?;
-        // An alternate stack that the caller has inherited would be in the way of the restored one.
-        const SS_DISABLE: u64 = 2;
-        let at = me.put_words(&[0, SS_DISABLE, 0])?;
-        me.call(nr::__NR_sigaltstack, &[at, 0])?;
-
+        silence(me)?;
         self.gather(index, entry, gate)?;
         self.wait(&gate.turn)?;
         if !(self.keeps_process(index) && entry.vm == entry.leader) && entry.flags & flags::EXITED == 0 {
@@ -872,4 +865,23 @@ impl Restart {
         }
         Ok(())
     }
+}
+
+/// Nothing must interrupt what follows, signals that come wait for the restored mask, and an alternate stack that the caller
+/// has inherited would be in the way of the restored one. A call is made only where there is need: it would be the first to
+/// write to memory that is dropped soon.
+fn silence(me: &CurrentTask) -> Result {
+    const SIG_SETMASK: u64 = 2;
+    const SS_DISABLE: u64 = 2;
+    let now = sighand::mask(me.task());
+    if now.blocked != sighand::BLOCKABLE {
+        let at = me.put_words(&[u64::MAX])?;
+        me.call(nr::__NR_rt_sigprocmask, &[SIG_SETMASK, at, 0, 8])?;
+    }
+    let (_, size, _) = now.altstack;
+    if size != 0 {
+        let at = me.put_words(&[0, SS_DISABLE, 0])?;
+        me.call(nr::__NR_sigaltstack, &[at, 0])?;
+    }
+    Ok(())
 }

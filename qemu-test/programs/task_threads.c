@@ -7,6 +7,8 @@
 
 static __thread uint64_t local;
 static pthread_barrier_t barrier;
+/* The more threads, the less often each looks whether it may go: a thousand would leave the processor to nobody else. */
+static long period_ms = 100;
 
 static void *thread_main(void *argument)
 {
@@ -19,7 +21,7 @@ static void *thread_main(void *argument)
 	if (disturbed() && me == 5)
 		local++;
 	while (!go_given())
-		sleep_ms(100);
+		sleep_ms(period_ms);
 	CHECK_FILLED(stack, sizeof(stack), me);
 	CHECK_EQ(local, me * 7);
 	CHECK_EQ(syscall(SYS_gettid), tid);
@@ -33,6 +35,8 @@ int main(int argc, char **argv)
 	pthread_attr_t attributes;
 	pid_t pid = getpid();
 
+	if (period_ms < count)
+		period_ms = count;
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, 65536);
 	pthread_barrier_init(&barrier, NULL, count + 1);

@@ -24,7 +24,10 @@ pub(crate) fn raise(me: &CurrentTask) -> Result {
     const RLIMIT_MEMLOCK: usize = 8;
     let now = me.task().rlimits();
     for i in [RLIMIT_NOFILE, RLIMIT_MEMLOCK] {
-        let (_, hard) = now[i];
+        let (soft, hard) = now[i];
+        if soft == hard {
+            continue;
+        }
         let at = me.put_words(&[hard, hard])?;
         me.call(nr::__NR_prlimit64, &[0, i as u64, at, 0])
             .context(format_args!("cannot raise resource limit {i}"))?;

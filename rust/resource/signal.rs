@@ -51,11 +51,13 @@ impl Resource for ActionRoom {
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let r: KBox<Actions> = KBox::new(restore.input.only()?, GFP_KERNEL)?;
         let me = restore.me;
-        for (signal, a) in (1..=SIGNALS as u32).zip(r.actions.iter()) {
-            if signal == SIGKILL || signal == SIGSTOP {
+        let now = sighand::actions(me.task())?;
+        for ((signal, a), have) in (1..=SIGNALS as u32).zip(r.actions.iter()).zip(now.iter()) {
+            let want = [a.handler, a.flags, a.restorer, a.mask];
+            if signal == SIGKILL || signal == SIGSTOP || want == *have {
                 continue;
             }
-            let at = me.put_words(&[a.handler, a.flags, a.restorer, a.mask])?;
+            let at = me.put_words(&want)?;
             me.call(nr::__NR_rt_sigaction, &[u64::from(signal), at, 0, SIGSET])
                 .context(format_args!("cannot set the action of signal {signal}"))?;
         }

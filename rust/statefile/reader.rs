@@ -18,10 +18,17 @@ use ckpt_uapi::{
 use kernel::prelude::*;
 use zerocopy::{FromZeros, IntoBytes};
 
+/// How many bytes of a file with an offset are read at once: most records are much smaller.
+const AHEAD: usize = 8192;
+
 /// The one ear of a restart.
 pub(crate) struct Reader {
     file: File,
+    /// Offset of what is read next, in a file that has one.
     pos: Option<i64>,
+    /// Bytes of the file; those from `taken` on stand at `pos`.
+    ahead: KVVec<u8>,
+    taken: usize,
     offset: u64,
     sequence: u64,
     chain: Xxh64,
@@ -29,6 +36,7 @@ pub(crate) struct Reader {
     header: RecordHeader,
     /// Where the current record starts.
     start: u64,
+    /// It begins with the body of the current record, and is as long as the longest so far.
     body: KVVec<u8>,
     /// Payload of the current record that has not been read yet.
     payload: u64,
@@ -48,6 +56,8 @@ impl Reader {
         let mut reader = Self {
             file,
             pos,
+            ahead: KVVec::new(),
+            taken: 0,
             offset: 0,
             sequence: 0,
             chain: Xxh64::new(HASH_SEED),
@@ -99,7 +109,7 @@ impl Reader {
     }
 
     fn bytes(&mut self, out: &mut [u8]) -> Result {
-        let got = self.file.read_full(out, self.pos.as_mut()).map_err(|e| {
+        let got = self.read(out).map_err(|e| {
             let e = if (-516..=-512).contains(&e.to_errno()) {
                 EINTR
             } else {
@@ -121,13 +131,38 @@ impl Reader {
         Ok(())
     }
 
+    /// Fills `out` as far as the file goes. More may be read ahead where that takes nothing from others who read: not from a
+    /// pipe.
+    fn read(&mut self, out: &mut [u8]) -> kernel::error::Result<usize> {
+        let Some(pos) = &mut self.pos else {
+            return self.file.read_full(out, None);
+        };
+        if out.len() > self.ahead.len() - self.taken {
+            self.taken = self.ahead.len();
+            if out.len() >= AHEAD {
+                return self.file.read_full(out, Some(pos));
+            }
+            self.ahead.resize(AHEAD, 0, GFP_KERNEL)?;
+            let got = self.file.read_full(&mut self.ahead, Some(&mut pos.clone()))?;
+            self.ahead.truncate(got);
+            self.taken = 0;
+        }
+        let ahead = &self.ahead[self.taken..];
+        let got = out.len().min(ahead.len());
+        out[..got].copy_from_slice(&ahead[..got]);
+        self.taken += got;
+        *pos += got as i64;
+        Ok(got)
+    }
+
     fn zeroes(&mut self, align: u64) -> Result {
-        let mut pad = [0u8; 512];
+        const ZEROES: [u8; 512] = [0; 512];
+        let mut pad = ZEROES;
         let mut left = padding(self.offset, align) as usize;
         while left > 0 {
             let n = left.min(pad.len());
             self.bytes(&mut pad[..n])?;
-            if pad[..n].iter().any(|b| *b != 0) {
+            if pad[..n] != ZEROES[..n] {
                 return Err(self.bad(EBADMSG, format_args!("padding is not zero")));
             }
             left -= n;
@@ -150,9 +185,12 @@ impl Reader {
                 .validate(self.sequence)
                 .map_err(|e| self.bad(EBADMSG, format_args!("{}", e.text())))?;
 
+            let length = header.length as usize;
             let mut body = core::mem::take(&mut self.body);
-            body.resize(header.length as usize, 0, GFP_KERNEL)?;
-            let ret = self.bytes(&mut body);
+            if body.len() < length {
+                body.resize(length, 0, GFP_KERNEL)?;
+            }
+            let ret = self.bytes(&mut body[..length]);
             self.body = body;
             ret?;
 
@@ -160,7 +198,7 @@ impl Reader {
             let mut bare = header;
             bare.hash = 0;
             hash.update(bare.as_bytes());
-            hash.update(&self.body);
+            hash.update(&self.body[..length]);
             if hash.digest() != header.hash {
                 return Err(self.bad(EBADMSG, format_args!("checksum of the record is wrong")));
             }
@@ -245,7 +283,7 @@ impl Reader {
 
     /// The bytes of the variable part.
     pub(crate) fn variable(&self) -> &[u8] {
-        &self.body[self.header.fixed as usize..]
+        &self.body[self.header.fixed as usize..self.header.length as usize]
     }
 
     /// The variable part as exactly `count` entries.
@@ -276,9 +314,11 @@ impl Reader {
             return Ok(());
         }
         self.zeroes(PAGE_ALIGN)?;
+        // What has been read ahead of it is read again.
+        self.taken = self.ahead.len();
         let mut hash = Xxh64::new(HASH_SEED);
         let body = core::mem::take(&mut self.body);
-        let bytes = &body[self.header.fixed as usize..];
+        let bytes = &body[self.header.fixed as usize..self.header.length as usize];
         let entries = Entries::<Extent> {
             bytes,
             kind: core::marker::PhantomData,

@@ -24,6 +24,9 @@ pub(crate) struct Mask {
     pub(crate) altstack: (u64, u64, u32),
 }
 
+/// Mask in which everything is blocked that can be: not SIGKILL and SIGSTOP.
+pub(crate) const BLOCKABLE: u64 = !(1 << 8 | 1 << 18);
+
 /// One interval timer: period and time left, in nanoseconds.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Itimer {

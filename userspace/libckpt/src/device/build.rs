@@ -18,8 +18,8 @@ use rustix::io::Errno;
 use rustix::net::{self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::{
-    chdir, getpgid, getpid, getppid, pidfd_open, pidfd_send_signal, set_parent_process_death_signal, setpgid, setsid,
-    waitid, Pid, PidfdFlags, Signal, WaitId, WaitIdOptions,
+    chdir, getpgid, getpid, getppid, getrlimit, pidfd_open, pidfd_send_signal, set_parent_process_death_signal,
+    setpgid, setrlimit, setsid, waitid, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions,
 };
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::thread::{
@@ -512,10 +512,17 @@ pub(crate) fn enter_new_user_namespace() -> io::Result<()> {
 pub(super) fn listen(report: &OwnedFd, expected: &[Task]) -> Result<(), BuildError> {
     const WORD: usize = 4;
     const LENGTH: usize = 3 * WORD;
+    /// How long reports may lie there: not each of them is worth a turn of the scheduler.
+    const PAUSE: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 10_000_000,
+    };
     let mut missing: Vec<bool> = expected.iter().map(|task| task.make == Make::Process).collect();
     let mut buffer = [0u8; 256 * LENGTH];
     let mut length = 0;
     loop {
+        // Without events it ends early only if there is nobody left who could report.
+        let _ = poll(&mut [PollFd::new(report, PollFlags::empty())], Some(&PAUSE));
         match rustix::io::read(report, &mut buffer[length..]) {
             Ok(0) => break,
             Ok(read) => length += read,
@@ -806,6 +813,7 @@ fn tie_to_parent(plan: &Blueprint<'_>, index: usize) {
 
 /// Gives the root its session or process group, and its standard descriptors; all others inherit them.
 fn settle(plan: &Blueprint<'_>) {
+    spare();
     let grouped = match plan.group {
         Group::Inherit => Ok(()),
         Group::Own => setpgid(None, None),
@@ -821,6 +829,37 @@ fn settle(plan: &Blueprint<'_>) {
     let placed = [input.map(dup2_stdin), output.map(dup2_stdout), error.map(dup2_stderr)];
     if let Some(errno) = placed.into_iter().flatten().find_map(Result::err) {
         give_up(plan, Step::Stdio, 0, errno);
+    }
+}
+
+/// What the module does in each task before anything else, done once: all others inherit it. It does what fails here.
+fn spare() {
+    let all = u64::MAX;
+    // SAFETY: the mask is a live word of the length that is given; the old one is not asked for. The C library's call would
+    // leave out its own signals.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const all,
+            ptr::null_mut::<u64>(),
+            size_of_val(&all),
+        )
+    };
+    let none = libc::stack_t {
+        ss_sp: ptr::null_mut(),
+        ss_flags: libc::SS_DISABLE,
+        ss_size: 0,
+    };
+    // SAFETY: `none` is live. All signals are blocked, so nobody runs on the stack that is given up.
+    unsafe { libc::sigaltstack(&raw const none, ptr::null_mut()) };
+    for resource in [Resource::Nofile, Resource::Memlock] {
+        let limit = getrlimit(resource);
+        let raised = Rlimit {
+            current: limit.maximum,
+            ..limit
+        };
+        let _ = setrlimit(resource, raised);
     }
 }
 
