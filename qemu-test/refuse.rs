@@ -53,7 +53,6 @@ const KINDS: &[&str] = &[
     "pidfd",
     "userfaultfd",
     "perf_event",
-    "leader_exited",
     "protection_key",
     "async_owner",
     "network_namespace_with_address",
@@ -137,12 +136,6 @@ fn refuse_kind(context: &Context, kind: &str) -> Result {
     let program = Program::own(context, "refuse").args(&[kind]).cwd(context.dir());
     let mut target = program.start()?;
     target.wait_ready()?;
-    if kind == "leader_exited" {
-        let gone = wait_until(PATIENCE, || {
-            (harness::process::state(target.pid) == Some('Z')).then_some(())
-        });
-        ensure!(gone.is_some(), "the leader does not end");
-    }
     let names = expectations(&target);
     ensure!(!names.is_empty(), "the program expects nothing");
     refused(&mut target, &context.path("refused.ckpt"), &names)?;

@@ -55,6 +55,11 @@ impl Process {
         (self.threads.first() != Some(&self.leader)).then_some(&self.leader)
     }
 
+    /// One that takes signals for the process: a leader that has exited alone does not.
+    pub(crate) fn any_thread(&self) -> &Task {
+        self.threads.first().unwrap_or(&self.leader)
+    }
+
     /// Its tasks as the statefile has them: a leader that has exited is one.
     pub(crate) fn tasks(&self) -> impl Iterator<Item = &Task> {
         Iterator::chain(self.exited_leader().into_iter(), &self.threads)

@@ -503,9 +503,9 @@ impl Restart {
     /// A task that has exited: takes what is left of one, and exits on its way to user mode. Its parent is told nothing, since
     /// it was told before; it sees it when it waits, once [`Self::end`] has given it its signal.
     fn exit(&self, index: u32, entry: &Tree, gate: &Gate, me: &CurrentTask) -> Result {
-        let status = self.remains(index, entry, me)?;
+        let late = self.remains(index, entry, me)?;
         me.task().exit_silently();
-        me.exit_with(status, Exit::Process)?;
+        me.exit_with(late.exit_status.unwrap_or(0), Exit::Process)?;
         self.next_turn(index);
         self.leave(gate);
         Ok(())
@@ -514,21 +514,22 @@ impl Restart {
     /// A main thread that has exited while others live: the same. Its children become those of the thread that keeps the process, as
     /// they did then.
     fn exit_alone(&self, index: u32, entry: &Tree, gate: &Gate, me: &CurrentTask) -> Result {
-        let status = self.remains(index, entry, me)?;
+        let late = self.remains(index, entry, me)?;
+        gate.pdeath_signal.store(late.pdeath_signal, Ordering::Release);
         let keeper = self.task_at(index as usize + 1).ok_or(ESRCH)?;
         me.task().hand_over_children_to(&keeper)?;
         // It leaves the memory that another thread is about to replace, and must not write there.
         const ROBUST_LEN: u64 = 24;
         me.call(nr::__NR_set_tid_address, &[0])?;
         me.call(nr::__NR_set_robust_list, &[0, ROBUST_LEN])?;
-        me.exit_with(status, Exit::Thread)?;
+        me.exit_with(late.exit_status.unwrap_or(0), Exit::Thread)?;
         self.next_turn(index);
         self.leave(gate);
         Ok(())
     }
 
-    /// Takes on what is left of a task that has exited; its status.
-    fn remains(&self, index: u32, entry: &Tree, me: &CurrentTask) -> Result<u32> {
+    /// Takes on what is left of a task that has exited.
+    fn remains(&self, index: u32, entry: &Tree, me: &CurrentTask) -> Result<KBox<Late>> {
         let mut late = KBox::new(Late::default(), GFP_KERNEL)?;
         {
             let mut stream = self.stream.lock();
@@ -538,7 +539,7 @@ impl Restart {
         }
         set_name(me, &late)?;
         me.drop_scratch()?;
-        Ok(late.exit_status.unwrap_or(0))
+        Ok(late)
     }
 
     fn keeps_process(&self, index: u32) -> bool {

@@ -455,7 +455,7 @@ fn report(rest: PostDump, start: u64, arg: &mut Checkpoint) -> Result {
 /// The children first: nobody is to see that another one has been killed, and act on it.
 fn kill(processes: &[Process]) {
     for p in processes.iter().rev() {
-        p.leader.kill();
+        p.any_thread().kill();
     }
 }
 
@@ -471,7 +471,7 @@ fn after(processes: &[Process], flags: u32) {
         }
     } else if flags & checkpoint_flags::STOP != 0 {
         for p in processes.iter().filter(|p| !p.threads.is_empty()) {
-            p.leader.stop();
+            p.any_thread().stop();
         }
     }
 }

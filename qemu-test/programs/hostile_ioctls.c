@@ -306,7 +306,7 @@ static void reading(pid_t pid)
 		WANT(message->size % 8 == 0 && message->size <= length && message->text_len > 3, 1);
 	}
 	WANT(read(fd, buffer, sizeof(buffer)), 0);
-	WANT(read(fd, NULL, sizeof(buffer)) <= 0, 1);
+	WANT(syscall(SYS_read, fd, NULL, sizeof(buffer)) <= 0, 1);
 	WANT(write(fd, buffer, 10), -1);
 	WANT(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED, 1);
 	poll_fd = (struct pollfd){ .fd = fd, .events = POLLIN };

@@ -504,6 +504,7 @@ static void *landlocked(void *argument)
 	*(pid_t *)argument = syscall(SYS_gettid);
 	for (;;)
 		pause();
+	return NULL;
 }
 
 /* Another thread only. */
@@ -716,23 +717,6 @@ static void perf_event(void)
 	CHECK_EQ(read(fd, &value, 8), 8);
 }
 
-static void *wait_forever(void *argument)
-{
-	(void)argument;
-	ready();
-	wait_go();
-	pass();
-}
-
-static void leader_exited(void)
-{
-	pthread_t thread;
-
-	say("expect leader|exited|zombie");
-	CHECK(pthread_create(&thread, NULL, wait_forever, NULL) == 0);
-	pthread_exit(NULL);
-}
-
 static void protection_key(void)
 {
 	char *memory = map_private(PAGE);
@@ -814,7 +798,6 @@ static const struct {
 	{ "pidfd", pid_fd },
 	{ "userfaultfd", userfault },
 	{ "perf_event", perf_event },
-	{ "leader_exited", leader_exited },
 	{ "protection_key", protection_key },
 	{ "async_owner", async_owner },
 	{ "outside", outside },

@@ -227,6 +227,10 @@ impl Resource for TaskRoom {
         r.index = task.index;
         r.comm = task.task.comm();
         r.exit_status = task.task.exit_status();
+        if !task.task.has_exited() {
+            // A main thread that has exited keeps it for its process.
+            r.pdeath_signal = task.task.pdeath_signal();
+        }
         dump.out.record(&r)
     }
 
@@ -296,6 +300,10 @@ impl Resource for TaskRoom {
         let me = restore.me;
         restore.late.comm = Some(r.comm);
         restore.late.vfork_child = r.vfork_child;
+        // A restarter that leaves on purpose is not a parent that dies.
+        if restore.flags & restart_flags::DETACHED == 0 || restore.entry.leader != 0 {
+            restore.late.pdeath_signal = r.pdeath_signal;
+        }
         if exited {
             restore.late.exit_status = Some(r.exit_status);
             return Ok(());
@@ -333,10 +341,6 @@ impl Resource for TaskRoom {
         me.call(nr::__NR_set_robust_list, &[r.robust_list, robust_len])
             .context(format_args!("cannot register the robust list"))?;
         restore.late.rseq = (r.flags & flags::RSEQ != 0).then_some((r.rseq, r.rseq_len, r.rseq_sig));
-        // A restarter that leaves on purpose is not a parent that dies.
-        if restore.flags & restart_flags::DETACHED == 0 || restore.entry.leader != 0 {
-            restore.late.pdeath_signal = r.pdeath_signal;
-        }
         Ok(())
     }
 }
