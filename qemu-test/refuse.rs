@@ -19,10 +19,10 @@ const KINDS: &[&str] = &[
     "socket_listening",
     "socket_pair",
     "fifo",
-    "epoll",
-    "eventfd",
-    "timerfd",
-    "signalfd",
+    "epoll_shared_outside",
+    "eventfd_shared_outside",
+    "timerfd_shared_outside",
+    "signalfd_shared_outside",
     "inotify",
     "memfd",
     "memfd_mapped",
@@ -184,16 +184,19 @@ fn traced(context: &Context) -> Result {
 /// Three different obstacles are all named in one go.
 fn all_at_once(context: &Context) -> Result {
     let script = [
-        "import os, select, socket, time",
-        "a = socket.socket(); b = select.epoll(); c = os.eventfd(0)",
-        "print('expect fd', a.fileno()); print('expect fd', b.fileno()); print('expect fd', c)",
-        "print('expect socket'); print('expect epoll|eventpoll'); print('expect eventfd')",
+        "import fcntl, os, socket, time",
+        "a = socket.socket(); b = os.pidfd_open(os.getpid()); c = open('locked', 'w')",
+        "fcntl.lockf(c, fcntl.LOCK_EX)",
+        "print('expect fd', a.fileno()); print('expect fd', b); print('expect fd', c.fileno())",
+        "print('expect socket'); print('expect pidfd'); print('expect lock')",
         "print('ready', flush=True)",
         "while not os.path.exists(os.environ['CKPT_GO']): time.sleep(0.02)",
         "print('OK', flush=True)",
     ]
     .join("\n");
-    let mut target = Program::command(context, &["python3", "-c", &script]).start()?;
+    let mut target = Program::command(context, &["python3", "-c", &script])
+        .cwd(context.dir())
+        .start()?;
     target.wait_ready()?;
     let names = expectations(&target);
     refused(&mut target, &context.path("refused.ckpt"), &names)?;

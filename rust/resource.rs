@@ -10,6 +10,7 @@ use crate::{
     objects::{Made, Seen},
     statefile::{Reader, Writer},
     wrapper::{
+        file::File,
         mm::Mm,
         ns::Nsproxy,
         path::Fs,
@@ -19,7 +20,7 @@ use crate::{
         timer::PosixTimer, //
     },
 };
-use ckpt_uapi::record::{tree::Tree, RecordType};
+use ckpt_uapi::record::{event::Timerfd, tree::Tree, RecordType};
 use core::cell::RefCell;
 use kernel::prelude::*;
 
@@ -195,6 +196,8 @@ pub(crate) struct Late {
     pub(crate) itimers: Option<[(u64, u64); 3]>,
     /// POSIX timers, likewise.
     pub(crate) posix_timers: KVVec<PosixTimer>,
+    /// Armed timerfds, and those with expirations that nobody has read, likewise.
+    pub(crate) timerfds: KVVec<(File, Timerfd)>,
     /// As prctl(PR_SET_TSC, PR_TSC_SIGSEGV).
     pub(crate) tsc_off: bool,
     /// mlockall(2) flags for new mappings.
@@ -356,7 +359,7 @@ pub(crate) const ROOMS: &[Room] = &[
 /// Where rooms meet: what one room refers to by objref, another one writes and makes.
 pub(crate) use mm::{post_dump, Mappings, Snapshot};
 
-pub(crate) use file::{check_mapped, dump_file, held, restore_shmem_pages, Census};
+pub(crate) use file::{arm_timerfd, check_mapped, dump_file, held, restore_shmem_pages, Census};
 
 pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};

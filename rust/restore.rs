@@ -62,6 +62,8 @@ struct Gate {
     gathered: Pin<KBox<Completion>>,
     /// How many of them are missing.
     missing: AtomicU32,
+    /// The task, which keeps its process, has been let go with all that belongs to the process.
+    settled: Pin<KBox<Completion>>,
     /// This task has come in.
     entered: AtomicBool,
     /// This task needs nothing of the coordinator any more: what happens to it now is its own business.
@@ -185,6 +187,7 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
                 turn: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 gathered: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 missing: AtomicU32::new(0),
+                settled: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 entered: AtomicBool::new(false),
                 vfork: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 vfork_parent: AtomicU32::new(NOBODY),
@@ -281,6 +284,7 @@ impl Restart {
         for gate in &self.gates {
             gate.turn.complete_all();
             gate.gathered.complete_all();
+            gate.settled.complete_all();
         }
         self.complete.complete_all();
         self.go.complete_all();
@@ -453,7 +457,8 @@ impl Restart {
         }
         self.next_turn(index);
         self.wait(&self.go)?;
-        let released = release(me, &mut late).map_err(|fault| {
+        let settled = release(me, &mut late).and_then(|()| self.settle(index, entry, gate));
+        let released = settled.map_err(|fault| {
             self.blame(of_task(fault, me));
             // Too late for an abort: the others are killed here.
             self.failed.store(true, Ordering::Release);
@@ -466,6 +471,16 @@ impl Restart {
             vfork.waiter.vfork.wait_vfork();
         }
         released
+    }
+
+    /// Nobody runs his own code before what belongs to the whole process is in place: for some of it a descriptor is used for a moment.
+    fn settle(&self, index: u32, entry: &Tree, gate: &Gate) -> Result {
+        if self.keeps_process(index) {
+            gate.settled.complete_all();
+            return Ok(());
+        }
+        let keeper = entry.leader + u32::from(!self.keeps_process(entry.leader));
+        self.wait(&self.gates.get(keeper as usize).ok_or(EINVAL)?.settled)
     }
 
     /// The task waits in vfork(2): its child, whose turn comes later, is to wake it.

@@ -8,6 +8,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub mod cred;
+pub mod event;
 pub mod fd;
 pub mod file;
 pub mod fpu;
@@ -141,6 +142,16 @@ record_types! {
     Pipe = 0x41, "pipe";
     /// Layer of a Landlock domain: [`landlock::Layer`].
     LandlockLayer = 0x42, "landlock-layer";
+    /// An eventfd: [`event::Eventfd`].
+    Eventfd = 0x43, "eventfd";
+    /// A signalfd: [`event::Signalfd`].
+    Signalfd = 0x44, "signalfd";
+    /// A timerfd: [`event::Timerfd`].
+    Timerfd = 0x45, "timerfd";
+    /// An epoll: [`event::Epoll`].
+    Epoll = 0x46, "epoll";
+    /// What an epoll watches: [`event::EpollItems`] and [`event::EpollItem`] entries.
+    EpollItems = 0x47, "epoll-items";
     /// Namespaces of a task: [`ns::Nsproxy`].
     Nsproxy = 0x60, "nsproxy";
     /// A uts namespace: [`ns::UtsNs`].

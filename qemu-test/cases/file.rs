@@ -14,6 +14,7 @@ use harness::Case;
 pub fn cases() -> Vec<Case> {
     vec![
         quiet("file_pipe", &[]).case("file/keeps_pipes_inside"),
+        quiet("fd_events", &[]).case("file/keeps_event_descriptors"),
         quiet("file_flock", &[]).case("file/keeps_locks_of_flock"),
         Case::new("file/lock_of_another_refuses_the_restart", lock::taken_meanwhile),
         Case::new("file/stdio_pipes_become_the_restarters", stdio::pipes),

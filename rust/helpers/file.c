@@ -9,9 +9,23 @@
 #include <linux/kdev_t.h>
 #include <linux/mount.h>
 #include <linux/path.h>
+#include <linux/seq_file.h>
 #include <linux/uio.h>
 
 #include "helpers.h"
+
+/*
+ * What /proc/PID/fdinfo says about the file besides what it says about every file. Returns the number of bytes, @size when they
+ * do not fit.
+ */
+size_t ckpt_fdinfo(struct file *f, char *out, size_t size)
+{
+	struct seq_file m = { .buf = out, .size = size };
+
+	if (f->f_op->show_fdinfo)
+		f->f_op->show_fdinfo(&m, f);
+	return m.count;
+}
 
 struct file *ckpt_get_file(struct file *f)
 {

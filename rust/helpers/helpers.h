@@ -28,6 +28,7 @@ struct ckpt_sharing {
 	int sighand;
 };
 
+size_t ckpt_fdinfo(struct file *f, char *out, size_t size);
 struct file *ckpt_get_file(struct file *f);
 int ckpt_collect_fds(struct task_struct *t, unsigned int from, struct ckpt_fd *out, unsigned int max,
 		     unsigned int *next);

@@ -12,6 +12,7 @@
 #include <asm/processor.h>
 #include <asm/syscall.h>
 #include <linux/dcache.h>
+#include <linux/eventpoll.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs_context.h>
@@ -89,6 +90,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(void, folio_add_new_anon_rmap,                                                                                \
 	  (struct folio *folio, struct vm_area_struct *vma, unsigned long addr, rmap_t flags),                          \
 	  (folio, vma, addr, flags))                                                                                    \
+	X(struct file *, get_epoll_tfile_raw_ptr, (struct file *file, int tfd, unsigned long toff), (file, tfd, toff))  \
 	X(pte_t *, get_locked_pte, (struct mm_struct *mm, unsigned long addr, spinlock_t **ptl), (mm, addr, ptl))          \
 	X(unsigned long, get_wchan, (struct task_struct *t), (t))                                                       \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
@@ -131,6 +133,10 @@ extern void uprobe_end_dup_mmap(void);
 	X(posix_cpu_nsleep_restart)                                                                                     \
 	X(do_restart_poll)                                                                                              \
 	X(futex_wait_restart)                                                                                           \
+	X(eventfd_fops)                                                                                                 \
+	X(eventpoll_fops)                                                                                               \
+	X(signalfd_fops)                                                                                                \
+	X(timerfd_fops)                                                                                                 \
 	X(tasklist_lock)                                                                                                \
 	X(namespace_sem)                                                                                                \
 	X(uts_sem)

@@ -8,8 +8,8 @@
 //! it, as /dev/null.
 //! Not saved: contents of files; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
 //! becomes the restarter's.
-//! Refused: deleted files, memfd, sockets, pipes and terminals that are not stdio, anonymous inodes (epoll, eventfd,
-//! timerfd, signalfd, inotify, io_uring, ...), block devices, other character devices, O_PATH, POSIX and OFD locks, leases,
+//! Refused: deleted files, memfd, sockets, pipes and terminals that are not stdio, anonymous inodes (inotify, io_uring, ...; for
+//! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH, POSIX and OFD locks, leases,
 //! F_SETOWN; an inherited pipe or terminal that only a thread with descriptors of its own has.
 //!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
@@ -30,6 +30,7 @@ use crate::{
 };
 use ckpt_uapi::{
     record::{
+        event::{Epoll, EpollItems, Eventfd, Signalfd, Timerfd},
         file::{denied, kind, File as FileRecord},
         mm::{Extent, Pages},
         pipe::Pipe as PipeRecord,
@@ -42,9 +43,11 @@ use kernel::prelude::*;
 use zerocopy::FromZeros;
 
 mod census;
+mod event;
 mod pipe;
 
 pub(crate) use census::Census;
+pub(crate) use event::arm_timerfd;
 
 pub(crate) struct FileRoom;
 
@@ -61,6 +64,9 @@ const STDIO: u32 = 3;
 const MEM_MAJOR: u64 = 1;
 /// null, zero, full, random, urandom.
 const MEM_MINORS: [u64; 5] = [3, 5, 7, 8, 9];
+
+/// What [`classify`] says of a file that has a record of its own kind.
+const EVENT: u32 = 0;
 
 /// Device number of /dev/null.
 const NULL: u64 = 0x103;
@@ -88,11 +94,6 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
             Err(e) => return Fault::from(e),
         };
         let _ = file.print_any(&mut name);
-        let what = if name.as_bytes() == b"anon_inode:[eventpoll]" {
-            "epoll"
-        } else {
-            what
-        };
         Fault::new(EOPNOTSUPP, format_args!("{} cannot be saved: {}", what, name.as_str())).kind(RecordType::File)
     };
     if file.is_path() {
@@ -109,6 +110,12 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
             format_args!("{} lock or lease cannot be saved: {}", lock, name.as_str()),
         )
         .kind(RecordType::File));
+    }
+    if let Some(event) = event::Kind::of(file) {
+        return match event.check(target, file, held)? {
+            None => Ok((EVENT, Stat::default(), path)),
+            Some(what) => Err(refuse(file, what)),
+        };
     }
     let format = file.mode() & mode::FMT;
     let saved = match format {
@@ -218,6 +225,9 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     if is_nameless_statefile(target, file) {
         return dump_nameless_statefile(file, dump);
     }
+    if let Some(event) = event::Kind::of(file) {
+        return event.dump(target, file, dump);
+    }
     let stdio = target.whole.census.standard(file)?;
     let (kind, stat, path) = classify(target, file, stdio, held)?;
     let pipe_objref = match Pipe::of(file) {
@@ -259,7 +269,16 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
 }
 
 impl Resource for FileRoom {
-    const RECORDS: &'static [RecordType] = &[FileRecord::TYPE, Shmem::TYPE, PipeRecord::TYPE];
+    const RECORDS: &'static [RecordType] = &[
+        FileRecord::TYPE,
+        Shmem::TYPE,
+        PipeRecord::TYPE,
+        Eventfd::TYPE,
+        Signalfd::TYPE,
+        Timerfd::TYPE,
+        Epoll::TYPE,
+        EpollItems::TYPE,
+    ];
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
     const OBJECTS: bool = true;
@@ -305,6 +324,10 @@ impl Resource for FileRoom {
         let object = match kind {
             RecordType::Shmem => restore_shmem(restore)?,
             RecordType::Pipe => pipe::restore(restore)?,
+            RecordType::EpollItems => return event::restore_items(restore),
+            RecordType::Eventfd | RecordType::Signalfd | RecordType::Timerfd | RecordType::Epoll => {
+                event::restore(kind, restore)?
+            }
             _ => restore_file(restore)?,
         };
         restore.made.add(object)

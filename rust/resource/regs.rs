@@ -7,7 +7,7 @@
 //!
 //! Record: [`ckpt_uapi::record::regs`].  C header: `include/linux/regset.h`
 
-use super::{arm_timers, Dump, FrozenTask, Late, Resource, Restore, Scope, Target};
+use super::{arm_timerfd, arm_timers, Dump, FrozenTask, Late, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
@@ -144,6 +144,9 @@ pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
         }
     }
     arm_timers(me, &late.posix_timers)?;
+    for (file, timer) in &late.timerfds {
+        arm_timerfd(me, file, timer)?;
+    }
     me.drop_scratch()?;
     if late.lock_future != 0 {
         me.call(nr::__NR_mlockall, &[u64::from(late.lock_future)])

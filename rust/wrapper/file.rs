@@ -68,6 +68,30 @@ pub(crate) struct Stat {
     pub(crate) rdev: u64,
 }
 
+/// Longest text of [`File::info`] in bytes: an epoll with a million items.
+const INFO_MAX: usize = 256 << 20;
+
+/// Text of /proc/PID/fdinfo: lines of names and values.
+pub(crate) struct Info(KVVec<u8>);
+
+impl Info {
+    /// Its lines.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        core::str::from_utf8(&self.0).unwrap_or("").lines()
+    }
+
+    /// The value of the first line that begins with this name and a colon.
+    pub(crate) fn text(&self, name: &str) -> Result<&str> {
+        let value = |line| -> Option<&str> { str::strip_prefix(line, name)?.strip_prefix(':') };
+        self.lines().find_map(value).map(str::trim).ok_or(EINVAL)
+    }
+
+    /// The same as a number.
+    pub(crate) fn number(&self, name: &str, radix: u32) -> Result<u64> {
+        u64::from_str_radix(self.text(name)?, radix).map_err(|_| EINVAL)
+    }
+}
+
 /// File type bits of a mode.
 pub(crate) mod mode {
     pub(crate) const FMT: u32 = 0o170000;
@@ -178,6 +202,47 @@ impl File {
     pub(crate) fn ops(&self) -> usize {
         // SAFETY: alive; set once at open.
         unsafe { (*self.as_ptr()).f_op as usize }
+    }
+
+    /// What /proc/PID/fdinfo says about it besides what it says about every file.
+    pub(crate) fn info(&self) -> Result<Info> {
+        let mut size = 4096;
+        loop {
+            let mut text: KVVec<u8> = KVVec::from_elem(0, size, GFP_KERNEL)?;
+            // SAFETY: alive; the buffer has `size` bytes.
+            let length = unsafe { bindings::ckpt_fdinfo(self.as_ptr(), text.as_mut_ptr().cast(), size) };
+            if length < size {
+                text.truncate(length);
+                return Ok(Info(text));
+            }
+            if size >= INFO_MAX {
+                return Err(E2BIG);
+            }
+            size *= 4;
+        }
+    }
+
+    /// The file that an epoll watches by this descriptor: its address; of several, the one with this number. `ENOENT` when
+    /// there is none.
+    pub(crate) fn watched(&self, fd: u32, nth: usize) -> Result<usize> {
+        let fd = i32::try_from(fd).map_err(|_| EINVAL)?;
+        // SAFETY: alive; the function refuses what is no epoll, and returns an address that is not followed.
+        let found = unsafe { bindings::ckpt_get_epoll_tfile_raw_ptr(self.as_ptr(), fd, nth) };
+        Ok(kernel::error::from_err_ptr(found)? as usize)
+    }
+
+    /// The open file behind a task's descriptor.
+    pub(crate) fn of_task(task: &Task, fd: u32) -> Result<Option<Self>> {
+        let mut raw = bindings::ckpt_fd::default();
+        let mut next = 0;
+        // SAFETY: the task is alive, the array is one entry; the helper locks and takes a reference on the file.
+        let n = unsafe { bindings::ckpt_collect_fds(task.as_ptr(), fd, &mut raw, 1, &mut next) };
+        if to_result(n as isize)? == 0 {
+            return Ok(None);
+        }
+        // SAFETY: the helper took the reference.
+        let file = unsafe { Self::from_raw(raw.file)? };
+        Ok((raw.fd == fd).then_some(file))
     }
 
     /// O_* flags as fcntl(F_GETFL).

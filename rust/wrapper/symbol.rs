@@ -70,3 +70,24 @@ impl RestartFn {
         RESTART_FNS.iter().map(|(f, _)| *f).find(|f| f.address() == address)
     }
 }
+
+/// Drivers of open files that have no name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operations {
+    /// eventfd(2)
+    Eventfd = bindings::ckpt_address_index_CKPT_ADDRESS_eventfd_fops as isize,
+    /// epoll_create(2)
+    Epoll = bindings::ckpt_address_index_CKPT_ADDRESS_eventpoll_fops as isize,
+    /// signalfd(2)
+    Signalfd = bindings::ckpt_address_index_CKPT_ADDRESS_signalfd_fops as isize,
+    /// timerfd_create(2)
+    Timerfd = bindings::ckpt_address_index_CKPT_ADDRESS_timerfd_fops as isize,
+}
+
+impl Operations {
+    /// Address of the `struct file_operations`: [`File::ops`](super::file::File::ops) of each such file.
+    pub(crate) fn address(self) -> usize {
+        // SAFETY: the array is written by module init only, and the index is one of its enum.
+        unsafe { bindings::ckpt_address[self as usize] }
+    }
+}

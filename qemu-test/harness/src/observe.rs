@@ -95,6 +95,7 @@ pub const EXCEPTIONS: &[(&str, When, &str)] = &[
     ("status/SigPnd", When::Busy, "signals come and go"),
     ("status/ShdPnd", When::Busy, "signals come and go"),
     ("status/SigBlk", When::Busy, "a program blocks signals for a moment"),
+    ("fdinfo/eventfd-id", When::Restarted, "a number that the kernel gives"),
     ("fdinfo/pos", When::Busy, "a program reads and writes"),
 ];
 
@@ -176,9 +177,10 @@ impl Snapshot {
             put(format!("fd/{fd}"), normal_pipe(link, &mut pipes));
             let info = fs::read_to_string(format!("{root}/fdinfo/{fd}")).unwrap_or_default();
             let lines = info.lines().filter_map(|line| line.split_once(':'));
-            for (name, value) in lines.filter(|(name, _)| !is_pipe || *name != "ino") {
+            for (name, value) in lines.filter(|(name, _)| !(is_pipe && *name == "ino" || *name == "tfd")) {
                 put(format!("fd/{fd}/fdinfo/{name}"), value.trim().into());
             }
+            put(format!("fd/{fd}/watched"), watched(&info));
         }
         for tid in list(&format!("{root}/task")) {
             let task = format!("{root}/task/{tid}");
@@ -365,6 +367,16 @@ fn normal_pipe(link: String, pipes: &mut Vec<String>) -> String {
         pipes.len() - 1
     });
     format!("pipe number {number}")
+}
+
+/// What an epoll watches: descriptor, events and data, without the inodes. The order is that of kernel addresses.
+fn watched(info: &str) -> String {
+    let items = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
+    let mut items: Vec<&str> = items
+        .map(|item| item.split(" pos:").next().unwrap_or(item).trim())
+        .collect();
+    items.sort_unstable();
+    items.join("; ")
 }
 
 /// Shared anonymous memory shows as "/dev/zero (deleted)" with an inode number that is chance: numbered by appearance,

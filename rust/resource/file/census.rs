@@ -68,6 +68,23 @@ impl Census {
         Ok(census)
     }
 
+    /// The open file at an address, by any descriptor of the target.
+    pub(crate) fn find(&self, processes: &[Process], address: usize) -> Result<Option<File>> {
+        if self.descriptors.get(&address).is_none() {
+            return Ok(None);
+        }
+        for task in processes.iter().flat_map(|p| p.threads.iter()) {
+            let mut from = Some(0);
+            while from.is_some() {
+                let mut lot = collect_fds(task, &mut from)?.into_iter();
+                if let Some(found) = lot.find(|fd| fd.file.address() == address) {
+                    return Ok(Some(found.file));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     fn count(&mut self, number: u32, file: &File) -> Result {
         let address = file.address();
         let format = file.mode() & mode::FMT;

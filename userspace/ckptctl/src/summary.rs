@@ -7,6 +7,7 @@ mod text;
 
 use libckpt::statefile::{type_name, Body, Record};
 use libckpt::uapi::record::cred::Cred;
+use libckpt::uapi::record::event::{Epoll, EpollItem, Eventfd, Signalfd, Timerfd};
 use libckpt::uapi::record::fd::Fd;
 use libckpt::uapi::record::file::{self, File};
 use libckpt::uapi::record::fpu::Fpu;
@@ -70,6 +71,10 @@ struct RecordLine {
 enum Object {
     File(File, Vec<u8>),
     Pipe(Pipe),
+    Eventfd(Eventfd),
+    Signalfd(Signalfd),
+    Timerfd(Timerfd),
+    Epoll(Epoll, Vec<EpollItem>),
     Shmem {
         shmem: Shmem,
         pages: u64,
@@ -180,6 +185,23 @@ impl Summary {
             }
             Body::Pipe(pipe, _) => {
                 self.objects.insert(pipe.objref, Object::Pipe(pipe));
+            }
+            Body::Eventfd(eventfd) => {
+                self.objects.insert(eventfd.objref, Object::Eventfd(eventfd));
+            }
+            Body::Signalfd(signalfd) => {
+                self.objects.insert(signalfd.objref, Object::Signalfd(signalfd));
+            }
+            Body::Timerfd(timerfd) => {
+                self.objects.insert(timerfd.objref, Object::Timerfd(timerfd));
+            }
+            Body::Epoll(epoll) => {
+                self.objects.insert(epoll.objref, Object::Epoll(epoll, Vec::new()));
+            }
+            Body::EpollItems(items, entries) => {
+                if let Some(Object::Epoll(_, all)) = self.objects.get_mut(&items.epoll) {
+                    all.extend(entries);
+                }
             }
             Body::LandlockLayer(layer) => {
                 self.objects.insert(layer.objref, Object::LandlockLayer(layer));

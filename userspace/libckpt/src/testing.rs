@@ -16,6 +16,7 @@
 //! ```
 
 use ckpt_uapi::record::cred::Cred;
+use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::fd::{Fd, Fds};
 use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::fpu::Fpu;
@@ -358,7 +359,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 30, 6)
+    Statefile::new(records, 34, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -493,14 +494,15 @@ fn init() -> Vec<Part> {
     let mut records = vec![task(INIT, "init", [16, 17, 18, 19])];
     records.extend(namespaces());
     records.extend(small_memory(&[]));
+    records.extend(events());
     records.extend([
-        Part::new(&Fds { count: 0, more: 0 }),
+        Part::new(&Fds { count: 1, more: 0 }).entries(&[fd(9, 0, 31)]),
         fs(),
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(28, 0), layer(29, 28)]);
-    records.extend(thread(None, 29, true));
+    records.extend([layer(32, 0), layer(33, 32)]);
+    records.extend(thread(None, 33, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -528,7 +530,7 @@ const EXE: u32 = 5;
 const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
-const FILTER: u32 = 30;
+const FILTER: u32 = 34;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -736,6 +738,38 @@ fn descriptors() -> Vec<Part> {
         pipe_end(10, PIPE, O_WRONLY),
         Part::new(&Fds { count: 1, more: 1 }).entries(&[fd(0, 0, NULL)]),
         Part::new(&Fds { count: 3, more: 0 }).entries(&[fd(4, 0, 9), fd(5, 0, 10), fd(7, 1, EXE)]),
+    ]
+}
+
+/// Open files that stand for events; an epoll watches another one by a descriptor that is closed by now.
+fn events() -> Vec<Part> {
+    let item = EpollItem {
+        fd: 7,
+        file: 28,
+        events: 1,
+        reserved: 0,
+        data: 42,
+    };
+    vec![
+        Part::new(&Eventfd {
+            objref: 28,
+            count: 3,
+            ..Eventfd::new_zeroed()
+        }),
+        Part::new(&Signalfd {
+            objref: 29,
+            flags: event::FLAGS,
+            mask: 1 << 9,
+        }),
+        Part::new(&Timerfd {
+            objref: 30,
+            clock: 1,
+            value_ns: 5_000_000_000,
+            interval_ns: 1_000_000_000,
+            ..Timerfd::new_zeroed()
+        }),
+        Part::new(&Epoll { objref: 31, flags: 0 }),
+        Part::new(&EpollItems { epoll: 31, count: 1 }).entries(&[item]),
     ]
 }
 

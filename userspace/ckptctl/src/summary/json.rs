@@ -80,6 +80,25 @@ fn object_json(objref: u32, object: &Object) -> Value {
         Object::Pipe(pipe) => json!({
             "objref": objref, "type": "pipe", "capacity": pipe.capacity, "content": pipe.content,
         }),
+        Object::Eventfd(eventfd) => json!({
+            "objref": objref, "type": "eventfd", "flags": eventfd.flags, "count": eventfd.count,
+            "semaphore": eventfd.semaphore == 1,
+        }),
+        Object::Signalfd(signalfd) => json!({
+            "objref": objref, "type": "signalfd", "flags": signalfd.flags, "mask": signalfd.mask,
+        }),
+        Object::Timerfd(timerfd) => json!({
+            "objref": objref, "type": "timerfd", "flags": timerfd.flags, "clock": timerfd.clock,
+            "settime": timerfd.settime, "ticks": timerfd.ticks, "value_ns": timerfd.value_ns,
+            "interval_ns": timerfd.interval_ns,
+        }),
+        Object::Epoll(epoll, items) => {
+            let items: Vec<Value> = items
+                .iter()
+                .map(|item| json!({ "fd": item.fd, "file": item.file, "events": item.events, "data": item.data }))
+                .collect();
+            json!({ "objref": objref, "type": "epoll", "flags": epoll.flags, "items": items })
+        }
         Object::LandlockLayer(layer) => json!({
             "objref": objref, "type": "landlock-layer", "below": (layer.below != 0).then_some(layer.below),
             "handled_access_fs": layer.handled_access_fs, "handled_access_net": layer.handled_access_net,

@@ -426,6 +426,19 @@ impl Summary {
                     bytes(pipe.content.into())
                 )
             }
+            Some(Object::Eventfd(eventfd)) => {
+                let kind = if eventfd.semaphore == 1 { "semaphore" } else { "counter" };
+                format!("eventfd {objref}: {kind} {}", eventfd.count)
+            }
+            Some(Object::Signalfd(signalfd)) => format!("signalfd {objref}: {}", signals(signalfd.mask)),
+            Some(Object::Timerfd(timerfd)) => format!(
+                "timerfd {objref}: clock {}, {} s, every {} s, {} not read",
+                timerfd.clock,
+                seconds(timerfd.value_ns),
+                seconds(timerfd.interval_ns),
+                count(timerfd.ticks, "expiration")
+            ),
+            Some(Object::Epoll(_, items)) => format!("epoll {objref}: {}", count(items.len() as u64, "file")),
             Some(Object::LandlockLayer(_)) => format!("Landlock layer {objref}"),
             Some(Object::Shmem { shmem, pages }) => {
                 format!(

@@ -4,6 +4,7 @@
 
 use super::Problem;
 use ckpt_uapi::record::cred::Cred;
+use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::fd::{Fd, Fds};
 use ckpt_uapi::record::file::File;
 use ckpt_uapi::record::fpu::Fpu;
@@ -73,6 +74,11 @@ pub enum Body {
     Fd(Fds, Vec<Fd>),
     File(File, Vec<u8>),
     Pipe(Pipe, Vec<u8>),
+    Eventfd(Eventfd),
+    Signalfd(Signalfd),
+    Timerfd(Timerfd),
+    Epoll(Epoll),
+    EpollItems(EpollItems, Vec<EpollItem>),
     Landlock(Landlock),
     LandlockLayer(landlock::Layer),
     Nsproxy(Nsproxy),
@@ -408,6 +414,11 @@ impl Body {
                 text(path, fixed.path_len, PATH_MAX)?;
                 Self::Pipe(fixed, content.to_vec())
             }
+            RecordType::Eventfd
+            | RecordType::Signalfd
+            | RecordType::Timerfd
+            | RecordType::Epoll
+            | RecordType::EpollItems => Self::parse_event(kind, parts)?,
             RecordType::Landlock => {
                 let fixed: Landlock = parts.alone()?;
                 zero(fixed.reserved)?;
@@ -513,6 +524,56 @@ impl Body {
                 objref(fixed.objref)?;
                 check(fixed.reserved == 0, "a reserved field is not zero")?;
                 Self::Nsproxy(fixed)
+            }
+        })
+    }
+
+    fn parse_event(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {
+        let object = |number, flags| {
+            objref(number)?;
+            known(flags, event::FLAGS)
+        };
+        Ok(match kind {
+            RecordType::Eventfd => {
+                let fixed: Eventfd = parts.alone()?;
+                object(fixed.objref, fixed.flags)?;
+                check(
+                    fixed.semaphore <= 1 && fixed.count < u64::MAX,
+                    "an eventfd has an impossible state",
+                )?;
+                zero(fixed.reserved)?;
+                Self::Eventfd(fixed)
+            }
+            RecordType::Signalfd => {
+                let fixed: Signalfd = parts.alone()?;
+                object(fixed.objref, fixed.flags)?;
+                Self::Signalfd(fixed)
+            }
+            RecordType::Timerfd => {
+                let fixed: Timerfd = parts.alone()?;
+                object(fixed.objref, fixed.flags)?;
+                known(fixed.settime, event::settime::ALL)?;
+                let most = i64::MAX as u64;
+                check(
+                    fixed.value_ns <= most && fixed.interval_ns <= most,
+                    "a time is out of range",
+                )?;
+                Self::Timerfd(fixed)
+            }
+            RecordType::Epoll => {
+                let fixed: Epoll = parts.alone()?;
+                object(fixed.objref, fixed.flags)?;
+                Self::Epoll(fixed)
+            }
+            _ => {
+                let fixed: EpollItems = parts.fixed()?;
+                objref(fixed.epoll)?;
+                let entries = parts.entries::<EpollItem>(fixed.count)?;
+                for entry in &entries {
+                    objref(entry.file)?;
+                    zero(entry.reserved)?;
+                }
+                Self::EpollItems(fixed, entries)
             }
         })
     }

@@ -3,6 +3,7 @@
 //! The order of records (`uapi/STATEFILE.md`, "Order of records"), and what records say about each other.
 
 use super::{Body, Problem};
+use ckpt_uapi::record::event::{Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::landlock::{self, LAYERS_MAX};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
@@ -157,6 +158,8 @@ pub(super) struct Order {
     has_process: bool,
     /// Sizes of shared memory, by objref.
     sizes: HashMap<u32, u64>,
+    /// Objrefs of those open files that are epolls.
+    epolls: HashSet<u32>,
     /// How many layers there are up to a layer of a Landlock domain, by objref.
     layers: HashMap<u32, usize>,
     /// Mappings of the current task, and how many are to come.
@@ -336,6 +339,31 @@ impl Order {
             }
             (State::Fd, Body::Pipe(pipe, _)) => {
                 self.add_object(pipe.objref, Object::Pipe)?;
+                State::Fd
+            }
+            (
+                State::Fd,
+                Body::Eventfd(Eventfd { objref, .. })
+                | Body::Signalfd(Signalfd { objref, .. })
+                | Body::Timerfd(Timerfd { objref, .. }),
+            ) => {
+                self.add_object(*objref, Object::File)?;
+                State::Fd
+            }
+            (State::Fd, Body::Epoll(epoll)) => {
+                self.add_object(epoll.objref, Object::File)?;
+                self.epolls.insert(epoll.objref);
+                State::Fd
+            }
+            (State::Fd, Body::EpollItems(items, entries)) => {
+                check(
+                    self.epolls.contains(&items.epoll),
+                    "what is watched belongs to no epoll",
+                )?;
+                check(
+                    entries.iter().all(|item| self.object(item.file) == Some(Object::File)),
+                    "an epoll watches what is no file",
+                )?;
                 State::Fd
             }
             (State::Fd | State::MoreFd, Body::Fd(table, entries)) => {

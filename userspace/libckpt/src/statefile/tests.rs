@@ -338,14 +338,14 @@ fn counts_the_layers_of_landlock_domains() {
         changed(|records| {
             let at = index(RecordType::LandlockLayer) + 2;
             let template = records[at - 1].clone();
-            for objref in 30..28 + count {
+            for objref in 34..32 + count {
                 let mut part = template.clone();
                 let (layer, _) = Layer::mut_from_prefix(&mut part.body).unwrap();
                 (layer.objref, layer.below) = (objref, objref - 1);
-                records.insert(at + objref as usize - 30, part);
+                records.insert(at + objref as usize - 34, part);
             }
             // What comes after them is numbered after them.
-            let filter = 28 + count;
+            let filter = 32 + count;
             let part = &mut records[index(RecordType::SeccompFilter) + count as usize - 2];
             SeccompFilter::mut_from_prefix(&mut part.body).unwrap().0.objref = filter;
             let part = &mut records[index(RecordType::Seccomp) + count as usize - 2];

@@ -1,0 +1,378 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! eventfd, signalfd, timerfd and epoll.
+//!
+//! Saved: the counter of an eventfd and whether it is a semaphore; the signals of a signalfd; clock, period, time left and expirations not
+//! read of a timerfd (one that was set to a time of CLOCK_REALTIME keeps that time); what an epoll watches, also by descriptors
+//! that are closed by now, and epolls in epolls.
+//! Not saved: which events an edge-triggered item has reported already (it reports what is ready once more), and that a one-shot item
+//! that has fired hides errors; EPIOCSPARAMS (busy polling).
+//! Refused: such a file that a process outside of the target holds, too; an epoll that watches a file for which nobody in the target has
+//! a descriptor.
+//!
+//! Records: [`ckpt_uapi::record::event`].  C sources: `fs/eventfd.c`, `fs/signalfd.c`, `fs/timerfd.c`, `fs/eventpoll.c`
+
+use super::{dump_file, pipe::is_own, Dump, Restore, Target};
+use crate::{
+    error::{Context, Fault, Result},
+    objects::{Keeper, Object},
+    wrapper::{
+        file::{install_any, install_fd, File, Info},
+        symbol::Operations,
+        syscall::{nr, CurrentTask},
+        time, //
+    },
+};
+use ckpt_uapi::record::{
+    event::{settime, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd, FLAGS},
+    RecordType,
+};
+use kernel::{prelude::*, rbtree::RBTree};
+
+/// What stands for events.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Eventfd,
+    Signalfd,
+    Timerfd,
+    Epoll,
+}
+
+/// Entries of one record.
+const ENTRIES: usize = 8192;
+/// More than a time of a clock may be, so that sums do not overflow.
+const TIME_MAX: u64 = i64::MAX as u64;
+const CLOCK_REALTIME: u32 = 0;
+const CLOCK_REALTIME_ALARM: u32 = 8;
+
+impl Kind {
+    /// What an open file is, if it is one of these.
+    pub(super) fn of(file: &File) -> Option<Self> {
+        let ops = file.ops();
+        [
+            (Operations::Eventfd, Self::Eventfd),
+            (Operations::Signalfd, Self::Signalfd),
+            (Operations::Timerfd, Self::Timerfd),
+            (Operations::Epoll, Self::Epoll),
+        ]
+        .into_iter()
+        .find_map(|(of, kind)| (of.address() == ops).then_some(kind))
+    }
+
+    /// Why it cannot be saved, if it cannot. `held` is the number of references to the file that the caller has.
+    pub(super) fn check(self, target: &Target<'_>, file: &File, held: usize) -> Result<Option<&'static str>> {
+        if !is_own(target, file, held) {
+            return Ok(Some(match self {
+                Self::Eventfd => "eventfd that another process holds",
+                Self::Signalfd => "signalfd that another process holds",
+                Self::Timerfd => "timerfd that another process holds",
+                Self::Epoll => "epoll that another process holds",
+            }));
+        }
+        if self == Self::Epoll {
+            for item in Items::of(target, file)?.0 {
+                if item.file.is_none() {
+                    return Ok(Some("epoll that watches a file without a descriptor"));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes the object; its objref.
+    pub(super) fn dump(self, target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Result<u32> {
+        let objref = dump.seen.add(file.address(), Keeper::File(file.clone()))?;
+        let flags = file.flags() & FLAGS;
+        match self {
+            Self::Eventfd => {
+                let info = file.info()?;
+                dump.out.record(&Eventfd {
+                    objref,
+                    flags,
+                    count: info.number("eventfd-count", 16)?,
+                    semaphore: info.number("eventfd-semaphore", 10)? as u32,
+                    reserved: 0,
+                })?;
+            }
+            Self::Signalfd => {
+                let mask = file.info()?.number("sigmask", 16)?;
+                dump.out.record(&Signalfd { objref, flags, mask })?;
+            }
+            Self::Timerfd => dump.out.record(&timerfd(objref, flags, &file.info()?)?)?,
+            Self::Epoll => dump_epoll(target, file, objref, flags, dump)?,
+        }
+        Ok(objref)
+    }
+}
+
+/// A `(seconds, nanoseconds)` of the text.
+fn nanoseconds(info: &Info, name: &str) -> Result<u64> {
+    let pair = info.text(name)?.strip_prefix('(').and_then(|t| t.strip_suffix(')'));
+    let (seconds, rest) = pair.and_then(|t| t.split_once(", ")).ok_or(EINVAL)?;
+    let number = |text: &str| text.trim().parse::<u64>().map_err(|_| EINVAL);
+    let ns = number(seconds)?
+        .saturating_mul(1_000_000_000)
+        .saturating_add(number(rest)?);
+    Ok(ns.min(TIME_MAX))
+}
+
+fn timerfd(objref: u32, flags: u32, info: &Info) -> Result<Timerfd> {
+    let clock = info.number("clockid", 10)? as u32;
+    let settime = info.number("settime flags", 8)? as u32 & settime::ALL;
+    let mut value_ns = nanoseconds(info, "it_value")?;
+    if value_ns != 0 && keeps_its_time(clock, settime) {
+        value_ns = value_ns.saturating_add(time::realtime_ns()).min(TIME_MAX);
+    }
+    Ok(Timerfd {
+        objref,
+        flags,
+        clock,
+        settime,
+        ticks: info.number("ticks", 10)?,
+        value_ns,
+        interval_ns: nanoseconds(info, "it_interval")?,
+    })
+}
+
+/// Whether a timer is set to a time of day, which does not stand still between checkpoint and restart.
+fn keeps_its_time(clock: u32, flags: u32) -> bool {
+    [CLOCK_REALTIME, CLOCK_REALTIME_ALARM].contains(&clock) && flags & settime::ABSTIME != 0
+}
+
+/// What an epoll watches.
+struct Item {
+    fd: u32,
+    events: u32,
+    data: u64,
+    /// The open file, if the target has a descriptor for it.
+    file: Option<File>,
+}
+
+struct Items(KVVec<Item>);
+
+impl Items {
+    fn of(target: &Target<'_>, epoll: &File) -> Result<Self> {
+        let mut items = KVVec::new();
+        let mut same: RBTree<u32, usize> = RBTree::new();
+        for line in epoll.info()?.lines() {
+            let mut words = line.split_ascii_whitespace();
+            let mut value = |name: &str| words.by_ref().skip_while(|word| *word != name).nth(1).ok_or(EINVAL);
+            let fd: u32 = value("tfd:")?.parse().map_err(|_| EINVAL)?;
+            let events = u32::from_str_radix(value("events:")?, 16).map_err(|_| EINVAL)?;
+            let data = u64::from_str_radix(value("data:")?, 16).map_err(|_| EINVAL)?;
+            let nth = match same.get_mut(&fd) {
+                Some(n) => {
+                    *n += 1;
+                    *n
+                }
+                None => {
+                    same.try_create_and_insert(fd, 0, GFP_KERNEL)?;
+                    0
+                }
+            };
+            let file = match epoll.watched(fd, nth) {
+                Ok(address) => find(target, fd, address)?,
+                // While the target runs it may have gone.
+                Err(e) if e == ENOENT && target.whole.stopped_ns == 0 => continue,
+                Err(e) => return Err(e.into()),
+            };
+            items.push(Item { fd, events, data, file }, GFP_KERNEL)?;
+        }
+        Ok(Self(items))
+    }
+}
+
+/// The open file at an address: that of this descriptor, most often, or of any other one in the target.
+fn find(target: &Target<'_>, fd: u32, address: usize) -> Result<Option<File>> {
+    if let Some(file) = File::of_task(target.leader, fd)?.filter(|file| file.address() == address) {
+        return Ok(Some(file));
+    }
+    target.whole.census.find(target.whole.processes, address)
+}
+
+fn dump_epoll(target: &Target<'_>, file: &File, objref: u32, flags: u32, dump: &mut Dump<'_>) -> Result {
+    dump.out.record(&Epoll { objref, flags })?;
+    let mut entries: KVVec<EpollItem> = KVVec::new();
+    for item in Items::of(target, file)?.0 {
+        let gone = || Fault::new(EOPNOTSUPP, format_args!("an epoll watches a file without a descriptor"));
+        let watched = item.file.ok_or_else(gone)?;
+        let entry = EpollItem {
+            fd: item.fd,
+            // How many references are ours was counted when it was checked.
+            file: dump_file(target, &watched, usize::MAX / 2, dump)?,
+            events: item.events,
+            reserved: 0,
+            data: item.data,
+        };
+        entries.push(entry, GFP_KERNEL)?;
+    }
+    for lot in entries.chunks(ENTRIES) {
+        let fixed = EpollItems {
+            epoll: objref,
+            count: lot.len() as u32,
+        };
+        dump.out.record_with(&fixed, lot)?;
+    }
+    Ok(())
+}
+
+/// An open file that a system call has made a descriptor for.
+fn take(me: &CurrentTask, fd: usize, flags: u32) -> Result<File> {
+    let file = File::from_fd(fd as i32)?;
+    me.call(nr::__NR_close, &[fd as u64])?;
+    file.set_nonblock(flags != 0);
+    Ok(file)
+}
+
+/// Makes an object, by the task's own system calls.
+pub(super) fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result<Object> {
+    let me = restore.me;
+    let (objref, flags, file) = match kind {
+        RecordType::Eventfd => {
+            let r: Eventfd = restore.input.only()?;
+            if r.semaphore > 1 || r.reserved != 0 || r.count == u64::MAX {
+                return Err(bad_values(restore));
+            }
+            const EFD_SEMAPHORE: u64 = 1;
+            let how = if r.semaphore == 1 { EFD_SEMAPHORE } else { 0 };
+            let fd = me
+                .call(nr::__NR_eventfd2, &[0, how])
+                .context(format_args!("cannot make an eventfd"))?;
+            let filled = if r.count == 0 {
+                Ok(0)
+            } else {
+                let at = me.put(&r.count.to_ne_bytes())?;
+                me.call(nr::__NR_write, &[fd as u64, at, 8])
+            };
+            let file = take(me, fd, 0)?;
+            filled.context(format_args!("cannot set the counter of an eventfd"))?;
+            (r.objref, r.flags, file)
+        }
+        RecordType::Signalfd => {
+            let r: Signalfd = restore.input.only()?;
+            let at = me.put(&r.mask.to_ne_bytes())?;
+            let none = u64::from(u32::MAX);
+            let fd = me
+                .call(nr::__NR_signalfd4, &[none, at, 8, 0])
+                .context(format_args!("cannot make a signalfd"))?;
+            (r.objref, r.flags, take(me, fd, 0)?)
+        }
+        RecordType::Timerfd => {
+            let r: Timerfd = restore.input.only()?;
+            if r.settime & !settime::ALL != 0 || r.value_ns > TIME_MAX || r.interval_ns > TIME_MAX {
+                return Err(bad_values(restore));
+            }
+            let fd = me
+                .call(nr::__NR_timerfd_create, &[u64::from(r.clock), 0])
+                .context(format_args!("cannot make a timerfd of clock {}", r.clock))?;
+            let file = take(me, fd, 0)?;
+            if r.value_ns != 0 || r.ticks != 0 {
+                restore.late.timerfds.push((file.clone(), r), GFP_KERNEL)?;
+            }
+            (r.objref, r.flags, file)
+        }
+        _ => {
+            let r: Epoll = restore.input.only()?;
+            let fd = me
+                .call(nr::__NR_epoll_create1, &[0])
+                .context(format_args!("cannot make an epoll"))?;
+            (r.objref, r.flags, take(me, fd, 0)?)
+        }
+    };
+    if objref != restore.made.next() || flags & !FLAGS != 0 {
+        return Err(bad_values(restore));
+    }
+    file.set_nonblock(flags != 0);
+    Ok(Object::File(file, 0, 0))
+}
+
+fn bad_values(restore: &Restore<'_>) -> Fault {
+    restore
+        .input
+        .bad(EBADMSG, format_args!("wrong values in an event record"))
+}
+
+/// Has an epoll watch what it watched. The descriptor by which it knows a file stands for that file for a moment.
+pub(super) fn restore_items(restore: &mut Restore<'_>) -> Result {
+    let r: EpollItems = restore.input.fixed()?;
+    let epoll = restore.made.file(r.epoll).filter(|f| Kind::of(f) == Some(Kind::Epoll));
+    let Some(epoll) = epoll.cloned() else {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("object {} is no epoll", r.epoll)));
+    };
+    for e in restore.input.entries::<EpollItem>(r.count)? {
+        let watched = restore.made.file(e.file).filter(|_| e.reserved == 0).cloned();
+        let Some(watched) = watched else {
+            return Err(restore.input.bad(
+                EBADMSG,
+                format_args!("an epoll watches object {}, which is no file", e.file),
+            ));
+        };
+        watch(restore.me, &epoll, &watched, &e)
+            .context(format_args!(
+                "the file of descriptor {} cannot be watched by an epoll any more",
+                e.fd
+            ))
+            .map_err(|f| f.fd(e.fd))?;
+    }
+    Ok(())
+}
+
+fn watch(me: &CurrentTask, epoll: &File, watched: &File, item: &EpollItem) -> kernel::error::Result {
+    let number = u64::from(item.fd);
+    let there = File::from_any_fd(item.fd as i32).ok();
+    if there.is_some() {
+        me.call(nr::__NR_close, &[number])?;
+    }
+    let added = install_fd(item.fd, watched, true).and_then(|()| {
+        let added = add_item(me, epoll, item);
+        me.call(nr::__NR_close, &[number])?;
+        added
+    });
+    if let Some(there) = there {
+        install_fd(item.fd, &there, true)?;
+    }
+    added
+}
+
+fn add_item(me: &CurrentTask, epoll: &File, item: &EpollItem) -> kernel::error::Result {
+    const EPOLL_CTL_ADD: u64 = 1;
+    let mut event = [0; 12];
+    event[..4].copy_from_slice(&item.events.to_ne_bytes());
+    event[4..].copy_from_slice(&item.data.to_ne_bytes());
+    let at = me.put(&event)?;
+    let fd = u64::from(install_any(epoll)?);
+    let added = me.call(nr::__NR_epoll_ctl, &[fd, EPOLL_CTL_ADD, u64::from(item.fd), at]);
+    me.call(nr::__NR_close, &[fd])?;
+    added.map(|_| ())
+}
+
+/// Sets a timer, now that its time counts again.
+pub(crate) fn arm_timerfd(me: &CurrentTask, file: &File, r: &Timerfd) -> Result {
+    /// `TFD_IOC_SET_TICKS` of linux/timerfd.h.
+    const TFD_IOC_SET_TICKS: u64 = 0x4008_5400;
+    let split = |ns: u64| [ns / 1_000_000_000, ns % 1_000_000_000];
+    // A time of day is given as such, what is left of a period as that.
+    let flags = if keeps_its_time(r.clock, r.settime) {
+        r.settime
+    } else {
+        0
+    };
+    let ([i_s, i_ns], [v_s, v_ns]) = (split(r.interval_ns), split(r.value_ns));
+    let fd = u64::from(install_any(file)?);
+    let set = || -> kernel::error::Result {
+        if r.value_ns != 0 {
+            let at = me.put_words(&[i_s, i_ns, v_s, v_ns])?;
+            me.call(nr::__NR_timerfd_settime, &[fd, u64::from(flags), at, 0])?;
+        }
+        if r.ticks != 0 {
+            let at = me.put_words(&[r.ticks])?;
+            me.call(nr::__NR_ioctl, &[fd, TFD_IOC_SET_TICKS, at])?;
+        }
+        Ok(())
+    };
+    let done = set();
+    me.call(nr::__NR_close, &[fd])?;
+    done.context(format_args!("cannot set a timerfd"))
+}
