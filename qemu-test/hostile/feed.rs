@@ -2,7 +2,7 @@
 
 //! Gives statefiles to the kernel and judges what it says.
 
-use harness::process::{exists, wait_end, PATIENCE};
+use harness::process::{children, descendants, exists, reap_zombies, wait_until, PATIENCE};
 use harness::{ensure, fail, Context, Program, Result};
 use libckpt::{restart, Error, Placement, RestartOptions, Session, Stdio};
 use rustix::fd::AsFd;
@@ -78,6 +78,7 @@ impl Feeder {
         target.wait_ready()?;
         std::thread::sleep(std::time::Duration::from_millis(200));
         target.checkpoint_kill(&file)?;
+        nobody_is_left()?;
         Self::from(&file, target.pid)
     }
 
@@ -131,14 +132,17 @@ impl Feeder {
         };
         let answer = match restart(&self.place, &options) {
             Ok(program) => {
-                let pid = program.pid() as i32;
-                let _ = harness::process::signal(pid, Signal::KILL);
-                wait_end(pid, PATIENCE)?;
+                let mut family = descendants(program.pid() as i32);
+                family.push(program.pid() as i32);
+                for pid in family {
+                    let _ = harness::process::signal(pid, Signal::KILL);
+                }
                 Answer::Accepted
             }
             Err(Error::Tree(_) | Error::PidsInUse(_)) => Answer::Refused(libc::EEXIST),
             Err(error) => Answer::Refused(judge(&error)?),
         };
+        nobody_is_left()?;
         ensure!(
             !exists(self.pid),
             "a task is left: {}",
@@ -163,6 +167,19 @@ impl Feeder {
             self.accepted,
             self.refused
         )
+    }
+}
+
+/// All that were built have ended, and nobody waits for them any more: their numbers are free.
+fn nobody_is_left() -> Result {
+    let own = std::process::id() as i32;
+    let gone = wait_until(PATIENCE, || {
+        reap_zombies();
+        children(own).is_empty().then_some(())
+    });
+    match children(own).first() {
+        Some(pid) if gone.is_none() => fail!("a task is left: {}", harness::process::describe(*pid)),
+        _ => Ok(()),
     }
 }
 

@@ -444,6 +444,33 @@ pub fn values_of_task_state(context: &Context) -> Result {
     feed_kinds(context, "task_state", &[], &kinds, 4)
 }
 
+/// The same for files that stand for events.
+pub fn values_of_events(context: &Context) -> Result {
+    let kinds = [
+        RecordType::Eventfd,
+        RecordType::Signalfd,
+        RecordType::Timerfd,
+        RecordType::Epoll,
+        RecordType::EpollItems,
+    ]
+    .map(RecordType::number);
+    feed_kinds(context, "fd_events", &[], &kinds, 6)
+}
+
+/// The same for trees: pid namespaces in each other, processes without their main thread, stopped ones.
+pub fn values_of_trees(context: &Context) -> Result {
+    let kinds = [
+        RecordType::Tree,
+        RecordType::Pids,
+        RecordType::Nsproxy,
+        RecordType::Task,
+    ]
+    .map(RecordType::number);
+    feed_kinds(context, "tree_nested", &[], &kinds, 24)?;
+    feed_kinds(context, "tree_leaderless", &[], &kinds, 16)?;
+    feed_kinds(context, "tree_stopped", &[], &kinds, 16)
+}
+
 /// The same for namespaces, mounts, and what is in a tmpfs.
 pub fn values_of_namespaces(context: &Context) -> Result {
     let kinds = [

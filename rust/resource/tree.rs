@@ -463,12 +463,26 @@ impl Ghosts {
     }
 
     /// What a session or process group is known by: a task of the tree, or its number alone.
-    fn known_as(&self, number: u32, me: &CurrentTask, task_of: &dyn Fn(u32) -> Option<Task>) -> Result<Join> {
+    fn known_as(
+        &self,
+        number: u32,
+        level: u32,
+        me: &CurrentTask,
+        task_of: &dyn Fn(u32) -> Option<Task>,
+    ) -> Result<Join> {
         if let Some(task) = task_of(number) {
             return Ok(Join::Known(Pid::of(&task)?));
         }
         if let Some((_, pid)) = self.0.iter().find(|(n, _)| *n == number) {
             return Ok(Join::Known(pid.clone()));
+        }
+        // It would get the number in the inner namespace, whose first process waits for the end of all that has one there: for
+        // ever, if that is its own group.
+        if level != 0 {
+            return Err(Fault::new(
+                EBADMSG,
+                format_args!("session or process group {number} has no leader, in a nested pid namespace"),
+            ));
         }
         let pid = me
             .new_pid(number)
@@ -501,7 +515,7 @@ pub(crate) fn join(
     let mut session = if roots_session {
         Join::Known(of_root.session)
     } else {
-        ghosts.known_as(entry.sid, me, task_of)?
+        ghosts.known_as(entry.sid, entry.level, me, task_of)?
     };
     let mut group = if entry.pgid == root.pgid || entry.pgid == 0 {
         Some(Join::Known(of_root.group))
@@ -509,7 +523,7 @@ pub(crate) fn join(
         // One number for both, which may be new.
         None
     } else {
-        Some(ghosts.known_as(entry.pgid, me, task_of)?)
+        Some(ghosts.known_as(entry.pgid, entry.level, me, task_of)?)
     };
     me.set_job(&mut session, group.as_mut(), entry.flags & flags::SESSION_LEADER != 0)
         .context(format_args!(

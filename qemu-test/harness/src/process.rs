@@ -181,7 +181,9 @@ pub fn children(parent: i32) -> Vec<i32> {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // A name need not be UTF-8.
+        let stat = fs::read(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let stat = String::from_utf8_lossy(&stat);
         let Some(end) = stat.rfind(')') else { continue };
         if stat[end + 1..]
             .split_whitespace()
