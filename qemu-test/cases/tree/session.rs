@@ -81,3 +81,31 @@ pub fn saved_while_stopped(context: &Context) -> Result {
     target.wait_more_lines(2).during("after SIGCONT")?;
     target.finish()
 }
+
+/// Of a program that comes back stopped, no thread runs on before it stops.
+pub fn no_thread_runs_while_stopped(context: &Context) -> Result {
+    let file = context.path("stopped.ckpt");
+    let counted = context.path("counted");
+    let mut target = Program::own(context, "tree_stopped_threads")
+        .args(&[&counted])
+        .start()?;
+    target.wait_ready()?;
+    let stopped = |pid: i32| wait_until(PATIENCE, || (process::state(pid) == Some('T')).then_some(()));
+    for turn in 0..3 {
+        process::signal(target.pid, Signal::STOP)?;
+        ensure!(stopped(target.pid).is_some(), "SIGSTOP did not stop it");
+        target.checkpoint(&file)?;
+        target.kill()?;
+        let before = std::fs::read(&counted)?;
+        target.restart(&file)?;
+        ensure!(
+            stopped(target.pid).is_some(),
+            "it is not stopped: {}",
+            process::describe(target.pid)
+        );
+        ensure!(std::fs::read(&counted)? == before, "threads have run in turn {turn}");
+        process::signal(target.pid, Signal::CONT)?;
+        std::fs::remove_file(&file)?;
+    }
+    target.finish()
+}
