@@ -735,6 +735,9 @@ impl Restart {
             }
         }
         if let Err(fault) = self.zombies() {
+            if is_bare(&fault) {
+                return Err(fault);
+            }
             self.fail(fault);
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| EINTR.into()));
@@ -832,7 +835,8 @@ impl Restart {
         }
     }
 
-    /// Waits until those that were to exit have done so, and gives them the signal that their parents wait for.
+    /// Waits until those that were to exit have done so, and gives them the signal that their parents wait for. A bare `EINTR` when a
+    /// signal came first: it may be done again.
     fn zombies(&self) -> Result {
         for (i, entry) in self
             .tree
@@ -851,7 +855,7 @@ impl Restart {
                     )
                     .task(entry.tgid as i32, entry.pid as i32));
                 }
-                if fatal_signal_pending() {
+                if signal_pending() {
                     return Err(EINTR.into());
                 }
                 sleep_killable(1);
