@@ -34,6 +34,7 @@ pub fn all() -> Vec<Case> {
         Case::new("robust/target_ends_meanwhile", races::target_ends),
         Case::new("robust/target_executes_meanwhile", races::target_executes),
         Case::new("robust/forks_and_vforks_meanwhile", stress::forks).limit(300),
+        Case::new("robust/check_while_it_forks", stress::checks),
         Case::new("robust/clones_meanwhile", stress::clones).limit(300),
         Case::new("robust/threads_come_and_go_meanwhile", races::threads_come_and_go).limit(240),
     ]

@@ -377,14 +377,7 @@ impl Restart {
             *slot = Some(me.task().clone());
         }
         match self.rebuild(index, entry, gate, me) {
-            Ok(()) => {
-                // The restarter is told: it may have a job control of its own.
-                let root = self.tree.first();
-                if entry.leader == 0 && self.keeps_process(index) && root.is_some_and(is_stopped) {
-                    me.task().stop();
-                }
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(fault) => {
                 // Killed by somebody else: whatever it was doing then is not to blame, least of all the statefile.
                 let fault = if fatal_signal_pending() {
@@ -757,6 +750,9 @@ impl Restart {
             }
         }
         if let Err(fault) = self.zombies() {
+            if is_bare(&fault) {
+                return Err(fault);
+            }
             self.fail(fault);
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| EINTR.into()));
@@ -842,16 +838,20 @@ impl Restart {
         false
     }
 
-    /// Stops the processes that were stopped; their tasks wait at the barrier.
+    /// Stops the processes that were stopped; their tasks wait at the barrier, and none of them is to run before.
     fn stop(&self) {
-        for (i, entry) in self.tree.iter().enumerate().skip(1).filter(|(_, e)| is_stopped(e)) {
-            if let Some(task) = self.task_at(i) {
-                task.set_group_stop(entry.stop_signal);
+        for (i, entry) in self.tree.iter().enumerate().filter(|(_, e)| is_stopped(e)) {
+            match self.task_at(i) {
+                // The restarter is told: it may have a job control of its own.
+                Some(task) if i == 0 => task.begin_group_stop(),
+                Some(task) => task.set_group_stop(entry.stop_signal),
+                None => {}
             }
         }
     }
 
-    /// Waits until those that were to exit have done so, and gives them the signal that their parents wait for.
+    /// Waits until those that were to exit have done so, and gives them the signal that their parents wait for. A bare `EINTR` when a
+    /// signal came first: it may be done again.
     fn zombies(&self) -> Result {
         for (i, entry) in self
             .tree
@@ -870,7 +870,7 @@ impl Restart {
                     )
                     .task(entry.tgid as i32, entry.pid as i32));
                 }
-                if fatal_signal_pending() {
+                if signal_pending() {
                     return Err(EINTR.into());
                 }
                 sleep_killable(1);

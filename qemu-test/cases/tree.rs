@@ -58,5 +58,10 @@ pub fn cases() -> Vec<Case> {
         Case::new("tree/foreground_forwards_signals", session::forwards_signals),
         Case::new("tree/stop_leaves_it_stopped", session::stopped),
         Case::new("tree/stopped_program_is_saved", session::saved_while_stopped),
+        Case::new("tree/restart_from_a_terminal", session::from_a_terminal),
+        Case::new(
+            "tree/no_thread_of_a_stopped_program_runs",
+            session::no_thread_runs_while_stopped,
+        ),
     ]
 }

@@ -54,6 +54,22 @@ pub fn forks(context: &Context) -> Result {
     ends_well(&mut target)
 }
 
+/// A check looks at a target that runs: who has gone meanwhile is no obstacle.
+pub fn checks(context: &Context) -> Result {
+    let mut target = start(context, &["--fork", "4", "--fork-max", "16"])?;
+    for turn in 0..20 {
+        let done = ckptctl::run(&["check", &target.pid.to_string()])?;
+        // Memory that a fork has just copied may look as if others had it, too.
+        ensure!(
+            [exit::DONE, exit::REFUSED].contains(&done.code),
+            "check {turn} ended with {}: {}",
+            done.code,
+            done.err
+        );
+    }
+    ends_well(&mut target)
+}
+
 /// clone with flags of all kinds: mostly there is something that cannot be saved, which is named, and does no harm.
 pub fn clones(context: &Context) -> Result {
     let mut target = start(context, &["--clone", "1"])?;

@@ -256,10 +256,11 @@ out:
 }
 
 /*
- * Stops the process of t as if it had been stopped long ago: the last thread to stop does not tell the parent, as a thread does
- * not that is new in a stopped process. Each thread looks at it before it goes to user mode, by ckpt_look_for_signals().
+ * Stops the process of t before any of its threads goes to user mode: each looks at it by ckpt_look_for_signals(). With @tell the last
+ * one to stop tells the parent, as do_signal_stop() has it. Without, it is as if the process had been stopped long ago: nobody is told,
+ * as by a thread that is new in a stopped process.
  */
-void ckpt_set_group_stop(struct task_struct *t, int signal)
+void ckpt_set_group_stop(struct task_struct *t, int signal, bool tell)
 {
 	struct signal_struct *sig = t->signal;
 	struct task_struct *thread;
@@ -268,12 +269,19 @@ void ckpt_set_group_stop(struct task_struct *t, int signal)
 	if (!ckpt_lock_task_sighand(t, &flags))
 		return;
 	if (!(sig->flags & SIGNAL_GROUP_EXIT)) {
-		signal_set_stop_flags(sig, SIGNAL_STOP_STOPPED);
+		if (!tell)
+			signal_set_stop_flags(sig, SIGNAL_STOP_STOPPED);
 		sig->group_stop_count = 0;
 		sig->group_exit_code = signal;
-		for_each_thread(t, thread)
-			if (!(thread->flags & PF_EXITING))
-				thread->jobctl |= SIGSTOP | JOBCTL_STOP_PENDING;
+		for_each_thread(t, thread) {
+			if (thread->flags & PF_EXITING)
+				continue;
+			thread->jobctl |= SIGSTOP | JOBCTL_STOP_PENDING;
+			if (tell) {
+				thread->jobctl |= JOBCTL_STOP_CONSUME;
+				sig->group_stop_count++;
+			}
+		}
 	}
 	unlock_task_sighand(t, &flags);
 }

@@ -187,14 +187,15 @@ impl Resource for NsRoom {
                 "its children to come would live in a pid namespace whose first process has exited, or is not in the target"
             ));
         }
-        if is_foreign(whole, &ns, Kind::Net) {
+        let to_look_at = |kind| is_foreign(whole, &ns, kind) && is_first(whole, task, &ns, kind);
+        if to_look_at(Kind::Net) {
             net::check(&ns, &mut refuse);
         }
-        if is_foreign(whole, &ns, Kind::Ipc) {
+        if to_look_at(Kind::Ipc) {
             ipc::check(&ns, &mut refuse);
         }
         time::check(whole, task, &ns, &mut refuse);
-        if is_foreign(whole, &ns, Kind::Mnt) && is_first(whole, task, &ns, Kind::Mnt) {
+        if to_look_at(Kind::Mnt) {
             mnt::check(whole, task, &ns, &mut refuse)?;
         }
         Ok(())

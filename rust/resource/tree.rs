@@ -63,11 +63,19 @@ enum Origin {
     Entered,
 }
 
+/// Its pid namespace; `None` when it has been reaped meanwhile, which happens while the target runs.
+fn pid_ns_of(p: &Process) -> Result<Option<PidNs>> {
+    match PidNs::of(&p.leader) {
+        Err(e) if e == ESRCH => Ok(None),
+        ns => Ok(Some(ns?)),
+    }
+}
+
 fn origin(whole: &Whole<'_>, p: &Process, ns: &PidNs) -> Result<Origin> {
     let parent = whole.processes.get(p.parent).filter(|parent| parent.leader != p.leader);
     Ok(match parent {
         None => Origin::Inherited,
-        Some(parent) if PidNs::of(&parent.leader)? == *ns => Origin::Inherited,
+        Some(parent) if pid_ns_of(parent)?.is_none_or(|above| above == *ns) => Origin::Inherited,
         Some(_) if p.leader.numbers_in(ns)[1] == 1 => Origin::First,
         Some(_) => Origin::Entered,
     })
@@ -82,7 +90,7 @@ fn check_nested(whole: &Whole<'_>, refuse: &mut dyn FnMut(Option<&Task>, core::f
     let mut made: RBTree<usize, Option<usize>> = RBTree::new();
     for p in whole.processes {
         numbers.try_create_and_insert(p.leader.numbers_in(&whole.pid_ns)[1], (), GFP_KERNEL)?;
-        let mut ns = Some(PidNs::of(&p.leader)?);
+        let mut ns = pid_ns_of(p)?;
         while let Some(inner) = ns.filter(|ns| *ns != whole.pid_ns) {
             match inhabitants.get_mut(&inner.address()) {
                 Some(n) => *n += 1,
@@ -95,10 +103,9 @@ fn check_nested(whole: &Whole<'_>, refuse: &mut dyn FnMut(Option<&Task>, core::f
     }
     let [_, _, group, session] = whole.root.leader.numbers_in(&whole.pid_ns);
     for p in whole.processes {
-        let ns = PidNs::of(&p.leader)?;
-        if ns == whole.pid_ns {
+        let Some(ns) = pid_ns_of(p)?.filter(|ns| *ns != whole.pid_ns) else {
             continue;
-        }
+        };
         let who = Some(&p.leader);
         match origin(whole, p, &ns)? {
             Origin::Inherited => {}

@@ -6,7 +6,7 @@
 use crate::{
     error::{Fault, Result},
     wrapper::{
-        file::File,
+        file::{mode, File},
         hash::Xxh64,
         mm::{Mm, PageInput, PAGE_SIZE}, //
     },
@@ -26,6 +26,8 @@ pub(crate) struct Reader {
     file: File,
     /// Offset of what is read next, in a file that has one.
     pos: Option<i64>,
+    /// What has been read can be read again: not so of a terminal or a tape, which have an offset all the same.
+    repeats: bool,
     /// Bytes of the file; those from `taken` on stand at `pos`.
     ahead: KVVec<u8>,
     taken: usize,
@@ -53,9 +55,11 @@ impl Reader {
             ));
         }
         let pos = (!file.is_stream()).then(|| file.pos());
+        let repeats = [mode::REGULAR, mode::BLOCK].contains(&(file.mode() & mode::FMT));
         let mut reader = Self {
             file,
             pos,
+            repeats,
             ahead: KVVec::new(),
             taken: 0,
             offset: 0,
@@ -131,21 +135,22 @@ impl Reader {
         Ok(())
     }
 
-    /// Fills `out` as far as the file goes. More may be read ahead where that takes nothing from others who read: not from a
-    /// pipe.
+    /// Fills `out` as far as the file goes. More may be read ahead where that takes nothing from others who read, and nothing is
+    /// waited for that may not come: not from a pipe.
     fn read(&mut self, out: &mut [u8]) -> kernel::error::Result<usize> {
         let Some(pos) = &mut self.pos else {
             return self.file.read_full(out, None);
         };
         if out.len() > self.ahead.len() - self.taken {
-            self.taken = self.ahead.len();
-            if out.len() >= AHEAD {
+            self.ahead.clear();
+            self.taken = 0;
+            if out.len() >= AHEAD || !self.repeats {
                 return self.file.read_full(out, Some(pos));
             }
             self.ahead.resize(AHEAD, 0, GFP_KERNEL)?;
-            let got = self.file.read_full(&mut self.ahead, Some(&mut pos.clone()))?;
-            self.ahead.truncate(got);
-            self.taken = 0;
+            let got = self.file.read_full(&mut self.ahead, Some(&mut pos.clone()));
+            self.ahead.truncate(*got.as_ref().unwrap_or(&0));
+            got?;
         }
         let ahead = &self.ahead[self.taken..];
         let got = out.len().min(ahead.len());

@@ -399,8 +399,6 @@ unsafe extern "C" fn resume_callback(work: *mut bindings::callback_head) {
     unsafe { bindings::ckpt_module_put() };
 }
 
-/// Runs in the task that is to exit.
-///
 /// Who exits.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -410,6 +408,8 @@ pub(crate) enum Exit {
     Thread,
 }
 
+/// Ends the process.
+///
 /// # Safety
 ///
 /// As [`exit_callback`].
@@ -418,6 +418,8 @@ unsafe extern "C" fn exit_process_callback(work: *mut bindings::callback_head) {
     unsafe { exit_callback(work, Exit::Process) }
 }
 
+/// Ends the task alone.
+///
 /// # Safety
 ///
 /// As [`exit_callback`].
@@ -426,6 +428,8 @@ unsafe extern "C" fn exit_thread_callback(work: *mut bindings::callback_head) {
     unsafe { exit_callback(work, Exit::Thread) }
 }
 
+/// Runs in the task that is to exit.
+///
 /// # Safety
 ///
 /// Called by `task_work_run` with the work of a [`Resume`] that [`CurrentTask::exit_with`] has queued.

@@ -14,6 +14,8 @@ use super::{
 use core::ptr::NonNull;
 use kernel::prelude::*;
 
+const SIGSTOP: i32 = 19;
+
 /// A task with a counted reference.
 ///
 /// # Invariants
@@ -460,7 +462,7 @@ impl Task {
     /// Sends SIGSTOP to the process.
     pub(crate) fn stop(&self) {
         // SAFETY: the task is alive.
-        unsafe { bindings::send_sig(19, self.as_ptr(), 1) };
+        unsafe { bindings::send_sig(SIGSTOP, self.as_ptr(), 1) };
     }
 
     /// The address space with a user reference, `None` when it has been given up.
@@ -749,7 +751,13 @@ impl Task {
     /// to user mode, and nobody is told again.
     pub(crate) fn set_group_stop(&self, signal: u32) {
         // SAFETY: the task is alive; the helper locks.
-        unsafe { bindings::ckpt_set_group_stop(self.as_ptr(), signal as i32) };
+        unsafe { bindings::ckpt_set_group_stop(self.as_ptr(), signal as i32, false) };
+    }
+
+    /// The same by SIGSTOP, and the last thread to stop tells the parent.
+    pub(crate) fn begin_group_stop(&self) {
+        // SAFETY: the task is alive; the helper locks.
+        unsafe { bindings::ckpt_set_group_stop(self.as_ptr(), SIGSTOP, true) };
     }
 
     /// Whether its process leads its session.

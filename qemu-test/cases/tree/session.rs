@@ -8,6 +8,7 @@ use harness::process::{self, wait_until, PATIENCE};
 use harness::{ensure, fail, Context, Program, Result};
 use rustix::process::Signal;
 use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 
 /// `ckptctl restart` exits with the program's status.
 pub fn exit_status(context: &Context) -> Result {
@@ -79,5 +80,53 @@ pub fn saved_while_stopped(context: &Context) -> Result {
     );
     process::signal(target.pid, Signal::CONT)?;
     target.wait_more_lines(2).during("after SIGCONT")?;
+    target.finish()
+}
+
+/// Of a program that comes back stopped, no thread runs on before it stops.
+pub fn no_thread_runs_while_stopped(context: &Context) -> Result {
+    let file = context.path("stopped.ckpt");
+    let counted = context.path("counted");
+    let mut target = Program::own(context, "tree_stopped_threads")
+        .args(&[&counted])
+        .start()?;
+    target.wait_ready()?;
+    let stopped = |pid: i32| wait_until(PATIENCE, || (process::state(pid) == Some('T')).then_some(()));
+    for turn in 0..3 {
+        process::signal(target.pid, Signal::STOP)?;
+        ensure!(stopped(target.pid).is_some(), "SIGSTOP did not stop it");
+        target.checkpoint(&file)?;
+        target.kill()?;
+        let before = std::fs::read(&counted)?;
+        target.restart(&file)?;
+        ensure!(
+            stopped(target.pid).is_some(),
+            "it is not stopped: {}",
+            process::describe(target.pid)
+        );
+        ensure!(std::fs::read(&counted)? == before, "threads have run in turn {turn}");
+        process::signal(target.pid, Signal::CONT)?;
+        std::fs::remove_file(&file)?;
+    }
+    target.finish()
+}
+
+/// A terminal has no past: what has been read of it is gone, and what has not been sent does not come.
+pub fn from_a_terminal(context: &Context) -> Result {
+    let (file, terminal) = (context.path("sent.ckpt"), context.path("terminal"));
+    let mut target = Program::own(context, "tick").start()?;
+    target.wait_ready()?;
+    target.checkpoint_kill(&file)?;
+    let mut sender = Command::new("socat")
+        .args(["-u", &format!("OPEN:{},ignoreeof", file.display())])
+        .arg(format!("PTY,link={},raw,echo=0,wait-slave", terminal.display()))
+        .spawn()?;
+    let there = wait_until(PATIENCE, || terminal.exists().then_some(()));
+    let back = there.map_or(Ok(()), |()| target.restart(&terminal));
+    sender.kill()?;
+    sender.wait()?;
+    ensure!(there.is_some(), "socat makes no terminal");
+    back?;
+    target.wait_more_lines(2).during("after the restart")?;
     target.finish()
 }
