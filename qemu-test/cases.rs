@@ -15,7 +15,7 @@ mod itimer;
 mod landlock;
 mod mempolicy;
 mod mm;
-mod ns;
+pub mod ns;
 mod posix_timer;
 mod prctl;
 mod program;

@@ -20,6 +20,12 @@ pub fn all() -> Vec<Case> {
         Case::new("hostile/moved_records", statefiles::moved_records).limit(600),
         Case::new("hostile/values_with_right_checksums", statefiles::values).limit(900),
         Case::new("hostile/values_of_landlock", statefiles::values_of_landlock).limit(600),
+        Case::new("hostile/values_of_namespaces", statefiles::values_of_namespaces).limit(900),
+        Case::new(
+            "hostile/values_of_a_user_namespace",
+            statefiles::values_of_a_user_namespace,
+        )
+        .limit(600),
         Case::new("hostile/values_of_task_state", statefiles::values_of_task_state).limit(600),
         Case::new(
             "hostile/values_of_a_program_with_threads",

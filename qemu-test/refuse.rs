@@ -58,6 +58,11 @@ const KINDS: &[&str] = &[
     "async_owner",
     "network_namespace_with_address",
     "ipc_namespace_with_objects",
+    "mount_overlay",
+    "mount_idmapped",
+    "mount_mqueue_of_another_namespace",
+    "mount_removed_file",
+    "mount_immutable_file",
     "user_namespace",
 ];
 
@@ -128,7 +133,8 @@ fn by_kind(context: &Context, kind: &str) -> Result {
 }
 
 fn refuse_kind(context: &Context, kind: &str) -> Result {
-    let mut target = Program::own(context, "refuse").args(&[kind]).start()?;
+    let program = Program::own(context, "refuse").args(&[kind]).cwd(context.dir());
+    let mut target = program.start()?;
     target.wait_ready()?;
     if kind == "leader_exited" {
         let gone = wait_until(PATIENCE, || {

@@ -221,13 +221,14 @@ impl Call<'_> {
 
     fn restart_begin(&self) -> Result<isize> {
         let (mut a, known): (ioctl::RestartBegin, _) = self.get()?;
-        if a.flags & !restart_flags::ALL != 0 {
+        if a.flags & !restart_flags::ALL != 0 || a.reserved != 0 {
             return Err(invalid("flags"));
         }
         let restart = self.session.restart_begin(a.fd, a.flags, self.file.ops())?;
         a.tasks = restart.tree().len() as u32;
         a.pids = restart.nested().len() as u32;
         a.target = restart.target();
+        a.user_ns = restart.user_ns().len() as u32;
         self.put(&a, known)?;
         Ok(0)
     }
@@ -252,6 +253,16 @@ impl Call<'_> {
         }
         a.tasks = tree.len() as u32;
         a.pids_count = nested.len() as u32;
+        let user_ns = restart.user_ns();
+        if (a.user_ns_capacity as usize) < user_ns.len() {
+            return Err(invalid("there is no place for the user namespace"));
+        }
+        if !user_ns.is_empty() {
+            UserSlice::new(UserPtr::from_addr(a.user_ns as usize), user_ns.len())
+                .writer()
+                .write_slice(user_ns)?;
+        }
+        a.user_ns_size = user_ns.len() as u32;
         self.put(&a, known)?;
         Ok(0)
     }

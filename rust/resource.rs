@@ -361,7 +361,7 @@ pub(crate) use file::{check_mapped, dump_file, held, restore_shmem_pages, Census
 pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};
 
-pub(crate) use ns::names_of;
+pub(crate) use ns::{names_of, user as user_ns};
 pub(crate) use posix_timer::arm as arm_timers;
 
 pub(crate) use rlimit::raise as raise_limits;

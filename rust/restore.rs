@@ -10,7 +10,7 @@ use crate::{
     resource::{
         prepare, raise_limits, release, set_name, share,
         tree::{self, Ghosts, Nested, Numbers},
-        Late, Restore, Scope, ROOMS,
+        user_ns, Late, Restore, Scope, ROOMS,
     },
     statefile::Reader,
     wrapper::{
@@ -104,6 +104,8 @@ pub(crate) struct Restart {
     /// Flags of the header.
     target: u32,
     session_ops: usize,
+    /// In which all tasks live, if not in the restarter's.
+    user_ns: Option<user_ns::Wanted>,
     coordinator: Task,
     restarter_fs: Fs,
     since_ns: u64,
@@ -154,10 +156,12 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
     }
     let mut entries: KVVec<Tree> = KVVec::new();
     let mut nested = Nested::new();
+    let mut user_ns = None;
     loop {
         match reader.next()? {
             RecordType::Tree if nested.all().is_empty() => tree::restore(&reader, header.tasks, &mut entries)?,
             RecordType::Pids => nested.restore(&reader, &entries)?,
+            RecordType::UserNs if user_ns.is_none() => user_ns = Some(user_ns::restore(&reader)?),
             RecordType::PrologueEnd => break,
             _ => return Err(reader.bad(EBADMSG, format_args!("record is not part of the prologue"))),
         }
@@ -208,6 +212,7 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
             flags,
             target: header.flags,
             session_ops,
+            user_ns,
             coordinator: Task::current().leader(),
             restarter_fs,
             since_ns,
@@ -242,6 +247,11 @@ impl Restart {
     /// Flags of the header.
     pub(crate) fn target(&self) -> u32 {
         self.target
+    }
+
+    /// Record of the user namespace that user space has to make; empty without one.
+    pub(crate) fn user_ns(&self) -> &[u8] {
+        self.user_ns.as_ref().map_or(&[], user_ns::Wanted::body)
     }
 
     /// Kills every task that has come in, unless they have been let go already.
@@ -318,6 +328,11 @@ impl Restart {
                     entry.pid, entry.tgid, entry.level, ids.1, ids.0
                 ),
             ));
+        }
+        if let Some(Err(fault)) = self.user_ns.as_ref().map(|user_ns| user_ns.is_that_of(me.task())) {
+            // Nobody else will come in instead.
+            self.fail(fault.task(ids.0, ids.1));
+            return Err(EINTR.into());
         }
         {
             let mut tasks = self.tasks.lock();

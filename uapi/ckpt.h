@@ -180,8 +180,10 @@ struct ckpt_restart_begin {
 	uint32_t tasks; /* out: tasks in the tree */
 	uint32_t target; /* out: CKPT_TARGET_* */
 	uint32_t pids;	 /* out: thread ids in nested pid namespaces */
+	uint32_t user_ns; /* out: bytes of the record of the user namespace to be made, or 0 */
+	uint32_t reserved; /* zero */
 };
-CKPT_ASSERT_SIZE(struct ckpt_restart_begin, 24);
+CKPT_ASSERT_SIZE(struct ckpt_restart_begin, 32);
 
 /* ckpt_restart_begin.target */
 #define CKPT_TARGET_CONTAINER (1u << 0) /* all tasks of a pid namespace were saved; the root task was its init */
@@ -229,8 +231,11 @@ struct ckpt_restart_prologue {
 	uint64_t pids;	   /* address of an array of uint32_t: `level` thread ids for each task, outermost first */
 	uint32_t pids_capacity; /* thread ids that the array holds; EINVAL when the tree has more */
 	uint32_t pids_count;	/* out: thread ids written */
+	uint64_t user_ns;	/* address for the body of the record user-ns */
+	uint32_t user_ns_capacity; /* bytes that there is place for; EINVAL when the body is longer */
+	uint32_t user_ns_size;	/* out: bytes written */
 };
-CKPT_ASSERT_SIZE(struct ckpt_restart_prologue, 40);
+CKPT_ASSERT_SIZE(struct ckpt_restart_prologue, 56);
 
 /*
  * CKPT_RESTART_TASK: become one of the saved tasks. From the first change to the caller on, a failure kills it; the

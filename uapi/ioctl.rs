@@ -267,6 +267,10 @@ pub struct RestartBegin {
     pub target: u32,
     /// Result: how many thread ids in nested pid namespaces the tree has.
     pub pids: u32,
+    /// Result: length of the record of the user namespace that has to be made for the tree, in bytes; 0 when there is none.
+    pub user_ns: u32,
+    /// Must be zero.
+    pub reserved: u32,
 }
 
 /// Argument of [`CKPT_RESTART_PROLOGUE`]: copies out [`crate::record::tree::Tree`] entries.
@@ -290,6 +294,12 @@ pub struct RestartPrologue {
     pub pids_capacity: u32,
     /// Result: number of thread ids written.
     pub pids_count: u32,
+    /// User address of the body of the record [`crate::record::ns::UserNs`].
+    pub user_ns: u64,
+    /// Number of bytes that there is place for; `EINVAL` when the body is longer.
+    pub user_ns_capacity: u32,
+    /// Result: number of bytes written.
+    pub user_ns_size: u32,
 }
 
 /// Argument of [`CKPT_RESTART_TASK`].
@@ -340,7 +350,7 @@ const _: () = assert!(size_of::<Freeze>() == 16);
 const _: () = assert!(size_of::<Thaw>() == 8);
 const _: () = assert!(size_of::<Kill>() == 8);
 const _: () = assert!(size_of::<Checkpoint>() == 72);
-const _: () = assert!(size_of::<RestartBegin>() == 24);
-const _: () = assert!(size_of::<RestartPrologue>() == 40);
+const _: () = assert!(size_of::<RestartBegin>() == 32);
+const _: () = assert!(size_of::<RestartPrologue>() == 56);
 const _: () = assert!(size_of::<RestartTask>() == 16);
 const _: () = assert!(size_of::<RestartEnd>() == 24);

@@ -149,6 +149,8 @@ record_types! {
     IpcNs = 0x62, "ipc-ns";
     /// A time namespace: [`ns::TimeNs`].
     TimeNs = 0x63, "time-ns";
+    /// The user namespace of all tasks: [`ns::UserNs`], its maps and groups.
+    UserNs = 0x64, "user-ns";
     /// A cgroup namespace: [`ns::CgroupNs`].
     CgroupNs = 0x65, "cgroup-ns";
     /// A network namespace: [`ns::NetNs`].

@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 /// A good statefile, and where mutated ones are put.
 pub struct Feeder {
@@ -64,19 +65,27 @@ const KNOWN: &[i32] = &[
     libc::ENOEXEC,
     libc::EROFS,
     libc::EIO,
+    libc::ENOSPC,
+    libc::EUSERS,
 ];
 
 impl Feeder {
     /// Saves a program.
     pub fn of(context: &Context, program: &str, args: &[&str]) -> Result<Self> {
         let file = context.path("good.ckpt");
-        let mut target = Program::own(context, program).args(args).start()?;
+        let program = Program::own(context, program).args(args).cwd(context.dir());
+        let mut target = program.start()?;
         target.wait_ready()?;
         std::thread::sleep(std::time::Duration::from_millis(200));
         target.checkpoint_kill(&file)?;
+        Self::from(&file, target.pid)
+    }
+
+    /// Takes a program that has been saved and killed.
+    pub fn from(file: &Path, pid: i32) -> Result<Self> {
         Ok(Self {
-            good: fs::read(&file)?,
-            pid: target.pid,
+            good: fs::read(file)?,
+            pid,
             place: File::from(memfd_create("statefile", MemfdFlags::CLOEXEC)?),
             accepted: 0,
             refused: BTreeMap::new(),

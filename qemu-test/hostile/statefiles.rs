@@ -4,6 +4,7 @@
 
 use super::feed::{Answer, Feeder};
 use super::mutations::{changes, Change, Random};
+use crate::cases::ns::rootless::Container;
 use harness::case::During;
 use harness::{ensure, fail, Context, Result};
 use libckpt::testing::{Part, Statefile};
@@ -440,16 +441,59 @@ pub fn values_of_task_state(context: &Context) -> Result {
         RecordType::Fs,
     ]
     .map(RecordType::number);
-    let mut feeder = Feeder::of(context, "task_state", &[])?;
-    without_leak(&mut feeder, |feeder| {
+    feed_kinds(context, "task_state", &[], &kinds, 4)
+}
+
+/// The same for namespaces, mounts, and what is in a tmpfs.
+pub fn values_of_namespaces(context: &Context) -> Result {
+    let kinds = [
+        RecordType::Nsproxy,
+        RecordType::UtsNs,
+        RecordType::IpcNs,
+        RecordType::TimeNs,
+        RecordType::CgroupNs,
+        RecordType::NetNs,
+        RecordType::MntNs,
+        RecordType::Filesystem,
+        RecordType::Inode,
+        RecordType::InodeData,
+        RecordType::InodeXattr,
+        RecordType::Mount,
+    ]
+    .map(RecordType::number);
+    feed_kinds(context, "ns_names", &[], &kinds, 4)?;
+    feed_kinds(context, "ns_loopback", &["up"], &kinds, 2)?;
+    feed_kinds(context, "ns_clocks", &[], &kinds, 4)?;
+    feed_kinds(context, "ns_mounts", &[], &kinds, 24)
+}
+
+/// The same for a container with a user namespace, and the credentials in it.
+pub fn values_of_a_user_namespace(context: &Context) -> Result {
+    let mut container = Container::start(context, &[], &["many"])?;
+    let pid = container.init()?.parse().unwrap_or(0);
+    let file = container.save_and_kill(&[])?;
+    let mut feeder = Feeder::from(&file, pid)?;
+    let kinds = [RecordType::UserNs, RecordType::Cred].map(RecordType::number);
+    feed_records(&mut feeder, &kinds, 2)
+}
+
+/// Restarts a program with changed values in records of some kinds, and without or with two of each of these records.
+fn feed_kinds(context: &Context, program: &str, args: &[&str], kinds: &[u16], stride: usize) -> Result {
+    feed_records(&mut Feeder::of(context, program, args)?, kinds, stride)
+}
+
+fn feed_records(feeder: &mut Feeder, kinds: &[u16], stride: usize) -> Result {
+    without_leak(feeder, |feeder| {
         let good = parse(feeder.good())?;
         let mut random = Random::new();
+        let mut fed = 0;
         for record in 0..good.records.len() {
             let kind = good.records[record].kind;
             if !kinds.contains(&kind) {
                 continue;
             }
-            for change in changes(&good, record).into_iter().filter(|_| random.below(4) == 0) {
+            fed += 1;
+            for change in changes(&good, record).into_iter().filter(|_| random.below(stride) == 0) {
                 feeder
                     .restart(&change.apply(&good).encode())
                     .during(format!("{change:x?} of kind {kind:#x}"))?;
@@ -465,6 +509,7 @@ pub fn values_of_task_state(context: &Context) -> Result {
                 .restart(&other.encode())
                 .during(format!("a record of kind {kind:#x} twice"))?;
         }
+        ensure!(fed > 0, "there is no record of these kinds");
         Ok(())
     })
 }

@@ -2,7 +2,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Kind ns: a mount namespace of its own, with a root directory that it has pivoted to: a tmpfs with files of all kinds, proc, devpts, a bind
- * mount from outside and one from inside, attributes, peers, a slave. Its thread lives there too.
+ * mount from outside and one from inside, attributes, peers, slaves. Its thread lives there too. What nobody reads is read by nobody.
  */
 #include "target.h"
 
@@ -55,6 +55,8 @@ static void list_mounts(char *out, size_t size)
 		add(out, size, "%s\n", lines[i]);
 }
 
+static const char *const notes[3] = { "trusted.note", "security.capability", "system.posix_acl_access" };
+
 static void list_files(char *out, size_t size, const char *path)
 {
 	struct dirent **names;
@@ -66,9 +68,13 @@ static void list_files(char *out, size_t size, const char *path)
 	add(out, size, "%s %o %u:%u %ld %ld %u:%u %ld.%09ld\n", path, st.st_mode, st.st_uid, st.st_gid,
 	    S_ISDIR(st.st_mode) ? 0 : (long)st.st_size, S_ISDIR(st.st_mode) ? 0 : (long)st.st_blocks, major(st.st_rdev),
 	    minor(st.st_rdev), st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-	n = lgetxattr(path, "trusted.note", text, sizeof(text));
-	if (n >= 0)
-		add(out, size, "  note %.*s\n", n, text);
+	for (int i = 0; i < 3; i++) {
+		n = lgetxattr(path, notes[i], text, sizeof(text));
+		if (n >= 0)
+			add(out, size, "  %s", notes[i]);
+		for (int j = 0; j < n; j++)
+			add(out, size, j + 1 < n ? " %02x" : " %02x\n", (unsigned char)text[j]);
+	}
 	if (S_ISLNK(st.st_mode)) {
 		n = readlink(path, text, sizeof(text));
 		add(out, size, "  to %.*s\n", n, text);
@@ -115,13 +121,29 @@ static void write_file(const char *path, const char *text, off_t at)
 	close(fd);
 }
 
+/* CAP_NET_RAW, effective (struct vfs_cap_data); read for user 12, a mask (struct posix_acl_xattr_entry). */
+static const unsigned int capability[5] = { 0x02000001, 1 << 13 };
+static const unsigned int acl[] = {
+	2, 6 << 16 | 0x01, -1, 4 << 16 | 0x02, 12, 4 << 16 | 0x04, -1, 4 << 16 | 0x10, -1, 0 << 16 | 0x20, -1,
+};
+static const struct timespec old[2] = { { 1000, 0 }, { 1000, 0 } };
+
+static void check_unread(const char *path)
+{
+	struct stat st;
+
+	CHECK(lstat(path, &st) == 0);
+	if (st.st_atime != 1000)
+		fail("%s was read: %ld", path, st.st_atime);
+}
+
 static void enter_root(void)
 {
 	CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
 	CHECK(mkdir("root", 0755) == 0 && mount("the-root", "root", "tmpfs", 0, "size=4m,mode=750") == 0);
 	CHECK(chdir("root") == 0);
 	for (const char *const *d = (const char *const[]){ "proc", "pts", "bound", "old", "mnt", "data", "empty", "peer", "slave",
-							    NULL };
+							    "second", "third", NULL };
 	     *d; d++)
 		CHECK(mkdir(*d, 0755) == 0);
 	CHECK(mount("proc", "proc", "proc", MS_NOSUID, "hidepid=0") == 0);
@@ -136,14 +158,24 @@ static void enter_root(void)
 	write_file("data/owned", "some text", 0);
 	CHECK(chown("data/owned", 12, 34) == 0 && chmod("data/owned", 06751) == 0);
 	CHECK(link("data/owned", "data/again") == 0);
-	CHECK(symlink("../no/where", "data/link") == 0 && lchown("data/link", 7, 8) == 0);
+	CHECK(symlink("../no/where", "data/link") == 0 && lchown("data/link", 7, 8) == 0 && link("data/link", "data/link2") == 0);
+	write_file("data/capable", "a program", 0);
+	CHECK(setxattr("data/capable", "security.capability", capability, sizeof(capability), 0) == 0);
+	write_file("data/listed", "for some", 0);
+	CHECK(setxattr("data/listed", "system.posix_acl_access", acl, sizeof(acl), 0) == 0);
 	CHECK(mkfifo("data/fifo", 0620) == 0 && mknod("data/null", S_IFCHR | 0666, makedev(1, 3)) == 0);
 	CHECK(mkdir("data/dir", 01777) == 0 && mkdir("data/dir/below", 0700) == 0);
 	CHECK(setxattr("data/dir", "trusted.note", "a value", 7, 0) == 0);
 	CHECK(mount("data", "peer", NULL, MS_BIND, NULL) == 0 && mount(NULL, "peer", NULL, MS_SHARED, NULL) == 0);
 	CHECK(mount("peer", "slave", NULL, MS_BIND, NULL) == 0 && mount(NULL, "slave", NULL, MS_SLAVE, NULL) == 0);
+	/* A master that is a slave itself and comes after its slave. */
+	CHECK(mount(NULL, "slave", NULL, MS_SHARED, NULL) == 0 && mount("slave", "third", NULL, MS_BIND, NULL) == 0);
+	CHECK(mount(NULL, "third", NULL, MS_SLAVE, NULL) == 0 && mount("slave", "second", NULL, MS_MOVE, NULL) == 0);
 	CHECK(mount("ro", "empty", "tmpfs", MS_RDONLY, NULL) == 0);
 	CHECK(umount2("old", MNT_DETACH) == 0 && rmdir("old") == 0);
+	CHECK(mkdir("quiet", 0755) == 0);
+	write_file("quiet/file", "unread", 0);
+	CHECK(utimensat(AT_FDCWD, "quiet/file", old, 0) == 0 && utimensat(AT_FDCWD, "quiet", old, 0) == 0);
 	CHECK(utimensat(AT_FDCWD, "data/dir", (struct timespec[]){ { 1, 2 }, { 1000000000, 5 } }, 0) == 0);
 }
 
@@ -178,6 +210,9 @@ int main(void)
 		fail("files were\n%s\nare\n%s", files[0], files[1]);
 	CHECK(getcwd(here, sizeof(here)) && strcmp(here, "/data/dir/below") == 0);
 	CHECK(pread(open_file, word, 5, 0) == 5 && strcmp(word, "hello") == 0);
-	CHECK(access("/slave/owned", F_OK) == 0);
+	CHECK(access("/second/owned", F_OK) == 0 && access("/third/owned", F_OK) == 0);
+	check_unread("/quiet");
+	check_unread("/quiet/file");
+	CHECK(getxattr("/data/capable", "security.capability", word, sizeof(word)) == -1 && errno == ERANGE);
 	pass();
 }

@@ -19,6 +19,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/shm.h>
 #include <sys/signalfd.h>
@@ -563,6 +564,104 @@ static void network_namespace_with_address(void)
 	hold();
 }
 
+/* A mount namespace of its own, and in it a tmpfs on the working directory. */
+static void own_tmpfs(void)
+{
+	if (unshare(CLONE_NEWNS) == -1)
+		skip("unshare: errno %d", errno);
+	CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	CHECK(mkdir("mnt", 0700) == 0 || errno == EEXIST);
+	CHECK(mount("own", "mnt", "tmpfs", 0, NULL) == 0);
+	close(open("mnt/file", O_WRONLY | O_CREAT, 0600));
+}
+
+static void mount_overlay(void)
+{
+	own_tmpfs();
+	CHECK(mkdir("mnt/a", 0700) == 0 && mkdir("mnt/b", 0700) == 0);
+	if (mount("over", "mnt/b", "overlay", 0, "lowerdir=mnt/a:mnt/b") == -1)
+		skip("overlay: errno %d", errno);
+	say("expect overlay");
+	hold();
+}
+
+static void mount_idmapped(void)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
+	int ready_pipe[2], end_pipe[2], fd;
+	char path[64], c;
+	pid_t child;
+
+	CHECK(pipe(ready_pipe) == 0 && pipe(end_pipe) == 0);
+	child = fork();
+	CHECK(child >= 0);
+	if (child == 0) {
+		close(end_pipe[1]);
+		if (unshare(CLONE_NEWUSER) == 0)
+			CHECK(write(ready_pipe[1], "", 1) == 1);
+		_exit(read(end_pipe[0], &c, 1) != 0);
+	}
+	close(ready_pipe[1]);
+	if (read(ready_pipe[0], &c, 1) != 1)
+		skip("no user namespace");
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "/proc/%d/%s_map", child, i ? "gid" : "uid");
+		fd = open(path, O_WRONLY);
+		CHECK(fd >= 0 && write(fd, "0 1000 10", 9) == 9);
+		close(fd);
+	}
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", child);
+	attr.userns_fd = open(path, O_RDONLY);
+	own_tmpfs();
+	CHECK(mkdir("mnt/a", 0700) == 0);
+	fd = syscall(SYS_open_tree, AT_FDCWD, "mnt", OPEN_TREE_CLONE);
+	CHECK(fd >= 0 && syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) == 0);
+	CHECK(syscall(SYS_move_mount, fd, "", AT_FDCWD, "mnt/a", MOVE_MOUNT_F_EMPTY_PATH) == 0);
+	close(fd);
+	close(attr.userns_fd);
+	close(ready_pipe[0]);
+	close(end_pipe[0]);
+	close(end_pipe[1]);
+	CHECK(waitpid(child, NULL, 0) == child);
+	say("expect id mapping");
+	hold();
+}
+
+static void mount_mqueue(void)
+{
+	own_tmpfs();
+	CHECK(unshare(CLONE_NEWIPC) == 0 && mkdir("mnt/a", 0700) == 0);
+	if (mount("queues", "mnt/a", "mqueue", 0, NULL) == -1)
+		skip("mqueue: errno %d", errno);
+	CHECK(unshare(CLONE_NEWIPC) == 0);
+	say("expect mqueue");
+	say("expect namespace that is not there");
+	hold();
+}
+
+static void mount_removed(void)
+{
+	own_tmpfs();
+	close(open("mnt/gone", O_WRONLY | O_CREAT, 0600));
+	CHECK(mount("mnt/gone", "mnt/file", NULL, MS_BIND, NULL) == 0 && unlink("mnt/gone") == 0);
+	say("expect its root has no path");
+	hold();
+}
+
+static void immutable_file(void)
+{
+	/* linux/fs.h cannot be included together with sys/mount.h. */
+	int immutable = 0x10, fd;
+
+	own_tmpfs();
+	fd = open("mnt/file", O_RDONLY);
+	if (ioctl(fd, _IOW('f', 2, long), &immutable) == -1)
+		skip("chattr: errno %d", errno);
+	close(fd);
+	say("expect immutable");
+	hold();
+}
+
 static void pid_fd(void)
 {
 	int fd = syscall(SYS_pidfd_open, getppid(), 0);
@@ -684,6 +783,11 @@ static const struct {
 	{ "pid_namespace", pid_namespace },
 	{ "ipc_namespace_with_objects", ipc_namespace_with_objects },
 	{ "network_namespace_with_address", network_namespace_with_address },
+	{ "mount_overlay", mount_overlay },
+	{ "mount_idmapped", mount_idmapped },
+	{ "mount_mqueue_of_another_namespace", mount_mqueue },
+	{ "mount_removed_file", mount_removed },
+	{ "mount_immutable_file", immutable_file },
 	{ "pidfd", pid_fd },
 	{ "userfaultfd", userfault },
 	{ "perf_event", perf_event },

@@ -146,8 +146,11 @@ struct ckpt_mount {
 	int group;
 	int master;
 	bool unbindable;
+	bool idmapped;
 	bool shared_outside;
-	bool slave_outside;
+	bool slaves_outside;
+	bool master_outside;
+	bool master_callers;
 };
 
 #define CKPT_SB_RDONLY 1
@@ -159,7 +162,9 @@ struct ckpt_superblock {
 	const void *address;
 	const char *type;
 	const char *source;
+	const void *shows;
 	unsigned int flags;
+	bool encoded;
 };
 
 struct ckpt_inode_stat {
@@ -172,24 +177,31 @@ struct ckpt_inode_stat {
 	u64 rdev;
 	s64 atime_ns;
 	s64 mtime_ns;
+	bool guarded;
 };
 
-unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max);
+unsigned int ckpt_count_own_mounts(void);
+unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max, bool relations);
 void ckpt_put_mount(struct ckpt_mount *m);
 int ckpt_namespace_root(struct nsproxy *ns, struct path *out);
 void ckpt_superblock(const struct ckpt_mount *m, struct ckpt_superblock *out);
 int ckpt_superblock_options(const struct ckpt_mount *m, char *buf, unsigned int size);
 char *ckpt_mount_root(const struct ckpt_mount *m, char *buf, int size);
+bool ckpt_is_cgroup_root(const struct ckpt_mount *m, struct nsproxy *ns);
+bool ckpt_is_narrower(const struct ckpt_mount *m, const struct ckpt_mount *wide);
+bool ckpt_is_covered(const struct ckpt_mount *m, const struct ckpt_mount *over);
 char *ckpt_mount_point(const struct ckpt_mount *m, const struct ckpt_mount *parent, char *buf, int size);
 char *ckpt_mount_elsewhere(const struct ckpt_mount *m, const struct ckpt_mount *other, const struct path *root, char *buf,
 			   int size);
 int ckpt_private_mount(const struct ckpt_mount *m, struct path *out);
+struct file *ckpt_open_unnoticed(const struct path *root, const char *name, int flags);
 struct file *ckpt_open_below(const struct path *root, const char *name, int flags);
 int ckpt_read_names(struct file *dir, char *buf, unsigned int size);
-int ckpt_inode_stat(struct file *f, struct ckpt_inode_stat *out);
+int ckpt_inode_stat(struct file *f, const struct cred *viewer, struct ckpt_inode_stat *out);
+bool ckpt_same_place(struct file *mounted, struct file *from);
 int ckpt_read_link(struct file *f, char *buf, unsigned int size);
 ssize_t ckpt_list_xattrs(struct file *f, char *buf, size_t size);
-ssize_t ckpt_get_xattr(struct file *f, const char *name, void *buf, size_t size);
+ssize_t ckpt_get_xattr(struct file *f, const struct cred *viewer, const char *name, void *buf, size_t size);
 
 /* ns.c */
 enum ckpt_ns_kind {
@@ -201,6 +213,16 @@ enum ckpt_ns_kind {
 	CKPT_NS_TIME,
 	CKPT_NS_TIME_FOR_CHILDREN,
 	CKPT_NS_PID_FOR_CHILDREN,
+	CKPT_NS_USER,
+};
+
+struct ckpt_user_ns {
+	u32 owner;
+	u32 group;
+	u32 uids;
+	u32 gids;
+	bool setgroups;
+	bool projids;
 };
 
 /* The files below /proc/sys that belong to an ipc namespace. */
@@ -225,6 +247,10 @@ void ckpt_put_nsproxy(struct nsproxy *ns);
 const void *ckpt_namespace(struct nsproxy *ns, enum ckpt_ns_kind kind);
 unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind);
 unsigned int ckpt_threads_of_parent_in(struct task_struct *t, const void *namespace, enum ckpt_ns_kind kind);
+const void *ckpt_namespace_owner(struct nsproxy *ns, enum ckpt_ns_kind kind);
+void ckpt_user_ns(const struct cred *c, struct ckpt_user_ns *out);
+void ckpt_user_ns_extent(const struct cred *c, bool group, unsigned int i, u32 *first, u32 *outside, u32 *count);
+u32 ckpt_group_outside(const struct cred *c, unsigned int i);
 int ckpt_adopt_nsproxy(struct task_struct *from);
 struct file *ckpt_open_own_namespace(enum ckpt_ns_kind kind);
 bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind);
@@ -235,6 +261,8 @@ int ckpt_set_ipc_limits(const struct ckpt_ipc_limits *in);
 void ckpt_time_offsets(struct nsproxy *ns, bool children, s64 *monotonic, s64 *boottime);
 int ckpt_set_time_offsets(struct file *f, s64 monotonic, s64 boottime);
 bool ckpt_net_loopback(struct nsproxy *ns, char *other);
+bool ckpt_net_filter(struct nsproxy *ns, char *buf, unsigned int size);
+u32 ckpt_id_seen(const struct cred *viewer, u32 id, bool group);
 
 /* pipe.c */
 struct ckpt_pipe_state {
@@ -309,7 +337,6 @@ unsigned int ckpt_task_state(struct task_struct *t);
 int ckpt_task_nice(struct task_struct *t);
 unsigned long ckpt_no_new_privs(struct task_struct *t);
 bool ckpt_sched_reset_on_fork(struct task_struct *t);
-bool ckpt_has_callers_user_ns(struct task_struct *t);
 u64 ckpt_ktime_get_ns(void);
 u64 ckpt_ktime_get_boottime_ns(void);
 u64 ckpt_ktime_get_real_ns(void);

@@ -1,16 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/cgroup.h>
 #include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/fs_context.h>
 #include <linux/fs_struct.h>
 #include <linux/kdev_t.h>
+#include <linux/kernfs.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/nsproxy.h>
+#include <linux/posix_acl.h>
+#include <linux/posix_acl_xattr.h>
+#include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <linux/xattr.h>
+#include <net/net_namespace.h>
 #include <uapi/linux/mount.h>
 
 #include "helpers.h"
@@ -68,30 +74,58 @@ static unsigned int attributes(int flags)
 	return attr;
 }
 
+/* Whether a peer of @m, or @m itself, is in @ns. */
+static bool has_peer_in(struct mount *m, const struct mnt_namespace *ns)
+{
+	struct mount *peer = m;
+
+	do {
+		if (peer->mnt_ns == ns)
+			return true;
+		peer = list_entry(peer->mnt_share.next, struct mount, mnt_share);
+	} while (peer != m);
+	return false;
+}
+
 static void propagation(struct mount *m, struct ckpt_mount *out)
 {
-	struct mount *peer;
+	struct mount *other;
 
 	out->unbindable = IS_MNT_UNBINDABLE(m);
 	if (IS_MNT_SHARED(m)) {
 		out->group = m->mnt_group_id;
-		list_for_each_entry(peer, &m->mnt_share, mnt_share)
-			out->shared_outside |= peer->mnt_ns != m->mnt_ns;
+		list_for_each_entry(other, &m->mnt_share, mnt_share)
+			out->shared_outside |= other->mnt_ns != m->mnt_ns;
 	}
+	hlist_for_each_entry(other, &m->mnt_slave_list, mnt_slave)
+		out->slaves_outside |= other->mnt_ns != m->mnt_ns;
 	if (IS_MNT_SLAVE(m)) {
 		out->master = m->mnt_master->mnt_group_id;
-		out->slave_outside = m->mnt_master->mnt_ns != m->mnt_ns;
+		out->master_outside = !has_peer_in(m->mnt_master, m->mnt_ns);
+		out->master_callers = has_peer_in(m->mnt_master, current->nsproxy->mnt_ns);
 	}
+}
+
+/* Index of the parent of the last of @n mounts, which stands before it. */
+static unsigned int parent_of(struct mount *m, const struct ckpt_mount *out, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = n - 1; i-- > 0;)
+		if (out[i].path.mnt == &m->mnt_parent->mnt)
+			return i;
+	return n - 1;
 }
 
 /*
  * The mounts of the mount namespace, parents before children; each is to be given back with ckpt_put_mount(). Returns how many there
- * are; those that do not fit into @max are not stored.
+ * are; those that do not fit into @max are not stored. Parents, peers and masters are looked for with @relations: that takes a time that grows
+ * with the square of their number.
  */
-unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max)
+unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max, bool relations)
 {
 	struct mount *root, *m;
-	unsigned int n = 0, i;
+	unsigned int n = 0;
 
 	down_read(mounts_lock());
 	root = top(ns->mnt_ns);
@@ -106,17 +140,36 @@ unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, uns
 		c->parent = n - 1;
 		if (m != root) {
 			c->mountpoint = dget(m->mnt_mountpoint);
-			for (i = n - 1; i-- > 0;)
-				if (out[i].path.mnt == &m->mnt_parent->mnt) {
-					c->parent = i;
-					break;
-				}
+			if (relations)
+				c->parent = parent_of(m, out, n);
 		}
 		c->attributes = attributes(m->mnt.mnt_flags);
-		propagation(m, c);
+		c->idmapped = is_idmapped_mnt(&m->mnt);
+		if (relations)
+			propagation(m, c);
 	}
 	up_read(mounts_lock());
 	return n;
+}
+
+/* Number of mounts of the caller's mount namespace that can be reached. */
+unsigned int ckpt_count_own_mounts(void)
+{
+	struct mount *root, *m;
+	unsigned int n = 0;
+
+	down_read(mounts_lock());
+	root = top(current->nsproxy->mnt_ns);
+	for (m = root; m; m = after(m, root))
+		n++;
+	up_read(mounts_lock());
+	return n;
+}
+
+/* Whether @mounted is the root of a mount that a bind mount of @from would give. */
+bool ckpt_same_place(struct file *mounted, struct file *from)
+{
+	return mounted->f_path.dentry == mounted->f_path.mnt->mnt_root && mounted->f_path.dentry == from->f_path.dentry;
 }
 
 void ckpt_put_mount(struct ckpt_mount *m)
@@ -140,6 +193,20 @@ int ckpt_namespace_root(struct nsproxy *ns, struct path *out)
 	return m ? 0 : -ENOENT;
 }
 
+/* What a superblock of a type that belongs to a namespace shows; NULL for others. To be compared, never to be followed. */
+static const void *shown_by(struct super_block *sb)
+{
+	const char *type = sb->s_type->name;
+
+	if (!strcmp(type, "mqueue"))
+		return READ_ONCE(sb->s_fs_info);
+	if (!strcmp(type, "proc"))
+		return proc_sb_info(sb)->pid_ns;
+	if (!strcmp(type, "sysfs"))
+		return container_of(ckpt_kernfs_super_ns(sb), struct net, ns);
+	return NULL;
+}
+
 void ckpt_superblock(const struct ckpt_mount *m, struct ckpt_superblock *out)
 {
 	struct super_block *sb = m->path.dentry->d_sb;
@@ -147,6 +214,8 @@ void ckpt_superblock(const struct ckpt_mount *m, struct ckpt_superblock *out)
 	out->address = sb;
 	out->type = sb->s_type->name;
 	out->source = real_mount(m->path.mnt)->mnt_devname;
+	out->shows = shown_by(sb);
+	out->encoded = sb_has_encoding(sb);
 	out->flags = (sb->s_flags & SB_RDONLY ? CKPT_SB_RDONLY : 0) | (sb->s_flags & SB_SYNCHRONOUS ? CKPT_SB_SYNC : 0) |
 		     (sb->s_flags & SB_DIRSYNC ? CKPT_SB_DIRSYNC : 0) | (sb->s_flags & SB_LAZYTIME ? CKPT_SB_LAZYTIME : 0);
 }
@@ -167,10 +236,30 @@ int ckpt_superblock_options(const struct ckpt_mount *m, char *buf, unsigned int 
 	return seq_has_overflowed(&seq) ? -E2BIG : (int)seq.count;
 }
 
-/* Path of the root of a mount inside of its file system; a pointer into buf. */
+/* Path of the root of a mount inside of its file system; a pointer into buf, NULL when it has been removed. */
 char *ckpt_mount_root(const struct ckpt_mount *m, char *buf, int size)
 {
+	if (d_unlinked(m->path.dentry))
+		return NULL;
 	return dentry_path_raw(m->path.dentry, buf, size);
+}
+
+/* Whether the mount of a cgroup2 begins where the cgroup namespace does. */
+bool ckpt_is_cgroup_root(const struct ckpt_mount *m, struct nsproxy *ns)
+{
+	return d_inode(m->path.dentry)->i_private == ns->cgroup_ns->root_cset->dfl_cgrp->kn;
+}
+
+/* Whether @m begins in the same file system as @wide, at the same place or below. */
+bool ckpt_is_narrower(const struct ckpt_mount *m, const struct ckpt_mount *wide)
+{
+	return m->path.dentry->d_sb == wide->path.dentry->d_sb && is_subdir(m->path.dentry, wide->path.dentry);
+}
+
+/* Whether @over is mounted, on the same parent, at the place where @m is, or above: nobody gets to @m then. */
+bool ckpt_is_covered(const struct ckpt_mount *m, const struct ckpt_mount *over)
+{
+	return m->mountpoint && over->mountpoint && is_subdir(m->mountpoint, over->mountpoint);
 }
 
 /* Path of the place where it is mounted, seen from the root of its parent; a pointer into buf. */
@@ -218,9 +307,34 @@ int ckpt_private_mount(const struct ckpt_mount *m, struct path *out)
 	put_fs_context(fc);
 	if (IS_ERR(mnt))
 		return PTR_ERR(mnt);
+	/* To look does not change anything. */
+	mnt->mnt_flags |= MNT_NOATIME | MNT_NODIRATIME;
 	out->mnt = mnt;
 	out->dentry = dget(sb->s_root);
 	return 0;
+}
+
+/*
+ * Opens a directory or a regular file of ckpt_private_mount() for reading, or anything with O_PATH, without telling those who watch it.
+ * What the lookup does not do for an open is done here: permission, and no waiting for a FIFO or a device.
+ */
+struct file *ckpt_open_unnoticed(const struct path *root, const char *name, int flags)
+{
+	struct path path;
+	struct file *f;
+	int ret = vfs_path_lookup(root->dentry, root->mnt, name, 0, &path);
+
+	if (ret)
+		return ERR_PTR(ret);
+	if (!(flags & O_PATH)) {
+		if (flags & O_DIRECTORY ? !d_is_dir(path.dentry) : !d_is_reg(path.dentry))
+			ret = -ENOTDIR;
+		else
+			ret = path_permission(&path, MAY_READ);
+	}
+	f = ret ? ERR_PTR(ret) : ckpt_dentry_open_nonotify(&path, flags, current_cred());
+	path_put(&path);
+	return f;
 }
 
 struct file *ckpt_open_below(const struct path *root, const char *name, int flags)
@@ -257,7 +371,8 @@ int ckpt_read_names(struct file *dir, char *buf, unsigned int size)
 	return ret < 0 ? ret : names.used;
 }
 
-int ckpt_inode_stat(struct file *f, struct ckpt_inode_stat *out)
+/* As fstat(2), with ids of @viewer's user namespace. */
+int ckpt_inode_stat(struct file *f, const struct cred *viewer, struct ckpt_inode_stat *out)
 {
 	struct kstat k;
 	int ret = vfs_getattr(&f->f_path, &k, STATX_BASIC_STATS, 0);
@@ -265,8 +380,9 @@ int ckpt_inode_stat(struct file *f, struct ckpt_inode_stat *out)
 	if (ret)
 		return ret;
 	out->mode = k.mode;
-	out->uid = from_kuid_munged(current_user_ns(), k.uid);
-	out->gid = from_kgid_munged(current_user_ns(), k.gid);
+	out->uid = from_kuid(viewer->user_ns, k.uid);
+	out->gid = from_kgid(viewer->user_ns, k.gid);
+	out->guarded = file_inode(f)->i_flags & (S_IMMUTABLE | S_APPEND);
 	out->nlink = k.nlink;
 	out->ino = k.ino;
 	out->size = k.size;
@@ -297,7 +413,27 @@ ssize_t ckpt_list_xattrs(struct file *f, char *buf, size_t size)
 	return vfs_listxattr(f->f_path.dentry, buf, size);
 }
 
-ssize_t ckpt_get_xattr(struct file *f, const char *name, void *buf, size_t size)
+static ssize_t get_acl(struct file *f, const struct cred *viewer, const char *name, void *buf, size_t size)
 {
+	struct posix_acl *acl = vfs_get_acl(file_mnt_idmap(f), f->f_path.dentry, name);
+	size_t length;
+	void *text;
+
+	if (IS_ERR_OR_NULL(acl))
+		return acl ? PTR_ERR(acl) : -ENODATA;
+	text = posix_acl_to_xattr(viewer->user_ns, acl, &length, GFP_KERNEL);
+	posix_acl_release(acl);
+	if (!text)
+		return -ENOMEM;
+	if (length <= size)
+		memcpy(buf, text, length);
+	kfree(text);
+	return length <= size ? length : -ERANGE;
+}
+
+ssize_t ckpt_get_xattr(struct file *f, const struct cred *viewer, const char *name, void *buf, size_t size)
+{
+	if (is_posix_acl_xattr(name))
+		return get_acl(f, viewer, name, buf, size);
 	return vfs_getxattr(file_mnt_idmap(f), f->f_path.dentry, name, buf, size);
 }

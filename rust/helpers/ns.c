@@ -6,6 +6,7 @@
 #include <linux/mnt_namespace.h>
 #include <linux/msg.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
 #include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
 #include <linux/proc_ns.h>
@@ -72,6 +73,8 @@ static bool lives_in(struct task_struct *t, const void *namespace, enum ckpt_ns_
 {
 	bool found;
 
+	if (kind == CKPT_NS_USER)
+		return !t->exit_state && __task_cred(t)->user_ns == namespace;
 	task_lock(t);
 	found = t->nsproxy && ckpt_namespace(t->nsproxy, kind) == namespace;
 	task_unlock(t);
@@ -104,6 +107,67 @@ unsigned int ckpt_threads_of_parent_in(struct task_struct *t, const void *namesp
 	return n;
 }
 
+/* The user namespace whose root may change a namespace of the set. */
+const void *ckpt_namespace_owner(struct nsproxy *ns, enum ckpt_ns_kind kind)
+{
+	switch (kind) {
+	case CKPT_NS_UTS:
+		return ns->uts_ns->user_ns;
+	case CKPT_NS_IPC:
+		return ns->ipc_ns->user_ns;
+	case CKPT_NS_MNT:
+		return ns->mnt_ns->user_ns;
+	case CKPT_NS_NET:
+		return ns->net_ns->user_ns;
+	case CKPT_NS_CGROUP:
+		return ns->cgroup_ns->user_ns;
+	case CKPT_NS_TIME:
+		return ns->time_ns->user_ns;
+	case CKPT_NS_TIME_FOR_CHILDREN:
+		return ns->time_ns_for_children->user_ns;
+	default:
+		return NULL;
+	}
+}
+
+/* The user namespace of the credentials, which is not the initial one, as its parent sees it. */
+void ckpt_user_ns(const struct cred *c, struct ckpt_user_ns *out)
+{
+	struct user_namespace *ns = c->user_ns;
+
+	out->owner = from_kuid(ns->parent, ns->owner);
+	out->group = from_kgid(ns->parent, ns->group);
+	out->uids = READ_ONCE(ns->uid_map.nr_extents);
+	out->gids = READ_ONCE(ns->gid_map.nr_extents);
+	out->projids = READ_ONCE(ns->projid_map.nr_extents);
+	out->setgroups = READ_ONCE(ns->flags) & USERNS_SETGROUPS_ALLOWED;
+}
+
+/* An extent of its maps, which do not change once they have been set; what it is outside, in its parent. */
+void ckpt_user_ns_extent(const struct cred *c, bool group, unsigned int i, u32 *first, u32 *outside, u32 *count)
+{
+	struct user_namespace *ns = c->user_ns;
+	struct uid_gid_map *map = group ? &ns->gid_map : &ns->uid_map;
+	unsigned int n = READ_ONCE(map->nr_extents);
+	const struct uid_gid_extent *e;
+
+	/* The extents are written before their number. */
+	smp_rmb();
+	e = n <= UID_GID_MAP_MAX_BASE_EXTENTS ? &map->extent[i] : &map->forward[i];
+	*first = e->first;
+	*count = e->count;
+	if (group)
+		*outside = from_kgid(ns->parent, KGIDT_INIT(e->lower_first));
+	else
+		*outside = from_kuid(ns->parent, KUIDT_INIT(e->lower_first));
+}
+
+/* A supplementary group as the parent of the user namespace sees it; -1 when it does not. */
+u32 ckpt_group_outside(const struct cred *c, unsigned int i)
+{
+	return from_kgid(c->user_ns->parent, c->group_info->gid[i]);
+}
+
 /*
  * Makes the calling task live in the namespaces of another one, as if that one had created it: -EPERM unless both have the same
  * user namespace. Its root and working directory are the caller's business.
@@ -121,6 +185,11 @@ int ckpt_adopt_nsproxy(struct task_struct *from)
 	ns = ckpt_get_nsproxy(from);
 	if (!ns)
 		return -ESRCH;
+	/* The caller has set it before: where children to come are born must not change. */
+	if (ns->pid_ns_for_children != current->nsproxy->pid_ns_for_children) {
+		ckpt_put_nsproxy(ns);
+		return -EINVAL;
+	}
 	task_lock(current);
 	old = current->nsproxy;
 	current->nsproxy = ns;
@@ -197,6 +266,14 @@ bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind)
 	}
 }
 
+/* What @viewer calls a user or group of the initial user namespace; -1 when it has no name for that. */
+u32 ckpt_id_seen(const struct cred *viewer, u32 id, bool group)
+{
+	if (group)
+		return from_kgid(viewer->user_ns, KGIDT_INIT(id));
+	return from_kuid(viewer->user_ns, KUIDT_INIT(id));
+}
+
 /* Both names, each with room for 64 bytes, without a terminating NUL when it is as long as that. */
 void ckpt_uts_names(struct nsproxy *ns, char *nodename, char *domainname)
 {
@@ -242,22 +319,21 @@ void ckpt_ipc_limits(struct nsproxy *ns, struct ckpt_ipc_limits *out)
 
 /*
  * Sets the limits of the caller's ipc namespace: what writes to its files in /proc/sys do, with their permission (root of the
- * namespace) and their bounds. -EPERM, -EINVAL.
+ * namespace) and their bounds. To leave them as they are takes no permission. -EPERM, -EINVAL.
  */
 int ckpt_set_ipc_limits(const struct ckpt_ipc_limits *in)
 {
 	struct ipc_namespace *ipc = current->nsproxy->ipc_ns;
+	struct ckpt_ipc_limits now = {};
 	unsigned int i;
 
+	ckpt_ipc_limits(current->nsproxy, &now);
+	if (!memcmp(&now, in, sizeof(now)))
+		return 0;
 	if (!uid_eq(current_euid(), make_kuid(ipc->user_ns, 0)))
 		return -EPERM;
 	if (in->shmmni > IPCMNI || in->msgmni > IPCMNI || in->shm_rmid_forced > 1 || in->msgmax > INT_MAX ||
-	    in->msgmnb > INT_MAX)
-		return -EINVAL;
-	for (i = 0; i < ARRAY_SIZE(in->sem); i++)
-		if (in->sem[i] > INT_MAX)
-			return -EINVAL;
-	if (in->sem[3] > IPCMNI || in->mq_queues_max > INT_MAX)
+	    in->msgmnb > INT_MAX || in->sem[3] > IPCMNI)
 		return -EINVAL;
 	if (in->mq_msg_max < MIN_MSGMAX || in->mq_msg_max > HARD_MSGMAX || in->mq_msg_default < MIN_MSGMAX ||
 	    in->mq_msg_default > HARD_MSGMAX)
@@ -302,9 +378,29 @@ int ckpt_set_time_offsets(struct file *f, s64 monotonic, s64 boottime)
 	return ckpt_proc_timens_set_offset(f, current, offsets, ARRAY_SIZE(offsets));
 }
 
+/* Whether a loopback device is as it is born, or as it is when it has been brought up. Called under the RTNL. */
+static bool is_plain_loopback(struct net_device *dev)
+{
+	struct in_device *in = __in_dev_get_rtnl(dev);
+	struct inet6_dev *in6 = __in6_dev_get(dev);
+	const struct in_ifaddr *ifa = in ? rtnl_dereference(in->ifa_list) : NULL;
+	const struct inet6_ifaddr *ifa6;
+
+	if (strcmp(dev->name, "lo") || dev->mtu != 65536 || dev->flags & (IFF_PROMISC | IFF_ALLMULTI))
+		return false;
+	if (dev->flags & IFF_UP && ((in && !ifa) || (in6 && !in6->cnf.disable_ipv6 && list_empty(&in6->addr_list))))
+		return false;
+	if (ifa && (rtnl_dereference(ifa->ifa_next) || ifa->ifa_local != htonl(INADDR_LOOPBACK) || ifa->ifa_prefixlen != 8))
+		return false;
+	if (!in6 || list_empty(&in6->addr_list))
+		return true;
+	ifa6 = list_first_entry(&in6->addr_list, struct inet6_ifaddr, if_list);
+	return list_is_singular(&in6->addr_list) && ipv6_addr_loopback(&ifa6->addr) && ifa6->prefix_len == 128;
+}
+
 /*
  * Looks at the devices of the network namespace: whether the loopback device is up, and in *other (IFNAMSIZ bytes) the name of
- * something that is more than that; empty without one.
+ * something that is more than that, or not as that is when it is brought up; empty without one.
  */
 bool ckpt_net_loopback(struct nsproxy *ns, char *other)
 {
@@ -315,21 +411,55 @@ bool ckpt_net_loopback(struct nsproxy *ns, char *other)
 	other[0] = 0;
 	rtnl_lock();
 	for_each_netdev(net, dev) {
-		struct in_device *in = __in_dev_get_rtnl(dev);
-		struct inet6_dev *in6 = __in6_dev_get(dev);
-		const struct in_ifaddr *ifa = in ? rtnl_dereference(in->ifa_list) : NULL;
-		unsigned int addresses = 0;
-
-		if (in6)
-			addresses += !list_empty(&in6->addr_list) && !list_is_singular(&in6->addr_list);
-		if (ifa)
-			addresses += rtnl_dereference(ifa->ifa_next) || ifa->ifa_local != htonl(INADDR_LOOPBACK) ||
-				     ifa->ifa_prefixlen != 8;
-		if (!(dev->flags & IFF_LOOPBACK) || addresses || dev->mtu != 65536)
+		if (dev != net->loopback_dev || !is_plain_loopback(dev))
 			strscpy(other, dev->name, IFNAMSIZ);
 		else
 			up = dev->flags & IFF_UP;
 	}
 	rtnl_unlock();
 	return up;
+}
+
+/* Prints the name of the function of a packet filter or the like; false when it belongs to a security module of the kernel. */
+static bool print_hook(const struct nf_hook_ops *ops, char *buf, unsigned int size)
+{
+	snprintf(buf, size, "%ps", ops->hook);
+	return ops->hook_ops_type != NF_HOOK_OP_UNDEFINED || strchr(buf, '[');
+}
+
+static bool print_hooks(struct nf_hook_entries __rcu **hooks, unsigned int n, char *buf, unsigned int size)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < n; i++) {
+		const struct nf_hook_entries *e = rcu_dereference(hooks[i]);
+
+		for (j = 0; e && j < e->num_hook_entries; j++)
+			if (print_hook(nf_hook_entries_get_hook_ops(e)[j], buf, size))
+				return true;
+	}
+	return false;
+}
+
+/* Prints the name of something that filters or changes packets in the network namespace; false when there is nothing. */
+bool ckpt_net_filter(struct nsproxy *ns, char *buf, unsigned int size)
+{
+	struct net *net = ns->net_ns;
+	bool found;
+#ifdef CONFIG_XFRM
+	unsigned int i;
+
+	found = READ_ONCE(net->xfrm.state_num);
+	for (i = 0; i < ARRAY_SIZE(net->xfrm.policy_count); i++)
+		found |= READ_ONCE(net->xfrm.policy_count[i]);
+	if (found) {
+		strscpy(buf, "xfrm", size);
+		return true;
+	}
+#endif
+	rcu_read_lock();
+	found = print_hooks(net->nf.hooks_ipv4, ARRAY_SIZE(net->nf.hooks_ipv4), buf, size) ||
+		print_hooks(net->nf.hooks_ipv6, ARRAY_SIZE(net->nf.hooks_ipv6), buf, size);
+	rcu_read_unlock();
+	return found;
 }

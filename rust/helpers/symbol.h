@@ -16,6 +16,7 @@
 #include <linux/file.h>
 #include <linux/fs_context.h>
 #include <linux/fs_struct.h>
+#include <linux/kernfs.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
@@ -70,6 +71,8 @@ extern void uprobe_end_dup_mmap(void);
 	X(void, change_pid, (struct pid **pids, struct task_struct *t, enum pid_type type, struct pid *pid),             \
 	  (pids, t, type, pid))                                                                                         \
 	X(void, deactivate_nsproxy, (struct nsproxy *ns), (ns))                                                            \
+	X(struct file *, dentry_open_nonotify, (const struct path *path, int flags, const struct cred *cred),	\
+	  (path, flags, cred))											\
 	X(void, do_exit, (long status), (status))                                                                          \
 	X(void, do_group_exit, (int status), (status))                                                                     \
 	X(int, dup_mmap, (struct mm_struct *mm, struct mm_struct *oldmm), (mm, oldmm))                                  \
@@ -89,6 +92,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(pte_t *, get_locked_pte, (struct mm_struct *mm, unsigned long addr, spinlock_t **ptl), (mm, addr, ptl))          \
 	X(unsigned long, get_wchan, (struct task_struct *t), (t))                                                       \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
+	X(const struct ns_common *, kernfs_super_ns, (struct super_block *sb), (sb))				\
 	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \
 	X(struct mm_struct *, mm_alloc, (void), ())                                                                     \
 	X(pmd_t *, mm_find_pmd, (struct mm_struct *mm, unsigned long addr), (mm, addr))                                    \

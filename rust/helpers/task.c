@@ -369,16 +369,6 @@ bool ckpt_sched_reset_on_fork(struct task_struct *t)
 	return t->sched_reset_on_fork;
 }
 
-bool ckpt_has_callers_user_ns(struct task_struct *t)
-{
-	bool same;
-
-	rcu_read_lock();
-	same = __task_cred(t)->user_ns == current_user_ns();
-	rcu_read_unlock();
-	return same;
-}
-
 u64 ckpt_ktime_get_ns(void)
 {
 	return ktime_get_ns();

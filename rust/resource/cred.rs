@@ -6,7 +6,7 @@
 //! Saved: user and group ids, supplementary groups, all five capability sets, securebits, no_new_privs.
 //! Not saved: the session keyring, with a warning (the restarted program has the restarter's); the default keyring of
 //! request_key(2).
-//! Refused: keyrings of the thread or process.
+//! Refused: keyrings of the thread or process; user and group ids that its user namespace has no number for.
 //!
 //! Record: [`ckpt_uapi::record::cred`].  C header: `include/linux/cred.h`
 
@@ -66,6 +66,15 @@ impl Resource for CredRoom {
                 .kind(RecordType::Cred),
             );
         }
+        if !collect(task)?.0.has_numbers() {
+            obstacles.add(
+                Fault::new(
+                    EOPNOTSUPP,
+                    format_args!("it has a user or group that its user namespace has no number for"),
+                )
+                .kind(RecordType::Cred),
+            );
+        }
         if Cred::of(task).groups()?.len() > GROUPS_MAX as usize {
             obstacles.add(
                 Fault::new(
@@ -90,7 +99,8 @@ impl Resource for CredRoom {
 
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let want: CredRecord = restore.input.fixed()?;
-        if want.groups > GROUPS_MAX || want.no_new_privs > 1 {
+        // Without numbers there may be other users than those that were saved.
+        if want.groups > GROUPS_MAX || want.no_new_privs > 1 || !want.has_numbers() {
             return Err(restore
                 .input
                 .bad(EBADMSG, format_args!("wrong values in a credentials record")));

@@ -3,12 +3,12 @@
 //! Namespaces of a thread.
 //!
 //! Saved: which of them are not the caller's, who shares them with whom, and what they are (ns/uts.rs, ns/ipc.rs, ns/mnt.rs,
-//! ns/net.rs, ns/cgroup.rs, ns/time.rs).
+//! ns/net.rs, ns/cgroup.rs, ns/time.rs). User namespaces: ns/user.rs.
 //! Those of the caller become the restarter's.
 //! Saved: the pid namespace of children to come, when its first process is in the target.
 //! Not saved: that the parent of a container's first process (unshare(1), nsenter(1)) lives in namespaces of it, with a warning.
-//! Refused: user namespaces other than the caller's; namespaces that others than the target, that parent and the caller live in; a
-//! time namespace for children that others live in already.
+//! Refused: namespaces that belong to another user namespace than the target's; namespaces that others than the target, that parent and
+//! the caller live in; a time namespace for children that others live in already.
 //!
 //! Record: [`ckpt_uapi::record::ns`].  C header: `include/linux/nsproxy.h`
 
@@ -41,6 +41,7 @@ mod mnt;
 mod net;
 mod time;
 mod tmpfs;
+pub(crate) mod user;
 mod uts;
 
 pub(crate) use mnt::Building;
@@ -64,6 +65,14 @@ pub(crate) fn names_of(whole: &Whole<'_>, task: &Task) -> Result<Option<Fs>> {
     Ok(Some(namespace_root(&ns)?))
 }
 
+/// Threads of the parent of a container's first process that live in a namespace: it has launched that.
+fn threads_of_parent(whole: &Whole<'_>, kind: Kind, address: usize) -> usize {
+    match whole.root.scope {
+        Extent::Container => kind.threads_of_parent_in(&whole.root.leader, address),
+        _ => 0,
+    }
+}
+
 /// Names namespaces that tasks outside of the target live in, too: they would not find the restarted program there.
 fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
     struct Met {
@@ -73,30 +82,32 @@ fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
     }
     let mut tries = 20;
     loop {
-        let mut met: RBTree<usize, Met> = RBTree::new();
+        let mut met: RBTree<(usize, u32), Met> = RBTree::new();
         for task in whole.processes.iter().flat_map(|p| p.threads.iter()) {
             let Ok(ns) = Nsproxy::of(task) else { continue };
-            for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
-                let address = ns.address(kind);
-                match met.get_mut(&address) {
-                    Some(m) => m.threads += 1,
+            let mut count = |kind: Kind, address: usize, threads: usize| -> Result {
+                let key = (address, kind as u32);
+                match met.get_mut(&key) {
+                    Some(m) => m.threads += threads,
                     None => {
-                        let m = Met {
-                            kind,
-                            threads: 1,
-                            ids: (task.tgid(), task.tid()),
-                        };
-                        met.try_create_and_insert(address, m, GFP_KERNEL)?;
+                        let ids = (task.tgid(), task.tid());
+                        met.try_create_and_insert(key, Met { kind, threads, ids }, GFP_KERNEL)?;
                     }
                 }
+                Ok(())
+            };
+            for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
+                count(kind, ns.address(kind), 1)?;
+            }
+            let children = ns.address(Kind::TimeForChildren);
+            if children != whole.caller_ns.address(Kind::Time) {
+                // Others may live in it, or have children that will.
+                count(Kind::TimeForChildren, children, 1)?;
+                count(Kind::Time, children, 0)?;
             }
         }
-        let of_parent = |address: usize, m: &Met| match whole.root.scope {
-            Extent::Container => m.kind.threads_of_parent_in(&whole.root.leader, address),
-            _ => 0,
-        };
-        let shared = |(address, m): &(&usize, &Met)| {
-            m.kind.threads_in(**address) > m.threads.saturating_add(of_parent(**address, m))
+        let shared = |((address, _), m): &(&(usize, u32), &Met)| {
+            m.kind.threads_in(*address) > m.threads.saturating_add(threads_of_parent(whole, m.kind, *address))
         };
         // While it runs, threads come and go.
         if met.iter().any(|entry| shared(&entry)) && tries > 0 {
@@ -117,7 +128,10 @@ fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
                 .task(m.ids.0, m.ids.1),
             );
         }
-        for (_, m) in met.iter().filter(|(address, m)| of_parent(**address, m) > 0) {
+        for (_, m) in met
+            .iter()
+            .filter(|((address, _), m)| threads_of_parent(whole, m.kind, *address) > 0)
+        {
             obstacles.warn(
                 Fault::new(
                     EXDEV,
@@ -154,7 +168,8 @@ impl Resource for NsRoom {
     const REPEATS: bool = true;
 
     fn check_whole(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
-        check_outside(whole, obstacles)
+        check_outside(whole, obstacles)?;
+        user::check_whole(whole, obstacles)
     }
 
     fn check(target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
@@ -162,8 +177,14 @@ impl Resource for NsRoom {
         let ns = Nsproxy::of(task)?;
         let mut refuse =
             |text: core::fmt::Arguments<'_>| obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::Nsproxy));
-        if !task.has_callers_user_namespace() {
-            refuse(format_args!("it lives in another user namespace than the caller"));
+        let user = user::check(whole, task, &mut refuse);
+        for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
+            if ns.owner(kind) != user {
+                refuse(format_args!(
+                    "its {} namespace belongs to another user namespace",
+                    kind.name()
+                ));
+            }
         }
         if has_children_elsewhere(task, &ns)? && first_of_children(whole, &ns).is_none() {
             refuse(format_args!(
@@ -178,7 +199,7 @@ impl Resource for NsRoom {
         }
         time::check(whole, task, &ns, &mut refuse);
         if is_foreign(whole, &ns, Kind::Mnt) && is_first(whole, task, &ns, Kind::Mnt) {
-            mnt::check(whole, &ns, &mut refuse)?;
+            mnt::check(whole, task, &ns, &mut refuse)?;
         }
         Ok(())
     }
@@ -202,7 +223,7 @@ impl Resource for NsRoom {
         // After those that mqueue, sysfs and cgroup2 show.
         if is_foreign(whole, &ns, Kind::Mnt) {
             r.mnt = object(&ns, Kind::Mnt, dump, |ns, objref, dump| {
-                mnt::dump(whole, ns, objref, dump)
+                mnt::dump(whole, task.task, ns, objref, dump)
             })?;
         }
         if is_foreign(whole, &ns, Kind::Time) {

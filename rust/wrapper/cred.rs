@@ -10,6 +10,9 @@ use super::{
 };
 use kernel::prelude::*;
 
+/// A user namespace.
+pub(crate) type UserNsState = bindings::ckpt_user_ns;
+
 /// Credentials of a task with a counted reference.
 ///
 /// # Invariants
@@ -81,6 +84,61 @@ impl Cred {
             }
             Ok(out)
         }
+    }
+
+    /// Address of the user namespace.
+    pub(crate) fn user_ns(&self) -> usize {
+        // SAFETY: the reference keeps the cred.
+        unsafe { (*self.0).user_ns as usize }
+    }
+
+    /// Whether its user namespace was made in that of `other`.
+    pub(crate) fn is_just_below(&self, other: &Self) -> bool {
+        // SAFETY: the reference keeps the cred and its namespace; the parent is compared only.
+        unsafe { (*(*self.0).user_ns).parent as usize == other.user_ns() }
+    }
+
+    /// Its user namespace as the parent of that sees it; not for the initial one.
+    pub(crate) fn user_ns_state(&self) -> Result<UserNsState> {
+        // SAFETY: the reference keeps the cred and its namespace; the parent is compared only.
+        if unsafe { (*(*self.0).user_ns).parent.is_null() } {
+            return Err(EINVAL);
+        }
+        let mut out = UserNsState::default();
+        // SAFETY: as above, and the namespace has a parent, which it keeps.
+        unsafe { bindings::ckpt_user_ns(self.0, &mut out) };
+        Ok(out)
+    }
+
+    /// An extent of the maps of its user namespace: first id inside, outside, and how many. `i` is below the number in
+    /// [`Self::user_ns_state`].
+    pub(crate) fn user_ns_extent(&self, group: bool, i: u32) -> [u32; 3] {
+        let (mut first, mut outside, mut count) = (0, 0, 0);
+        // SAFETY: the reference keeps the cred and its namespace; there is such an extent, since maps are set once.
+        unsafe { bindings::ckpt_user_ns_extent(self.0, group, i, &mut first, &mut outside, &mut count) };
+        [first, outside, count]
+    }
+
+    /// Supplementary groups that the parent of its user namespace knows, as that calls them; not for the initial one.
+    pub(crate) fn groups_outside(&self) -> Result<KVec<u32>> {
+        // SAFETY: the reference keeps the cred and its groups.
+        let n = unsafe { (*(*self.0).group_info).ngroups } as u32;
+        let mut out = KVec::new();
+        for i in 0..n {
+            // SAFETY: as above; `i` is below the number of groups.
+            let group = unsafe { bindings::ckpt_group_outside(self.0, i) };
+            if group != u32::MAX {
+                out.push(group, GFP_KERNEL)?;
+            }
+        }
+        Ok(out)
+    }
+
+    /// What it calls a user or group of the initial user namespace, if it knows that.
+    pub(crate) fn name_of(&self, id: u32, group: bool) -> Option<u32> {
+        // SAFETY: the reference keeps the cred and its namespace.
+        let name = unsafe { bindings::ckpt_id_seen(self.0, id, group) };
+        (name != u32::MAX).then_some(name)
     }
 
     /// Inheritable, permitted, effective, bounding, ambient capabilities.

@@ -6,6 +6,7 @@
 
 use super::{
     bindings,
+    cred::Cred,
     file::File,
     ns::Nsproxy,
     path::{Fs, PathBuf},
@@ -43,6 +44,10 @@ pub(crate) struct Superblock {
     pub(crate) source: KVec<u8>,
     /// `CKPT_SB_*`
     pub(crate) flags: u32,
+    /// Address of the namespace that a proc, sysfs or mqueue shows; 0 for other types.
+    pub(crate) shows: usize,
+    /// Whether names in it may differ in their case only by an encoding.
+    pub(crate) encoded: bool,
 }
 
 impl Superblock {
@@ -54,11 +59,20 @@ impl Superblock {
 
 /// All mounts of the namespace, parents before children. `E2BIG` when there are more than `most`.
 pub(crate) fn collect(ns: &Nsproxy, most: u32) -> Result<KVVec<Mount>> {
+    collect_with(ns, most, true)
+}
+
+/// The same without parents, peers and masters.
+pub(crate) fn collect_alone(ns: &Nsproxy) -> Result<KVVec<Mount>> {
+    collect_with(ns, u32::MAX, false)
+}
+
+fn collect_with(ns: &Nsproxy, most: u32, relations: bool) -> Result<KVVec<Mount>> {
     let mut room = 64;
     loop {
         let mut raw: KVVec<bindings::ckpt_mount> = KVVec::with_capacity(room as usize, GFP_KERNEL)?;
         // SAFETY: the namespaces are alive, the array has `room` entries; the helper locks and takes references.
-        let n = unsafe { bindings::ckpt_collect_mounts(ns.as_ptr(), raw.as_mut_ptr(), room) };
+        let n = unsafe { bindings::ckpt_collect_mounts(ns.as_ptr(), raw.as_mut_ptr(), room, relations) };
         let stored = n.min(room);
         let mut out = KVVec::new();
         let mut failed = out.reserve(stored as usize, GFP_KERNEL).is_err();
@@ -109,7 +123,40 @@ impl Mount {
 
     /// Peer group of its master, 0 without one; and whether that is in another namespace.
     pub(crate) fn master(&self) -> (u32, bool) {
-        (self.0.master as u32, self.0.slave_outside)
+        (self.0.master as u32, self.0.master_outside)
+    }
+
+    /// Whether its master, or a peer of that, is in the namespace of the calling task.
+    pub(crate) fn is_slave_of_caller(&self) -> bool {
+        self.0.master_callers
+    }
+
+    /// Whether it has slaves in other namespaces.
+    pub(crate) fn has_slaves_outside(&self) -> bool {
+        self.0.slaves_outside
+    }
+
+    /// Whether it shows other owners than its file system has.
+    pub(crate) fn is_idmapped(&self) -> bool {
+        self.0.idmapped
+    }
+
+    /// Whether it, a mount of a cgroup2, begins where the cgroup namespace does.
+    pub(crate) fn is_cgroup_root(&self, ns: &Nsproxy) -> bool {
+        // SAFETY: both are alive; addresses are compared only.
+        unsafe { bindings::ckpt_is_cgroup_root(&self.0, ns.as_ptr()) }
+    }
+
+    /// Whether it begins in the same file system as another one, at the same place or below.
+    pub(crate) fn is_narrower(&self, wide: &Self) -> bool {
+        // SAFETY: both are alive; the helper locks.
+        unsafe { bindings::ckpt_is_narrower(&self.0, &wide.0) }
+    }
+
+    /// Whether another mount on the same parent is at the same place or above, so that this one cannot be reached.
+    pub(crate) fn is_covered(&self, over: &Self) -> bool {
+        // SAFETY: both are alive; the helper locks.
+        unsafe { bindings::ckpt_is_covered(&self.0, &over.0) }
     }
 
     /// Whether it cannot be bind mounted.
@@ -132,6 +179,8 @@ impl Mount {
                 kind: CStr::from_char_ptr(out.type_).to_bytes(),
                 source,
                 flags: out.flags,
+                shows: out.shows as usize,
+                encoded: out.encoded,
             })
         }
     }
@@ -165,38 +214,84 @@ impl Mount {
         out.fill(|buf, size| unsafe { bindings::ckpt_mount_elsewhere(&self.0, &other.0, root.root(), buf, size) })
     }
 
-    /// Its whole file system, with nothing mounted on it.
-    pub(crate) fn open_tree(&self) -> Result<Tree> {
+    /// Its whole file system, with nothing mounted on it, and with owners as `viewer` calls them.
+    pub(crate) fn open_tree(&self, viewer: Cred) -> Result<Tree> {
         let mut path = bindings::path::default();
         // SAFETY: the mount is alive; the helper returns references.
         kernel::error::to_result(unsafe { bindings::ckpt_private_mount(&self.0, &mut path) })?;
         // SAFETY: the references were just taken.
-        Ok(Tree(unsafe { Fs::at(path) }))
+        let root = unsafe { Fs::at(path) };
+        Ok(Tree { root, viewer })
     }
 }
 
 /// The files of a file system.
-pub(crate) struct Tree(Fs);
+pub(crate) struct Tree {
+    root: Fs,
+    viewer: Cred,
+}
 
 /// What stat(2) says.
 pub(crate) type InodeStat = bindings::ckpt_inode_stat;
 
 impl Tree {
-    /// Opens a file by its path from the root; the empty path is the root. Symbolic links are opened themselves with O_PATH.
+    /// Opens a file by its path from the root, without a trace; the empty path is the root. Directories and regular files can be
+    /// read, all others are opened with O_PATH, as are symbolic links themselves.
     pub(crate) fn open(&self, path: &[u8], flags: u32) -> Result<File> {
-        open_below(
-            &self.0,
-            if path.is_empty() { b"." } else { path },
-            flags | bindings::O_NOFOLLOW,
-        )
+        let text = with_nul(if path.is_empty() { b"." } else { path })?;
+        let path = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
+        let root = self.root.root();
+        // SAFETY: the path is alive, so is the name; the helper checks permission, and returns a reference or an error pointer.
+        unsafe { File::from_raw(bindings::ckpt_open_unnoticed(root, path.as_char_ptr(), flags as i32)) }
     }
+
+    /// As fstat(2); ids that the viewer does not know are -1.
+    pub(crate) fn stat(&self, file: &File) -> Result<InodeStat> {
+        let mut out = InodeStat::default();
+        // SAFETY: all are alive.
+        kernel::error::to_result(unsafe { bindings::ckpt_inode_stat(file.as_ptr(), self.viewer.as_ptr(), &mut out) })?;
+        Ok(out)
+    }
+
+    /// Value of an extended attribute; `name` ends with a NUL.
+    pub(crate) fn xattr(&self, file: &File, name: &CStr) -> Result<KVVec<u8>> {
+        let mut buf = KVVec::from_elem(0u8, 64 * 1024, GFP_KERNEL)?;
+        let (text, viewer) = (name.as_char_ptr(), self.viewer.as_ptr());
+        // SAFETY: all are alive, the buffer has that many bytes.
+        let n = unsafe { bindings::ckpt_get_xattr(file.as_ptr(), viewer, text, buf.as_mut_ptr().cast(), buf.len()) };
+        let n = to_result(n)?;
+        buf.truncate(n);
+        Ok(buf)
+    }
+
+    /// Whether owners are shown as the caller calls them.
+    pub(crate) fn is_seen_by_caller(&self) -> bool {
+        self.viewer.user_ns() == Cred::current().user_ns()
+    }
+}
+
+/// Number of mounts that the caller can reach in its namespace.
+pub(crate) fn count_own() -> usize {
+    // SAFETY: the helper locks.
+    unsafe { bindings::ckpt_count_own_mounts() as usize }
+}
+
+/// Whether `mounted` is the root of a mount that a bind mount of `from` would give.
+pub(crate) fn is_same_place(mounted: &File, from: &File) -> bool {
+    // SAFETY: both are alive.
+    unsafe { bindings::ckpt_same_place(mounted.as_ptr(), from.as_ptr()) }
+}
+
+fn with_nul(path: &[u8]) -> Result<KVec<u8>> {
+    let mut text = KVec::with_capacity(path.len() + 1, GFP_KERNEL)?;
+    text.extend_from_slice(path, GFP_KERNEL)?;
+    text.push(0, GFP_KERNEL)?;
+    Ok(text)
 }
 
 /// Opens a path as the calling task would if `root` were its root directory.
 pub(crate) fn open_below(root: &Fs, path: &[u8], flags: u32) -> Result<File> {
-    let mut text = KVec::with_capacity(path.len() + 1, GFP_KERNEL)?;
-    text.extend_from_slice(path, GFP_KERNEL)?;
-    text.push(0, GFP_KERNEL)?;
+    let text = with_nul(path)?;
     let path = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
     // SAFETY: the path is alive, so is the name; the function returns a reference or an error pointer.
     unsafe { File::from_raw(bindings::ckpt_open_below(root.root(), path.as_char_ptr(), flags as i32)) }
@@ -213,14 +308,6 @@ impl File {
         Ok(buf)
     }
 
-    /// As fstat(2), with ids of the caller's user namespace.
-    pub(crate) fn inode_stat(&self) -> Result<InodeStat> {
-        let mut out = InodeStat::default();
-        // SAFETY: alive.
-        kernel::error::to_result(unsafe { bindings::ckpt_inode_stat(self.as_ptr(), &mut out) })?;
-        Ok(out)
-    }
-
     /// Text of the symbolic link that this is.
     pub(crate) fn link_text(&self) -> Result<KVec<u8>> {
         let mut buf = KVec::from_elem(0u8, 4096, GFP_KERNEL)?;
@@ -233,25 +320,17 @@ impl File {
 
     /// Names of its extended attributes, each with a NUL.
     pub(crate) fn xattr_names(&self) -> Result<KVVec<u8>> {
-        let mut buf = KVVec::from_elem(0u8, 64 * 1024, GFP_KERNEL)?;
-        // SAFETY: alive, the buffer has that many bytes.
-        let n = unsafe { bindings::ckpt_list_xattrs(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len()) };
-        match to_result(n) {
-            Ok(n) => buf.truncate(n),
-            Err(EOPNOTSUPP) => buf.clear(),
-            Err(e) => return Err(e),
+        // SAFETY: alive; without a buffer the length is asked for.
+        let n = match to_result(unsafe { bindings::ckpt_list_xattrs(self.as_ptr(), core::ptr::null_mut(), 0) }) {
+            Err(EOPNOTSUPP) => 0,
+            other => other?,
+        };
+        let mut buf = KVVec::from_elem(0u8, n, GFP_KERNEL)?;
+        if n > 0 {
+            // SAFETY: alive, the buffer has that many bytes.
+            let n = unsafe { bindings::ckpt_list_xattrs(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len()) };
+            buf.truncate(to_result(n)?);
         }
-        Ok(buf)
-    }
-
-    /// Value of an extended attribute; `name` ends with a NUL.
-    pub(crate) fn xattr(&self, name: &CStr) -> Result<KVVec<u8>> {
-        let mut buf = KVVec::from_elem(0u8, 64 * 1024, GFP_KERNEL)?;
-        // SAFETY: alive, the buffer has that many bytes.
-        let n =
-            unsafe { bindings::ckpt_get_xattr(self.as_ptr(), name.as_char_ptr(), buf.as_mut_ptr().cast(), buf.len()) };
-        let n = to_result(n)?;
-        buf.truncate(n);
         Ok(buf)
     }
 }

@@ -28,6 +28,8 @@ pub(crate) enum Kind {
     TimeForChildren = bindings::ckpt_ns_kind_CKPT_NS_TIME_FOR_CHILDREN,
     /// Pids of child processes that are to come.
     PidForChildren = bindings::ckpt_ns_kind_CKPT_NS_PID_FOR_CHILDREN,
+    /// Users and groups. Not of the nsproxy, but of the credentials.
+    User = bindings::ckpt_ns_kind_CKPT_NS_USER,
 }
 
 impl Kind {
@@ -41,6 +43,7 @@ impl Kind {
             Self::Cgroup => bindings::CLONE_NEWCGROUP,
             Self::Time | Self::TimeForChildren => bindings::CLONE_NEWTIME,
             Self::PidForChildren => bindings::CLONE_NEWPID,
+            Self::User => bindings::CLONE_NEWUSER,
         })
     }
 
@@ -55,6 +58,7 @@ impl Kind {
             Self::Time => "time",
             Self::TimeForChildren => "time (for children)",
             Self::PidForChildren => "pid (for children)",
+            Self::User => "user",
         }
     }
 
@@ -110,6 +114,12 @@ impl Nsproxy {
         unsafe { bindings::ckpt_namespace(self.0.as_ptr(), kind as u32) as usize }
     }
 
+    /// Address of the user namespace whose root may change a namespace.
+    pub(crate) fn owner(&self, kind: Kind) -> usize {
+        // SAFETY: alive; the owner never changes.
+        unsafe { bindings::ckpt_namespace_owner(self.0.as_ptr(), kind as u32) as usize }
+    }
+
     /// Address of the whole set: the same for tasks that share all of it, but not only for those.
     pub(crate) fn set(&self) -> usize {
         self.0.as_ptr() as usize
@@ -149,6 +159,14 @@ impl Nsproxy {
         // SAFETY: alive; the array has room for a name; the helper locks.
         let up = unsafe { bindings::ckpt_net_loopback(self.0.as_ptr(), other.as_mut_ptr().cast()) };
         (up, other)
+    }
+
+    /// Name of something that filters or changes the packets of the network namespace, if there is any.
+    pub(crate) fn packet_filter(&self) -> Option<[u8; 64]> {
+        let mut name = [0u8; 64];
+        // SAFETY: alive; the array is as long as that; the helper locks.
+        let found = unsafe { bindings::ckpt_net_filter(self.0.as_ptr(), name.as_mut_ptr().cast(), name.len() as u32) };
+        found.then_some(name)
     }
 
     /// What is added to CLOCK_MONOTONIC and CLOCK_BOOTTIME, in nanoseconds: for the task, or for its child processes.

@@ -37,6 +37,14 @@ impl PathBuf {
         core::str::from_utf8(self.as_bytes()).unwrap_or("(not UTF-8)")
     }
 
+    /// Replaces it by a path that is shorter than the buffer.
+    pub(crate) fn set(&mut self, path: &[u8]) {
+        if let Some(start) = (SIZE - 1).checked_sub(path.len()) {
+            self.buf[start..SIZE - 1].copy_from_slice(path);
+            self.start = start;
+        }
+    }
+
     fn take(&mut self, p: *mut ffi::c_char) -> Result<bool> {
         let p = kernel::error::from_err_ptr(p)?;
         if p.is_null() {

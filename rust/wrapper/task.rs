@@ -488,12 +488,6 @@ impl Task {
         }
     }
 
-    /// Whether its user namespace is the caller's.
-    pub(crate) fn has_callers_user_namespace(&self) -> bool {
-        // SAFETY: the task is alive; the helper holds the RCU lock.
-        unsafe { bindings::ckpt_has_callers_user_ns(self.as_ptr()) }
-    }
-
     /// Everything about the thread that this version refuses, as words; calls `f` for each.
     pub(crate) fn unsupported(&self, mut f: impl FnMut(&'static str)) {
         let t = self.as_ptr();

@@ -46,3 +46,14 @@ pub struct Cred {
     pub cap_ambient: u64,
 }
 record!(Cred, Cred, 88);
+
+impl Cred {
+    /// Whether all users and groups have numbers in the user namespace of the task. Only supplementary groups may lack one.
+    pub fn has_numbers(&self) -> bool {
+        [
+            self.uid, self.euid, self.suid, self.fsuid, self.gid, self.egid, self.sgid, self.fsgid,
+        ]
+        .iter()
+        .all(|id| *id != u32::MAX)
+    }
+}

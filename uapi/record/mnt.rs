@@ -10,6 +10,8 @@ use super::record;
 pub const MOUNTS_MAX: u32 = 4096;
 /// Most bytes of file content in one record.
 pub const DATA_MAX: u32 = 192 * 1024;
+/// Most bytes of an extended attribute.
+pub const XATTR_MAX: u32 = 32 * 1024;
 
 /// A mount namespace. As many [`Mount`] records follow as it says, each after the file systems that it needs.
 #[repr(C)]
@@ -106,7 +108,7 @@ pub struct InodeData {
 }
 record!(InodeData, InodeData, 16);
 
-/// Fixed part of an extended attribute of the inode before it; name and value follow.
+/// Fixed part of an extended attribute of the inode before it, after its content; name and value follow.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct InodeXattr {

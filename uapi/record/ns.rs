@@ -6,7 +6,7 @@
 
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::record;
+use super::{entry, record};
 
 /// The namespaces of a task. A task without this record lives in those of the restarter.
 #[repr(C)]
@@ -139,3 +139,48 @@ pub struct NetNs {
     pub flags: u32,
 }
 record!(NetNs, NetNs, 8);
+
+/// Most extents of a map of ids.
+pub const EXTENTS_MAX: u32 = 340;
+
+/// Values of [`UserNs::flags`].
+pub mod user_flags {
+    /// setgroups(2) is denied.
+    pub const NO_SETGROUPS: u32 = 1 << 0;
+    /// All known flags.
+    pub const ALL: u32 = NO_SETGROUPS;
+}
+
+/// Fixed part of the user namespace of all tasks, which stands before their pid namespace. Its parent is that of whoever saved; ids
+/// outside of it are those of the parent. [`IdExtent`] entries for users and then for groups follow, then supplementary groups of the
+/// first task.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct UserNs {
+    /// User that made it, outside of it.
+    pub owner: u32,
+    /// Group of that.
+    pub group: u32,
+    /// [`user_flags`].
+    pub flags: u32,
+    /// Number of extents for users.
+    pub uids: u32,
+    /// Number of extents for groups.
+    pub gids: u32,
+    /// Number of supplementary groups.
+    pub groups: u32,
+}
+record!(UserNs, UserNs, 24);
+
+/// Ids of a user namespace, one after the other: a line of /proc/PID/uid_map.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct IdExtent {
+    /// First id inside.
+    pub first: u32,
+    /// What that is outside.
+    pub outside: u32,
+    /// How many.
+    pub count: u32,
+}
+entry!(IdExtent, 12);

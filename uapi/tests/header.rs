@@ -100,9 +100,11 @@ fn expected() -> Expected {
     layout!(e: "ckpt_checkpoint" = ioctl::Checkpoint {
         size, flags, fd, pidfd, pid, timeout_ms, bytes, records, pages, frozen_ns, dump_ns, tasks, scope,
     });
-    layout!(e: "ckpt_restart_begin" = ioctl::RestartBegin { size, flags, fd, tasks, target, pids });
+    layout!(e: "ckpt_restart_begin" = ioctl::RestartBegin {
+        size, flags, fd, tasks, target, pids, user_ns, reserved,
+    });
     layout!(e: "ckpt_restart_prologue" = ioctl::RestartPrologue {
-        size, flags, tree, capacity, tasks, pids, pids_capacity, pids_count,
+        size, flags, tree, capacity, tasks, pids, pids_capacity, pids_count, user_ns, user_ns_capacity, user_ns_size,
     });
     layout!(e: "ckpt_restart_task" = ioctl::RestartTask { size, flags, index, reserved });
     layout!(e: "ckpt_restart_end" = ioctl::RestartEnd { size, flags, bytes, restart_ns });

@@ -3,7 +3,7 @@
 //! The ipc namespace.
 //!
 //! Saved: its limits (kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*).
-//! Refused: one with System V objects or POSIX message queues in it.
+//! Refused: one with System V objects or POSIX message queues in it, or that may have more than 32,768 of a kind.
 
 use super::{made, unshare};
 use crate::{
@@ -16,11 +16,20 @@ use ckpt_uapi::record::ns::IpcNs;
 use kernel::prelude::*;
 use zerocopy::FromZeros;
 
+/// As in a kernel that was started without `ipcmni_extend`.
+const IPCMNI: u32 = 32768;
+
 pub(super) fn check(ns: &Nsproxy, refuse: &mut dyn FnMut(core::fmt::Arguments<'_>)) {
     let objects = ns.ipc_objects();
     if objects > 0 {
         refuse(format_args!(
             "its ipc namespace holds {objects} System V objects or POSIX message queues"
+        ));
+    }
+    let l = ns.ipc_limits();
+    if [l.shmmni, l.msgmni, l.sem[3]].iter().any(|n| *n > IPCMNI) {
+        refuse(format_args!(
+            "its ipc namespace may have more than {IPCMNI} objects of a kind"
         ));
     }
 }

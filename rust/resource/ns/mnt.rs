@@ -3,22 +3,28 @@
 //! The mount namespace.
 //!
 //! Saved: all mounts with their places, attributes, peer groups and masters. One whose file system the caller sees too is a path in the
-//! restarter's mounts (a bind mount); tmpfs, proc, sysfs, devpts, mqueue, overlay and cgroup2 are mounted anew with their
-//! options; what is in a tmpfs is saved (ns/tmpfs.rs). A mount that was a slave of the caller's becomes one of the restarter's.
-//! Not saved: locks on mounts, expiry.
-//! Refused: mounts that are peers of mounts outside, other file systems that the caller does not see.
+//! restarter's mounts (a bind mount); tmpfs, proc, sysfs, devpts, mqueue, and cgroup2 at the root of a cgroup namespace are mounted anew
+//! with their options; what is in a tmpfs is saved (ns/tmpfs.rs). A mount that was a slave of the caller's becomes one of the
+//! restarter's.
+//! Not saved: locks on mounts, expiry, numbers of mounts, what lies below the root mount.
+//! Refused: other file systems that the caller does not see (overlay among them: its layers are found by path); mounts with an id mapping,
+//! of a removed file, or covered by a mount that came before; peers and slaves of mounts outside, masters but the caller's; peers that
+//! begin above the first of them; proc, sysfs, mqueue and cgroup2 of namespaces that are not the task's own; more than 4096 mounts.
 
-use super::{made, tmpfs, unshare};
+use super::{is_first, is_foreign, made, tmpfs, unshare};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     resource::{Dump, Restore, Whole},
     wrapper::{
+        cred::Cred,
         file::{install_any, File},
-        mount::{self, Mount},
+        mount::{self, Mount, Superblock},
         ns::{Kind, Nsproxy},
         path::PathBuf,
-        syscall::{nr, CurrentTask}, //
+        pid::PidNs,
+        syscall::{nr, CurrentTask},
+        task::Task, //
     },
 };
 use ckpt_uapi::{
@@ -28,11 +34,10 @@ use ckpt_uapi::{
 use kernel::prelude::*;
 use zerocopy::FromZeros;
 
-/// File systems that can be mounted anew: what they show comes from the kernel, from other file systems, or is saved.
-const MOUNTABLE: [&[u8]; 7] = [
-    b"tmpfs", b"proc", b"sysfs", b"devpts", b"mqueue", b"overlay", b"cgroup2",
-];
+/// File systems that can be mounted anew: what they show comes from the kernel, or is saved.
+const MOUNTABLE: [&[u8]; 6] = [TMPFS, b"proc", b"sysfs", b"devpts", b"mqueue", CGROUP2];
 const TMPFS: &[u8] = b"tmpfs";
+const CGROUP2: &[u8] = b"cgroup2";
 
 /// Where a mount comes from.
 enum From {
@@ -42,73 +47,212 @@ enum From {
     Own(PathBuf),
 }
 
-/// Where a mount comes from; why it cannot be saved.
-fn origin(whole: &Whole<'_>, callers: &[Mount], m: &Mount) -> Result<From> {
-    let mut path = PathBuf::new()?;
-    let sb = m.superblock()?;
-    let refuse = |what: &str| {
-        let mut name = PathBuf::new()?;
-        let _ = m.print_root(&mut name);
-        Err(Fault::new(
-            EOPNOTSUPP,
-            format_args!(
-                "a mount of type {} cannot be saved: {what} ({})",
-                sb.kind_str(),
-                name.as_str()
-            ),
-        ))
-    };
-    if m.group().1 {
-        return refuse("mounts outside of its namespace are its peers");
-    }
-    for other in callers {
-        if m.print_elsewhere(other, &whole.caller_fs, &mut path)? {
-            return Ok(From::Caller(path));
-        }
-    }
-    if !MOUNTABLE.contains(&sb.kind) {
-        return refuse("the caller does not see its file system");
-    }
-    if m.master().1 {
-        return refuse("mounts outside of its namespace are its masters");
-    }
-    if !m.print_root(&mut path)? || sb.source.len() > PATH_MAX {
-        return refuse("its root has no path");
-    }
-    Ok(From::Own(path))
+/// A mount namespace that is to be saved.
+struct Saved<'a> {
+    whole: &'a Whole<'a>,
+    /// The first thread that lives in it, which will make it.
+    maker: &'a Task,
+    ns: &'a Nsproxy,
+    mounts: KVVec<Mount>,
+    callers: KVVec<Mount>,
+    /// Addresses of file systems that namespaces of earlier threads have.
+    earlier: KVVec<usize>,
 }
 
-pub(super) fn check(whole: &Whole<'_>, ns: &Nsproxy, refuse: &mut dyn FnMut(core::fmt::Arguments<'_>)) -> Result {
-    let mounts = match mount::collect(ns, MOUNTS_MAX) {
-        Err(e) if e == E2BIG => {
+impl<'a> Saved<'a> {
+    /// `E2BIG` when it has too many mounts.
+    fn new(whole: &'a Whole<'a>, maker: &'a Task, ns: &'a Nsproxy) -> Result<Self> {
+        let mut earlier = KVVec::new();
+        let mut known = KVVec::new();
+        let before = whole.processes.iter().flat_map(|p| p.threads.iter());
+        for other in before.take_while(|t| *t != maker).filter_map(|t| Nsproxy::of(t).ok()) {
+            let address = other.address(Kind::Mnt);
+            if !is_foreign(whole, &other, Kind::Mnt) || known.contains(&address) {
+                continue;
+            }
+            known.push(address, GFP_KERNEL)?;
+            for m in &mount::collect_alone(&other)? {
+                let sb = m.superblock()?;
+                if sb.kind != CGROUP2 || is_foreign(whole, &other, Kind::Cgroup) {
+                    earlier.push(sb.address, GFP_KERNEL)?;
+                }
+            }
+        }
+        Ok(Self {
+            whole,
+            maker,
+            ns,
+            mounts: mount::collect(ns, MOUNTS_MAX)?,
+            callers: mount::collect_alone(&whole.caller_ns)?,
+            earlier,
+        })
+    }
+
+    /// Why a file system that is mounted anew by the maker would show something else.
+    fn shows_else(&self, m: &Mount, sb: &Superblock) -> Result<Option<&'static str>> {
+        let made = |kind| !is_foreign(self.whole, self.ns, kind) || is_first(self.whole, self.maker, self.ns, kind);
+        let own = match sb.kind {
+            b"proc" => sb.shows == PidNs::of(self.maker)?.address(),
+            b"mqueue" => sb.shows == self.ns.address(Kind::Ipc) && made(Kind::Ipc),
+            b"sysfs" => sb.shows == self.ns.address(Kind::Net) && made(Kind::Net),
+            CGROUP2 if !is_foreign(self.whole, self.ns, Kind::Cgroup) => {
+                return Ok(Some("its options are those of the machine"))
+            }
+            CGROUP2 => m.is_cgroup_root(self.ns) && made(Kind::Cgroup),
+            _ => true,
+        };
+        Ok((!own).then_some("it shows a namespace that is not there yet when it is mounted anew"))
+    }
+
+    /// Whether a mount of a cgroup2 begins above the cgroup namespace, at the very root: what the caller has there is the same after a
+    /// restart. Below that are cgroups of now.
+    fn shows_all_cgroups(&self, m: &Mount) -> Result<bool> {
+        let mut path = PathBuf::new()?;
+        Ok(!m.is_cgroup_root(self.ns) && m.print_root(&mut path)? && path.as_bytes() == b"/")
+    }
+
+    /// Why it cannot be that peer, slave or master.
+    fn related_elsewhere(&self, m: &Mount) -> Option<&'static str> {
+        let (master, outside) = m.master();
+        let first_of = |group| self.mounts.iter().find(|other| other.group().0 == group);
+        let too_wide = |group: u32| group != 0 && first_of(group).is_some_and(|first| !m.is_narrower(first));
+        if m.group().1 {
+            Some("mounts outside of its namespace are its peers")
+        } else if m.has_slaves_outside() {
+            Some("mounts outside of its namespace are its slaves")
+        } else if outside && !m.is_slave_of_caller() {
+            Some("mounts of a namespace that is neither its own nor the caller's are its masters")
+        } else if too_wide(m.group().0) || (!outside && too_wide(master)) {
+            Some("it begins above a peer or master that comes before")
+        } else {
+            None
+        }
+    }
+
+    /// Where a mount comes from; why it cannot be saved.
+    fn origin(&self, m: &Mount) -> Result<From> {
+        let mut path = PathBuf::new()?;
+        let sb = m.superblock()?;
+        let refuse = |what: &str| {
+            let mut name = PathBuf::new()?;
+            let _ = m.print_root(&mut name);
+            Err(Fault::new(
+                EOPNOTSUPP,
+                format_args!(
+                    "a mount of type {} cannot be saved: {what} ({})",
+                    sb.kind_str(),
+                    name.as_str()
+                ),
+            ))
+        };
+        if m.is_idmapped() {
+            return refuse("it has an id mapping");
+        }
+        if let Some(what) = self.related_elsewhere(m) {
+            return refuse(what);
+        }
+        if sb.kind != CGROUP2 || !is_foreign(self.whole, self.ns, Kind::Cgroup) || self.shows_all_cgroups(m)? {
+            for other in &self.callers {
+                if m.print_elsewhere(other, &self.whole.caller_fs, &mut path)? {
+                    return Ok(From::Caller(path));
+                }
+            }
+        }
+        if !MOUNTABLE.contains(&sb.kind) {
+            return refuse("the caller does not see its file system");
+        }
+        if m.master().1 {
+            return refuse("mounts outside of its namespace are its masters");
+        }
+        if sb.kind == TMPFS && sb.encoded {
+            return refuse("names in it have an encoding");
+        }
+        if !self.earlier.contains(&sb.address) {
+            if let Some(what) = self.shows_else(m, &sb)? {
+                return refuse(what);
+            }
+        }
+        if sb.kind == CGROUP2 {
+            path.set(b"/");
+        } else if !m.print_root(&mut path)? || sb.source.len() > PATH_MAX {
+            return refuse("its root has no path");
+        }
+        Ok(From::Own(path))
+    }
+
+    /// Where a mount is mounted, seen from the root of its parent; nothing for the root.
+    fn point(&self, i: usize, m: &Mount) -> Result<PathBuf> {
+        let mut point = PathBuf::new()?;
+        let refuse = |what: &str, point: &PathBuf| {
+            Err(Fault::new(
+                EOPNOTSUPP,
+                format_args!("a mount cannot be saved: {what} ({})", point.as_str()),
+            ))
+        };
+        let Some(parent) = self.mounts.get(m.parent()).filter(|_| m.parent() != i) else {
+            return Ok(point);
+        };
+        if !m.print_point(parent, &mut point)? {
+            return refuse("it is on a directory that has been removed", &point);
+        }
+        let mut siblings = self.mounts.iter().take(i).filter(|o| o.parent() == m.parent());
+        if siblings.any(|other| m.is_covered(other)) {
+            return refuse("one that was there before covers it", &point);
+        }
+        Ok(point)
+    }
+
+    /// What one mount needs to be saved.
+    fn check(&self, i: usize, m: &Mount, met: &mut KVVec<usize>) -> Result {
+        let from = self.origin(m)?;
+        self.point(i, m)?;
+        let sb = m.superblock()?;
+        if matches!(from, From::Caller(_)) || self.earlier.contains(&sb.address) || met.contains(&sb.address) {
+            return Ok(());
+        }
+        met.push(sb.address, GFP_KERNEL)?;
+        options(self.maker, m, &sb)?;
+        if sb.kind == TMPFS {
+            tmpfs::check(m, Cred::of(self.maker))?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn check(
+    whole: &Whole<'_>,
+    task: &Task,
+    ns: &Nsproxy,
+    refuse: &mut dyn FnMut(core::fmt::Arguments<'_>),
+) -> Result {
+    let saved = match Saved::new(whole, task, ns) {
+        Err(fault) if fault.errno() == E2BIG => {
             refuse(format_args!("its mount namespace has more than {MOUNTS_MAX} mounts"));
             return Ok(());
         }
         other => other?,
     };
-    let callers = mount::collect(&whole.caller_ns, u32::MAX)?;
-    for m in &mounts {
-        match origin(whole, &callers, m) {
+    let mut met = KVVec::new();
+    for (i, m) in saved.mounts.iter().enumerate() {
+        match saved.check(i, m, &mut met) {
             Err(fault) if fault.errno() == EOPNOTSUPP => {
                 let text = fault.detail().map_or("", |d| show(d.text.as_bytes()));
                 refuse(format_args!("{text}"));
             }
-            other => drop(other?),
+            other => other?,
         }
     }
     Ok(())
 }
 
-pub(super) fn dump(whole: &Whole<'_>, ns: &Nsproxy, objref: u32, dump: &mut Dump<'_>) -> Result {
-    let mounts = mount::collect(ns, MOUNTS_MAX)?;
-    let callers = mount::collect(&whole.caller_ns, u32::MAX)?;
+pub(super) fn dump(whole: &Whole<'_>, task: &Task, ns: &Nsproxy, objref: u32, dump: &mut Dump<'_>) -> Result {
+    let saved = Saved::new(whole, task, ns)?;
     dump.out.record(&MntNs {
         objref,
-        mounts: mounts.len() as u32,
+        mounts: saved.mounts.len() as u32,
     })?;
-    let mut point = PathBuf::new()?;
-    for (i, m) in mounts.iter().enumerate() {
-        let from = origin(whole, &callers, m)?;
+    for (i, m) in saved.mounts.iter().enumerate() {
+        let from = saved.origin(m)?;
         let mut r = MountRecord::new_zeroed();
         r.parent = m.parent() as u32;
         r.attributes = m.attributes();
@@ -127,20 +271,11 @@ pub(super) fn dump(whole: &Whole<'_>, ns: &Nsproxy, objref: u32, dump: &mut Dump
         let root = match &from {
             From::Caller(path) => path,
             From::Own(path) => {
-                r.filesystem = filesystem(m, dump)?;
+                r.filesystem = filesystem(task, m, dump)?;
                 path
             }
         };
-        match mounts.get(m.parent()).filter(|_| m.parent() != i) {
-            Some(parent) if !m.print_point(parent, &mut point)? => {
-                return Err(Fault::new(
-                    EOPNOTSUPP,
-                    format_args!("a mount is on a directory that has been removed: {}", root.as_str()),
-                ));
-            }
-            Some(_) => {}
-            None => point = PathBuf::new()?,
-        }
+        let point = saved.point(i, m)?;
         let mut paths = KVec::new();
         paths.extend_from_slice(root.as_bytes(), GFP_KERNEL)?;
         paths.extend_from_slice(point.as_bytes(), GFP_KERNEL)?;
@@ -151,8 +286,48 @@ pub(super) fn dump(whole: &Whole<'_>, ns: &Nsproxy, objref: u32, dump: &mut Dump
     Ok(())
 }
 
+/// Options as the one that mounts it again has to give them: user and group ids as its maker sees them, nothing that is the machine's.
+fn options(maker: &Task, m: &Mount, sb: &Superblock) -> Result<KVec<u8>> {
+    let mut out = KVec::new();
+    let viewer = Cred::of(maker);
+    if sb.kind == CGROUP2 {
+        return Ok(out);
+    }
+    let refuse = |what: &str| {
+        Fault::new(
+            EOPNOTSUPP,
+            format_args!("a mount of type {} cannot be saved: {what}", sb.kind_str()),
+        )
+    };
+    let all = match m.options() {
+        Err(E2BIG) => return Err(refuse("its options are too long")),
+        other => other?,
+    };
+    for option in all.split(|b| *b == b',').filter(|o| !o.is_empty()) {
+        out.push(b',', GFP_KERNEL)?;
+        let id = |key: &[u8]| {
+            core::str::from_utf8(option.strip_prefix(key)?)
+                .ok()?
+                .parse::<u32>()
+                .ok()
+        };
+        let (key, here) = match (id(b"uid="), id(b"gid=")) {
+            (Some(uid), _) => ("uid", viewer.name_of(uid, false)),
+            (_, Some(gid)) => ("gid", viewer.name_of(gid, true)),
+            _ => {
+                out.extend_from_slice(option, GFP_KERNEL)?;
+                continue;
+            }
+        };
+        let here = here.ok_or_else(|| refuse("its owner has no number in the user namespace of the target"))?;
+        let text = kernel::str::CString::try_from_fmt(fmt!("{key}={here}"))?;
+        out.extend_from_slice(text.to_bytes(), GFP_KERNEL)?;
+    }
+    Ok(out)
+}
+
 /// The objref of the mount's file system; it is written when first met.
-fn filesystem(m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
+fn filesystem(maker: &Task, m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
     let sb = m.superblock()?;
     if let Some(known) = dump.seen.get(sb.address) {
         return Ok(known);
@@ -169,7 +344,7 @@ fn filesystem(m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
             r.flags |= bit;
         }
     }
-    let options = m.options()?;
+    let options = options(maker, m, &sb)?;
     let mut text = KVec::new();
     for part in [sb.kind, &sb.source[..], &options[..]] {
         text.extend_from_slice(part, GFP_KERNEL)?;
@@ -179,7 +354,7 @@ fn filesystem(m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
     r.options_len = options.len() as u32;
     dump.out.record_with(&r, &text[..])?;
     if sb.kind == TMPFS {
-        tmpfs::dump(m, dump)?;
+        tmpfs::dump(m, Cred::of(maker), dump)?;
     }
     Ok(r.objref)
 }
@@ -197,6 +372,8 @@ struct Made {
 pub(crate) struct Building {
     mounts: KVVec<Made>,
     left: u32,
+    /// Some came with a mount that they could not be taken from.
+    recursive: bool,
     read_only: KVVec<File>,
     /// The tmpfs whose contents may follow.
     pub(super) contents: Option<tmpfs::Contents>,
@@ -234,6 +411,8 @@ pub(super) fn text_at(me: &CurrentTask, offset: usize, text: &[u8]) -> kernel::e
     me.put_at(offset, text)
 }
 
+const O_PATH: u32 = 0o10000000;
+const O_NOFOLLOW: u32 = 0o400000;
 const AT_FDCWD: u64 = -100_i64 as u64;
 
 pub(super) fn begin(restore: &mut Restore<'_>) -> Result<Object> {
@@ -252,6 +431,7 @@ pub(super) fn begin(restore: &mut Restore<'_>) -> Result<Object> {
     restore.late.mounts = Some(Building {
         mounts: KVVec::new(),
         left: r.mounts,
+        recursive: false,
         read_only: KVVec::new(),
         contents: None,
     });
@@ -357,18 +537,22 @@ fn unescape(text: &[u8]) -> Result<KVec<u8>> {
     Ok(out)
 }
 
-/// Layers of an overlay one by one: together they may be longer than an option.
-fn set_layers(me: &CurrentTask, fs: u64, layers: &[u8]) -> Result {
-    let mut key: &[u8] = b"lowerdir+";
-    for layer in layers.split(|b| *b == b':') {
-        if layer.is_empty() {
-            // After a double colon there are data-only layers.
-            key = b"datadir+";
+/// Splits options at their commas, but for those inside of a list of numbers.
+fn split_options(options: &[u8]) -> Result<KVec<&[u8]>> {
+    let mut out: KVec<&[u8]> = KVec::new();
+    let mut start = 0;
+    let ends = options.iter().enumerate().filter(|(_, b)| **b == b',').map(|(i, _)| i);
+    for end in Iterator::chain(ends, [options.len()]) {
+        if options.get(end + 1).is_some_and(u8::is_ascii_digit) {
             continue;
         }
-        configure(me, fs, key, Some(layer))?;
+        let option = &options[start..end];
+        if !matches!(option, b"" | b"rw" | b"ro") {
+            out.push(option, GFP_KERNEL)?;
+        }
+        start = end + 1;
     }
-    Ok(())
+    Ok(out)
 }
 
 fn mount_anew(me: &CurrentTask, kind: &[u8], source: &[u8], options: &[u8], flags: u32) -> Result<File> {
@@ -381,18 +565,12 @@ fn mount_anew(me: &CurrentTask, kind: &[u8], source: &[u8], options: &[u8], flag
         if !source.is_empty() {
             configure(me, fs, b"source", Some(source))?;
         }
-        for option in options
-            .split(|b| *b == b',')
-            .filter(|o| !o.is_empty() && *o != b"rw" && *o != b"ro")
-        {
+        for option in split_options(options)? {
             let (key, value) = match option.iter().position(|b| *b == b'=') {
                 Some(i) => (&option[..i], Some(unescape(&option[i + 1..])?)),
                 None => (option, None),
             };
-            match &value {
-                Some(layers) if kind == b"overlay" && key == b"lowerdir" => set_layers(me, fs, layers)?,
-                value => configure(me, fs, key, value.as_deref())?,
-            }
+            configure(me, fs, key, value.as_deref())?;
         }
         // A tmpfs is filled first.
         let read_only = if kind == TMPFS { 0 } else { fs_flags::RDONLY };
@@ -442,6 +620,57 @@ fn set_attributes(me: &CurrentTask, fd: u64, set: u64, clear: u64, propagation: 
     .map(|_| ())
 }
 
+/// A new mount of a file system, or of what is at a path in the mounts of the restarter.
+///
+/// In a mount namespace whose user namespace is not that of the restarter's, mounts cannot be had without those that are on them, which
+/// may hide something. They come along, and are looked for by [`adopt`].
+fn open_tree(
+    me: &CurrentTask,
+    source: Option<&File>,
+    from: &[u8],
+    recursive: &mut bool,
+) -> kernel::error::Result<File> {
+    const AT_RECURSIVE: u64 = 0x8000;
+    let clone = u64::from(nr::OPEN_TREE_CLONE | nr::OPEN_TREE_CLOEXEC | nr::AT_SYMLINK_NOFOLLOW);
+    let here = |flags: u64| {
+        let at = text_at(me, 0, from)?;
+        me.call(nr::__NR_open_tree, &[AT_FDCWD, at, clone | flags])
+    };
+    let fd = match source {
+        None => here(0).or_else(|e| {
+            if e != EINVAL {
+                return Err(e);
+            }
+            *recursive = true;
+            here(AT_RECURSIVE)
+        }),
+        Some(file) => with_fd(me, file, |fd| {
+            let at = text_at(me, 0, &from[1..])?;
+            let empty = if from.len() == 1 {
+                u64::from(nr::AT_EMPTY_PATH)
+            } else {
+                0
+            };
+            me.call(nr::__NR_open_tree, &[fd, at, clone | empty])
+        }),
+    }?;
+    take_fd(me, fd)
+}
+
+/// The mount that came along with another one, if it is what the record wants at this place.
+fn adopt(me: &CurrentTask, parent: &File, point: &[u8], from: &[u8]) -> Result<Option<File>> {
+    let open = |dir: u64, path: &[u8]| -> kernel::error::Result<File> {
+        let at = text_at(me, 0, path)?;
+        let fd = me.call(nr::__NR_openat, &[dir, at, u64::from(O_PATH | O_NOFOLLOW)])?;
+        take_fd(me, fd)
+    };
+    let point = point.get(1..).filter(|p| !p.is_empty()).unwrap_or(b".");
+    let there =
+        with_fd(me, parent, |fd| open(fd, point)).context(format_args!("there is no {} to mount on", show(point)))?;
+    let wanted = open(AT_FDCWD, from).context(format_args!("cannot mount {} anywhere", show(from)))?;
+    Ok(mount::is_same_place(&there, &wanted).then_some(there))
+}
+
 /// Makes one mount, and puts it to its place.
 pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
     let r: MountRecord = restore.input.fixed()?;
@@ -484,23 +713,21 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
             .input
             .bad(EBADMSG, format_args!("a mount does not follow its parent")));
     }
-    let clone = u64::from(nr::OPEN_TREE_CLONE | nr::OPEN_TREE_CLOEXEC | nr::AT_SYMLINK_NOFOLLOW);
-    let opened = match &source {
-        None => text_at(me, 0, &from).and_then(|at| me.call(nr::__NR_open_tree, &[AT_FDCWD, at, clone])),
-        Some(file) => with_fd(me, file, |fd| {
-            let at = text_at(me, 0, &from[1..])?;
-            let empty = if from.len() == 1 {
-                u64::from(nr::AT_EMPTY_PATH)
-            } else {
-                0
-            };
-            me.call(nr::__NR_open_tree, &[fd, at, clone | empty])
-        }),
+    let parent = b.mounts.get(r.parent as usize).map(|m| &m.file);
+    let there = match (&source, parent) {
+        (None, Some(parent)) if b.recursive => adopt(me, parent, &to, &from)?,
+        _ => None,
     };
-    let fd = opened.context(format_args!("cannot mount {} anywhere", show(&from)))?;
-    let file = take_fd(me, fd)?;
-    // Slaves of the restarter's mounts stay that, unless they were not.
-    let keep = r.flags & mount_flags::SLAVE != 0 && r.master == 0 && r.filesystem == 0;
+    let is_there = there.is_some();
+    let file = match there {
+        Some(file) => file,
+        None => open_tree(me, source.as_ref(), &from, &mut b.recursive)
+            .context(format_args!("cannot mount {} anywhere", show(&from)))?,
+    };
+    let of = |group: u32| move |m: &Made| m.flags & mount_flags::SHARED != 0 && m.group == group;
+    // Slaves of the restarter's mounts stay that, unless they were not. A peer gets its master with its group.
+    let peer = r.flags & mount_flags::SHARED != 0 && b.mounts.iter().any(of(r.group));
+    let keep = !peer && r.flags & mount_flags::SLAVE != 0 && r.master == 0 && r.filesystem == 0;
     let propagation = if keep { 0 } else { nr::MS_PRIVATE };
     with_fd(me, &file, |fd| {
         set_attributes(me, fd, r.attributes.into(), known_attributes().into(), propagation)?;
@@ -513,6 +740,9 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
             let at = text_at(me, 0, to)?;
             me.call(nr::__NR_move_mount, &[fd, empty, parent, at, flags.into()])
         };
+        if is_there {
+            return Ok(0);
+        }
         match b.mounts.get(r.parent as usize) {
             None => move_to(AT_FDCWD, b"/"),
             Some(parent) => with_fd(me, &parent.file, |parent| move_to(parent, to.get(1..).unwrap_or(&[]))),
@@ -546,6 +776,12 @@ fn complete(me: &CurrentTask, b: &mut Building) -> Result {
         .context(format_args!("cannot leave the mounts of the restarter"))?;
     let slash = text_at(me, 0, b"/")?;
     me.call(nr::__NR_chdir, &[slash])?;
+    if b.recursive && mount::count_own() != b.mounts.len() {
+        return Err(Fault::new(
+            EPERM,
+            format_args!("the restarter has mounts that the program had not, and that cannot be left out"),
+        ));
+    }
     for file in &b.read_only {
         make_read_only(me, file).context(format_args!("cannot make a tmpfs read-only"))?;
     }
@@ -582,34 +818,42 @@ fn propagate(me: &CurrentTask, mounts: &[Made]) -> Result {
             })
         })
     };
-    let shared = |m: &&Made| m.flags & mount_flags::SHARED != 0;
-    let first_of = |group: u32, before: usize| {
-        let mut peers = mounts.iter().take(before).filter(shared);
-        peers.find(|peer| peer.group == group)
-    };
-    for pass in [0, mount_flags::SLAVE] {
-        for (i, m) in mounts
-            .iter()
-            .enumerate()
-            .filter(|(_, m)| m.flags & mount_flags::SLAVE == pass)
-        {
-            let result = if let Some(peer) = first_of(m.group, i).filter(|_| shared(&m)) {
-                join(peer, m)
-            } else if pass != 0 && m.master != 0 {
-                match first_of(m.master, mounts.len()) {
-                    Some(master) => join(master, m).and_then(|()| set(m, nr::MS_SLAVE)),
-                    None => Err(EBADMSG),
-                }
-                .and_then(|()| if shared(&m) { set(m, nr::MS_SHARED) } else { Ok(()) })
-            } else if shared(&m) {
-                set(m, nr::MS_SHARED)
-            } else if m.flags & mount_flags::UNBINDABLE != 0 {
-                set(m, nr::MS_UNBINDABLE)
-            } else {
-                Ok(())
+    let shared = |m: &Made| m.flags & mount_flags::SHARED != 0;
+    let mut done = KVVec::from_elem(false, mounts.len(), GFP_KERNEL)?;
+    // A master may be a slave itself, and come later.
+    loop {
+        let left = done.iter().filter(|done| !**done).count();
+        for (i, m) in mounts.iter().enumerate() {
+            if done[i] {
+                continue;
+            }
+            let first_of = |group: u32| {
+                let mut ready = mounts.iter().zip(&done).filter(|(_, done)| **done).map(|(m, _)| m);
+                ready.find(|peer| shared(peer) && peer.group == group)
+            };
+            let peer = first_of(m.group).filter(|_| shared(m));
+            let has_master = m.flags & mount_flags::SLAVE != 0 && m.master != 0;
+            let result = match (peer, first_of(m.master).filter(|_| has_master)) {
+                (Some(peer), _) => join(peer, m),
+                (_, Some(master)) => join(master, m).and_then(|()| set(m, nr::MS_SLAVE)).and_then(|()| {
+                    if shared(m) {
+                        set(m, nr::MS_SHARED)
+                    } else {
+                        Ok(())
+                    }
+                }),
+                _ if has_master => continue,
+                _ if shared(m) => set(m, nr::MS_SHARED),
+                _ if m.flags & mount_flags::UNBINDABLE != 0 => set(m, nr::MS_UNBINDABLE),
+                _ => Ok(()),
             };
             result.context(format_args!("cannot set the propagation of mount {i}"))?;
+            done[i] = true;
+        }
+        match done.iter().filter(|done| !**done).count() {
+            0 => return Ok(()),
+            still if still == left => return Err(Fault::new(EBADMSG, format_args!("a mount is a slave of none"))),
+            _ => {}
         }
     }
-    Ok(())
 }

@@ -3,8 +3,10 @@
 //! The network namespace.
 //!
 //! Saved: whether the loopback device is up.
-//! Not saved: packet filters, traffic control, sysctls (net.*), neighbours, rules and routes that do not come with an address.
-//! Refused: devices other than the loopback device, and addresses that it is not born with.
+//! Not saved: traffic control, sysctls (net.*), neighbours, nexthops, rules and routes that do not come with an address, ipvs, multicast
+//! memberships, ids of peer namespaces, aliases of the device.
+//! Refused: devices other than the loopback device, and addresses that it is not born with or lacks; packet filters, IPsec policies and
+//! states.
 
 use super::{made, unshare};
 use crate::{
@@ -21,13 +23,24 @@ use kernel::prelude::*;
 
 pub(super) fn check(ns: &Nsproxy, refuse: &mut dyn FnMut(core::fmt::Arguments<'_>)) {
     let (_, other) = ns.loopback();
-    let name = other.split(|b| *b == 0).next().unwrap_or(&[]);
-    if !name.is_empty() {
+    let device = text(&other);
+    if !device.is_empty() {
         refuse(format_args!(
-            "device {} of its network namespace is not a loopback device without further addresses",
-            core::str::from_utf8(name).unwrap_or("?")
+            "device {device} of its network namespace is not a loopback device without further addresses"
         ));
     }
+    if let Some(filter) = ns.packet_filter() {
+        refuse(format_args!(
+            "packets of its network namespace are filtered ({})",
+            text(&filter)
+        ));
+    }
+}
+
+/// What stands before the first NUL.
+fn text(name: &[u8]) -> &str {
+    let name = name.split(|b| *b == 0).next().unwrap_or(&[]);
+    core::str::from_utf8(name).unwrap_or("?")
 }
 
 pub(super) fn dump(ns: &Nsproxy, objref: u32, dump: &mut Dump<'_>) -> Result {

@@ -3,21 +3,25 @@
 //! What is in a tmpfs.
 //!
 //! Saved: files with their holes, directories, links, FIFOs, sockets, devices; owners, permissions, times, extended attributes.
-//! Not saved: change and birth times, inode numbers.
+//! Not saved: change and birth times, inode numbers, blocks without content, quotas of users, flags of chattr(1); trusted.* for callers
+//! without CAP_SYS_ADMIN; the size, if that is the default: it is that of the restarting machine.
+//! Refused: immutable and append-only files, owners without a number in the target's user namespace, names with an encoding, extended
+//! attributes of more than 32 KiB; file capabilities in a user namespace that is not the caller's.
 
 use super::mnt::{take_fd, text_at, with_fd};
 use crate::{
     error::{Context, Fault, Result},
     resource::{Dump, Restore},
     wrapper::{
+        cred::Cred,
         file::{mode, File},
-        mount::{Mount, Tree},
+        mount::{InodeStat, Mount, Tree},
         syscall::{nr, CurrentTask},
         task::fatal_signal_pending, //
     },
 };
 use ckpt_uapi::{
-    record::mnt::{inode_flags, Inode, InodeData, InodeXattr, DATA_MAX},
+    record::mnt::{inode_flags, Inode, InodeData, InodeXattr, DATA_MAX, XATTR_MAX},
     statefile::PATH_MAX,
 };
 use kernel::{prelude::*, rbtree::RBTree};
@@ -32,36 +36,85 @@ const O_PATH: u32 = 0o10000000;
 
 type Path = KVVec<u8>;
 
-pub(super) fn dump(m: &Mount, dump: &mut Dump<'_>) -> Result {
-    let tree = m.open_tree()?;
-    let mut names: RBTree<u64, Path> = RBTree::new();
+/// Looks at each file once, directories before what is in them; what `look` takes for a directory is looked into. Returns these.
+/// While the target runs, files come and go.
+fn walk(tree: &Tree, mut look: impl FnMut(&[u8]) -> Result<bool>) -> Result<KVVec<Path>> {
     let mut directories: KVVec<Path> = KVVec::new();
-    one(&tree, Path::new(), &mut names, &mut directories, dump)?;
+    let mut visit = |path: Path, directories: &mut KVVec<Path>| -> Result {
+        if fatal_signal_pending() {
+            return Err(EINTR.into());
+        }
+        if path.len() > PATH_MAX {
+            return Err(Fault::new(EOPNOTSUPP, format_args!("a path in a tmpfs is too long")));
+        }
+        if look(&path)? {
+            directories.push(path, GFP_KERNEL)?;
+        }
+        Ok(())
+    };
+    visit(Path::new(), &mut directories)?;
     let mut next = 0;
     while let Some(directory) = directories.get(next) {
-        let mut prefix = Path::new();
-        prefix.extend_from_slice(directory, GFP_KERNEL)?;
+        let mut prefix = copy(directory)?;
         if !prefix.is_empty() {
             prefix.push(b'/', GFP_KERNEL)?;
         }
-        let open = tree.open(directory, O_RDONLY | O_DIRECTORY)?;
+        next += 1;
+        let open = match tree.open(directory, O_RDONLY | O_DIRECTORY) {
+            Err(ENOENT | ENOTDIR) => continue,
+            other => other?,
+        };
         loop {
             let lot = open.names()?;
             if lot.is_empty() {
                 break;
             }
             for name in lot.split(|b| *b == 0).filter(|name| !name.is_empty()) {
-                let mut path = Path::new();
-                path.extend_from_slice(&prefix, GFP_KERNEL)?;
+                let mut path = copy(&prefix)?;
                 path.extend_from_slice(name, GFP_KERNEL)?;
-                one(&tree, path, &mut names, &mut directories, dump)?;
+                visit(path, &mut directories)?;
             }
         }
-        next += 1;
     }
+    Ok(directories)
+}
+
+fn copy(path: &[u8]) -> Result<Path> {
+    let mut out = Path::new();
+    out.extend_from_slice(path, GFP_KERNEL)?;
+    Ok(out)
+}
+
+fn refuse(path: &[u8], what: &str) -> Fault {
+    let shown = core::str::from_utf8(path).unwrap_or("(not UTF-8)");
+    Fault::new(
+        EOPNOTSUPP,
+        format_args!("a file in a tmpfs cannot be saved: {what} (/{shown})"),
+    )
+}
+
+/// What stands in the way of saving the contents.
+pub(super) fn check(m: &Mount, viewer: Cred) -> Result {
+    let tree = m.open_tree(viewer)?;
+    walk(&tree, |path| {
+        let file = match tree.open(path, O_PATH) {
+            Err(ENOENT | ENOTDIR) => return Ok(false),
+            other => other?,
+        };
+        let stat = stat(&tree, path, &file)?;
+        xattrs(&tree, path, &file, |_, _| Ok(()))?;
+        Ok(stat.mode & mode::FMT == mode::DIRECTORY)
+    })?;
+    Ok(())
+}
+
+pub(super) fn dump(m: &Mount, viewer: Cred, dump: &mut Dump<'_>) -> Result {
+    let tree = m.open_tree(viewer)?;
+    let mut names: RBTree<u64, Path> = RBTree::new();
+    let directories = walk(&tree, |path| one(&tree, path, &mut names, dump))?;
     // What was made in them has changed their times.
     for path in &directories {
-        let mut r = record(&tree.open(path, O_PATH)?)?;
+        let mut r = record(&stat(&tree, path, &tree.open(path, O_PATH)?)?);
         r.flags = inode_flags::TIMES;
         r.path_len = path.len() as u32;
         dump.out.record_with(&r, &path[..])?;
@@ -69,80 +122,86 @@ pub(super) fn dump(m: &Mount, dump: &mut Dump<'_>) -> Result {
     Ok(())
 }
 
-fn record(file: &File) -> Result<Inode> {
-    let stat = file.inode_stat()?;
+fn stat(tree: &Tree, path: &[u8], file: &File) -> Result<InodeStat> {
+    let stat = tree.stat(file)?;
+    if stat.uid == u32::MAX || stat.gid == u32::MAX {
+        return Err(refuse(
+            path,
+            "its owner has no number in the user namespace of the target",
+        ));
+    }
+    if stat.guarded {
+        return Err(refuse(path, "it is immutable or append-only"));
+    }
+    Ok(stat)
+}
+
+fn record(stat: &InodeStat) -> Inode {
     let mut r = Inode::new_zeroed();
     (r.mode, r.uid, r.gid) = (stat.mode, stat.uid, stat.gid);
     (r.size, r.rdev) = (stat.size, stat.rdev);
     (r.atime_ns, r.mtime_ns) = (stat.atime_ns as u64, stat.mtime_ns as u64);
-    Ok(r)
+    r
 }
 
-/// One file.
-fn one(
-    tree: &Tree,
-    path: Path,
-    names: &mut RBTree<u64, Path>,
-    directories: &mut KVVec<Path>,
-    dump: &mut Dump<'_>,
-) -> Result {
-    if fatal_signal_pending() {
-        return Err(EINTR.into());
-    }
-    if path.len() > PATH_MAX {
-        return Err(Fault::new(ENAMETOOLONG, format_args!("a path in a tmpfs is too long")));
-    }
-    let file = tree.open(&path, O_PATH)?;
-    let mut r = record(&file)?;
+/// Writes one file, without what is in it if it is a directory; whether it is one.
+fn one(tree: &Tree, path: &[u8], names: &mut RBTree<u64, Path>, dump: &mut Dump<'_>) -> Result<bool> {
+    let file = tree.open(path, O_PATH)?;
+    let stat = stat(tree, path, &file)?;
+    let mut r = record(&stat);
     let format = r.mode & mode::FMT;
-    let stat = file.inode_stat()?;
     let mut target = Path::new();
-    if format == SYMLINK {
-        target.extend_from_slice(&file.link_text()?, GFP_KERNEL)?;
-    } else if format != mode::DIRECTORY && stat.nlink > 1 {
-        match names.get(&stat.ino) {
-            Some(first) => {
-                r.flags |= inode_flags::LINK;
-                target.extend_from_slice(first, GFP_KERNEL)?;
-            }
-            None => {
-                let mut copy = Path::new();
-                copy.extend_from_slice(&path, GFP_KERNEL)?;
-                names.try_create_and_insert(stat.ino, copy, GFP_KERNEL)?;
-            }
+    match names.get(&stat.ino).filter(|_| format != mode::DIRECTORY) {
+        Some(first) => {
+            r.flags |= inode_flags::LINK;
+            target.extend_from_slice(first, GFP_KERNEL)?;
         }
+        None if format != mode::DIRECTORY && stat.nlink > 1 => {
+            names.try_create_and_insert(stat.ino, copy(path)?, GFP_KERNEL)?;
+        }
+        None => {}
+    }
+    if r.flags & inode_flags::LINK == 0 && format == SYMLINK {
+        target.extend_from_slice(&file.link_text()?, GFP_KERNEL)?;
     }
     r.path_len = path.len() as u32;
     r.target_len = target.len() as u32;
-    let mut text = Path::new();
-    text.extend_from_slice(&path, GFP_KERNEL)?;
+    let mut text = copy(path)?;
     text.extend_from_slice(&target, GFP_KERNEL)?;
     dump.out.record_with(&r, &text[..])?;
     if r.flags & inode_flags::LINK == 0 {
-        xattrs(&file, dump)?;
         if format == mode::REGULAR && r.size > 0 {
-            data(&tree.open(&path, O_RDONLY)?, r.size, dump)?;
+            data(&tree.open(path, O_RDONLY)?, r.size, dump)?;
         }
+        xattrs(tree, path, &file, |name, value| {
+            let r = InodeXattr {
+                name_len: name.len() as u32,
+                value_len: value.len() as u32,
+            };
+            let mut text = copy(name)?;
+            text.extend_from_slice(value, GFP_KERNEL)?;
+            dump.out.record_with(&r, &text[..])
+        })?;
     }
-    if format == mode::DIRECTORY {
-        directories.push(path, GFP_KERNEL)?;
-    }
-    Ok(())
+    Ok(format == mode::DIRECTORY)
 }
 
-fn xattrs(file: &File, dump: &mut Dump<'_>) -> Result {
+/// Names and values of all extended attributes.
+fn xattrs(tree: &Tree, path: &[u8], file: &File, mut each: impl FnMut(&[u8], &[u8]) -> Result) -> Result {
     let all = file.xattr_names()?;
     for name in all.split_inclusive(|b| *b == 0) {
         let name = CStr::from_bytes_with_nul(name).map_err(|_| EINVAL)?;
-        let value = file.xattr(name)?;
-        let r = InodeXattr {
-            name_len: name.to_bytes().len() as u32,
-            value_len: value.len() as u32,
-        };
-        let mut text = Path::new();
-        text.extend_from_slice(name.to_bytes(), GFP_KERNEL)?;
-        text.extend_from_slice(&value, GFP_KERNEL)?;
-        dump.out.record_with(&r, &text[..])?;
+        if name.to_bytes() == b"security.capability" && !tree.is_seen_by_caller() {
+            return Err(refuse(
+                path,
+                "it has capabilities in another user namespace than the caller's",
+            ));
+        }
+        let value = tree.xattr(file, name)?;
+        if value.len() > XATTR_MAX as usize {
+            return Err(refuse(path, "an extended attribute of it is too long"));
+        }
+        each(name.to_bytes(), &value)?;
     }
     Ok(())
 }
@@ -189,6 +248,8 @@ struct Last {
     parent: File,
     name: KVec<u8>,
     times: [u64; 2],
+    /// Permissions, until they are set: a write or a new owner would take some of them away again.
+    mode: Option<u32>,
     /// Open for writing, if it is a regular file, and its size.
     data: Option<(File, u64)>,
 }
@@ -207,10 +268,31 @@ impl Contents {
 
 /// Ends the contents: nothing may follow.
 pub(super) fn finish(me: &CurrentTask, contents: Option<Contents>) -> Result<Option<Contents>> {
-    if let Some(Contents { last: Some(last), .. }) = contents {
-        set_times(me, &last)?;
+    if let Some(Contents {
+        last: Some(mut last), ..
+    }) = contents
+    {
+        settle(me, &mut last)?;
     }
     Ok(None)
+}
+
+/// Sets what depends on the contents.
+fn settle(me: &CurrentTask, last: &mut Last) -> Result {
+    set_mode(me, last)?;
+    set_times(me, last)
+}
+
+fn set_mode(me: &CurrentTask, last: &mut Last) -> Result {
+    let Some(mode) = last.mode.take() else {
+        return Ok(());
+    };
+    with_fd(me, &last.parent, |fd| {
+        let at = text_at(me, SECOND, &last.name)?;
+        me.call(nr::__NR_fchmodat, &[fd, at, u64::from(mode)])
+    })
+    .context(format_args!("cannot set the permissions of a file in a tmpfs"))?;
+    Ok(())
 }
 
 const SECOND: usize = 8192;
@@ -289,8 +371,8 @@ pub(super) fn restore_inode(restore: &mut Restore<'_>) -> Result {
     let r: Inode = restore.input.fixed()?;
     let mut c = contents(restore)?;
     let me = restore.me;
-    if let Some(last) = c.last.take() {
-        set_times(me, &last)?;
+    if let Some(mut last) = c.last.take() {
+        settle(me, &mut last)?;
     }
     let text = restore.input.variable();
     let bad = || {
@@ -325,6 +407,7 @@ pub(super) fn restore_inode(restore: &mut Restore<'_>) -> Result {
         parent,
         name: KVec::new(),
         times: [r.atime_ns, r.mtime_ns],
+        mode: None,
         data: None,
     };
     last.name.extend_from_slice(name, GFP_KERNEL)?;
@@ -345,7 +428,8 @@ pub(super) fn restore_inode(restore: &mut Restore<'_>) -> Result {
         if !is_root {
             make(me, &r, target, &mut last).context(format_args!("cannot make {shown} in a tmpfs"))?;
         }
-        own(me, &r, &last).context(format_args!("cannot set owner and permissions of {shown} in a tmpfs"))?;
+        own(me, &r, &last).context(format_args!("cannot set the owner of {shown} in a tmpfs"))?;
+        last.mode = (format != SYMLINK).then_some(r.mode & PERMISSIONS);
     }
     c.last = Some(last);
     give_back(restore, c);
@@ -392,12 +476,9 @@ fn own(me: &CurrentTask, r: &Inode, last: &Last) -> kernel::error::Result {
         me.call(
             nr::__NR_fchownat,
             &[fd, at, ids[0], ids[1], u64::from(nr::AT_SYMLINK_NOFOLLOW)],
-        )?;
-        if r.mode & mode::FMT != SYMLINK {
-            me.call(nr::__NR_fchmodat, &[fd, at, u64::from(r.mode & PERMISSIONS)])?;
-        }
-        Ok(())
+        )
     })
+    .map(|_| ())
 }
 
 pub(super) fn restore_data(restore: &mut Restore<'_>) -> Result {
@@ -405,7 +486,9 @@ pub(super) fn restore_data(restore: &mut Restore<'_>) -> Result {
     let c = contents(restore)?;
     let bytes = restore.input.variable();
     let end = r.offset.checked_add(u64::from(r.length));
-    let file = c.last.as_ref().and_then(|last| last.data.as_ref());
+    // Extended attributes come after the content, which would take some of them away.
+    let unfinished = c.last.as_ref().filter(|last| last.mode.is_some());
+    let file = unfinished.and_then(|last| last.data.as_ref());
     let Some((file, _)) = file.filter(|(_, size)| end.is_some_and(|end| end <= *size)) else {
         return Err(restore
             .input
@@ -425,10 +508,9 @@ pub(super) fn restore_data(restore: &mut Restore<'_>) -> Result {
 
 pub(super) fn restore_xattr(restore: &mut Restore<'_>) -> Result {
     let r: InodeXattr = restore.input.fixed()?;
-    let c = contents(restore)?;
+    let mut c = contents(restore)?;
     let me = restore.me;
     let text = restore.input.variable();
-    const VALUE_MAX: usize = 32 * 1024;
     let bad = || {
         Err(restore
             .input
@@ -440,11 +522,12 @@ pub(super) fn restore_xattr(restore: &mut Restore<'_>) -> Result {
     let (name, value) = text.split_at(r.name_len as usize);
     let Some(last) = c
         .last
-        .as_ref()
-        .filter(|_| !name.contains(&0) && value.len() <= VALUE_MAX)
+        .as_mut()
+        .filter(|_| !name.contains(&0) && value.len() <= XATTR_MAX as usize)
     else {
         return bad();
     };
+    set_mode(me, last)?;
     with_fd(me, &last.parent, |fd| {
         // struct xattr_args behind the names, the value behind that.
         let file = text_at(me, 0, &last.name)?;

@@ -15,7 +15,7 @@ use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::landlock::{self, Landlock};
 use libckpt::uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
-use libckpt::uapi::record::ns::{IpcNs, NetNs, Nsproxy, TimeNs, UtsNs};
+use libckpt::uapi::record::ns::{user_flags, IdExtent, IpcNs, NetNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use libckpt::uapi::record::pipe::Pipe;
 use libckpt::uapi::record::posix_timer::{self, PosixTimer};
 use libckpt::uapi::record::prctl::{self, Prctl};
@@ -38,6 +38,8 @@ pub struct Summary {
     tree: Vec<Tree>,
     /// Thread ids in nested pid namespaces, by the index of the task.
     nested: BTreeMap<u32, Vec<u32>>,
+    /// The user namespace of all tasks, with its maps of users and of groups.
+    user_ns: Option<(UserNs, [Vec<IdExtent>; 2])>,
     tasks: Vec<TaskSummary>,
     /// Indexes of the processes whose records have come.
     with_process: BTreeSet<u32>,
@@ -135,6 +137,7 @@ impl Summary {
             prefix,
             header: None,
             tree: Vec::new(),
+            user_ns: None,
             nested: BTreeMap::new(),
             tasks: Vec::new(),
             with_process: BTreeSet::new(),
@@ -167,6 +170,7 @@ impl Summary {
         match record.body {
             Body::Header(header) => self.header = Some(header),
             Body::Tree(_, entries) => self.tree.extend(entries),
+            Body::UserNs(fixed, maps, _) => self.user_ns = Some((fixed, maps)),
             Body::Pids(head, pids) => {
                 self.nested.insert(head.index, pids);
             }

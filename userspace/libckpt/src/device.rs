@@ -8,11 +8,13 @@
 
 mod build;
 mod job;
+mod user_ns;
 
 pub(crate) use build::{
     build, enter_new_user_namespace, BuildError, Built, Group, Init, Make, Namespace, NewNamespaces, Plan, Step, Task,
 };
 pub(crate) use job::{start, Witness};
+pub(crate) use user_ns::SavedUserNs;
 
 use crate::checkpoint::Scope;
 use crate::error::{Error, Failure, Result};
@@ -20,7 +22,7 @@ use crate::message::Message;
 use crate::tree::taken_pids;
 use ckpt_uapi::ioctl;
 use ckpt_uapi::record::tree::Tree;
-use ckpt_uapi::statefile::{LEVELS_MAX, TASKS_MAX};
+use ckpt_uapi::statefile::{BODY_MAX, LEVELS_MAX, TASKS_MAX};
 use ckpt_uapi::status::MESSAGE_MAX;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
@@ -171,12 +173,13 @@ impl Session {
         Ok(arg)
     }
 
-    /// The tree that has to be built, as large as [`Session::restart_begin`] said, and the thread ids of its tasks in nested
-    /// pid namespaces.
-    pub fn restart_prologue(&self, begun: &ioctl::RestartBegin) -> Result<(Vec<Tree>, Vec<u32>)> {
+    /// The tree that has to be built, as large as [`Session::restart_begin`] said, the thread ids of its tasks in nested
+    /// pid namespaces, and the body of the record of its user namespace; empty without one.
+    pub fn restart_prologue(&self, begun: &ioctl::RestartBegin) -> Result<(Vec<Tree>, Vec<u32>, Vec<u8>)> {
         let tasks = begun.tasks.min(TASKS_MAX);
         let mut tree = vec![Tree::new_zeroed(); tasks as usize];
         let mut pids = vec![0u32; begun.pids.min(tasks * LEVELS_MAX) as usize];
+        let mut user_ns = vec![0u8; begun.user_ns.min(BODY_MAX) as usize];
         let mut arg = ioctl::RestartPrologue {
             size: size_of::<ioctl::RestartPrologue>() as u32,
             flags: 0,
@@ -186,15 +189,19 @@ impl Session {
             pids: pids.as_mut_ptr() as u64,
             pids_capacity: pids.len() as u32,
             pids_count: 0,
+            user_ns: user_ns.as_mut_ptr() as u64,
+            user_ns_capacity: user_ns.len() as u32,
+            user_ns_size: 0,
         };
-        // SAFETY: `arg` is a live struct of the size that it names; `arg.tree` and `arg.pids` are live arrays of
-        // `arg.capacity` entries and `arg.pids_capacity` words that nothing else refers to. The kernel writes within these,
-        // and every bit pattern is a `Tree` or a word.
+        // SAFETY: `arg` is a live struct of the size that it names; `arg.tree`, `arg.pids` and `arg.user_ns` are live arrays of
+        // `arg.capacity` entries, `arg.pids_capacity` words and `arg.user_ns_capacity` bytes that nothing else refers to. The
+        // kernel writes within these, and every bit pattern is a `Tree`, a word or a byte.
         let result = unsafe { raw_ioctl(self.fd.as_raw_fd(), ioctl::CKPT_RESTART_PROLOGUE, (&raw mut arg).cast()) };
         result.map_err(|errno| Error::Begin(self.failure(errno)))?;
         tree.truncate(arg.tasks as usize);
         pids.truncate(arg.pids_count as usize);
-        Ok((tree, pids))
+        user_ns.truncate(arg.user_ns_size as usize);
+        Ok((tree, pids, user_ns))
     }
 
     /// Waits until every task is restored, and lets them go.

@@ -198,11 +198,15 @@ pub fn enter_namespace_for_pids() -> Result<()> {
     device::enter_new_user_namespace().map_err(|error| Error::io("cannot make a user namespace", error))
 }
 
-/// Puts the caller into the user namespace of a process, if that is another one and the caller may: what lives in a user
-/// namespace is saved from inside of it. The caller must have one thread only.
-pub fn enter_user_namespace_of(pid: u32, pidfd: BorrowedFd<'_>) {
+/// Puts the caller into the user namespace of a process, if that is another one and the caller may: a part of what lives in a user
+/// namespace is saved from inside of it. A container is saved with its user namespace, from outside. The caller must have one
+/// thread only.
+pub fn enter_user_namespace_of(pid: u32, pidfd: BorrowedFd<'_>, scope: Scope) {
+    if scope == Scope::Container {
+        return;
+    }
     let namespace = |pid: &str| fs::read_link(format!("/proc/{pid}/ns/user")).ok();
-    // Root's own namespace is the one to look from: whatever else a process lives in is not saved, and the module says so.
+    // Root's own namespace is the one to look from: what else a process lives in is saved with it, or the module says why not.
     if !rustix::process::geteuid().is_root() && namespace("self") != namespace(&pid.to_string()) {
         // If it may not, the module says why the process cannot be saved.
         let _ = move_into_thread_name_spaces(pidfd, ThreadNameSpaceType::USER);

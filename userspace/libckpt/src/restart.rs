@@ -2,7 +2,7 @@
 
 //! Restart: build the processes, let each task restore itself, let them go.
 
-use crate::device::{self, Built, Group, NewNamespaces, Plan, Session, Step};
+use crate::device::{self, Built, Group, NewNamespaces, Plan, SavedUserNs, Session, Step};
 use crate::error::{Error, Result, TakenPid};
 use crate::foreground::{self, Ended, Terminal, Watched};
 use crate::message::Message;
@@ -126,9 +126,13 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
         flags |= restart_flags::DETACHED;
     }
     let begun = session.restart_begin(file.as_fd(), flags)?;
-    let (entries, nested) = session.restart_prologue(&begun)?;
+    let (entries, nested, user_ns) = session.restart_prologue(&begun)?;
     let tree = TaskTree::new(entries, &nested)?;
-    let namespaces = namespaces(&begun, &tree, options)?;
+    let user_ns = match &user_ns[..] {
+        [] => None,
+        body => Some(SavedUserNs::parse(body).ok_or_else(|| Error::Tree("its user namespace cannot be read".into()))?),
+    };
+    let namespaces = namespaces(&begun, &tree, options, user_ns.is_some())?;
     if namespaces.is_none() {
         let taken = tree.taken();
         if !taken.is_empty() {
@@ -148,10 +152,11 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
         stdio: [0, 1, 2].map(|number| files.get(number)),
         group,
         namespaces,
+        user_ns: user_ns.as_ref(),
     };
     let mut process = device::build(&plan).map_err(|error| match reason(&session, &error) {
         Some(reason) => reason,
-        None => explain(&tree, namespaces, error),
+        None => explain(&tree, namespaces, user_ns.as_ref(), error),
     })?;
     let terminal = match group {
         Group::Own => Terminal::give_to(process.pid),
@@ -170,7 +175,12 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
 }
 
 /// The namespaces that a restart makes.
-fn namespaces(begun: &RestartBegin, tree: &TaskTree, options: &RestartOptions) -> Result<Option<NewNamespaces>> {
+fn namespaces(
+    begun: &RestartBegin,
+    tree: &TaskTree,
+    options: &RestartOptions,
+    own_user_ns: bool,
+) -> Result<Option<NewNamespaces>> {
     let container = begun.target & header::flags::CONTAINER != 0;
     let root_is_init = tree.pid(0) == 1;
     if container && !root_is_init {
@@ -178,13 +188,14 @@ fn namespaces(begun: &RestartBegin, tree: &TaskTree, options: &RestartOptions) -
             "it is a whole pid namespace, but begins with no init".into(),
         ));
     }
-    if !(container || options.new_pidns || options.new_userns) {
+    // Only a pid namespace that belongs to a user namespace can be built in by those who live in that.
+    if !(container || options.new_pidns || options.new_userns || own_user_ns) {
         return Ok(None);
     }
     let may_make_pidns = || capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::SYS_ADMIN));
     Ok(Some(NewNamespaces {
         root_is_init,
-        user: options.new_userns || !may_make_pidns(),
+        user: own_user_ns || options.new_userns || !may_make_pidns(),
         tied: options.tied,
     }))
 }
@@ -244,7 +255,12 @@ fn reason(session: &Session, error: &device::BuildError) -> Option<Error> {
 }
 
 /// Says in the user's words why a tree could not be built.
-fn explain(tree: &TaskTree, namespaces: Option<NewNamespaces>, error: device::BuildError) -> Error {
+fn explain(
+    tree: &TaskTree,
+    namespaces: Option<NewNamespaces>,
+    user_ns: Option<&SavedUserNs>,
+    error: device::BuildError,
+) -> Error {
     let pid = tree.pid(error.index);
     let creates = matches!(error.step, Step::Process | Step::Thread);
     match error.source.raw_os_error() {
@@ -272,7 +288,13 @@ fn explain(tree: &TaskTree, namespaces: Option<NewNamespaces>, error: device::Bu
                 Step::Group => "cannot make the session or process group".into(),
                 Step::Stdio => "cannot set up the standard descriptors".into(),
                 Step::Namespace => format!("cannot enter the pid namespace of process {pid}"),
-                Step::UserNamespace => "cannot set up the user namespace".into(),
+                Step::UserNamespace => match user_ns {
+                    Some(saved) => format!(
+                        "cannot set up the user namespace, which user {} had made",
+                        saved.owner()
+                    ),
+                    None => "cannot set up the user namespace".into(),
+                },
                 Step::Execute => "cannot execute the command".into(),
             };
             Error::Io {

@@ -26,7 +26,7 @@ use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
-use ckpt_uapi::record::ns::{CgroupNs, IpcNs, NetNs, Nsproxy, TimeNs, UtsNs};
+use ckpt_uapi::record::ns::{CgroupNs, IpcNs, NetNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
@@ -404,6 +404,15 @@ fn tree() -> Vec<Part> {
             },
         ]),
         Part::new(&Pids { index: INIT, count: 1 }).entries(&[1u32]),
+        Part::new(&UserNs {
+            owner: 1000,
+            group: 1000,
+            flags: 0,
+            uids: 1,
+            gids: 1,
+            groups: 1,
+        })
+        .entries(&[0u32, 1000, 1, 0, 100_000, 1000, 27]),
         Part::empty(RecordType::PrologueEnd),
     ]
 }

@@ -14,7 +14,7 @@ use serde_json::json;
 pub fn run(args: &Check, output: &Output) -> Result<Exit, Failed> {
     let pid = args.who.pid()?;
     let pidfd = pidfd_open(pid)?;
-    libckpt::enter_user_namespace_of(pid, pidfd.as_fd());
+    libckpt::enter_user_namespace_of(pid, pidfd.as_fd(), args.target.scope(&args.who));
     let session = Session::open()?;
     session.attach(pidfd.as_fd(), args.target.scope(&args.who))?;
     let result = session.check()?;

@@ -28,7 +28,7 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
         return from_inside(args, pid, &comm, output);
     }
     let place = Place::open(&args.output)?;
-    enter_user_namespace_of(pid, pidfd.as_fd());
+    enter_user_namespace_of(pid, pidfd.as_fd(), args.target.scope(&args.who));
     // The place is used up by the commit, but the kernel needs it before.
     let file = place
         .as_fd()

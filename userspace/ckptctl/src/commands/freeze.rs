@@ -31,7 +31,7 @@ pub fn run(args: &Freeze, output: &Output) -> Result<Exit, Failed> {
     ])
     .map_err(|error| Failed::io("cannot take over signals", error))?;
     let pidfd = pidfd_open(pid)?;
-    libckpt::enter_user_namespace_of(pid, pidfd.as_fd());
+    libckpt::enter_user_namespace_of(pid, pidfd.as_fd(), args.target.scope(&args.who));
     let session = Session::open()?;
     session.attach(pidfd.as_fd(), args.target.scope(&args.who))?;
     let timeout = u32::try_from(args.timeout.as_millis()).unwrap_or(u32::MAX).max(1);

@@ -21,6 +21,18 @@ impl Summary {
             "tasks": self.tree.iter().zip(&self.tasks).map(|(entry, task)| task_json(entry, task)).collect::<Vec<_>>(),
             "objects": self.objects.iter().map(|(objref, object)| object_json(*objref, object)).collect::<Vec<_>>(),
         });
+        if let Some((user_ns, maps)) = &self.user_ns {
+            let map = |map: &[IdExtent]| -> Vec<Value> {
+                let each = map
+                    .iter()
+                    .map(|e| json!({"first": e.first, "outside": e.outside, "count": e.count}));
+                each.collect()
+            };
+            document["user_ns"] = json!({
+                "owner": user_ns.owner, "group": user_ns.group, "flags": user_ns.flags,
+                "users": map(&maps[0]), "groups": map(&maps[1]),
+            });
+        }
         if let Some(header) = &self.header {
             document["header"] = json!({
                 "uuid": uuid(&header.uuid),

@@ -63,6 +63,17 @@ impl Summary {
         } else {
             "a process with what belongs to it"
         };
+        if let Some((user_ns, maps)) = &self.user_ns {
+            let show = |map: &[IdExtent]| -> String {
+                let each = map.iter().map(|e| format!(" {}+{} as {}", e.outside, e.count, e.first));
+                each.collect::<Vec<_>>().join(",")
+            };
+            writeln!(out, "\nUser namespace, made by user {}:", user_ns.owner)?;
+            writeln!(out, "  Users: {}\n  Groups:{}", show(&maps[0]), show(&maps[1]))?;
+            if user_ns.flags & user_flags::NO_SETGROUPS != 0 {
+                writeln!(out, "  setgroups is denied")?;
+            }
+        }
         writeln!(out, "\nTask tree, {what}:")?;
         writeln!(
             out,

@@ -9,6 +9,7 @@
 //! Each process has the parent-death signal SIGKILL until the module gives it its own: the death of any one, and of
 //! the caller, takes all below it along.
 
+use super::user_ns::{Ids, SavedUserNs};
 use super::{full_set, ignore, sized, wait_for_signal, BlockedSignals, EXIT_NOT_RESTORED};
 use ckpt_uapi::ioctl;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -18,10 +19,12 @@ use rustix::net::{self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, Se
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::{
     chdir, getpgid, getpid, getppid, pidfd_open, pidfd_send_signal, set_parent_process_death_signal, setpgid, setsid,
-    waitid, Pid, PidfdFlags, Signal, WaitId, WaitIdOptions,
+    waitid, Gid, Pid, PidfdFlags, Signal, Uid, WaitId, WaitIdOptions,
 };
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
-use rustix::thread::{move_into_thread_name_spaces, set_name, ThreadNameSpaceType};
+use rustix::thread::{
+    move_into_thread_name_spaces, set_name, set_thread_res_gid, set_thread_res_uid, ThreadNameSpaceType,
+};
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::unix::net::UnixStream;
@@ -153,7 +156,8 @@ impl BuildError {
 pub(crate) struct NewNamespaces {
     /// The root is the first process of it. Else a small init of ours is, with the root as its child.
     pub root_is_init: bool,
-    /// A user namespace owns it, in which the caller's user and group are themselves. It takes no privilege.
+    /// A user namespace owns it, in which the caller's user and group are themselves, unless the plan has another. It takes no
+    /// privilege.
     pub user: bool,
     /// It ends with the caller.
     pub tied: bool,
@@ -171,6 +175,8 @@ pub(crate) struct Plan<'a> {
     pub group: Group,
     /// Where to build, if not in the caller's pid namespace.
     pub namespaces: Option<NewNamespaces>,
+    /// What the user namespace of the new pid namespace is to be, if there is to be one.
+    pub user_ns: Option<&'a SavedUserNs>,
 }
 
 /// The init of a pid namespace that was made for a tree. It ends as the root process does, and the namespace with it.
@@ -272,6 +278,8 @@ struct Node {
 
 /// What the new processes need, made before the first exists: they may not allocate.
 struct Blueprint<'a> {
+    /// User and group that the first process takes in its new user namespace, which has no other numbers for those that it is born with.
+    take: Option<(u32, u32)>,
     session: BorrowedFd<'a>,
     report: BorrowedFd<'a>,
     group: Group,
@@ -390,6 +398,7 @@ impl<'a> Blueprint<'a> {
         let mut stacks = Vec::new();
         stacks.try_reserve_exact(most)?;
         Ok(Self {
+            take: plan.user_ns.map(SavedUserNs::first_ids),
             session: plan.session,
             report,
             group: plan.group,
@@ -425,13 +434,18 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
         _ => Place::Here,
     };
     let blueprint = Blueprint::new(plan, report_end.as_fd(), place).map_err(failed)?;
-    let user = plan.namespaces.is_some_and(|namespaces| namespaces.user);
+    let ids = match (plan.user_ns, plan.namespaces) {
+        (Some(saved), Some(_)) => Ids::Saved(saved),
+        (_, Some(NewNamespaces { user: true, .. })) => Ids::own(),
+        _ => Ids::Callers,
+    };
     let second = matches!(place, Place::Second { .. });
-    let result = spawn(first_args(&blueprint, user), || first_main(&blueprint));
+    let result = ids.as_owner(|| spawn(first_args(&blueprint, ids.are_new()), || first_main(&blueprint)));
     drop(blueprint);
     let result = result
-        .map_err(failed)
-        .and_then(|first| begin(first, second, strings, user));
+        .map_err(|error| BuildError::new(Step::UserNamespace, error))
+        .and_then(|first| first.map_err(failed))
+        .and_then(|first| begin(first, second, strings, ids));
     drop(report_end);
     let expected = if result.is_ok() { plan.tasks } else { &[] };
     match listen(&report, expected) {
@@ -446,7 +460,12 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
 }
 
 /// Lets the first process of a new namespace begin, and finds the root process: it, or its child, the second.
-pub(super) fn begin(mut first: Built, second: bool, strings: Option<Strings>, user: bool) -> Result<Built, BuildError> {
+pub(super) fn begin(
+    mut first: Built,
+    second: bool,
+    strings: Option<Strings>,
+    ids: Ids<'_>,
+) -> Result<Built, BuildError> {
     let Some(strings) = strings else { return Ok(first) };
     let Strings {
         go,
@@ -455,10 +474,8 @@ pub(super) fn begin(mut first: Built, second: bool, strings: Option<Strings>, us
         status: (status, status_end),
     } = strings;
     drop((go, birth_end, status_end));
-    if user {
-        let (user, group) = own_ids();
-        map_ids(&first.pid().to_string(), user, group).map_err(|error| BuildError::new(Step::UserNamespace, error))?;
-    }
+    ids.map(&first.pid().to_string())
+        .map_err(|error| BuildError::new(Step::UserNamespace, error))?;
     rustix::io::write(&go_end, &[GO]).map_err(|errno| BuildError::new(Step::Process, errno))?;
     first.go = Some(go_end);
     if !second {
@@ -477,29 +494,16 @@ pub(super) fn begin(mut first: Built, second: bool, strings: Option<Strings>, us
     Ok(first)
 }
 
-/// The caller's user and group.
-fn own_ids() -> (u32, u32) {
-    (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
-}
-
-/// In a user namespace that has just been made, one user and one group get the numbers that they have outside.
-fn map_ids(pid: &str, user: u32, group: u32) -> io::Result<()> {
-    let write = |name: &str, text: String| std::fs::write(format!("/proc/{pid}/{name}"), text);
-    // Whoever may not set groups may map one only after it has given up on them.
-    write("setgroups", "deny".into())?;
-    write("uid_map", format!("{user} {user} 1"))?;
-    write("gid_map", format!("{group} {group} 1"))
-}
-
 /// Puts the caller into a new user namespace, in which its user and group are themselves and it has all capabilities.
 pub(crate) fn enter_new_user_namespace() -> io::Result<()> {
-    let (user, group) = own_ids();
+    // What the caller is called before; in the new namespace it is nobody at first.
+    let own = Ids::own();
     // SAFETY: unshare takes a number; with CLONE_NEWUSER it changes the credentials of this thread only, and fails if there
     // is another one.
     if unsafe { libc::unshare(libc::CLONE_NEWUSER) } != 0 {
         return Err(io::Error::last_os_error());
     }
-    map_ids("self", user, group)
+    own.map("self")
 }
 
 /// Reads reports until nobody is left who could send one: every process has created all it had to create, has failed, or
@@ -692,6 +696,7 @@ fn first_main(plan: &Blueprint<'_>) -> ! {
         Place::Here => {}
         Place::First { go, go_end } => {
             wait_for_go(go, go_end);
+            take_ids(plan);
             // Its parent is out of sight: instead of asking for its pid it looks whether somebody still holds the pipe.
             die_with_parent(plan, 0);
             if !is_held(go) {
@@ -707,6 +712,7 @@ fn first_main(plan: &Blueprint<'_>) -> ! {
             init,
         } => {
             wait_for_go(go, go_end);
+            take_ids(plan);
             let (args, _) = clone_args(plan, 0);
             // SAFETY: `args` names one pid and asks for no shared memory, since the root is a `Make::Process`. The new
             // process goes on to `process_main`, which takes no lock, allocates nothing and does not return.
@@ -724,6 +730,16 @@ fn first_main(plan: &Blueprint<'_>) -> ! {
         }
     }
     process_main(plan)
+}
+
+/// Takes ids that the new user namespace has numbers for: without, files cannot be made in it.
+fn take_ids(plan: &Blueprint<'_>) {
+    let Some((user, group)) = plan.take else { return };
+    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+    let taken = set_thread_res_gid(group, group, group).and_then(|()| set_thread_res_uid(user, user, user));
+    if let Err(errno) = taken {
+        give_up(plan, Step::UserNamespace, 0, errno);
+    }
 }
 
 /// Waits until the caller has prepared the namespace. Its death ends the wait, and this process.
@@ -1074,6 +1090,7 @@ mod tests {
                 stdio: [None; 3],
                 group: Group::Own,
                 namespaces,
+                user_ns: None,
             })
         }
     }

@@ -14,7 +14,7 @@ use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{self, Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{self, Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
-use ckpt_uapi::record::ns::{CgroupNs, IpcNs, NetNs, Nsproxy, TimeNs, UtsNs};
+use ckpt_uapi::record::ns::{CgroupNs, IdExtent, IpcNs, NetNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::{self, Pipe};
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
@@ -81,6 +81,8 @@ pub enum Body {
     TimeNs(TimeNs),
     CgroupNs(CgroupNs),
     NetNs(NetNs),
+    /// Maps of users and of groups, supplementary groups.
+    UserNs(UserNs, [Vec<IdExtent>; 2], Vec<u32>),
     MntNs(MntNs),
     /// Type, source, options.
     Filesystem(Filesystem, [Vec<u8>; 3]),
@@ -426,6 +428,7 @@ impl Body {
             | RecordType::IpcNs
             | RecordType::TimeNs
             | RecordType::CgroupNs
+            | RecordType::UserNs
             | RecordType::NetNs => Self::parse_namespace(kind, parts)?,
             RecordType::MntNs
             | RecordType::Filesystem
@@ -470,6 +473,28 @@ impl Body {
                 let now = i64::try_from(fixed.monotonic_ns).and(i64::try_from(fixed.boottime_ns));
                 check(now.is_ok(), "a clock is out of range")?;
                 Self::TimeNs(fixed)
+            }
+            RecordType::UserNs => {
+                let fixed: UserNs = parts.fixed()?;
+                known(fixed.flags, record::ns::user_flags::ALL)?;
+                let counts = [fixed.uids, fixed.gids];
+                check(
+                    counts.iter().all(|n| (1..=record::ns::EXTENTS_MAX).contains(n)),
+                    "a map has no ids, or too many",
+                )?;
+                let words =
+                    parts.entries::<u32>((fixed.uids + fixed.gids).saturating_mul(3).saturating_add(fixed.groups))?;
+                let (maps, groups) = words.split_at(3 * (fixed.uids + fixed.gids) as usize);
+                let extents: Vec<IdExtent> = maps
+                    .chunks_exact(3)
+                    .map(|e| IdExtent {
+                        first: e[0],
+                        outside: e[1],
+                        count: e[2],
+                    })
+                    .collect();
+                let (uids, gids) = extents.split_at(fixed.uids as usize);
+                Self::UserNs(fixed, [uids.to_vec(), gids.to_vec()], groups.to_vec())
             }
             RecordType::CgroupNs => {
                 let fixed: CgroupNs = parts.alone()?;

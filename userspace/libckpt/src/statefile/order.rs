@@ -59,6 +59,7 @@ enum State {
     Tree,
     /// Of nested pid namespaces. The tree is complete.
     Pids,
+    PrologueEnd,
     Task,
     /// Objects of the address space before it; page records of the shared memory with this objref may follow.
     Mm(Option<u32>),
@@ -98,8 +99,9 @@ impl State {
     fn expects(self) -> &'static str {
         match self {
             Self::Header => "header",
-            Self::Tree => "tree, pids or prologue-end",
-            Self::Pids => "pids or prologue-end",
+            Self::Tree => "tree, pids, user-ns or prologue-end",
+            Self::Pids => "pids, user-ns or prologue-end",
+            Self::PrologueEnd => "prologue-end",
             Self::Task => "task or trailer",
             Self::Mm(None) => "file, pipe, shmem or mm",
             Self::Mm(Some(_)) => "pages of the shmem, file, pipe, shmem or mm",
@@ -229,15 +231,20 @@ impl Order {
                 self.named += 1;
                 State::Pids
             }
-            (State::Tree | State::Pids, Body::PrologueEnd) => {
+            (State::Tree | State::Pids, Body::UserNs(..) | Body::PrologueEnd) => {
                 check(self.tree.len() == self.tasks as usize, "the tree has too few tasks")?;
                 self.skip_named();
                 check(
                     self.named == self.tree.len(),
                     "a task lacks its pids in nested namespaces",
                 )?;
-                State::Task
+                if matches!(body, Body::PrologueEnd) {
+                    State::Task
+                } else {
+                    State::PrologueEnd
+                }
             }
+            (State::PrologueEnd, Body::PrologueEnd) => State::Task,
 
             (State::Task, Body::Task(task)) => {
                 self.before_namespaces = true;

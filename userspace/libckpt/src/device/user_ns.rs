@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! User namespaces for new processes: whose they are, and what they call users and groups.
+
+use ckpt_uapi::record::ns::{user_flags, IdExtent, UserNs};
+use rustix::process::{getegid, geteuid, getgroups};
+use std::io;
+use std::process::{Command, Stdio};
+use zerocopy::FromBytes;
+
+/// The user namespace of a saved program.
+#[derive(Debug)]
+pub(crate) struct SavedUserNs {
+    fixed: UserNs,
+    uids: Vec<IdExtent>,
+    gids: Vec<IdExtent>,
+    groups: Vec<u32>,
+}
+
+/// The ids of the first new process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ids<'a> {
+    /// Those of the caller, in its user namespace.
+    Callers,
+    /// This user and group, in a user namespace where there are no others.
+    Own(u32, u32),
+    /// Those of a user namespace as this one was.
+    Saved(&'a SavedUserNs),
+}
+
+impl Ids<'_> {
+    /// The caller's user and group, and no others.
+    pub(super) fn own() -> Self {
+        Self::Own(geteuid().as_raw(), getegid().as_raw())
+    }
+
+    /// Whether there is a user namespace to be made.
+    pub(super) fn are_new(self) -> bool {
+        !matches!(self, Self::Callers)
+    }
+
+    /// Runs `make`, which makes a process in a new user namespace, as its owner: the calling thread alone becomes that, and goes back.
+    pub(super) fn as_owner<T>(self, make: impl FnOnce() -> T) -> io::Result<T> {
+        let Self::Saved(saved) = self else { return Ok(make()) };
+        let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+        let groups: Vec<u32> = getgroups()?.into_iter().map(|group| group.as_raw()).collect();
+        let (owner, owners_group) = (saved.fixed.owner, saved.fixed.group);
+        if (owner, owners_group) == (user, group) {
+            // Without the right to, the groups of the caller have to do.
+            let changed = sorted(&groups) != sorted(&saved.groups) && set_groups(&saved.groups).is_ok();
+            let made = make();
+            if changed {
+                set_groups(&groups)?;
+            }
+            return Ok(made);
+        }
+        // A change of the user takes the signal away that ends this thread with its parent.
+        let signal = rustix::process::parent_process_death_signal()?;
+        set_groups(&saved.groups)?;
+        let made = set_effective(libc::SYS_setresgid, owners_group)
+            .and_then(|()| set_effective(libc::SYS_setresuid, owner))
+            .map(|()| make());
+        let back = set_effective(libc::SYS_setresuid, user)
+            .and_then(|()| set_effective(libc::SYS_setresgid, group))
+            .and_then(|()| set_groups(&groups))
+            .and_then(|()| Ok(rustix::process::set_parent_process_death_signal(signal)?));
+        if back.is_err() {
+            // It would go on as somebody else.
+            std::process::abort();
+        }
+        made
+    }
+
+    /// Gives the user namespace of a process its ids.
+    pub(super) fn map(self, pid: &str) -> io::Result<()> {
+        match self {
+            Self::Callers => Ok(()),
+            Self::Own(user, group) => {
+                let same = |id| {
+                    [IdExtent {
+                        first: id,
+                        outside: id,
+                        count: 1,
+                    }]
+                };
+                // Whoever may not set groups may map one only after it has given up on them.
+                deny_groups(pid)?;
+                write_map(pid, "uid_map", &same(user))?;
+                write_map(pid, "gid_map", &same(group))
+            }
+            Self::Saved(saved) => {
+                if saved.fixed.flags & user_flags::NO_SETGROUPS != 0 {
+                    deny_groups(pid)?;
+                }
+                map_with(pid, "uid_map", "newuidmap", &saved.uids)?;
+                map_with(pid, "gid_map", "newgidmap", &saved.gids)
+            }
+        }
+    }
+}
+
+impl SavedUserNs {
+    /// Takes the body of a record apart; `None` when it contradicts itself.
+    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
+        let (fixed, rest) = UserNs::read_from_prefix(body).ok()?;
+        let part = |bytes: &mut &[u8], count: u32| -> Option<Vec<IdExtent>> {
+            let (extents, rest) = <[IdExtent]>::ref_from_prefix_with_elems(bytes, count as usize).ok()?;
+            let extents = extents.to_vec();
+            *bytes = rest;
+            Some(extents)
+        };
+        let mut rest = rest;
+        let uids = part(&mut rest, fixed.uids)?;
+        let gids = part(&mut rest, fixed.gids)?;
+        let groups: Vec<u32> = rest
+            .chunks_exact(4)
+            .map(|word| u32::from_ne_bytes([word[0], word[1], word[2], word[3]]))
+            .collect();
+        (groups.len() == fixed.groups as usize).then_some(Self {
+            fixed,
+            uids,
+            gids,
+            groups,
+        })
+    }
+
+    /// A user and a group that it has numbers for: root, as a rule.
+    pub(super) fn first_ids(&self) -> (u32, u32) {
+        let first = |map: &[IdExtent]| map.iter().map(|e| e.first).min().unwrap_or(0);
+        (first(&self.uids), first(&self.gids))
+    }
+
+    /// Who has made it.
+    pub(crate) fn owner(&self) -> u32 {
+        self.fixed.owner
+    }
+}
+
+fn sorted(groups: &[u32]) -> Vec<u32> {
+    let mut groups = groups.to_vec();
+    groups.sort_unstable();
+    groups
+}
+
+fn deny_groups(pid: &str) -> io::Result<()> {
+    std::fs::write(format!("/proc/{pid}/setgroups"), "deny")
+}
+
+fn write_map(pid: &str, name: &str, extents: &[IdExtent]) -> io::Result<()> {
+    let lines = extents
+        .iter()
+        .map(|e| format!("{} {} {}\n", e.first, e.outside, e.count));
+    std::fs::write(format!("/proc/{pid}/{name}"), lines.collect::<String>())
+}
+
+/// The same, by the program of shadow-utils for those who may not themselves: /etc/subuid and /etc/subgid say which ids they have.
+fn map_with(pid: &str, name: &str, helper: &str, extents: &[IdExtent]) -> io::Result<()> {
+    match write_map(pid, name, extents) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let numbers = extents.iter().flat_map(|e| [e.first, e.outside, e.count]);
+            let mut command = Command::new(helper);
+            command.arg(pid).args(numbers.map(|number| number.to_string()));
+            match command.stdin(Stdio::null()).status() {
+                Ok(status) if status.success() => Ok(()),
+                _ => Err(error),
+            }
+        }
+        result => result,
+    }
+}
+
+fn result_of(result: libc::c_long) -> io::Result<()> {
+    match result {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Of this thread only, unlike the function of the C library.
+fn set_groups(groups: &[u32]) -> io::Result<()> {
+    // SAFETY: the array is alive and as long as is said.
+    result_of(unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) })
+}
+
+/// Effective user or group of this thread only.
+fn set_effective(call: libc::c_long, id: u32) -> io::Result<()> {
+    // SAFETY: both calls take numbers; -1 leaves one as it is.
+    result_of(unsafe { libc::syscall(call, -1_i32, id, -1_i32) })
+}
