@@ -2,6 +2,7 @@
 
 //! Kind ns: namespaces.
 
+mod network;
 pub mod rootless;
 
 use super::quiet;
@@ -15,6 +16,8 @@ pub fn cases() -> Vec<Case> {
         Case::new("ns/keeps_mounts_and_the_contents_of_a_tmpfs", mounts),
         quiet("ns_loopback", &["up"]).case("ns/keeps_a_loopback_device_that_is_up"),
         quiet("ns_loopback", &["down"]).case("ns/keeps_a_loopback_device_that_is_down"),
+        quiet("ns_network", &["pair"]).case("ns/keeps_veth_pairs_in_two_network_namespaces").limit(120),
+        Case::new("ns/keeps_a_veth_pair_with_an_end_outside", network::outside).limit(120),
         quiet("ns_clocks", &[]).case("ns/keeps_clocks_of_a_time_namespace"),
         Case::new("ns/keeps_a_rootless_container", rootless::by_root).limit(180),
         Case::new("ns/keeps_a_rootless_container_for_its_user", rootless::by_user).limit(180),

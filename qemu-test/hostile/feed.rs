@@ -113,7 +113,7 @@ impl Feeder {
     pub fn begin(&mut self, bytes: &[u8]) -> Result<Answer> {
         self.put(bytes)?;
         let session = Session::open()?;
-        let answer = match session.restart_begin(self.place.as_fd(), 0) {
+        let answer = match session.restart_begin(self.place.as_fd(), 0, &[]) {
             Ok(_) => Answer::Accepted,
             Err(error) => Answer::Refused(judge(&error)?),
         };

@@ -29,7 +29,8 @@ use crate::{
 };
 use ckpt_uapi::record::{
     mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount},
-    ns::{CgroupNs, IpcNs, NetNs, Nsproxy as NsproxyRecord, TimeNs, UtsNs},
+    net::{NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute},
+    ns::{CgroupNs, IpcNs, Nsproxy as NsproxyRecord, TimeNs, UtsNs},
     Record, RecordType,
 };
 use kernel::{prelude::*, rbtree::RBTree};
@@ -45,6 +46,7 @@ pub(crate) mod user;
 mod uts;
 
 pub(crate) use mnt::Building;
+pub(crate) use net::{outside, Building as BuildingNetwork};
 
 pub(crate) struct NsRoom;
 
@@ -156,6 +158,10 @@ impl Resource for NsRoom {
         TimeNs::TYPE,
         CgroupNs::TYPE,
         NetNs::TYPE,
+        NetDevice::TYPE,
+        NetAddress::TYPE,
+        NetRoute::TYPE,
+        NetNeighbour::TYPE,
         MntNs::TYPE,
         Filesystem::TYPE,
         Inode::TYPE,
@@ -191,8 +197,8 @@ impl Resource for NsRoom {
                 "its children to come would live in a pid namespace whose first process has exited, or is not in the target"
             ));
         }
-        if is_foreign(whole, &ns, Kind::Net) {
-            net::check(&ns, &mut refuse);
+        if is_foreign(whole, &ns, Kind::Net) && is_first(whole, task, &ns, Kind::Net) {
+            net::check(whole, &ns, &mut refuse)?;
         }
         if is_foreign(whole, &ns, Kind::Ipc) {
             ipc::check(&ns, &mut refuse);
@@ -215,7 +221,9 @@ impl Resource for NsRoom {
             r.ipc = object(&ns, Kind::Ipc, dump, ipc::dump)?;
         }
         if is_foreign(whole, &ns, Kind::Net) {
-            r.net = object(&ns, Kind::Net, dump, net::dump)?;
+            r.net = object(&ns, Kind::Net, dump, |ns, objref, dump| {
+                net::dump(whole, ns, objref, dump)
+            })?;
         }
         if is_foreign(whole, &ns, Kind::Cgroup) {
             r.cgroup = object(&ns, Kind::Cgroup, dump, cgroup::dump)?;
@@ -258,6 +266,15 @@ impl Resource for NsRoom {
                 .input
                 .bad(EBADMSG, format_args!("the task has its namespaces already")));
         }
+        if let RecordType::NetDevice | RecordType::NetAddress | RecordType::NetRoute | RecordType::NetNeighbour = kind {
+            return net::restore_part(kind, restore);
+        }
+        if !restore.late.has_all_devices() {
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("the network namespace is not complete")));
+        }
+        restore.late.network = None;
         let object = match kind {
             RecordType::UtsNs => uts::restore(restore)?,
             RecordType::IpcNs => ipc::restore(restore)?,
