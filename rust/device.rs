@@ -233,9 +233,7 @@ impl Call<'_> {
                 .read_slice(&mut external)?;
         }
         let external = External::new(external)?;
-        let restart = self
-            .session
-            .restart_begin(a.fd, a.flags, external, self.file.ops())?;
+        let restart = self.session.restart_begin(a.fd, a.flags, external, self.file.ops())?;
         a.tasks = restart.tree().len() as u32;
         a.pids = restart.nested().len() as u32;
         a.target = restart.target();

@@ -8,8 +8,8 @@ use crate::{
     freeze::{tasks, FrozenTree, Process, Root},
     objects::Seen,
     resource::{
-        external, names_of, post_dump, share, tree, user_ns, Census, Dump, FrozenTask, Mappings, Obstacles, Room, Scope,
-        Snapshot, Target, Users, Whole, ROOMS,
+        external, names_of, post_dump, share, tree, user_ns, Census, Dump, FrozenTask, Mappings, Obstacles, Room,
+        Scope, Snapshot, Target, Users, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{

@@ -67,6 +67,12 @@ const KNOWN: &[i32] = &[
     libc::EIO,
     libc::ENOSPC,
     libc::EUSERS,
+    // What the kernel answers to a request of rtnetlink(7).
+    libc::EADDRNOTAVAIL,
+    libc::EAFNOSUPPORT,
+    libc::EHOSTUNREACH,
+    libc::ENETDOWN,
+    libc::ENETUNREACH,
 ];
 
 impl Feeder {

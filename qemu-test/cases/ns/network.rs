@@ -34,7 +34,9 @@ fn restart(file: &Path, external: &[&str]) -> Result<ckptctl::Done> {
 /// It is refused without a name for the other end, and with a wrong one; with one it has what it had.
 pub fn outside(context: &Context) -> Result {
     let file = context.path("network.ckpt");
-    let mut target = Program::own(context, "ns_network").args(&["outside", "ckpth0"]).start()?;
+    let mut target = Program::own(context, "ns_network")
+        .args(&["outside", "ckpth0"])
+        .start()?;
     target.wait_ready()?;
     target.checkpoint(&file)?;
     for outer in ["ckpth1", "ckpth2"] {

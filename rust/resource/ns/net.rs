@@ -64,33 +64,34 @@ fn push<T>(list: &mut KVVec<T>, entry: T, what: &str, refuse: &mut Refuse<'_>) -
 }
 
 fn collect(whole: &Whole<'_>, ns: &Nsproxy, refuse: &mut Refuse<'_>) -> Result<Network> {
-    let network = Network {
+    let mut network = Network {
         devices: device::collect(whole, ns, refuse)?,
         addresses: address::collect(ns, refuse)?,
         routes: route::collect(ns, refuse)?,
         neighbours: neighbour::collect(ns, refuse)?,
     };
     route::check_rules(ns, refuse)?;
-    check_loopback(&network, refuse);
+    forget_born(&mut network, refuse);
     Ok(network)
 }
 
-/// The loopback device gets two addresses when it is brought up.
-fn check_loopback(network: &Network, refuse: &mut Refuse<'_>) {
+/// Whether it is an address that a loopback device gets when it is brought up.
+fn is_born(loopback: u32, a: &NetAddress) -> bool {
+    let inet6 = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+    let inet = a.family == AF_INET && a.local.starts_with(&[127, 0, 0, 1]) && a.prefix_len == 8;
+    a.ifindex == loopback && (inet || (a.family == AF_INET6 && a.local == inet6 && a.prefix_len == 128))
+}
+
+/// Forgets the addresses that a loopback device gets when it is brought up, and names it when it lacks one.
+fn forget_born(network: &mut Network, refuse: &mut Refuse<'_>) {
     let up = |r: &&device::Device| r.0.kind == device_kind::LOOPBACK && r.0.flags & device_flags::UP != 0;
     let Some((loopback, _)) = network.devices.iter().find(up) else {
         return;
     };
-    let has = |family: u32, address: &[u8], prefix_len: u32| {
-        network.addresses.iter().any(|a| {
-            a.ifindex == loopback.ifindex
-                && a.family == family
-                && a.local.starts_with(address)
-                && a.prefix_len == prefix_len
-        })
-    };
-    let inet6 = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-    if !has(AF_INET, &[127, 0, 0, 1], 8) || (loopback.addr_gen_mode != NO_INET6 && !has(AF_INET6, &inet6, 128)) {
+    let wanted = if loopback.addr_gen_mode == NO_INET6 { 1 } else { 2 };
+    let all = network.addresses.len();
+    network.addresses.retain(|a| !is_born(loopback.ifindex, a));
+    if all - network.addresses.len() != wanted {
         refuse(format_args!(
             "device {} of its network namespace lacks an address that a loopback device has",
             text(&loopback.name)
@@ -223,7 +224,9 @@ pub(super) fn restore_part(kind: RecordType, restore: &mut Restore<'_>) -> Resul
     } else {
         b.entries += 1;
         if b.entries > 3 * ENTRIES_MAX {
-            return Err(restore.input.bad(E2BIG, format_args!("a network namespace has too many entries")));
+            return Err(restore
+                .input
+                .bad(E2BIG, format_args!("a network namespace has too many entries")));
         }
         match kind {
             RecordType::NetAddress => address::restore(restore)?,

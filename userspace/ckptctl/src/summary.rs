@@ -31,8 +31,8 @@ use libckpt::uapi::record::signal::{Actions, Mask};
 use libckpt::uapi::record::task::Task;
 use libckpt::uapi::record::tree::{flags as tree_flags, Tree};
 use libckpt::uapi::statefile::Prefix;
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What is in a statefile, without the contents of memory.
 pub struct Summary {

@@ -73,7 +73,15 @@ mod tests {
         for text in ["veth[eth0]=host0", "mnt[/srv/data]=/mnt/data"] {
             assert_eq!(text.parse::<External>().map(|e| e.to_string()), Ok(text.into()));
         }
-        for text in ["", "veth[]=a", "veth[a]=", "veth[a]b", "mnt[a]=/b", "mnt[/a]=b", "dev[a]=b"] {
+        for text in [
+            "",
+            "veth[]=a",
+            "veth[a]=",
+            "veth[a]b",
+            "mnt[a]=/b",
+            "mnt[/a]=b",
+            "dev[a]=b",
+        ] {
             assert!(text.parse::<External>().is_err(), "{text}");
         }
     }

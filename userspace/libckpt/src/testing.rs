@@ -16,6 +16,7 @@
 //! ```
 
 use ckpt_uapi::record::cred::Cred;
+use ckpt_uapi::record::external::External;
 use ckpt_uapi::record::fd::{Fd, Fds};
 use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::fpu::Fpu;
@@ -26,7 +27,6 @@ use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
-use ckpt_uapi::record::external::External;
 use ckpt_uapi::record::net::{device_kind, peer, NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute, NO_INET6};
 use ckpt_uapi::record::ns::{CgroupNs, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use ckpt_uapi::record::pids::Pids;

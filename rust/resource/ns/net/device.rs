@@ -11,7 +11,8 @@ use crate::{
     objects::Object,
     resource::{
         ns::{mnt::with_fd, Kind},
-        Restore, Whole, //
+        Restore,
+        Whole, //
     },
     wrapper::{
         file::File,
@@ -90,6 +91,10 @@ fn device(
         Some(b"dummy") => return Ok(Err("is of kind dummy")),
         _ => return Ok(Err("is neither a loopback device nor a veth pair")),
     };
+    let plain = |name: &[u8]| core::str::from_utf8(name).is_ok();
+    if !attributes.find(rt::IFLA_IFNAME).is_some_and(plain) {
+        return Ok(Err("has a name that is not UTF-8"));
+    }
     let queueing = attributes.find(rt::IFLA_QDISC).map_or("", text);
     let xdp = attributes.nested(rt::IFLA_XDP).find(rt::IFLA_XDP_ATTACHED);
     if attributes.find(rt::IFLA_MASTER).is_some() {
@@ -292,11 +297,7 @@ fn fetch(restore: &Restore<'_>, r: &NetDevice) -> Result {
             .bad(EBADMSG, format_args!("object {} is no network namespace", r.peer_ns)));
     };
     let here = me.open_namespace(Kind::Net)?;
-    let mut m = Message::new(
-        rt::RTM_NEWLINK,
-        rt::NLM_F_ACK,
-        &head(PARKED + r.peer_ifindex, 0, 0),
-    )?;
+    let mut m = Message::new(rt::RTM_NEWLINK, rt::NLM_F_ACK, &head(PARKED + r.peer_ifindex, 0, 0))?;
     m.word(rt::IFLA_NEW_IFINDEX, r.ifindex)?;
     let fd = u64::from(crate::wrapper::file::install_any(&here)?);
     let fetched = m
@@ -324,9 +325,7 @@ fn configure(me: &CurrentTask, r: &NetDevice, alias: &[u8]) -> Result {
     let addresses = |m: &mut Message, mode: u32| match r.addr_gen_mode {
         NO_INET6 => Ok(()),
         _ => m.nest(rt::IFLA_AF_SPEC, &[], |m| {
-            m.nest(AF_INET6, &[], |m| {
-                m.bytes(rt::IFLA_INET6_ADDR_GEN_MODE, &[mode as u8])
-            })
+            m.nest(AF_INET6, &[], |m| m.bytes(rt::IFLA_INET6_ADDR_GEN_MODE, &[mode as u8]))
         }),
     };
     let mut m = change(0, 0)?;

@@ -166,10 +166,19 @@ fn message(r: &NetRoute) -> Result<Message> {
     // The attribute has all of the number.
     let table = if r.table < 256 { r.table } else { 0 };
     let mut head = [0; 12];
-    head[..8].copy_from_slice(&[r.family, r.dst_len, r.src_len, r.tos, table, r.protocol, r.scope, r.kind].map(|n| n as u8));
+    head[..8].copy_from_slice(
+        &[
+            r.family, r.dst_len, r.src_len, r.tos, table, r.protocol, r.scope, r.kind,
+        ]
+        .map(|n| n as u8),
+    );
     head[8..].copy_from_slice(&r.flags.to_ne_bytes());
     // Of IPv4, routes that differ in their gateway only stand one behind the other.
-    let how = if r.family == AF_INET { rt::NLM_F_APPEND } else { rt::NLM_F_EXCL };
+    let how = if r.family == AF_INET {
+        rt::NLM_F_APPEND
+    } else {
+        rt::NLM_F_EXCL
+    };
     let mut m = Message::new(rt::RTM_NEWROUTE, rt::NLM_F_CREATE | rt::NLM_F_ACK | how, &head)?;
     if r.dst_len != 0 {
         m.bytes(rt::RTA_DST, &r.dst[..len])?;

@@ -313,9 +313,7 @@ fn network_json(objref: u32, network: &Network) -> Value {
             "device": (r.ifindex != 0).then(|| network.device(r.ifindex)),
         })
     };
-    let neighbour = |n: &NetNeighbour| {
-        json!({"device": network.device(n.ifindex), "address": address(n.family, &n.address), "mac": n.hardware[..6]})
-    };
+    let neighbour = |n: &NetNeighbour| json!({"device": network.device(n.ifindex), "address": address(n.family, &n.address), "mac": n.hardware[..6]});
     json!({
         "objref": objref, "type": "net-ns",
         "devices": network.devices.iter().map(device).collect::<Vec<_>>(),

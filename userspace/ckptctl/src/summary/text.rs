@@ -3,8 +3,8 @@
 //! A summary for people.
 
 use super::*;
-use libckpt::uapi::record::net::{device_flags, peer};
 use crate::text::{bytes, count, date, flags, printable, ranges, seconds, signal, signals, until_nul, uuid};
+use libckpt::uapi::record::net::{device_flags, peer};
 use std::fmt::{Result, Write};
 
 const INFINITY: u64 = u64::MAX;
@@ -468,7 +468,11 @@ impl Summary {
 /// Devices with their addresses, and how many routes and neighbours there are.
 fn network_text(network: &Network) -> String {
     let device = |device: &NetDevice| {
-        let state = if device.flags & device_flags::UP == 0 { "down" } else { "up" };
+        let state = if device.flags & device_flags::UP == 0 {
+            "down"
+        } else {
+            "up"
+        };
         let outside = if device.peer == peer::OUTSIDE {
             " (other end outside)"
         } else {

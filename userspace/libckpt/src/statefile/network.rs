@@ -106,7 +106,9 @@ fn route(r: &NetRoute) -> Result<()> {
     zero(r.reserved)?;
     known(r.flags, route_flags::ALL)?;
     check(
-        [r.protocol, r.scope, r.kind, r.tos, r.preference].iter().all(|n| *n <= 255),
+        [r.protocol, r.scope, r.kind, r.tos, r.preference]
+            .iter()
+            .all(|n| *n <= 255),
         "a number of a route is out of range",
     )
 }
