@@ -109,7 +109,7 @@ fn expected() -> Expected {
     layout!(e: "ckpt_restart_task" = ioctl::RestartTask { size, flags, index, reserved });
     layout!(e: "ckpt_restart_end" = ioctl::RestartEnd { size, flags, bytes, restart_ns });
     layout!(e: "ckpt_tree" = tree::Tree {
-        pid, tgid, ppid, pgid, sid, exit_signal, flags, leader, comm, vm, level, reserved,
+        pid, tgid, ppid, pgid, sid, exit_signal, flags, leader, comm, vm, level, stop_signal, reserved,
     });
     layout!(e: "ckpt_message" = status::Message {
         size, stage, severity, kind, errno, pid, tid, fd, text_len, address, offset,
