@@ -159,17 +159,24 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
     let mut entries: KVVec<Tree> = KVVec::new();
     let mut nested = Nested::new();
     let mut user_ns = None;
+    let mut asked = false;
     loop {
         match reader.next()? {
             RecordType::Tree if nested.all().is_empty() => tree::restore(&reader, header.tasks, &mut entries)?,
             RecordType::Pids => nested.restore(&reader, &entries)?,
             RecordType::UserNs if user_ns.is_none() => user_ns = Some(user_ns::restore(&reader)?),
-            RecordType::External => external.has_all(&reader)?,
+            RecordType::External if !asked => {
+                external.has_all(&reader)?;
+                asked = true;
+            }
             RecordType::PrologueEnd => break,
             _ => return Err(reader.bad(EBADMSG, format_args!("record is not part of the prologue"))),
         }
     }
     reader.no_body()?;
+    if !asked {
+        external.has_none()?;
+    }
     if entries.len() != header.tasks as usize {
         return Err(reader.bad(
             EBADMSG,

@@ -322,7 +322,7 @@ static const struct {
 } externals[] = {
 	EXTERNAL("\0"), EXTERNAL("veth[a]=b"), EXTERNAL("veth[a]=\0"), EXTERNAL("veth[a]=a/b\0"), EXTERNAL("veth[a]=%d\0"),
 	EXTERNAL("veth[a]=sixteen_letters_\0"), EXTERNAL("mnt[a]=/b\0"), EXTERNAL("mnt[/a]=b\0"), EXTERNAL("veth[a]=b\0dev[a]=b\0"),
-	EXTERNAL("veth[a]=b\0\0"), EXTERNAL("veth[a]=..\0"),
+	EXTERNAL("veth[a]=b\0\0"), EXTERNAL("veth[a]=..\0"), EXTERNAL("veth[a=b\0"), EXTERNAL("veth[a]=b\0"),
 };
 
 static void restarting(const char *statefile)

@@ -40,6 +40,13 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
     out.record_with(&r, &names[..])
 }
 
+/// The name of a network device in an answer, and the new one.
+fn veth_parts(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let rest = text.strip_prefix(b"veth[")?;
+    let end = rest.windows(2).rposition(|w| w == b"]=")?;
+    Some((&rest[..end], &rest[end + 2..]))
+}
+
 /// What the restarter has said.
 pub(crate) struct External {
     texts: KVVec<u8>,
@@ -62,8 +69,8 @@ impl External {
         };
         let known = |text: &[u8]| {
             let is_path = text.starts_with(b"mnt[/") && text.windows(3).any(|w| w == b"]=/");
-            let new = text.rsplitn(2, |b| *b == b'=').next().unwrap_or(text);
-            text.len() <= TEXT_MAX && (is_path || (text.starts_with(b"veth[") && is_name(new)))
+            let is_veth = veth_parts(text).is_some_and(|(name, new)| !name.is_empty() && is_name(new));
+            text.len() <= TEXT_MAX && (is_path || is_veth)
         };
         if !texts.is_empty() && (texts.last() != Some(&0) || !split(&texts).all(known)) {
             return Err(Fault::new(
@@ -100,6 +107,28 @@ impl External {
         &self.network
     }
 
+    /// Looks whether some name of a network device has been asked for by none of `names`.
+    fn is_asked_for(&self, names: &[u8]) -> Result {
+        let asked = |device: &[u8]| {
+            split(names).any(|name| name.strip_prefix(b"veth[").and_then(|n| n.strip_suffix(b"]")) == Some(device))
+        };
+        for (device, _) in split(&self.texts).filter_map(veth_parts) {
+            if !asked(device) {
+                let device = core::str::from_utf8(device).unwrap_or("?");
+                return Err(Fault::new(
+                    EINVAL,
+                    format_args!("the statefile has no network device {device} whose other end was outside"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks whether nothing has been said to a statefile that asks for nothing.
+    pub(crate) fn has_none(&self) -> Result {
+        self.is_asked_for(b"")
+    }
+
     /// Looks whether there is an answer to all that the current record asks for.
     pub(crate) fn has_all(&self, input: &Reader) -> Result {
         let r: Record = input.fixed()?;
@@ -126,6 +155,6 @@ impl External {
                 ));
             }
         }
-        Ok(())
+        self.is_asked_for(names)
     }
 }

@@ -49,6 +49,10 @@ pub fn outside(context: &Context) -> Result {
                 .and_then(|done| done.names(&["eth0", "--external", "veth"]))
                 .during("restart without a name")?;
         }
+        restart(&file, &["veth[eth0]=ckpth9", "veth[eth1]=ckpth8"])?
+            .expect(exit::FAILED)
+            .and_then(|done| done.names(&["eth1"]))
+            .during("restart with an answer too many")?;
         restart(&file, &["veth[eth0]=lo"])?
             .expect(exit::FAILED)
             .and_then(|done| done.names(&["eth0", "lo", "EEXIST|exists"]))

@@ -138,7 +138,7 @@ fn accepted(whole: &Whole<'_>, ns: &Nsproxy) -> Result<Network> {
 pub(crate) fn outside(whole: &Whole<'_>) -> Result<KVec<u8>> {
     let mut names = KVec::new();
     for task in whole.processes.iter().flat_map(|p| p.threads.iter()) {
-        let ns = Nsproxy::of(task)?;
+        let Ok(ns) = Nsproxy::of(task) else { continue };
         if !is_foreign(whole, &ns, Kind::Net) || !is_first(whole, task, &ns, Kind::Net) {
             continue;
         }

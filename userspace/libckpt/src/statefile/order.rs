@@ -171,6 +171,8 @@ pub(super) struct Order {
     mounts_left: u32,
     /// The network namespace whose devices, addresses and so on may come.
     network: Option<Network>,
+    /// What a restart has to be told has come.
+    external: bool,
 }
 
 /// A network namespace while its records come.
@@ -249,13 +251,17 @@ impl Order {
                     self.named == self.tree.len(),
                     "a task lacks its pids in nested namespaces",
                 )?;
+                self.external = matches!(body, Body::External(..));
                 if matches!(body, Body::PrologueEnd) {
                     State::Task
                 } else {
                     State::PrologueEnd
                 }
             }
-            (State::PrologueEnd, Body::External(..)) => State::PrologueEnd,
+            (State::PrologueEnd, Body::External(..)) if !self.external => {
+                self.external = true;
+                State::PrologueEnd
+            }
             (State::PrologueEnd, Body::PrologueEnd) => State::Task,
 
             (State::Task, Body::Task(task)) => {
