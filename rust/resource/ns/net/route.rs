@@ -43,10 +43,8 @@ pub(super) fn collect(ns: &Nsproxy, refuse: &mut Refuse<'_>) -> Result<KVVec<Net
         })?;
     }
     // Of those to gateways, that to a gateway's own network is longer. Sorting keeps the order of others by this number.
-    let mut place = 0;
-    for r in routes.iter_mut() {
-        r.reserved = place;
-        place += 1;
+    for (place, r) in routes.iter_mut().enumerate() {
+        r.reserved = place as u32;
     }
     routes.sort_unstable_by_key(|r| {
         let gateway = r.gateway_family != 0;
