@@ -65,6 +65,7 @@ const KINDS: &[&str] = &[
     "network_next_hops",
     "network_third",
     "network_lacks_address",
+    "network_outside_of_user_namespace",
     "ipc_namespace_with_objects",
     "mount_overlay",
     "mount_idmapped",

@@ -601,6 +601,28 @@ static void network_third(void)
 	network("ip netns add ckpt3 && ip link add v0 type veth peer name v1 netns ckpt3", "device v0|other end");
 }
 
+static void network_outside_of_user_namespace(void)
+{
+	pid_t target = getpid(), helper;
+	char script[128], byte = 0;
+	int go[2], status;
+
+	snprintf(script, sizeof(script), "ip link add v0 netns %d type veth peer name ckpth7", target);
+	CHECK(pipe(go) == 0);
+	helper = fork();
+	if (!helper)
+		_exit(read(go[0], &byte, 1) != 1 || system(script));
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) == -1)
+		skip("unshare: errno %d", errno);
+	CHECK(write(go[1], "", 1) == 1 && waitpid(helper, &status, 0) == helper);
+	CHECK_EQ(status, 0);
+	close(go[0]);
+	close(go[1]);
+	say("expect device v0|user namespace");
+	say("expect other end");
+	hold();
+}
+
 static void network_lacks_address(void)
 {
 	network("ip link set lo up && ip addr del 127.0.0.1/8 dev lo", "device lo");
@@ -833,6 +855,7 @@ static const struct {
 	{ "network_next_hops", network_next_hops },
 	{ "network_third", network_third },
 	{ "network_lacks_address", network_lacks_address },
+	{ "network_outside_of_user_namespace", network_outside_of_user_namespace },
 	{ "mount_overlay", mount_overlay },
 	{ "mount_idmapped", mount_idmapped },
 	{ "mount_mqueue_of_another_namespace", mount_mqueue },

@@ -11,7 +11,7 @@
 //! uses, tokens and secrets of IPv6 addresses, ipvs, multicast memberships, ids of peer namespaces. IPv6 addresses are not looked for on
 //! the link again (nodad).
 //! Refused: other devices (bridges, macvlan, tun, ...), devices that belong to one, with a queueing discipline, an XDP program or
-//! alternative names; a pair whose other end is in a third network namespace; routes with several next hops, nexthop objects, realms or
+//! alternative names; a pair whose other end is in a third network namespace, or outside of a user namespace; routes with several next hops, nexthop objects, realms or
 //! encapsulation; rules that a namespace is not born with; a loopback device that lacks an address that it gets when it is brought up;
 //! packet filters, IPsec policies and states.
 

@@ -15,6 +15,7 @@ use crate::{
         Whole, //
     },
     wrapper::{
+        cred::Cred,
         file::File,
         net::rt,
         ns::Nsproxy,
@@ -124,7 +125,14 @@ fn device(
     if r.kind == device_kind::VETH {
         // Where it is: its objref is not known yet.
         r.peer = match ns.net_peer(r.ifindex) {
-            Some((net, _)) if net == whole.caller_ns.address(Kind::Net) => peer::OUTSIDE,
+            Some((net, _)) if net == whole.caller_ns.address(Kind::Net) => {
+                if ns.owner(Kind::Net) != Cred::current().user_ns() {
+                    return Ok(Err(
+                        "has its other end outside, where a program in a user namespace of its own cannot make it again",
+                    ));
+                }
+                peer::OUTSIDE
+            }
             Some((net, _)) if has(whole, net) => peer::LATER,
             Some(_) => {
                 return Ok(Err(
