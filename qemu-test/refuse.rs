@@ -73,6 +73,7 @@ const KINDS: &[&str] = &[
     "mount_removed_file",
     "mount_immutable_file",
     "user_namespace",
+    "user_namespace_without_its_child",
 ];
 
 /// Every case below this.

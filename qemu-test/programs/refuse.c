@@ -726,6 +726,28 @@ static void immutable_file(void)
 	hold();
 }
 
+/* Its child has stayed in the one above. */
+static void user_namespace_without_child(void)
+{
+	int end[2];
+	pid_t child;
+	char c;
+
+	CHECK(pipe(end) == 0);
+	child = fork();
+	CHECK(child >= 0);
+	if (child == 0) {
+		close(end[1]);
+		_exit(read(end[0], &c, 1) != 0);
+	}
+	if (unshare(CLONE_NEWUSER) == -1)
+		skip("unshare: errno %d", errno);
+	say("expect another user namespace");
+	hold();
+	close(end[1]);
+	CHECK(waitpid(child, NULL, 0) == child);
+}
+
 static void pid_fd(void)
 {
 	int fd = syscall(SYS_pidfd_open, getppid(), 0);
@@ -861,6 +883,7 @@ static const struct {
 	{ "mount_mqueue_of_another_namespace", mount_mqueue },
 	{ "mount_removed_file", mount_removed },
 	{ "mount_immutable_file", immutable_file },
+	{ "user_namespace_without_its_child", user_namespace_without_child },
 	{ "pidfd", pid_fd },
 	{ "userfaultfd", userfault },
 	{ "perf_event", perf_event },
