@@ -20,6 +20,7 @@ pub fn all() -> Vec<Case> {
         Case::new("hostile/moved_records", statefiles::moved_records).limit(600),
         Case::new("hostile/values_with_right_checksums", statefiles::values).limit(900),
         Case::new("hostile/values_of_landlock", statefiles::values_of_landlock).limit(600),
+        Case::new("hostile/external_records", statefiles::external_records),
         Case::new("hostile/values_of_namespaces", statefiles::values_of_namespaces).limit(900),
         Case::new(
             "hostile/values_of_a_user_namespace",

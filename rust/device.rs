@@ -5,11 +5,13 @@
 use crate::{
     error::{Fault, Result},
     freeze::Scope,
+    resource::external::External,
     session::Session,
     wrapper::{self, file::File as OpenFile, regset, time}, //
 };
 use ckpt_uapi::{
     ioctl::{self, checkpoint_flags, feature, restart_end_flags, restart_flags, scope},
+    record::external::EXTERNALS_MAX,
     status::stage,
     ABI_VERSION, FORMAT_OLDEST, FORMAT_VERSION,
 };
@@ -221,10 +223,17 @@ impl Call<'_> {
 
     fn restart_begin(&self) -> Result<isize> {
         let (mut a, known): (ioctl::RestartBegin, _) = self.get()?;
-        if a.flags & !restart_flags::ALL != 0 || a.reserved != 0 {
+        if a.flags & !restart_flags::ALL != 0 || a.external_size > EXTERNALS_MAX {
             return Err(invalid("flags"));
         }
-        let restart = self.session.restart_begin(a.fd, a.flags, self.file.ops())?;
+        let mut external = KVVec::from_elem(0u8, a.external_size as usize, GFP_KERNEL)?;
+        if !external.is_empty() {
+            UserSlice::new(UserPtr::from_addr(a.external as usize), external.len())
+                .reader()
+                .read_slice(&mut external)?;
+        }
+        let external = External::new(external)?;
+        let restart = self.session.restart_begin(a.fd, a.flags, external, self.file.ops())?;
         a.tasks = restart.tree().len() as u32;
         a.pids = restart.nested().len() as u32;
         a.target = restart.target();

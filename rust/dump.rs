@@ -8,8 +8,8 @@ use crate::{
     freeze::{tasks, FrozenTree, Process, Root},
     objects::Seen,
     resource::{
-        names_of, post_dump, share, tree, user_ns, Census, Dump, FrozenTask, Mappings, Obstacles, Room, Scope,
-        Snapshot, Target, Users, Whole, ROOMS,
+        external, names_of, post_dump, share, tree, user_ns, Census, Dump, FrozenTask, Mappings, Obstacles, Room,
+        Scope, Snapshot, Target, Users, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
@@ -250,6 +250,7 @@ fn write(whole: &Whole<'_>, file: File, may_snapshot: bool) -> Result<PostDump> 
     out.record(&header(whole))?;
     tree::dump(whole, &mut out)?;
     user_ns::dump(whole, &mut out)?;
+    external::dump(whole, &mut out)?;
     out.empty(RecordType::PrologueEnd)?;
     let mut index = 0;
     for process in whole.processes {

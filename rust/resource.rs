@@ -22,9 +22,11 @@ use crate::{
 };
 use ckpt_uapi::record::{event::Timerfd, tree::Tree, RecordType};
 use core::cell::RefCell;
+use external::External;
 use kernel::prelude::*;
 
 mod cred;
+pub(crate) mod external;
 mod fd;
 mod file;
 mod fpu;
@@ -161,6 +163,8 @@ pub(crate) struct Restore<'a> {
     pub(crate) session_ops: usize,
     /// Root directory of the restarter.
     pub(crate) restarter_fs: &'a Fs,
+    /// What the restarter has said about the world outside.
+    pub(crate) external: &'a External,
     /// A task of the tree, when it has come in.
     pub(crate) task_at: &'a dyn Fn(u32) -> Option<Task>,
     /// What can only be set when everything else is in place.
@@ -216,6 +220,8 @@ pub(crate) struct Late {
     pub(crate) in_namespaces: bool,
     /// The mount namespace while it is being built.
     pub(crate) mounts: Option<ns::Building>,
+    /// The network namespace while it is being built.
+    pub(crate) network: Option<ns::BuildingNetwork>,
 }
 
 impl Late {
@@ -224,6 +230,7 @@ impl Late {
         (self.new & share::MM == 0 || self.mm.as_ref().is_some_and(mm::Building::is_done))
             && (self.new & share::FILES == 0 || self.fds == Some(true))
             && self.has_all_mounts()
+            && self.has_all_devices()
     }
 }
 
@@ -231,6 +238,11 @@ impl Late {
     /// Whether the mount namespace, if one was begun, has been ended.
     pub(crate) fn has_all_mounts(&self) -> bool {
         self.mounts.as_ref().is_none_or(ns::Building::is_done)
+    }
+
+    /// Whether the network namespace, if one was begun, has its devices.
+    pub(crate) fn has_all_devices(&self) -> bool {
+        self.network.as_ref().is_none_or(ns::BuildingNetwork::is_done)
     }
 }
 

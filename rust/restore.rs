@@ -8,6 +8,7 @@ use crate::{
     error::{Fault, Result},
     objects::Made,
     resource::{
+        external::External,
         prepare, raise_limits, release, set_name, share,
         tree::{self, Ghosts, Nested, Numbers},
         user_ns, Late, Restore, Scope, ROOMS,
@@ -111,6 +112,7 @@ pub(crate) struct Restart {
     session_ops: usize,
     /// In which all tasks live, if not in the restarter's.
     user_ns: Option<user_ns::Wanted>,
+    external: External,
     coordinator: Task,
     restarter_fs: Fs,
     since_ns: u64,
@@ -140,7 +142,7 @@ pub(crate) struct Restart {
 }
 
 /// Reads the prologue of a statefile.
-pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Restart>> {
+pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usize) -> Result<Arc<Restart>> {
     let since_ns = time::monotonic_ns();
     let mut reader = Reader::new(file)?;
     if reader.next()? != RecordType::Header {
@@ -162,16 +164,24 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
     let mut entries: KVVec<Tree> = KVVec::new();
     let mut nested = Nested::new();
     let mut user_ns = None;
+    let mut asked = false;
     loop {
         match reader.next()? {
             RecordType::Tree if nested.all().is_empty() => tree::restore(&reader, header.tasks, &mut entries)?,
             RecordType::Pids => nested.restore(&reader, &entries)?,
             RecordType::UserNs if user_ns.is_none() => user_ns = Some(user_ns::restore(&reader)?),
+            RecordType::External if !asked => {
+                external.has_all(&reader)?;
+                asked = true;
+            }
             RecordType::PrologueEnd => break,
             _ => return Err(reader.bad(EBADMSG, format_args!("record is not part of the prologue"))),
         }
     }
     reader.no_body()?;
+    if !asked {
+        external.has_none()?;
+    }
     if entries.len() != header.tasks as usize {
         return Err(reader.bad(
             EBADMSG,
@@ -220,6 +230,7 @@ pub(crate) fn begin(file: File, flags: u32, session_ops: usize) -> Result<Arc<Re
             target: header.flags,
             session_ops,
             user_ns,
+            external,
             coordinator: Task::current().leader(),
             restarter_fs,
             since_ns,
@@ -684,6 +695,7 @@ impl Restart {
                 flags: self.flags,
                 session_ops: self.session_ops,
                 restarter_fs: &self.restarter_fs,
+                external: &self.external,
                 task_at: &|index| self.task_at(index as usize),
                 late,
             };

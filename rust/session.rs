@@ -7,6 +7,7 @@ use crate::{
     dump::{self, PostDump},
     error::{Fault, Result},
     freeze::{processes_of, tasks, FrozenTree, Process, Root, Scope},
+    resource::external::External,
     restore::{self, Restart},
     wrapper::{
         file::File,
@@ -313,12 +314,18 @@ impl Session {
     }
 
     /// Begins a restart; the result is [`Self::restart`]'s as well.
-    pub(crate) fn restart_begin(&self, fd: i32, flags: u32, session_ops: usize) -> Result<Arc<Restart>> {
+    pub(crate) fn restart_begin(
+        &self,
+        fd: i32,
+        flags: u32,
+        external: External,
+        session_ops: usize,
+    ) -> Result<Arc<Restart>> {
         self.with_stage(|s| {
             let Stage::Idle = s else {
                 return Err(wrong_stage("it has been used"));
             };
-            let restart = restore::begin(File::from_fd(fd)?, flags, session_ops)?;
+            let restart = restore::begin(File::from_fd(fd)?, flags, external, session_ops)?;
             *s = Stage::Restart(Unfinished(restart.clone()));
             Ok(restart)
         })

@@ -13,6 +13,7 @@ pub(crate) mod hash;
 pub(crate) mod landlock;
 pub(crate) mod mm;
 pub(crate) mod mount;
+pub(crate) mod net;
 pub(crate) mod ns;
 pub(crate) mod park;
 pub(crate) mod path;

@@ -181,9 +181,10 @@ struct ckpt_restart_begin {
 	uint32_t target; /* out: CKPT_TARGET_* */
 	uint32_t pids;	 /* out: thread ids in nested pid namespaces */
 	uint32_t user_ns; /* out: bytes of the record of the user namespace to be made, or 0 */
-	uint32_t reserved; /* zero */
+	uint32_t external_size; /* bytes at `external` */
+	uint64_t external; /* user address of texts `veth[NAME]=NEW`, `mnt[PATH]=NEW`, each with its NUL */
 };
-CKPT_ASSERT_SIZE(struct ckpt_restart_begin, 32);
+CKPT_ASSERT_SIZE(struct ckpt_restart_begin, 40);
 
 /* ckpt_restart_begin.target */
 #define CKPT_TARGET_CONTAINER (1u << 0) /* all tasks of a pid namespace were saved; the root task was its init */

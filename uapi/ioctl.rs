@@ -269,8 +269,12 @@ pub struct RestartBegin {
     pub pids: u32,
     /// Result: length of the record of the user namespace that has to be made for the tree, in bytes; 0 when there is none.
     pub user_ns: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// Length of `external` in bytes, at most [`crate::record::external::EXTERNALS_MAX`].
+    pub external_size: u32,
+    /// User address of what is to be found elsewhere than it was, each text with a NUL at its end: `veth[NAME]=NEW`, the name of the
+    /// device that the other end of NAME becomes in the caller's network namespace; `mnt[PATH]=NEW`, from where in the caller's mounts
+    /// comes what came from PATH.
+    pub external: u64,
 }
 
 /// Argument of [`CKPT_RESTART_PROLOGUE`]: copies out [`crate::record::tree::Tree`] entries.
@@ -350,7 +354,7 @@ const _: () = assert!(size_of::<Freeze>() == 16);
 const _: () = assert!(size_of::<Thaw>() == 8);
 const _: () = assert!(size_of::<Kill>() == 8);
 const _: () = assert!(size_of::<Checkpoint>() == 72);
-const _: () = assert!(size_of::<RestartBegin>() == 32);
+const _: () = assert!(size_of::<RestartBegin>() == 40);
 const _: () = assert!(size_of::<RestartPrologue>() == 56);
 const _: () = assert!(size_of::<RestartTask>() == 16);
 const _: () = assert!(size_of::<RestartEnd>() == 24);

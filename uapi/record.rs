@@ -9,6 +9,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub mod cred;
 pub mod event;
+pub mod external;
 pub mod fd;
 pub mod file;
 pub mod fpu;
@@ -19,6 +20,7 @@ pub mod landlock;
 pub mod mempolicy;
 pub mod mm;
 pub mod mnt;
+pub mod net;
 pub mod ns;
 pub mod pids;
 pub mod pipe;
@@ -80,6 +82,8 @@ record_types! {
     PrologueEnd = 0x03, "prologue-end";
     /// Thread ids in nested pid namespaces: [`pids::Pids`] and the ids.
     Pids = 0x04, "pids";
+    /// What a restart has to be given: [`external::External`] and the names.
+    External = 0x05, "external";
     /// Last record: [`trailer::Trailer`].
     Trailer = 0x0f, "trailer";
     /// What follows belongs to this task: [`task::Task`].
@@ -164,8 +168,10 @@ record_types! {
     UserNs = 0x64, "user-ns";
     /// A cgroup namespace: [`ns::CgroupNs`].
     CgroupNs = 0x65, "cgroup-ns";
-    /// A network namespace: [`ns::NetNs`].
+    /// A network namespace: [`net::NetNs`].
     NetNs = 0x66, "net-ns";
+    /// A route of a network namespace: [`net::NetRoute`].
+    NetRoute = 0x67, "net-route";
     /// A mount namespace: [`mnt::MntNs`].
     MntNs = 0x68, "mnt-ns";
     /// A file system: [`mnt::Filesystem`], its type, source and options.
@@ -178,6 +184,12 @@ record_types! {
     InodeXattr = 0x6c, "inode-xattr";
     /// A mount: [`mnt::Mount`], where it comes from, and where it is mounted.
     Mount = 0x6d, "mount";
+    /// A network device: [`net::NetDevice`] and its alias.
+    NetDevice = 0x6e, "net-device";
+    /// Address of a network device: [`net::NetAddress`].
+    NetAddress = 0x6f, "net-address";
+    /// A permanent neighbour: [`net::NetNeighbour`].
+    NetNeighbour = 0x70, "net-neighbour";
 }
 
 /// A record with a fixed struct.

@@ -67,6 +67,12 @@ const KNOWN: &[i32] = &[
     libc::EIO,
     libc::ENOSPC,
     libc::EUSERS,
+    // What the kernel answers to a request of rtnetlink(7).
+    libc::EADDRNOTAVAIL,
+    libc::EAFNOSUPPORT,
+    libc::EHOSTUNREACH,
+    libc::ENETDOWN,
+    libc::ENETUNREACH,
 ];
 
 impl Feeder {
@@ -114,7 +120,7 @@ impl Feeder {
     pub fn begin(&mut self, bytes: &[u8]) -> Result<Answer> {
         self.put(bytes)?;
         let session = Session::open()?;
-        let answer = match session.restart_begin(self.place.as_fd(), 0) {
+        let answer = match session.restart_begin(self.place.as_fd(), 0, &[]) {
             Ok(_) => Answer::Accepted,
             Err(error) => Answer::Refused(judge(&error)?),
         };

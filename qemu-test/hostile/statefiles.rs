@@ -8,6 +8,7 @@ use crate::cases::ns::rootless::Container;
 use harness::case::During;
 use harness::{ensure, fail, Context, Result};
 use libckpt::testing::{Part, Statefile};
+use libckpt::uapi::record::external::External;
 use libckpt::uapi::record::RecordType;
 use libckpt::uapi::statefile::{record_flags, RecordHeader};
 use std::fs;
@@ -480,6 +481,10 @@ pub fn values_of_namespaces(context: &Context) -> Result {
         RecordType::TimeNs,
         RecordType::CgroupNs,
         RecordType::NetNs,
+        RecordType::NetDevice,
+        RecordType::NetAddress,
+        RecordType::NetRoute,
+        RecordType::NetNeighbour,
         RecordType::MntNs,
         RecordType::Filesystem,
         RecordType::Inode,
@@ -490,8 +495,56 @@ pub fn values_of_namespaces(context: &Context) -> Result {
     .map(RecordType::number);
     feed_kinds(context, "ns_names", &[], &kinds, 4)?;
     feed_kinds(context, "ns_loopback", &["up"], &kinds, 2)?;
+    feed_kinds(context, "ns_network", &["alone"], &kinds, 24)?;
     feed_kinds(context, "ns_clocks", &[], &kinds, 4)?;
     feed_kinds(context, "ns_mounts", &[], &kinds, 24)
+}
+
+/// What a restart would have to be told, without anybody who says it; and what is no name.
+pub fn external_records(context: &Context) -> Result {
+    let mut feeder = Feeder::of(context, "tiny", &[])?;
+    let good = parse(feeder.good())?;
+    let end = RecordType::PrologueEnd.number();
+    let Some(at) = good.records.iter().position(|part| part.kind == end) else {
+        fail!("the prologue has no end");
+    };
+    let ask = |feeder: &mut Feeder, length: u32, reserved: u32, names: &[u8], errno: i32| -> Result {
+        let mut file = good.clone();
+        let part = Part::new(&External { length, reserved }).entries(names);
+        file.records.insert(at, part);
+        let answer = feeder.begin(&file.encode())?;
+        ensure!(answer == Answer::Refused(errno), "{names:?}, {length}: {answer:?}");
+        Ok(())
+    };
+    let whole = |names: &[u8]| names.len() as u32;
+    without_leak(&mut feeder, |feeder| {
+        for names in [
+            &b"veth[a]\0"[..],
+            b"veth[a]\0veth[b]\0",
+            b"veth[a]b]\0",
+            b"veth[\xff]\0",
+        ] {
+            ask(feeder, whole(names), 0, names, libc::ENOENT)?;
+        }
+        for names in [
+            &b""[..],
+            b"\0",
+            b"veth[a]",
+            b"veth\0",
+            b"veth[a]\0\0",
+            b"dev[a]\0",
+            b"veth[sixteen_letters_]\0",
+        ] {
+            ask(feeder, whole(names), 0, names, libc::EBADMSG)?;
+        }
+        let names = b"veth[a]\0";
+        for length in [0, 7, 9, u32::MAX] {
+            ask(feeder, length, 0, names, libc::EBADMSG)?;
+        }
+        ask(feeder, whole(names), 1, names, libc::EBADMSG)?;
+        let many = b"veth[a]\0".repeat(5000);
+        ask(feeder, whole(&many), 0, &many, libc::EBADMSG)
+    })
 }
 
 /// The same for a container with a user namespace, and the credentials in it.

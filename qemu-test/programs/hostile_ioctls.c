@@ -314,6 +314,17 @@ static void reading(pid_t pid)
 	close(fd);
 }
 
+/* No answers to anything, some without a NUL at the end. */
+#define EXTERNAL(text) { text, sizeof(text) - 1 }
+static const struct {
+	const char *text;
+	uint32_t size;
+} externals[] = {
+	EXTERNAL("\0"), EXTERNAL("veth[a]=b"), EXTERNAL("veth[a]=\0"), EXTERNAL("veth[a]=a/b\0"), EXTERNAL("veth[a]=%d\0"),
+	EXTERNAL("veth[a]=sixteen_letters_\0"), EXTERNAL("mnt[a]=/b\0"), EXTERNAL("mnt[/a]=b\0"), EXTERNAL("veth[a]=b\0dev[a]=b\0"),
+	EXTERNAL("veth[a]=b\0\0"), EXTERNAL("veth[a]=..\0"), EXTERNAL("veth[a=b\0"), EXTERNAL("veth[a]=b\0"),
+};
+
 static void restarting(const char *statefile)
 {
 	struct ckpt_restart_begin begin = { .size = sizeof(begin) }, b;
@@ -326,6 +337,18 @@ static void restarting(const char *statefile)
 	pid_t child;
 
 	CHECK(file >= 0);
+	b = begin;
+	b.fd = file;
+	b.external_size = 1 << 20;
+	WANT(call(fd, CKPT_RESTART_BEGIN, &b), -EINVAL);
+	b.external_size = 10;
+	b.external = 8;
+	WANT(call(fd, CKPT_RESTART_BEGIN, &b), -EFAULT);
+	for (size_t i = 0; i < sizeof(externals) / sizeof(externals[0]); i++) {
+		b.external = (uintptr_t)externals[i].text;
+		b.external_size = externals[i].size;
+		WANT(call(fd, CKPT_RESTART_BEGIN, &b), -EINVAL);
+	}
 	b = begin;
 	b.fd = -1;
 	WANT(call(fd, CKPT_RESTART_BEGIN, &b), -EBADF);

@@ -535,20 +535,84 @@ static void ipc_namespace_with_objects(void)
 	hold();
 }
 
-static void network_namespace_with_address(void)
+/* A network namespace with something in it, made by ip(8). */
+static void network(const char *script, const char *expected)
 {
-	struct ifreq request = { .ifr_name = "lo:1" };
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002) };
-	int fd;
-
 	if (unshare(CLONE_NEWNET) == -1)
 		skip("unshare: errno %d", errno);
-	fd = socket(AF_INET, SOCK_DGRAM, 0);
-	memcpy(&request.ifr_addr, &address, sizeof(address));
-	CHECK(fd >= 0 && ioctl(fd, SIOCSIFADDR, &request) == 0);
-	close(fd);
-	say("expect device lo");
+	if (system(script))
+		skip("%s", script);
+	say("expect network namespace");
+	say("expect %s", expected);
 	hold();
+}
+
+static void network_bridge(void)
+{
+	network("ip link add br0 type bridge", "device br0|bridge");
+}
+
+static void network_macvlan(void)
+{
+	network("ip link add v0 type veth && ip link add mac0 link v0 type macvlan", "device mac0|macvlan");
+}
+
+static void network_tun(void)
+{
+	network("modprobe tun; ip tuntap add dev tun0 mode tun", "device tun0|tun");
+}
+
+static void network_bridge_port(void)
+{
+	network("ip link add v0 type veth && ip link add br0 type bridge && ip link set v0 master br0", "device v0");
+}
+
+static void network_queueing(void)
+{
+	network("ip link add v0 type veth && tc qdisc add dev v0 root tbf rate 1mbit burst 32kbit latency 400ms", "queueing");
+}
+
+static void network_rule(void)
+{
+	network("ip rule add from 10.0.0.0/8 table 77", "rules");
+}
+
+static void network_next_hops(void)
+{
+	network("ip link set lo up && ip link add v0 type veth peer name v1 && ip addr add 10.0.0.1/24 dev v0 && ip link set v0 up &&"
+		" ip route add 10.9.0.0/16 nexthop via 10.0.0.2 nexthop via 10.0.0.3", "route");
+}
+
+static void network_third(void)
+{
+	network("ip netns add ckpt3 && ip link add v0 type veth peer name v1 netns ckpt3", "device v0|other end");
+}
+
+static void network_outside_of_user_namespace(void)
+{
+	pid_t target = getpid(), helper;
+	char script[128], byte = 0;
+	int go[2], status;
+
+	snprintf(script, sizeof(script), "ip link add v0 netns %d type veth peer name ckpth7", target);
+	CHECK(pipe(go) == 0);
+	helper = fork();
+	if (!helper)
+		_exit(read(go[0], &byte, 1) != 1 || system(script));
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) == -1)
+		skip("unshare: errno %d", errno);
+	CHECK(write(go[1], "", 1) == 1 && waitpid(helper, &status, 0) == helper);
+	CHECK_EQ(status, 0);
+	close(go[0]);
+	close(go[1]);
+	say("expect device v0|user namespace");
+	say("expect other end");
+	hold();
+}
+
+static void network_lacks_address(void)
+{
+	network("ip link set lo up && ip addr del 127.0.0.1/8 dev lo", "device lo");
 }
 
 /* A mount namespace of its own, and in it a tmpfs on the working directory. */
@@ -774,7 +838,16 @@ static const struct {
 	{ "landlock_thread", landlock_thread },
 	{ "pid_namespace", pid_namespace },
 	{ "ipc_namespace_with_objects", ipc_namespace_with_objects },
-	{ "network_namespace_with_address", network_namespace_with_address },
+	{ "network_bridge", network_bridge },
+	{ "network_macvlan", network_macvlan },
+	{ "network_tun", network_tun },
+	{ "network_bridge_port", network_bridge_port },
+	{ "network_queueing", network_queueing },
+	{ "network_rule", network_rule },
+	{ "network_next_hops", network_next_hops },
+	{ "network_third", network_third },
+	{ "network_lacks_address", network_lacks_address },
+	{ "network_outside_of_user_namespace", network_outside_of_user_namespace },
 	{ "mount_overlay", mount_overlay },
 	{ "mount_idmapped", mount_idmapped },
 	{ "mount_mqueue_of_another_namespace", mount_mqueue },

@@ -30,8 +30,13 @@
 #include <linux/xxhash.h>
 #include <uapi/asm/sigcontext.h>
 #include <uapi/asm/ucontext.h>
+#include <uapi/linux/fib_rules.h>
+#include <uapi/linux/if_link.h>
 #include <uapi/linux/landlock.h>
 #include <uapi/linux/mount.h>
+#include <uapi/linux/neighbour.h>
+#include <uapi/linux/rtnetlink.h>
+#include <uapi/linux/veth.h>
 #include <asm/sigframe.h>
 
 #include "rust/helpers/helpers.h"

@@ -9,6 +9,7 @@
 #include "landlock.c"
 #include "mm.c"
 #include "mount.c"
+#include "net.c"
 #include "ns.c"
 #include "pipe.c"
 #include "seccomp.c"

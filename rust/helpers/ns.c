@@ -1,21 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/cred.h>
-#include <linux/inetdevice.h>
 #include <linux/ipc_namespace.h>
 #include <linux/mnt_namespace.h>
 #include <linux/msg.h>
-#include <linux/netdevice.h>
 #include <linux/netfilter.h>
 #include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
 #include <linux/proc_ns.h>
-#include <linux/rtnetlink.h>
 #include <linux/sched/signal.h>
 #include <linux/time_namespace.h>
 #include <linux/user_namespace.h>
 #include <linux/utsname.h>
-#include <net/addrconf.h>
 #include <net/net_namespace.h>
 
 #include "helpers.h"
@@ -118,11 +114,6 @@ const void *ckpt_namespace_owner(struct nsproxy *ns, enum ckpt_ns_kind kind)
 	}
 }
 
-const void *ckpt_pid_ns_owner(struct pid_namespace *ns)
-{
-	return ns->user_ns;
-}
-
 /* The user namespace of the credentials, which is not the initial one, as its parent sees it. */
 void ckpt_user_ns(const struct cred *c, struct ckpt_user_ns *out)
 {
@@ -178,7 +169,7 @@ int ckpt_adopt_nsproxy(struct task_struct *from)
 	ns = ckpt_get_nsproxy(from);
 	if (!ns)
 		return -ESRCH;
-	/* Restart does not set it: children to come are born where their parent was. */
+	/* The caller has set it before: where children to come are born must not change. */
 	if (ns->pid_ns_for_children != current->nsproxy->pid_ns_for_children) {
 		ckpt_put_nsproxy(ns);
 		return -EINVAL;
@@ -369,48 +360,6 @@ int ckpt_set_time_offsets(struct file *f, s64 monotonic, s64 boottime)
 	};
 
 	return ckpt_proc_timens_set_offset(f, current, offsets, ARRAY_SIZE(offsets));
-}
-
-/* Whether a loopback device is as it is born, or as it is when it has been brought up. Called under the RTNL. */
-static bool is_plain_loopback(struct net_device *dev)
-{
-	struct in_device *in = __in_dev_get_rtnl(dev);
-	struct inet6_dev *in6 = __in6_dev_get(dev);
-	const struct in_ifaddr *ifa = in ? rtnl_dereference(in->ifa_list) : NULL;
-	const struct inet6_ifaddr *ifa6;
-
-	if (strcmp(dev->name, "lo") || dev->mtu != 65536 || dev->flags & (IFF_PROMISC | IFF_ALLMULTI))
-		return false;
-	if (dev->flags & IFF_UP && ((in && !ifa) || (in6 && !in6->cnf.disable_ipv6 && list_empty(&in6->addr_list))))
-		return false;
-	if (ifa && (rtnl_dereference(ifa->ifa_next) || ifa->ifa_local != htonl(INADDR_LOOPBACK) || ifa->ifa_prefixlen != 8))
-		return false;
-	if (!in6 || list_empty(&in6->addr_list))
-		return true;
-	ifa6 = list_first_entry(&in6->addr_list, struct inet6_ifaddr, if_list);
-	return list_is_singular(&in6->addr_list) && ipv6_addr_loopback(&ifa6->addr) && ifa6->prefix_len == 128;
-}
-
-/*
- * Looks at the devices of the network namespace: whether the loopback device is up, and in *other (IFNAMSIZ bytes) the name of
- * something that is more than that, or not as that is when it is brought up; empty without one.
- */
-bool ckpt_net_loopback(struct nsproxy *ns, char *other)
-{
-	struct net *net = ns->net_ns;
-	struct net_device *dev;
-	bool up = false;
-
-	other[0] = 0;
-	rtnl_lock();
-	for_each_netdev(net, dev) {
-		if (dev != net->loopback_dev || !is_plain_loopback(dev))
-			strscpy(other, dev->name, IFNAMSIZ);
-		else
-			up = dev->flags & IFF_UP;
-	}
-	rtnl_unlock();
-	return up;
 }
 
 /* Prints the name of the function of a packet filter or the like; false when it belongs to a security module of the kernel. */

@@ -29,7 +29,8 @@ use crate::{
 };
 use ckpt_uapi::record::{
     mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount},
-    ns::{CgroupNs, IpcNs, NetNs, Nsproxy as NsproxyRecord, TimeNs, UtsNs},
+    net::{NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute},
+    ns::{CgroupNs, IpcNs, Nsproxy as NsproxyRecord, TimeNs, UtsNs},
     Record, RecordType,
 };
 use kernel::{prelude::*, rbtree::RBTree};
@@ -45,6 +46,7 @@ pub(crate) mod user;
 mod uts;
 
 pub(crate) use mnt::Building;
+pub(crate) use net::{outside, Building as BuildingNetwork};
 
 pub(crate) struct NsRoom;
 
@@ -152,6 +154,10 @@ impl Resource for NsRoom {
         TimeNs::TYPE,
         CgroupNs::TYPE,
         NetNs::TYPE,
+        NetDevice::TYPE,
+        NetAddress::TYPE,
+        NetRoute::TYPE,
+        NetNeighbour::TYPE,
         MntNs::TYPE,
         Filesystem::TYPE,
         Inode::TYPE,
@@ -189,7 +195,7 @@ impl Resource for NsRoom {
         }
         let to_look_at = |kind| is_foreign(whole, &ns, kind) && is_first(whole, task, &ns, kind);
         if to_look_at(Kind::Net) {
-            net::check(&ns, &mut refuse);
+            net::check(whole, &ns, &mut refuse)?;
         }
         if to_look_at(Kind::Ipc) {
             ipc::check(&ns, &mut refuse);
@@ -212,7 +218,9 @@ impl Resource for NsRoom {
             r.ipc = object(&ns, Kind::Ipc, dump, ipc::dump)?;
         }
         if is_foreign(whole, &ns, Kind::Net) {
-            r.net = object(&ns, Kind::Net, dump, net::dump)?;
+            r.net = object(&ns, Kind::Net, dump, |ns, objref, dump| {
+                net::dump(whole, ns, objref, dump)
+            })?;
         }
         if is_foreign(whole, &ns, Kind::Cgroup) {
             r.cgroup = object(&ns, Kind::Cgroup, dump, cgroup::dump)?;
@@ -255,6 +263,15 @@ impl Resource for NsRoom {
                 .input
                 .bad(EBADMSG, format_args!("the task has its namespaces already")));
         }
+        if let RecordType::NetDevice | RecordType::NetAddress | RecordType::NetRoute | RecordType::NetNeighbour = kind {
+            return net::restore_part(kind, restore);
+        }
+        if !restore.late.has_all_devices() {
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("the network namespace is not complete")));
+        }
+        restore.late.network = None;
         let object = match kind {
             RecordType::UtsNs => uts::restore(restore)?,
             RecordType::IpcNs => ipc::restore(restore)?,

@@ -62,6 +62,12 @@ impl Kind {
         }
     }
 
+    /// A file that stands for the namespace of this kind that the calling task lives in, as one of /proc/PID/ns.
+    pub(crate) fn open_own(self) -> Result<File> {
+        // SAFETY: the caller's own namespaces live while it runs; the helper returns a reference or an error pointer.
+        unsafe { File::from_raw(bindings::ckpt_open_own_namespace(self as u32)) }
+    }
+
     /// Number of threads of the whole machine that live in the namespace at this address, without those of the parent of `child`.
     pub(crate) fn threads_in(self, address: usize, child: Option<&Task>) -> usize {
         let child = child.map_or(core::ptr::null_mut(), Task::as_ptr);
@@ -147,15 +153,6 @@ impl Nsproxy {
         out
     }
 
-    /// Whether the loopback device of the network namespace is up; and a device that is not the loopback device, or not as that is
-    /// born. Its name ends with a NUL.
-    pub(crate) fn loopback(&self) -> (bool, [u8; 16]) {
-        let mut other = [0u8; 16];
-        // SAFETY: alive; the array has room for a name; the helper locks.
-        let up = unsafe { bindings::ckpt_net_loopback(self.0.as_ptr(), other.as_mut_ptr().cast()) };
-        (up, other)
-    }
-
     /// Name of something that filters or changes the packets of the network namespace, if there is any.
     pub(crate) fn packet_filter(&self) -> Option<[u8; 64]> {
         let mut name = [0u8; 64];
@@ -176,8 +173,7 @@ impl Nsproxy {
 impl CurrentTask {
     /// A file that stands for a namespace of the caller, as one of /proc/PID/ns.
     pub(crate) fn open_namespace(&self, kind: Kind) -> Result<File> {
-        // SAFETY: the caller's own namespaces live while it runs; the helper returns a reference or an error pointer.
-        unsafe { File::from_raw(bindings::ckpt_open_own_namespace(kind as u32)) }
+        kind.open_own()
     }
 
     /// Whether a file of [`Self::open_namespace`] stands for the namespace that the caller lives in.

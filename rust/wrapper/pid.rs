@@ -51,12 +51,6 @@ impl PidNs {
         self.0.as_ptr() as usize
     }
 
-    /// Address of the user namespace whose root may change it.
-    pub(crate) fn owner(&self) -> usize {
-        // SAFETY: alive; the owner never changes.
-        unsafe { bindings::ckpt_pid_ns_owner(self.as_ptr()) as usize }
-    }
-
     /// Number of namespaces above it.
     pub(crate) fn level(&self) -> u32 {
         // SAFETY: alive; set once.
@@ -74,6 +68,12 @@ impl PidNs {
         unsafe { bindings::ckpt_get_pid_ns(ns) };
         // INVARIANT: the reference was just taken.
         NonNull::new(ns).map(Self)
+    }
+
+    /// Address of the user namespace that owns it.
+    pub(crate) fn owner(&self) -> usize {
+        // SAFETY: alive; set once.
+        unsafe { (*self.as_ptr()).user_ns as usize }
     }
 
     /// Its init, `ESRCH` when it is going away.

@@ -121,25 +121,6 @@ pub struct CgroupNs {
 }
 record!(CgroupNs, CgroupNs, 8);
 
-/// Values of [`NetNs::flags`].
-pub mod net_flags {
-    /// The loopback device is up.
-    pub const LO_UP: u32 = 1 << 0;
-    /// All known flags.
-    pub const ALL: u32 = LO_UP;
-}
-
-/// A network namespace with the loopback device only.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
-pub struct NetNs {
-    /// Number of the object.
-    pub objref: u32,
-    /// [`net_flags`].
-    pub flags: u32,
-}
-record!(NetNs, NetNs, 8);
-
 /// Most extents of a map of ids.
 pub const EXTENTS_MAX: u32 = 340;
 

@@ -101,7 +101,7 @@ fn expected() -> Expected {
         size, flags, fd, pidfd, pid, timeout_ms, bytes, records, pages, frozen_ns, dump_ns, tasks, scope,
     });
     layout!(e: "ckpt_restart_begin" = ioctl::RestartBegin {
-        size, flags, fd, tasks, target, pids, user_ns, reserved,
+        size, flags, fd, tasks, target, pids, user_ns, external_size, external,
     });
     layout!(e: "ckpt_restart_prologue" = ioctl::RestartPrologue {
         size, flags, tree, capacity, tasks, pids, pids_capacity, pids_count, user_ns, user_ns_capacity, user_ns_size,

@@ -694,8 +694,10 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
         (_, Some(Object::Filesystem(file))) => Some(file.clone()),
         _ => return bad("a mount refers to no file system"),
     };
+    // Its place among the restarter's mounts may be another one.
+    let elsewhere = source.is_none().then(|| restore.external.mount(root)).flatten();
     let (mut from, mut to) = (KVec::new(), KVec::new());
-    from.extend_from_slice(root, GFP_KERNEL)?;
+    from.extend_from_slice(elsewhere.unwrap_or(root), GFP_KERNEL)?;
     to.extend_from_slice(point, GFP_KERNEL)?;
     let me = restore.me;
     let b = match restore.late.mounts.as_mut() {

@@ -7,7 +7,7 @@ use crate::jobs;
 use crate::text;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use libckpt::{init_of_pid_namespace, Scope, Stdio};
+use libckpt::{init_of_pid_namespace, External, Scope, Stdio};
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -211,6 +211,10 @@ pub struct Restart {
     /// Restart in a fresh user namespace with a fresh pid namespace, which takes no privilege.
     #[arg(long)]
     pub new_userns: bool,
+    /// What takes the place of something outside: `veth[NAME]=NEW` names the new other end of a network device, `mnt[PATH]=NEW` says
+    /// from where comes what was mounted from PATH. May be repeated.
+    #[arg(long, value_name = "WHAT")]
+    pub external: Vec<External>,
 }
 
 #[derive(Args, Debug)]

@@ -2,6 +2,7 @@
 
 //! Exit statuses and what leads to them.
 
+use libckpt::uapi::record::RecordType;
 use libckpt::{statefile, Error};
 use std::fmt;
 use std::io;
@@ -99,6 +100,14 @@ fn statefile(error: &statefile::Error) -> Exit {
     }
 }
 
+/// Whether the kernel failed at this kind of state.
+fn concerns(error: &Error, kind: RecordType) -> bool {
+    let first = error
+        .failure()
+        .and_then(|failure| failure.messages.iter().find(|message| message.is_error()));
+    first.is_some_and(|message| message.kind == Some(kind))
+}
+
 fn library(error: &Error) -> Exit {
     use rustix::io::Errno;
     let is = |errnos: &[Errno]| errnos.iter().any(|errno| error.errno() == Some(errno.raw_os_error()));
@@ -112,7 +121,9 @@ fn library(error: &Error) -> Exit {
         Error::Begin(_) | Error::Restart(_) if is(&[Errno::BADMSG, Errno::NODATA, Errno::PROTONOSUPPORT]) => {
             Exit::BadStatefile
         }
-        Error::Begin(_) | Error::Restart(_) if is(&[Errno::EXIST]) => Exit::PidInUse,
+        Error::Begin(_) | Error::Restart(_) if is(&[Errno::EXIST]) && !concerns(error, RecordType::NetDevice) => {
+            Exit::PidInUse
+        }
         // A kernel thread, or a busy target: it cannot be saved, now or ever.
         Error::Attach(_) | Error::Freeze(_) if is(&[Errno::SRCH, Errno::INVAL, Errno::BUSY]) => Exit::Refused,
         _ if error.failure().is_some() && is(&[Errno::OPNOTSUPP, Errno::PERM, Errno::ACCESS]) => Exit::Refused,

@@ -5,6 +5,7 @@
 mod json;
 mod text;
 
+use crate::text::until_nul;
 use libckpt::statefile::{type_name, Body, Record};
 use libckpt::uapi::record::cred::Cred;
 use libckpt::uapi::record::event::{Epoll, EpollItem, Eventfd, Signalfd, Timerfd};
@@ -16,7 +17,8 @@ use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::landlock::{self, Landlock};
 use libckpt::uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
-use libckpt::uapi::record::ns::{user_flags, IdExtent, IpcNs, NetNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use libckpt::uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetRoute};
+use libckpt::uapi::record::ns::{user_flags, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use libckpt::uapi::record::pipe::Pipe;
 use libckpt::uapi::record::posix_timer::{self, PosixTimer};
 use libckpt::uapi::record::prctl::{self, Prctl};
@@ -31,6 +33,7 @@ use libckpt::uapi::record::task::Task;
 use libckpt::uapi::record::tree::{flags as tree_flags, Tree};
 use libckpt::uapi::statefile::Prefix;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// What is in a statefile, without the contents of memory.
 pub struct Summary {
@@ -49,6 +52,10 @@ pub struct Summary {
     objects: BTreeMap<u32, Object>,
     /// Objref of the mount namespace that mounts belong to.
     mounts: u32,
+    /// Objref of the network namespace that devices belong to.
+    network: u32,
+    /// What a restart has to be told.
+    external: Vec<Vec<u8>>,
     record_count: u64,
     payload: u64,
     /// Every record, if asked for.
@@ -83,13 +90,39 @@ enum Object {
     IpcNs(IpcNs),
     TimeNs(TimeNs),
     CgroupNs,
-    NetNs(NetNs),
+    NetNs(Network),
     /// Where the mounts come from and where they are.
     MntNs(Vec<(Vec<u8>, Vec<u8>)>),
     /// Its type.
     Filesystem(Vec<u8>),
     LandlockLayer(landlock::Layer),
     Filter(SeccompFilter),
+}
+
+/// What is in a network namespace.
+#[derive(Default)]
+struct Network {
+    devices: Vec<NetDevice>,
+    addresses: Vec<NetAddress>,
+    routes: Vec<NetRoute>,
+    neighbours: Vec<NetNeighbour>,
+}
+
+impl Network {
+    /// Name of a device.
+    fn device(&self, ifindex: u32) -> String {
+        let found = self.devices.iter().find(|device| device.ifindex == ifindex);
+        found.map_or_else(|| ifindex.to_string(), |device| until_nul(&device.name))
+    }
+}
+
+/// An address of IPv4 or IPv6, as people write it.
+fn address(family: u32, bytes: &[u8; 16]) -> String {
+    const AF_INET: u32 = 2;
+    match bytes.first_chunk::<4>() {
+        Some(first) if family == AF_INET => Ipv4Addr::from(*first).to_string(),
+        _ => Ipv6Addr::from(*bytes).to_string(),
+    }
 }
 
 /// One task.
@@ -149,6 +182,8 @@ impl Summary {
             owners: BTreeMap::new(),
             objects: BTreeMap::new(),
             mounts: 0,
+            network: 0,
+            external: Vec::new(),
             record_count: 0,
             payload: 0,
             records: records.then(Vec::new),
@@ -225,8 +260,14 @@ impl Summary {
                 self.objects.insert(cgroup.objref, Object::CgroupNs);
             }
             Body::NetNs(net) => {
-                self.objects.insert(net.objref, Object::NetNs(net));
+                self.objects.insert(net.objref, Object::NetNs(Network::default()));
+                self.network = net.objref;
             }
+            Body::NetDevice(device, _) => self.network(|network| network.devices.push(*device)),
+            Body::NetAddress(address) => self.network(|network| network.addresses.push(*address)),
+            Body::NetRoute(route) => self.network(|network| network.routes.push(*route)),
+            Body::NetNeighbour(neighbour) => self.network(|network| network.neighbours.push(neighbour)),
+            Body::External(names) => self.external = names,
             Body::MntNs(mnt) => {
                 self.objects.insert(mnt.objref, Object::MntNs(Vec::new()));
                 self.mounts = mnt.objref;
@@ -281,6 +322,13 @@ impl Summary {
     fn is_container(&self) -> bool {
         let flags = self.header.as_ref().map_or(0, |header| header.flags);
         flags & libckpt::uapi::record::header::flags::CONTAINER != 0
+    }
+
+    /// Changes the network namespace that the records belong to.
+    fn network(&mut self, change: impl FnOnce(&mut Network)) {
+        if let Some(Object::NetNs(network)) = self.objects.get_mut(&self.network) {
+            change(network);
+        }
     }
 
     fn process(&mut self) -> Option<&mut Process> {

@@ -162,11 +162,14 @@ impl Session {
         Ok((arg, restarted))
     }
 
-    /// Reads and verifies the prologue of the statefile, and returns how large the tree is.
-    pub fn restart_begin(&self, file: BorrowedFd<'_>, flags: u32) -> Result<ioctl::RestartBegin> {
+    /// Reads and verifies the prologue of the statefile, and returns how large the tree is. `external` is as
+    /// [`ioctl::RestartBegin::external`] wants it.
+    pub fn restart_begin(&self, file: BorrowedFd<'_>, flags: u32, external: &[u8]) -> Result<ioctl::RestartBegin> {
         let mut arg = ioctl::RestartBegin {
             fd: file.as_raw_fd(),
             flags,
+            external_size: u32::try_from(external.len()).unwrap_or(u32::MAX),
+            external: external.as_ptr() as u64,
             ..sized()
         };
         self.call(&mut arg, Error::Begin)?;

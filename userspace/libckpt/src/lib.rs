@@ -32,6 +32,7 @@ pub mod statefile;
 pub mod testing;
 
 mod checkpoint;
+mod external;
 mod foreground;
 mod job;
 mod restart;
@@ -43,6 +44,7 @@ pub use checkpoint::{
 };
 pub use device::{init_of_pid_namespace, Session};
 pub use error::{Error, Failure, Result, TakenPid};
+pub use external::External;
 pub use foreground::Ended;
 pub use job::{enter_namespace_for_pids, enter_user_namespace_of, Job, JobChange};
 pub use message::{Message, Severity};

@@ -4,6 +4,7 @@
 
 use crate::device::{self, Built, Group, NewNamespaces, Plan, SavedUserNs, Session, Step};
 use crate::error::{Error, Result, TakenPid};
+use crate::external::{self, External};
 use crate::foreground::{self, Ended, Terminal, Watched};
 use crate::message::Message;
 use crate::tree::TaskTree;
@@ -61,6 +62,8 @@ pub struct RestartOptions {
     pub new_userns: bool,
     /// A fresh pid namespace ends with the caller.
     pub tied: bool,
+    /// What takes the place of things outside that the program had to do with.
+    pub external: Vec<External>,
 }
 
 /// A program that runs again. Dropping the value does not end the program.
@@ -125,7 +128,7 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
     if options.placement == Placement::Detached {
         flags |= restart_flags::DETACHED;
     }
-    let begun = session.restart_begin(file.as_fd(), flags)?;
+    let begun = session.restart_begin(file.as_fd(), flags, &external::texts(&options.external))?;
     let (entries, nested, user_ns) = session.restart_prologue(&begun)?;
     let tree = TaskTree::new(entries, &nested)?;
     let user_ns = match &user_ns[..] {

@@ -20,6 +20,7 @@
 //! more memory than bytes that are really there. `uapi/STATEFILE.md` is the specification.
 
 mod body;
+mod network;
 mod order;
 
 pub use body::Body;

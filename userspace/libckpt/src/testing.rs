@@ -17,6 +17,7 @@
 
 use ckpt_uapi::record::cred::Cred;
 use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd};
+use ckpt_uapi::record::external::External;
 use ckpt_uapi::record::fd::{Fd, Fds};
 use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::fpu::Fpu;
@@ -27,7 +28,8 @@ use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
-use ckpt_uapi::record::ns::{CgroupNs, IpcNs, NetNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use ckpt_uapi::record::net::{device_kind, peer, NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute, NO_INET6};
+use ckpt_uapi::record::ns::{CgroupNs, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
@@ -414,6 +416,11 @@ fn tree() -> Vec<Part> {
             groups: 1,
         })
         .entries(&[0u32, 1000, 1, 0, 100_000, 1000, 27]),
+        Part::new(&External {
+            length: 11,
+            reserved: 0,
+        })
+        .entries(b"veth[eth0]\0"),
         Part::empty(RecordType::PrologueEnd),
     ]
 }
@@ -696,7 +703,54 @@ fn namespaces() -> Vec<Part> {
             objref: 25,
             reserved: 0,
         }),
-        Part::new(&NetNs { objref: 26, flags: 1 }),
+        Part::new(&NetNs { objref: 26, devices: 2 }),
+        Part::new(&NetDevice {
+            kind: device_kind::LOOPBACK,
+            ifindex: 1,
+            flags: 1,
+            mtu: 65_536,
+            addr_gen_mode: NO_INET6,
+            name: name("lo"),
+            ..NetDevice::new_zeroed()
+        }),
+        Part::new(&NetDevice {
+            kind: device_kind::VETH,
+            ifindex: 2,
+            flags: 1,
+            mtu: 1500,
+            peer: peer::OUTSIDE,
+            name: name("eth0"),
+            alias_len: 6,
+            ..NetDevice::new_zeroed()
+        })
+        .entries(b"uplink"),
+        Part::new(&NetAddress {
+            family: 2,
+            ifindex: 2,
+            prefix_len: 24,
+            valid: u32::MAX,
+            preferred: u32::MAX,
+            local: inet([10, 0, 0, 2]),
+            peer: inet([10, 0, 0, 2]),
+            label: name("eth0"),
+            ..NetAddress::new_zeroed()
+        }),
+        Part::new(&NetRoute {
+            family: 2,
+            table: 254,
+            protocol: 3,
+            kind: 1,
+            ifindex: 2,
+            gateway_family: 2,
+            gateway: inet([10, 0, 0, 1]),
+            ..NetRoute::new_zeroed()
+        }),
+        Part::new(&NetNeighbour {
+            family: 2,
+            ifindex: 2,
+            address: inet([10, 0, 0, 9]),
+            hardware: [2, 0, 0, 0, 0, 9, 0, 0],
+        }),
         Part::new(&Nsproxy {
             objref: 27,
             cgroup: 25,
@@ -709,6 +763,12 @@ fn namespaces() -> Vec<Part> {
             ..Nsproxy::new_zeroed()
         }),
     ]
+}
+
+fn inet(address: [u8; 4]) -> [u8; 16] {
+    let mut out = [0; 16];
+    out[..4].copy_from_slice(&address);
+    out
 }
 
 fn fs() -> Part {

@@ -106,6 +106,7 @@ fn begin(args: &Run, inherited: &Inherited, output: &Output) -> Result<Job, Fail
         new_pidns: args.pidns,
         new_userns: false,
         tied: true,
+        external: Vec::new(),
     };
     match Job::restart(&file, &options) {
         Ok((job, warnings)) => {

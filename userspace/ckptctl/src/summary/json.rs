@@ -33,6 +33,9 @@ impl Summary {
                 "users": map(&maps[0]), "groups": map(&maps[1]),
             });
         }
+        if !self.external.is_empty() {
+            document["external"] = json!(self.external.iter().map(|name| printable(name)).collect::<Vec<_>>());
+        }
         if let Some(header) = &self.header {
             document["header"] = json!({
                 "uuid": uuid(&header.uuid),
@@ -125,7 +128,7 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "mq_msgsize_default": ipc.mq_msgsize_default,
         }),
         Object::CgroupNs => json!({"objref": objref, "type": "cgroup-ns"}),
-        Object::NetNs(net) => json!({"objref": objref, "type": "net-ns", "loopback_up": net.flags != 0}),
+        Object::NetNs(network) => network_json(objref, network),
         Object::MntNs(mounts) => json!({
             "objref": objref, "type": "mnt-ns",
             "mounts": mounts.iter().map(|(from, to)| json!([printable(from), printable(to)])).collect::<Vec<_>>(),
@@ -304,4 +307,37 @@ fn vma_json(process: &Process, vma: &Vma) -> Value {
 /// Numbers of the signals of a mask.
 fn mask_json(mask: u64) -> Value {
     (1..=64u32).filter(|signal| (mask >> (signal - 1)) & 1 != 0).collect()
+}
+
+fn network_json(objref: u32, network: &Network) -> Value {
+    let device = |device: &NetDevice| {
+        json!({
+            "name": until_nul(&device.name), "ifindex": device.ifindex, "kind": device.kind, "flags": device.flags,
+            "mtu": device.mtu, "txqlen": device.txqlen, "group": device.group, "mac": device.address[..6],
+            "peer": device.peer, "peer_ns": device.peer_ns, "peer_ifindex": device.peer_ifindex,
+        })
+    };
+    let net_address = |a: &NetAddress| {
+        json!({
+            "device": network.device(a.ifindex), "address": address(a.family, &a.local),
+            "peer": address(a.family, &a.peer), "prefix": a.prefix_len, "scope": a.scope, "flags": a.flags,
+            "label": until_nul(&a.label), "valid": a.valid, "preferred": a.preferred,
+        })
+    };
+    let route = |r: &NetRoute| {
+        json!({
+            "table": r.table, "type": r.kind, "protocol": r.protocol, "scope": r.scope, "metric": r.priority,
+            "destination": address(r.family, &r.dst), "prefix": r.dst_len,
+            "gateway": (r.gateway_family != 0).then(|| address(r.gateway_family, &r.gateway)),
+            "device": (r.ifindex != 0).then(|| network.device(r.ifindex)),
+        })
+    };
+    let neighbour = |n: &NetNeighbour| json!({"device": network.device(n.ifindex), "address": address(n.family, &n.address), "mac": n.hardware[..6]});
+    json!({
+        "objref": objref, "type": "net-ns",
+        "devices": network.devices.iter().map(device).collect::<Vec<_>>(),
+        "addresses": network.addresses.iter().map(net_address).collect::<Vec<_>>(),
+        "routes": network.routes.iter().map(route).collect::<Vec<_>>(),
+        "neighbours": network.neighbours.iter().map(neighbour).collect::<Vec<_>>(),
+    })
 }

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::text::{bytes, count, date, flags, printable, ranges, seconds, signal, signals, until_nul, uuid};
+use libckpt::uapi::record::net::{device_flags, peer};
 use std::fmt::{Result, Write};
 
 const INFINITY: u64 = u64::MAX;
@@ -73,6 +74,10 @@ impl Summary {
             if user_ns.flags & user_flags::NO_SETGROUPS != 0 {
                 writeln!(out, "  setgroups is denied")?;
             }
+        }
+        if !self.external.is_empty() {
+            let names: Vec<String> = self.external.iter().map(|name| printable(name)).collect();
+            writeln!(out, "\nA restart needs --external for: {}", names.join(", "))?;
         }
         writeln!(out, "\nTask tree, {what}:")?;
         writeln!(
@@ -460,12 +465,7 @@ impl Summary {
                 format!("{objref}: host {}, domain {domain}", until_nul(&uts.nodename))
             }
             Some(Object::IpcNs(_) | Object::CgroupNs) => format!("{objref}"),
-            Some(Object::NetNs(net)) => {
-                format!(
-                    "{objref}: loopback device {}",
-                    if net.flags == 0 { "down" } else { "up" }
-                )
-            }
+            Some(Object::NetNs(network)) => format!("{objref}: {}", network_text(network)),
             Some(Object::MntNs(mounts)) => format!("{objref}: {}", count(mounts.len() as u64, "mount")),
             Some(Object::Filesystem(kind)) => format!("{objref}: {}", printable(kind)),
             Some(Object::TimeNs(time)) => format!(
@@ -476,6 +476,44 @@ impl Summary {
             None => "none".into(),
         }
     }
+}
+
+/// Devices with their addresses, and how many routes and neighbours there are.
+fn network_text(network: &Network) -> String {
+    let device = |device: &NetDevice| {
+        let state = if device.flags & device_flags::UP == 0 {
+            "down"
+        } else {
+            "up"
+        };
+        let outside = if device.peer == peer::OUTSIDE {
+            " (other end outside)"
+        } else {
+            ""
+        };
+        let mut text = format!("{} {state}{outside}", until_nul(&device.name));
+        let own = network.addresses.iter().filter(|a| a.ifindex == device.ifindex);
+        for a in own {
+            let _ = write!(text, " {}/{}", address(a.family, &a.local), a.prefix_len);
+        }
+        text
+    };
+    let devices: Vec<String> = network.devices.iter().map(device).collect();
+    let mut text = devices.join(", ");
+    for route in &network.routes {
+        let dst = address(route.family, &route.dst);
+        let _ = write!(text, "; route to {dst}/{}", route.dst_len);
+        if route.gateway_family != 0 {
+            let _ = write!(text, " by {}", address(route.gateway_family, &route.gateway));
+        }
+        if route.ifindex != 0 {
+            let _ = write!(text, " on {}", network.device(route.ifindex));
+        }
+    }
+    if !network.neighbours.is_empty() {
+        let _ = write!(text, "; {}", count(network.neighbours.len() as u64, "neighbour"));
+    }
+    text
 }
 
 fn write_registers(out: &mut String, regs: &Regs) -> Result {

@@ -15,7 +15,8 @@ use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{self, Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{self, Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
-use ckpt_uapi::record::ns::{CgroupNs, IdExtent, IpcNs, NetNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use ckpt_uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute};
+use ckpt_uapi::record::ns::{CgroupNs, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::{self, Pipe};
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
@@ -87,6 +88,13 @@ pub enum Body {
     TimeNs(TimeNs),
     CgroupNs(CgroupNs),
     NetNs(NetNs),
+    /// Its alias.
+    NetDevice(Box<NetDevice>, Vec<u8>),
+    NetAddress(Box<NetAddress>),
+    NetRoute(Box<NetRoute>),
+    NetNeighbour(NetNeighbour),
+    /// Names of what a restart has to be told.
+    External(Vec<Vec<u8>>),
     /// Maps of users and of groups, supplementary groups.
     UserNs(UserNs, [Vec<IdExtent>; 2], Vec<u32>),
     MntNs(MntNs),
@@ -106,7 +114,7 @@ pub enum Body {
 type Result<T> = std::result::Result<T, Problem>;
 
 /// The two parts of a body.
-struct Parts<'a> {
+pub(super) struct Parts<'a> {
     header: &'a RecordHeader,
     fixed: &'a [u8],
     variable: &'a [u8],
@@ -114,7 +122,7 @@ struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// The fixed struct: as much of it as is there, over zeroes.
-    fn fixed<T: record::Record>(&self) -> Result<T> {
+    pub(super) fn fixed<T: record::Record>(&self) -> Result<T> {
         if self.fixed.len() < T::MIN_LEN {
             return Err(Problem::Short {
                 fixed: self.header.fixed,
@@ -128,13 +136,13 @@ impl<'a> Parts<'a> {
     }
 
     /// The fixed struct of a record without a variable part.
-    fn alone<T: record::Record>(&self) -> Result<T> {
+    pub(super) fn alone<T: record::Record>(&self) -> Result<T> {
         self.nothing()?;
         self.fixed()
     }
 
     /// Exactly `count` entries.
-    fn entries<T: Entry>(&self, count: u32) -> Result<Vec<T>> {
+    pub(super) fn entries<T: Entry>(&self, count: u32) -> Result<Vec<T>> {
         if self.variable.len() as u64 != u64::from(count) * size_of::<T>() as u64 {
             return Err(Problem::Value(
                 "the number of entries does not match the length of the record",
@@ -161,7 +169,7 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn text(bytes: &[u8], length: u32, longest: usize) -> Result<Vec<u8>> {
+pub(super) fn text(bytes: &[u8], length: u32, longest: usize) -> Result<Vec<u8>> {
     check(
         bytes.len() as u64 == u64::from(length),
         "the length of a text does not match the length of the record",
@@ -171,7 +179,7 @@ fn text(bytes: &[u8], length: u32, longest: usize) -> Result<Vec<u8>> {
     Ok(bytes.to_vec())
 }
 
-fn check(right: bool, otherwise: &'static str) -> Result<()> {
+pub(super) fn check(right: bool, otherwise: &'static str) -> Result<()> {
     if right {
         Ok(())
     } else {
@@ -179,15 +187,15 @@ fn check(right: bool, otherwise: &'static str) -> Result<()> {
     }
 }
 
-fn zero(reserved: impl Into<u64>) -> Result<()> {
+pub(super) fn zero(reserved: impl Into<u64>) -> Result<()> {
     check(reserved.into() == 0, "a reserved field is not zero")
 }
 
-fn known(flags: impl Into<u64>, all: impl Into<u64>) -> Result<()> {
+pub(super) fn known(flags: impl Into<u64>, all: impl Into<u64>) -> Result<()> {
     check(flags.into() & !all.into() == 0, "an unknown flag is set")
 }
 
-fn objref(number: u32) -> Result<()> {
+pub(super) fn objref(number: u32) -> Result<()> {
     check((1..=OBJECTS_MAX).contains(&number), "an object number is out of range")
 }
 
@@ -439,8 +447,13 @@ impl Body {
             | RecordType::IpcNs
             | RecordType::TimeNs
             | RecordType::CgroupNs
-            | RecordType::UserNs
-            | RecordType::NetNs => Self::parse_namespace(kind, parts)?,
+            | RecordType::UserNs => Self::parse_namespace(kind, parts)?,
+            RecordType::External
+            | RecordType::NetNs
+            | RecordType::NetDevice
+            | RecordType::NetAddress
+            | RecordType::NetRoute
+            | RecordType::NetNeighbour => Self::parse_network(kind, parts)?,
             RecordType::MntNs
             | RecordType::Filesystem
             | RecordType::Inode
@@ -512,12 +525,6 @@ impl Body {
                 objref(fixed.objref)?;
                 zero(fixed.reserved)?;
                 Self::CgroupNs(fixed)
-            }
-            RecordType::NetNs => {
-                let fixed: NetNs = parts.alone()?;
-                objref(fixed.objref)?;
-                known(fixed.flags, record::ns::net_flags::ALL)?;
-                Self::NetNs(fixed)
             }
             _ => {
                 let fixed: Nsproxy = parts.alone()?;

@@ -172,6 +172,19 @@ pub(super) struct Order {
     /// Mounts of the mount namespace that have come, and how many are still to come.
     mounts: u32,
     mounts_left: u32,
+    /// The network namespace whose devices, addresses and so on may come.
+    network: Option<Network>,
+    /// What a restart has to be told has come.
+    external: bool,
+}
+
+/// A network namespace while its records come.
+#[derive(Clone, Copy, Debug)]
+struct Network {
+    objref: u32,
+    devices_left: u32,
+    /// Least index of the next device.
+    least: u32,
 }
 
 type Result<T> = std::result::Result<T, Problem>;
@@ -234,18 +247,23 @@ impl Order {
                 self.named += 1;
                 State::Pids
             }
-            (State::Tree | State::Pids, Body::UserNs(..) | Body::PrologueEnd) => {
+            (State::Tree | State::Pids, Body::UserNs(..) | Body::External(..) | Body::PrologueEnd) => {
                 check(self.tree.len() == self.tasks as usize, "the tree has too few tasks")?;
                 self.skip_named();
                 check(
                     self.named == self.tree.len(),
                     "a task lacks its pids in nested namespaces",
                 )?;
+                self.external = matches!(body, Body::External(..));
                 if matches!(body, Body::PrologueEnd) {
                     State::Task
                 } else {
                     State::PrologueEnd
                 }
+            }
+            (State::PrologueEnd, Body::External(..)) if !self.external => {
+                self.external = true;
+                State::PrologueEnd
             }
             (State::PrologueEnd, Body::PrologueEnd) => State::Task,
 
@@ -602,14 +620,53 @@ impl Order {
         }
     }
 
+    /// What is in a network namespace stands behind its record: devices first.
+    fn accept_network(&mut self, body: &Body) -> Result<bool> {
+        let is_device = matches!(body, Body::NetDevice(..));
+        if !is_device && !matches!(body, Body::NetAddress(_) | Body::NetRoute(_) | Body::NetNeighbour(_)) {
+            check(
+                self.network.is_none_or(|network| network.devices_left == 0),
+                "a network namespace lacks devices",
+            )?;
+            self.network = None;
+            return Ok(false);
+        }
+        let network = self.network.filter(|n| is_device == (n.devices_left > 0));
+        let mut network = network.ok_or(Problem::Value("record is not part of a network namespace"))?;
+        if let Body::NetDevice(device, _) = body {
+            check(
+                device.ifindex >= network.least,
+                "devices are not in the order of their indexes",
+            )?;
+            let there = device.peer_ns == 0
+                || device.peer_ns == network.objref
+                || self.object(device.peer_ns) == Some(Object::Namespace(Namespace::Net));
+            check(there, "the other end of a pair is in no network namespace")?;
+            network.least = device.ifindex + 1;
+            network.devices_left -= 1;
+        }
+        self.network = Some(network);
+        Ok(true)
+    }
+
     /// Namespaces stand between the task record and what comes next, whatever that is.
     fn accept_namespace(&mut self, body: &Body) -> Result<bool> {
+        if self.accept_network(body)? {
+            return Ok(true);
+        }
         let (objref, namespace) = match body {
             Body::UtsNs(fixed) => (fixed.objref, Namespace::Uts),
             Body::IpcNs(fixed) => (fixed.objref, Namespace::Ipc),
             Body::TimeNs(fixed) => (fixed.objref, Namespace::Time),
             Body::CgroupNs(fixed) => (fixed.objref, Namespace::Cgroup),
-            Body::NetNs(fixed) => (fixed.objref, Namespace::Net),
+            Body::NetNs(fixed) => {
+                self.network = Some(Network {
+                    objref: fixed.objref,
+                    devices_left: fixed.devices,
+                    least: 1,
+                });
+                (fixed.objref, Namespace::Net)
+            }
             Body::MntNs(fixed) if self.before_namespaces && self.mounts_left == 0 => {
                 (self.mounts, self.mounts_left) = (0, fixed.mounts);
                 (fixed.objref, Namespace::Mnt)
