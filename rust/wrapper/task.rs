@@ -247,8 +247,8 @@ impl Task {
 
     /// Thread id and process id in the pid namespace that is so many levels above its own; 0 when there is none.
     pub(crate) fn numbers_above(&self, levels: u32) -> [u32; 2] {
-        // SAFETY: the task is alive; the helper holds the RCU lock.
         [bindings::pid_type_PIDTYPE_PID, bindings::pid_type_PIDTYPE_TGID]
+            // SAFETY: the task is alive; the helper holds the RCU lock.
             .map(|kind| unsafe { bindings::ckpt_nr_above(self.as_ptr(), kind, levels) } as u32)
     }
 

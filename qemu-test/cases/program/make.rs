@@ -66,11 +66,10 @@ fn generate(dir: &Path) -> Result {
         fs::write(library.join(format!("{name}.c")), source(&name))?;
         names.push(name);
     }
-    let declarations: String = names
-        .iter()
-        .map(|name| format!("unsigned {name}(unsigned);\n"))
-        .collect();
-    let calls: String = names.iter().map(|name| format!("\tx = {name}(x);\n")).collect();
+    let declaration = |name| format!("unsigned {name}(unsigned);\n");
+    let declarations = names.iter().map(declaration).collect::<Vec<_>>().concat();
+    let call = |name| format!("\tx = {name}(x);\n");
+    let calls = names.iter().map(call).collect::<Vec<_>>().concat();
     let main = format!("#include <stdio.h>\n{declarations}int main(void)\n{{\n\tunsigned x = 1;\n{calls}\tprintf(\"%u\\n\", x);\n\treturn 0;\n}}\n");
     Ok(fs::write(dir.join("main.c"), main)?)
 }
