@@ -384,4 +384,4 @@ pub(crate) use rlimit::raise as raise_limits;
 pub(crate) use task::Users;
 
 /// Sets what was kept for the end. The task must go straight to user mode afterwards.
-pub(crate) use regs::{prepare, release, set_name};
+pub(crate) use regs::{prepare, release, set_name, start};

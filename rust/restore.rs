@@ -9,7 +9,7 @@ use crate::{
     objects::Made,
     resource::{
         external::External,
-        prepare, raise_limits, release, set_name, share,
+        prepare, raise_limits, release, set_name, share, start,
         tree::{self, Ghosts, Nested, Numbers},
         user_ns, Late, Restore, Scope, ROOMS,
     },
@@ -461,20 +461,37 @@ impl Restart {
         }
         self.next_turn(index);
         self.wait(&self.go)?;
-        let settled = release(me, &mut late).and_then(|()| self.settle(index, entry, gate));
-        let released = settled.map_err(|fault| {
+        let started = release(me, &mut late).and_then(|()| {
+            self.leave(gate);
+            self.wait_for_all()?;
+            start(me, &late)?;
+            self.settle(index, entry, gate)
+        });
+        started.map_err(|fault| {
             self.blame(of_task(fault, me));
             // Too late for an abort: the others are killed here.
             self.failed.store(true, Ordering::Release);
             self.kill_all();
-            EINTR.into()
-        });
-        self.leave(gate);
+            Fault::from(EINTR)
+        })?;
         if let Some(vfork) = &vfork {
             // A checkpoint or a suspend may come meanwhile: it stands as any parent in vfork(2) does.
             vfork.waiter.vfork.wait_vfork();
         }
-        released
+        Ok(())
+    }
+
+    /// Nobody runs its own code before all can: what a program does then to others of its tree is no loss of a restart. The
+    /// coordinator may be gone by now.
+    fn wait_for_all(&self) -> Result {
+        loop {
+            match self.all_left.wait_killable(SLICE_MS) {
+                Waited::Done => return Ok(()),
+                Waited::Killed => return Err(EINTR.into()),
+                Waited::Timeout if self.lost_a_task() => return Err(EINTR.into()),
+                Waited::Timeout => {}
+            }
+        }
     }
 
     /// Nobody runs his own code before what belongs to the whole process is in place: for some of it a descriptor is used for a moment.
@@ -776,7 +793,7 @@ impl Restart {
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();
         let mut lost = false;
-        while !lost && self.all_left.wait_killable(LOOK_MS) == Waited::Timeout && !self.root_has_ended() {
+        while !lost && self.all_left.wait_killable(LOOK_MS) == Waited::Timeout {
             lost = self.lost_a_task();
         }
         if lost {
@@ -799,23 +816,9 @@ impl Restart {
 
     /// Whether a task has ended that was not to. Whoever is on its own may end as soon as it likes: it has said so before.
     fn lost_a_task(&self) -> bool {
-        if self.root_has_ended() {
-            return false;
-        }
         let tasks = self.tasks.lock();
         let mut each = tasks.iter().zip(&self.gates);
         each.any(|(task, gate)| task.as_ref().is_some_and(Task::is_exiting) && !gate.left.load(Ordering::Acquire))
-    }
-
-    /// Whether the root has gone its own way and come to its end: that of a pid namespace takes all others with it, wherever they
-    /// are.
-    fn root_has_ended(&self) -> bool {
-        let index = usize::from(!self.keeps_process(0));
-        let left = self
-            .gates
-            .get(index)
-            .is_some_and(|gate| gate.left.load(Ordering::Acquire));
-        left && self.task_at(index).is_some_and(|root| root.is_exiting())
     }
 
     /// Until now each task had that of a half-built one, which dies with the coordinator.

@@ -132,22 +132,9 @@ pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
     Ok(())
 }
 
-/// The task has been let go: times begin to count.
+/// The task is let go, when all others have come so far: what may still fail.
 pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
     let regs = late.regs.as_ref().ok_or(EINVAL)?;
-    if late.itimers.is_some() {
-        // Not earlier: one that is due kills a program that has no handler for it, and with it the whole restart.
-        for which in 0..ITIMERS {
-            let at = me.scratch()? + (ITIMERS_AT + which * ITIMERVAL) as u64;
-            me.call(nr::__NR_setitimer, &[which as u64, at, 0])
-                .context(format_args!("cannot set interval timer {which}"))?;
-        }
-    }
-    arm_timers(me, &late.posix_timers)?;
-    for (file, timer) in &late.timerfds {
-        arm_timerfd(me, file, timer)?;
-    }
-    me.drop_scratch()?;
     if late.lock_future != 0 {
         me.call(nr::__NR_mlockall, &[u64::from(late.lock_future)])
             .context(format_args!("cannot lock future memory"))?;
@@ -172,7 +159,23 @@ pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
     me.call(nr::__NR_prctl, &[u64::from(nr::PR_SET_TSC), u64::from(tsc), 0, 0, 0])?;
     let ax = regs[AX];
     let goes_on = regs[ORIG_AX] != NO_SYSCALL && RESTARTS.contains(&(ax as i64));
-    me.resume_with(goes_on.then_some(regs[ORIG_AX]), ax)?;
+    Ok(me.resume_with(goes_on.then_some(regs[ORIG_AX]), ax)?)
+}
+
+/// The task goes on: times begin to count. Not earlier: a timer that is due kills a program that has no handler for it.
+pub(crate) fn start(me: &CurrentTask, late: &Late) -> Result {
+    if late.itimers.is_some() {
+        for which in 0..ITIMERS {
+            let at = me.scratch()? + (ITIMERS_AT + which * ITIMERVAL) as u64;
+            me.call(nr::__NR_setitimer, &[which as u64, at, 0])
+                .context(format_args!("cannot set interval timer {which}"))?;
+        }
+    }
+    arm_timers(me, &late.posix_timers)?;
+    for (file, timer) in &late.timerfds {
+        arm_timerfd(me, file, timer)?;
+    }
+    me.drop_scratch()?;
     me.look_for_signals();
     Ok(())
 }
