@@ -336,7 +336,8 @@ impl Restart {
             if waited == Waited::Done {
                 return Ok(());
             }
-            if self.coordinator.is_exiting() {
+            // Its main thread may have exited while another one coordinates.
+            if self.coordinator.has_exited() {
                 return Err(Fault::new(
                     EINTR,
                     format_args!("the coordinator of the restart is gone"),

@@ -99,7 +99,8 @@ static bool lets_go(struct task_struct *task, struct task_struct *t)
 	unsigned long done = (unsigned long)READ_ONCE(task->vfork_done);
 	unsigned long stack = (unsigned long)task_stack_page(t);
 
-	return done >= stack && done < stack + THREAD_SIZE;
+	/* Without a stack nobody waits on it. */
+	return stack && done >= stack && done < stack + THREAD_SIZE;
 }
 
 /* Whether t waits in clone(2) for one that is no child of it: a sibling (CLONE_PARENT), or a thread of the same process. */
