@@ -29,6 +29,11 @@ pub fn all() -> Vec<Case> {
         .limit(600),
         Case::new("hostile/values_of_events", statefiles::values_of_events).limit(600),
         Case::new("hostile/values_of_trees", statefiles::values_of_trees).limit(900),
+        Case::new(
+            "hostile/values_of_files_without_a_name",
+            statefiles::values_of_files_without_a_name,
+        )
+        .limit(600),
         Case::new("hostile/values_of_task_state", statefiles::values_of_task_state).limit(600),
         Case::new(
             "hostile/values_of_a_program_with_threads",

@@ -8,8 +8,8 @@ use crate::{
     freeze::{tasks, FrozenTree, Process, Root},
     objects::Seen,
     resource::{
-        external, names_of, post_dump, share, tree, user_ns, Census, Dump, FrozenTask, Mappings, Obstacles, Room,
-        Scope, Snapshot, Target, Users, Whole, ROOMS,
+        external, names_of, post_dump, share, tree, user_ns, Census, Dump, FrozenTask, Holders, Mappings, Obstacles,
+        Room, Scope, Snapshot, Target, Users, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
@@ -117,6 +117,7 @@ fn whole<'a>(
         census: Census::of(processes)?,
         users: Users::of(processes)?,
         mappings: RefCell::new(Mappings::new()),
+        holders: RefCell::new(Holders::new()),
         caller_fs: Fs::of(&Task::current())?,
         caller_ns: Nsproxy::of(&Task::current())?,
         session_ops,

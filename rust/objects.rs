@@ -15,7 +15,7 @@ use crate::{
         task::Task, //
     },
 };
-use ckpt_uapi::statefile::OBJECTS_MAX;
+use ckpt_uapi::{record::nameless::Nameless as Record, statefile::OBJECTS_MAX};
 use kernel::{prelude::*, rbtree::RBTree};
 
 /// Objects of a dump, by address.
@@ -74,6 +74,8 @@ pub(crate) enum Object {
     Shmem(File, u64),
     /// A pipe.
     Pipe(Pipe),
+    /// A regular file without a name.
+    Nameless(Nameless),
     /// A file system that has been mounted: the file that stands for its root.
     Filesystem(File),
     /// A namespace, a file that stands for it, and the task that has made it.
@@ -92,6 +94,14 @@ pub(crate) struct Pipe {
     pub(crate) holder: File,
     /// The read end and the write end that the pipe was born with.
     pub(crate) ends: [Option<File>; 2],
+}
+
+/// A regular file without a name that has been made.
+pub(crate) struct Nameless {
+    /// An open file of it.
+    pub(crate) file: File,
+    /// What is set when its contents are there; gone then, and with it the right to write to `file`.
+    pub(crate) unfinished: Option<Record>,
 }
 
 /// Objects of a restore, by objref.
@@ -129,12 +139,21 @@ impl Made {
         }
     }
 
+    /// The object, if it is a regular file without a name.
+    pub(crate) fn nameless(&mut self, objref: u32) -> Option<&mut Nameless> {
+        match self.0.get_mut((objref as usize).checked_sub(1)?)? {
+            Object::Nameless(n) => Some(n),
+            _ => None,
+        }
+    }
+
     /// The object, if it is an open file.
     pub(crate) fn file(&self, objref: u32) -> Option<&File> {
         match self.get(objref)? {
             Object::File(f, ..) => Some(f),
             Object::Shmem(..)
             | Object::Pipe(..)
+            | Object::Nameless(..)
             | Object::Layer(..)
             | Object::Shared(..)
             | Object::Filter(..)

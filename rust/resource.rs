@@ -70,6 +70,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) users: Users,
     /// Mappings of shared memory that have been met.
     pub(crate) mappings: RefCell<Mappings>,
+    /// Files without a name that have been met.
+    pub(crate) holders: RefCell<Holders>,
     /// Root and working directory of the caller.
     pub(crate) caller_fs: Fs,
     /// Namespaces of the caller: what the target has in common with it stays the restarter's.
@@ -371,7 +373,10 @@ pub(crate) const ROOMS: &[Room] = &[
 /// Where rooms meet: what one room refers to by objref, another one writes and makes.
 pub(crate) use mm::{post_dump, Mappings, Snapshot};
 
-pub(crate) use file::{arm_timerfd, check_mapped, dump_file, held, restore_shmem_pages, Census};
+pub(crate) use file::{
+    arm_timerfd, check_mapped, count_mapped, dump_file, each_extent, held, is_sealed_for_writers, restore_shmem_pages,
+    Census, Holders,
+};
 
 pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};

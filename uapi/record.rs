@@ -20,6 +20,7 @@ pub mod landlock;
 pub mod mempolicy;
 pub mod mm;
 pub mod mnt;
+pub mod nameless;
 pub mod net;
 pub mod ns;
 pub mod pids;
@@ -156,6 +157,10 @@ record_types! {
     Epoll = 0x46, "epoll";
     /// What an epoll watches: [`event::EpollItems`] and [`event::EpollItem`] entries.
     EpollItems = 0x47, "epoll-items";
+    /// A regular file without a name: [`nameless::Nameless`] and the path that it had.
+    Nameless = 0x4c, "nameless";
+    /// Content of a file without a name: [`nameless::NamelessData`] and the bytes.
+    NamelessData = 0x4d, "nameless-data";
     /// Namespaces of a task: [`ns::Nsproxy`].
     Nsproxy = 0x60, "nsproxy";
     /// A uts namespace: [`ns::UtsNs`].

@@ -16,6 +16,8 @@ pub fn cases() -> Vec<Case> {
         quiet("file_pipe", &[]).case("file/keeps_pipes_inside"),
         quiet("fd_events", &[]).case("file/keeps_event_descriptors"),
         quiet("file_flock", &[]).case("file/keeps_locks_of_flock"),
+        quiet("file_deleted", &[]).case("file/keeps_deleted_files"),
+        quiet("file_memfd", &[]).case("file/keeps_memfds"),
         Case::new("file/lock_of_another_refuses_the_restart", lock::taken_meanwhile),
         Case::new("file/stdio_pipes_become_the_restarters", stdio::pipes),
         Case::new("file/stdio_terminal_becomes_the_restarters", stdio::terminal),

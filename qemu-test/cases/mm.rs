@@ -35,6 +35,7 @@ pub fn cases() -> Vec<Case> {
             deleted_program::changed_file,
         ),
         Case::new("mm/missing_program_is_refused", deleted_program::missing),
-        Case::new("mm/deleted_program_is_refused", deleted_program::deleted),
+        Case::new("mm/deleted_program_comes_back", deleted_program::deleted),
+        Case::new("mm/upgraded_program_of_a_user_comes_back", deleted_program::upgraded),
     ]
 }

@@ -35,6 +35,8 @@ pub fn cases() -> Vec<Case> {
         printing("openmp").cases("program/openmp", &Mode::ALL),
         Recipe::busy(|context| Ok(Program::command(context, &["python3", "/ckpt/programs/compute.py"]).patience(120)))
             .cases("program/python3", &Mode::ALL),
+        Recipe::busy(|context| Ok(Program::command(context, &["python3", "/ckpt/programs/pool.py"]).patience(120)))
+            .cases("program/python3_pool", &[Mode::LeftRunning, Mode::Restart, Mode::Twice]),
         sqlite::recipe().cases("program/sqlite3", &Mode::ALL),
     ];
     let slow = |cases: Vec<Case>| cases.into_iter().map(|case| case.limit(900)).collect::<Vec<_>>();
@@ -105,6 +107,8 @@ const DISTURBED: &[&[&str]] = &[
     &["fd_many", "100"],
     &["file_pipe"],
     &["file_flock"],
+    &["file_deleted"],
+    &["file_memfd"],
     &["syscall_blocked", "sigsuspend"],
     &["syscall_timed", "nanosleep", "400"],
     &["storm"],

@@ -547,6 +547,12 @@ pub fn external_records(context: &Context) -> Result {
     })
 }
 
+/// The same for files without a name.
+pub fn values_of_files_without_a_name(context: &Context) -> Result {
+    let kinds = [RecordType::Nameless, RecordType::NamelessData, RecordType::File].map(RecordType::number);
+    feed_kinds(context, "file_nameless", &[], &kinds, 4)
+}
+
 /// The same for a container with a user namespace, and the credentials in it.
 pub fn values_of_a_user_namespace(context: &Context) -> Result {
     let mut container = Container::start(context, &[], &["many"])?;

@@ -88,8 +88,11 @@ static void socket_pair(void)
 	CHECK(write(fds[0], "x", 1) == 1 && read(fds[1], &byte, 1) == 1);
 }
 
-/* Somebody outside of the target: a sibling that ends when told, or with SIGKILL. */
-static pid_t outsider(uint64_t flags)
+/*
+ * Somebody outside of the target: a sibling that ends when told, or with SIGKILL. It closes a descriptor (-1: none), and says so by
+ * the pipe @done, if there is one.
+ */
+static pid_t outsider_of(uint64_t flags, int close_fd, const int *done)
 {
 	struct {
 		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
@@ -98,11 +101,25 @@ static pid_t outsider(uint64_t flags)
 
 	CHECK(sibling >= 0);
 	if (sibling == 0) {
+		if (close_fd >= 0)
+			close(close_fd);
+		if (done)
+			CHECK(write(done[1], "x", 1) == 1 && close(done[0]) == 0 && close(done[1]) == 0);
 		while (!go_given())
 			sleep_ms(20);
 		_exit(0);
 	}
 	return sibling;
+}
+
+static pid_t outsider(uint64_t flags)
+{
+	return outsider_of(flags, -1, NULL);
+}
+
+static pid_t outsider_with(int close_fd, const int *done)
+{
+	return outsider_of(0, close_fd, done);
 }
 
 static void fifo(void)
@@ -172,77 +189,148 @@ static void inotify(void)
 
 static void memfd(void)
 {
-	int fd = memfd_create("ours", 0);
-
-	CHECK(write(fd, "data", 4) == 4);
-	say("expect memfd");
-	expect_fd(fd);
-	hold();
-	CHECK_EQ(lseek(fd, 0, SEEK_END), 4);
+	shared_outside(memfd_create("ours", 0), "memfd");
 }
 
 static void memfd_mapped(void)
 {
 	int fd = memfd_create("ours", 0);
+	pid_t sibling;
 	char *memory;
 
 	CHECK(ftruncate(fd, PAGE) == 0);
 	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	strcpy(memory, "data");
+	sibling = outsider(0);
 	say("expect memfd");
-	expect_address(memory);
+	say("expect another process");
 	hold();
 	CHECK(strcmp(memory, "data") == 0);
+	CHECK(kill(sibling, SIGKILL) == 0);
 }
 
-static void deleted_file(void)
+static void memfd_huge(void)
+{
+	int fd = memfd_create("ours", MFD_HUGETLB);
+
+	say("expect memfd");
+	say("expect huge");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_GET_SEALS) >= 0);
+}
+
+/* Whoever has mapped it for writing may go on to write, and nobody else may begin. */
+static void memfd_sealed(void)
+{
+	int fd = memfd_create("ours", MFD_ALLOW_SEALING);
+	char *memory;
+
+	CHECK(ftruncate(fd, PAGE) == 0);
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(memory != MAP_FAILED && fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) == 0);
+	say("expect F_SEAL_FUTURE_WRITE");
+	expect_address(memory);
+	hold();
+	strcpy(memory, "data");
+}
+
+static void secret_memory(void)
+{
+	int fd = syscall(SYS_memfd_secret, 0);
+
+	say("expect secret");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+static int make_deleted(void)
 {
 	int fd = open("deleted", O_RDWR | O_CREAT, 0600);
 
 	CHECK(write(fd, "data", 4) == 4 && unlink("deleted") == 0);
-	say("expect deleted|unlinked");
-	expect_fd(fd);
-	hold();
-	CHECK_EQ(lseek(fd, 0, SEEK_END), 4);
+	return fd;
 }
 
-static void temporary_file(void)
+static void deleted_file(void)
 {
-	int fd = open(".", O_RDWR | O_TMPFILE, 0600);
+	shared_outside(make_deleted(), "deleted|unlinked");
+}
 
-	say("expect deleted|unlinked|temporary");
+/* An outsider has another open file of it, and not this one. */
+static void deleted_reopened(void)
+{
+	int fd = make_deleted(), other, done[2];
+	char path[32], byte;
+	pid_t sibling;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	other = open(path, O_RDONLY);
+	CHECK(other >= 0 && pipe(done) == 0);
+	sibling = outsider_with(fd, done);
+	close(done[1]);
+	CHECK_EQ(read(done[0], &byte, 1), 1);
+	close(done[0]);
+	close(other);
+	say("expect deleted|unlinked");
+	say("expect another process");
+	hold();
+	CHECK_EQ(lseek(fd, 0, SEEK_END), 4);
+	CHECK(kill(sibling, SIGKILL) == 0);
+}
+
+static void deleted_linked(void)
+{
+	int fd = open("deleted", O_RDWR | O_CREAT, 0600);
+
+	CHECK(link("deleted", "other") == 0 && unlink("deleted") == 0);
+	say("expect deleted|unlinked");
+	say("expect another name");
 	expect_fd(fd);
 	hold();
 	CHECK_EQ(write(fd, "data", 4), 4);
 }
 
-static void replaced_file(void)
+static void deleted_homeless(void)
 {
-	int fd = open("replaced", O_RDWR | O_CREAT, 0600), other = open("new", O_RDWR | O_CREAT, 0600);
+	int fd;
 
-	close(other);
-	CHECK(write(fd, "data", 4) == 4 && rename("new", "replaced") == 0);
-	say("expect deleted|unlinked|replaced|other file");
+	CHECK(mkdir("home", 0700) == 0);
+	fd = open("home/deleted", O_RDWR | O_CREAT, 0600);
+	CHECK(unlink("home/deleted") == 0 && rmdir("home") == 0);
+	say("expect deleted directory");
 	expect_fd(fd);
 	hold();
-	CHECK_EQ(lseek(fd, 0, SEEK_END), 4);
+	CHECK_EQ(write(fd, "data", 4), 4);
 }
 
-static void deleted_mapping(void)
+/* Of a file system that makes no files without a name. */
+static void deleted_queue(void)
 {
-	int fd = open("deleted", O_RDWR | O_CREAT, 0600);
-	char *memory;
+	int fd = syscall(SYS_mq_open, "ckpt-deleted", O_RDWR | O_CREAT, 0600, NULL);
 
-	CHECK(ftruncate(fd, PAGE) == 0);
-	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	unlink("deleted");
-	strcpy(memory, "data");
-	say("expect deleted|unlinked");
-	expect_address(memory);
+	if (fd < 0)
+		skip("mq_open: errno %d", errno);
+	CHECK(syscall(SYS_mq_unlink, "ckpt-deleted") == 0);
+	say("expect deleted");
+	expect_fd(fd);
 	hold();
-	CHECK(strcmp(memory, "data") == 0);
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+static void deleted_directory(void)
+{
+	int fd;
+
+	CHECK(mkdir("home", 0700) == 0);
+	fd = open("home", O_RDONLY | O_DIRECTORY);
+	CHECK(rmdir("home") == 0);
+	say("expect deleted directory");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_GETFD) >= 0);
 }
 
 static void io_uring(void)
@@ -811,12 +899,17 @@ static const struct {
 	{ "timerfd_shared_outside", timer_fd },
 	{ "signalfd_shared_outside", signal_fd },
 	{ "inotify", inotify },
-	{ "memfd", memfd },
-	{ "memfd_mapped", memfd_mapped },
-	{ "deleted_file", deleted_file },
-	{ "temporary_file", temporary_file },
-	{ "replaced_file", replaced_file },
-	{ "deleted_mapping", deleted_mapping },
+	{ "memfd_shared_outside", memfd },
+	{ "memfd_mapped_outside", memfd_mapped },
+	{ "memfd_huge", memfd_huge },
+	{ "memfd_sealed_for_others", memfd_sealed },
+	{ "memfd_secret", secret_memory },
+	{ "deleted_file_shared_outside", deleted_file },
+	{ "deleted_file_opened_outside", deleted_reopened },
+	{ "deleted_file_with_another_name", deleted_linked },
+	{ "deleted_file_of_a_deleted_directory", deleted_homeless },
+	{ "deleted_directory", deleted_directory },
+	{ "deleted_message_queue", deleted_queue },
 	{ "io_uring", io_uring },
 	{ "aio", aio },
 	{ "posix_timer", posix_timer },

@@ -6,10 +6,13 @@
 #include <linux/filelock.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
+#include <linux/hugetlb.h>
 #include <linux/kdev_t.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/path.h>
 #include <linux/seq_file.h>
+#include <linux/shmem_fs.h>
 #include <linux/uio.h>
 
 #include "helpers.h"
@@ -113,6 +116,80 @@ const struct path *ckpt_file_path(const struct file *f)
 bool ckpt_path_unlinked(const struct path *p)
 {
 	return d_unlinked(p->dentry);
+}
+
+/* What has no directory at all: the kernel's own tmpfs, and its like. */
+static enum ckpt_nameless ckpt_nowhere(struct file *f)
+{
+	struct super_block *sb = file_inode(f)->i_sb;
+	bool memfd = !strncmp(f->f_path.dentry->d_name.name, "memfd:", 6);
+
+	if (sb->s_magic == SECRETMEM_MAGIC)
+		return CKPT_NAMELESS_SECRET;
+	if (memfd && is_file_hugepages(f))
+		return CKPT_NAMELESS_HUGE;
+	/* Users cannot mount it, so the name is the kernel's. */
+	if (memfd && shmem_file(f) && sb->s_flags & SB_NOUSER)
+		return CKPT_NAMELESS_MEMFD;
+	return CKPT_NAMELESS_NOT;
+}
+
+/* Of a regular file. */
+enum ckpt_nameless ckpt_file_nameless(struct file *f)
+{
+	struct dentry *dentry = f->f_path.dentry, *parent;
+	enum ckpt_nameless found = CKPT_NAMELESS_DELETED;
+	struct inode *inode = file_inode(f);
+
+	if (!S_ISREG(inode->i_mode))
+		return CKPT_NAMELESS_NOT;
+	/* Its name does not change, since it is in no directory. */
+	if (IS_ROOT(dentry))
+		return ckpt_nowhere(f);
+	if (dentry->d_flags & DCACHE_NFSFS_RENAMED)
+		return CKPT_NAMELESS_RENAMED;
+	if (!d_unlinked(dentry))
+		return CKPT_NAMELESS_NOT;
+	/* It cannot be written to, either. */
+	if (is_file_hugepages(f))
+		return CKPT_NAMELESS_HUGE;
+	if (inode->i_nlink)
+		return CKPT_NAMELESS_LINKED;
+	if (inode_state_read_once(inode) & I_LINKABLE)
+		found = CKPT_NAMELESS_LINKABLE;
+	parent = dget_parent(dentry);
+	if (d_unlinked(parent))
+		found = CKPT_NAMELESS_HOMELESS;
+	else if (!d_inode(parent)->i_op->tmpfile)
+		found = CKPT_NAMELESS_UNIQUE;
+	dput(parent);
+	return found;
+}
+
+/* Open files of the inode of a file without a name, each of which holds its dentry; who looks at one counts for a moment. */
+unsigned long ckpt_inode_users(struct file *f)
+{
+	struct inode *inode = file_inode(f);
+	struct dentry *dentry;
+	unsigned long sum = 0;
+
+	spin_lock(&inode->i_lock);
+	for_each_alias(dentry, inode)
+		sum += d_count(dentry);
+	spin_unlock(&inode->i_lock);
+	return sum;
+}
+
+/* As fcntl(F_GET_SEALS), of a memfd. */
+unsigned int ckpt_memfd_seals(struct file *f)
+{
+	return READ_ONCE(SHMEM_I(file_inode(f))->seals);
+}
+
+/* Whether the caller may open it for reading by /proc. */
+bool ckpt_file_may_read(struct file *f)
+{
+	return !file_permission(f, MAY_READ);
 }
 
 /*

@@ -35,6 +35,31 @@ int ckpt_collect_fds(struct task_struct *t, unsigned int from, struct ckpt_fd *o
 void ckpt_sharing(struct task_struct *t, struct ckpt_sharing *out);
 int ckpt_get_fs(struct task_struct *t, struct path *root, struct path *pwd, int *umask);
 const struct path *ckpt_file_path(const struct file *f);
+
+/* What an open file without a name is. */
+enum ckpt_nameless {
+	/* It has a name, or has never had one that anybody could open. */
+	CKPT_NAMELESS_NOT,
+	CKPT_NAMELESS_DELETED,
+	/* Made by O_TMPFILE, and linkat(2) may give it a name. */
+	CKPT_NAMELESS_LINKABLE,
+	/* Its inode has another name. */
+	CKPT_NAMELESS_LINKED,
+	/* Its directory is gone, too. */
+	CKPT_NAMELESS_HOMELESS,
+	/* NFS has given it a name of its own, for as long as it is open. */
+	CKPT_NAMELESS_RENAMED,
+	/* Its file system makes no files without a name. */
+	CKPT_NAMELESS_UNIQUE,
+	CKPT_NAMELESS_MEMFD,
+	CKPT_NAMELESS_HUGE,
+	CKPT_NAMELESS_SECRET,
+};
+
+enum ckpt_nameless ckpt_file_nameless(struct file *f);
+unsigned long ckpt_inode_users(struct file *f);
+unsigned int ckpt_memfd_seals(struct file *f);
+bool ckpt_file_may_read(struct file *f);
 bool ckpt_path_unlinked(const struct path *p);
 const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t, unsigned int *flock);
 size_t ckpt_file_references(struct file *f);

@@ -3,23 +3,25 @@
 //! Open files: regular files and directories by path, devices without state, inherited stdio, sessions of ckpt.
 //!
 //! Saved: path, O_* flags, offset, sharing of one open file between descriptors; identity (device, inode, size,
-//! modification time); locks of flock(2); pipes inside the target (file/pipe.rs); that Landlock denied it to be truncated, or
+//! modification time); locks of flock(2); pipes inside the target (file/pipe.rs); files without a name and memfds
+//! (file/nameless.rs); that Landlock denied it to be truncated, or
 //! ioctls of the device, when it was opened; the statefile itself, if it has no name (O_TMPFILE) and a member of the target writes
 //! it, as /dev/null.
-//! Not saved: contents of files; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
+//! Not saved: contents of files that have a name, also of those of POSIX shared memory (/dev/shm): they stay where they are, for as
+//! long as the machine runs; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
 //! becomes the restarter's.
-//! Refused: deleted files, memfd, sockets, pipes and terminals that are not stdio, anonymous inodes (inotify, io_uring, ...; for
+//! Refused: deleted directories, sockets, pipes and terminals that are not stdio, anonymous inodes (inotify, io_uring, ...; for
 //! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH, POSIX and OFD locks, leases,
 //! F_SETOWN; an inherited pipe or terminal that only a thread with descriptors of its own has.
 //!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
-use super::{open_denied, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use super::{open_denied, share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     wrapper::{
-        file::{collect_fds, install_any, mode, Fd, File, Stat, REOPEN_FLAGS},
+        file::{collect_fds, install_any, mode, Fd, File, Nameless as Name, Stat, REOPEN_FLAGS, TMPFILE},
         mm::{map, prot, vm_mmap, Mm},
         mount::open_below,
         path::PathBuf,
@@ -33,6 +35,7 @@ use ckpt_uapi::{
         event::{Epoll, EpollItems, Eventfd, Signalfd, Timerfd},
         file::{denied, kind, File as FileRecord},
         mm::{Extent, Pages},
+        nameless::{Nameless, NamelessData},
         pipe::Pipe as PipeRecord,
         shmem::Shmem,
         Record, RecordType,
@@ -44,10 +47,12 @@ use zerocopy::FromZeros;
 
 mod census;
 mod event;
+mod nameless;
 mod pipe;
 
 pub(crate) use census::Census;
 pub(crate) use event::arm_timerfd;
+pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
 
 pub(crate) struct FileRoom;
 
@@ -83,19 +88,21 @@ fn is_terminal(dev: u64) -> bool {
     matches!(major(dev), 4 | 5 | 136..=143)
 }
 
+/// Says that a file cannot be saved.
+fn refuse(file: &File, what: &str) -> Fault {
+    let mut name = match PathBuf::new() {
+        Ok(n) => n,
+        Err(e) => return Fault::from(e),
+    };
+    let _ = file.print_any(&mut name);
+    Fault::new(EOPNOTSUPP, format_args!("{} cannot be saved: {}", what, name.as_str())).kind(RecordType::File)
+}
+
 /// What an open file will be in the statefile; `stdio` when it is one of the inherited descriptors.
 ///
 /// `held` is the number of references to the file that the caller has.
 fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -> Result<(u32, Stat, PathBuf)> {
     let mut path = PathBuf::new()?;
-    let refuse = |file: &File, what: &str| {
-        let mut name = match PathBuf::new() {
-            Ok(n) => n,
-            Err(e) => return Fault::from(e),
-        };
-        let _ = file.print_any(&mut name);
-        Fault::new(EOPNOTSUPP, format_args!("{} cannot be saved: {}", what, name.as_str())).kind(RecordType::File)
-    };
     if file.is_path() {
         return Err(refuse(file, "descriptor opened with O_PATH"));
     }
@@ -123,16 +130,15 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
         _ => return Err(refuse(file, "anonymous file")),
     };
     let kind = match format {
-        mode::REGULAR | mode::DIRECTORY => {
-            if file.is_unlinked() {
-                return Err(refuse(file, "deleted file"));
-            }
-            if format == mode::REGULAR {
-                kind::REGULAR
-            } else {
-                kind::DIRECTORY
-            }
-        }
+        mode::DIRECTORY if file.is_unlinked() => return Err(refuse(file, "deleted directory")),
+        mode::DIRECTORY => kind::DIRECTORY,
+        mode::REGULAR => match file.nameless() {
+            Name::Not => kind::REGULAR,
+            name => match nameless::check(target, file, name)? {
+                None => kind::NAMELESS,
+                Some(what) => return Err(refuse(file, what)),
+            },
+        },
         mode::FIFO => match Pipe::of(file) {
             Some(p) if pipe::is_inside(target, &p)? && pipe::is_own(target, file, held) => {
                 pipe::check(file, &p).map_err(|what| refuse(file, what))?;
@@ -159,7 +165,7 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
         if !file.print_path(&target.whole.caller_fs, &mut path)? {
             return Err(refuse(file, "FIFO outside of the caller's root directory"));
         }
-    } else if kind == kind::STDIO || kind == kind::PIPE {
+    } else if matches!(kind, kind::STDIO | kind::PIPE | kind::NAMELESS) {
         file.print_any(&mut path)?;
     }
     Ok((kind, saved, path))
@@ -168,9 +174,17 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
 /// Rights that Landlock can deny to an open file of this kind, and that are saved.
 fn deniable(kind: u32) -> u64 {
     match kind {
-        kind::REGULAR => denied::TRUNCATE,
+        kind::REGULAR | kind::NAMELESS => denied::TRUNCATE,
         kind::DEVICE | kind::SESSION => denied::IOCTL_DEV,
         _ => 0,
+    }
+}
+
+/// O_* flags that are saved.
+fn known_flags(kind: u32) -> u32 {
+    match kind {
+        kind::NAMELESS => REOPEN_FLAGS | TMPFILE,
+        _ => REOPEN_FLAGS,
     }
 }
 
@@ -234,12 +248,16 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
         Some(p) if kind == kind::PIPE => pipe::dump(file, &p, path.as_bytes(), dump)?,
         _ => 0,
     };
+    let nameless = match kind {
+        kind::NAMELESS => nameless::dump(target, file, dump)?,
+        _ => 0,
+    };
     let objref = dump.seen.add(file.address(), Keeper::File(file.clone()))?;
     let path = path.as_bytes();
     let mut r = FileRecord::new_zeroed();
     r.objref = objref;
     r.kind = kind;
-    r.flags = file.flags() & REOPEN_FLAGS;
+    r.flags = file.flags() & known_flags(kind);
     r.mode = stat.mode;
     r.pos = if file.is_stream() { 0 } else { file.pos() as u64 };
     r.size = stat.size;
@@ -251,6 +269,7 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     r.path_len = path.len() as u32;
     (_, r.lock) = file.locks(target.leader);
     r.pipe = pipe_objref;
+    r.nameless = nameless;
     r.denied = file.landlock_denied() & deniable(kind);
     // Opened before the task has entered its mount namespace.
     let is_path = matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE);
@@ -278,6 +297,8 @@ impl Resource for FileRoom {
         Timerfd::TYPE,
         Epoll::TYPE,
         EpollItems::TYPE,
+        Nameless::TYPE,
+        NamelessData::TYPE,
     ];
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
@@ -304,6 +325,7 @@ impl Resource for FileRoom {
                         .kind(RecordType::File)
                         .fd(fd.fd),
                     ),
+                    Ok((kind::NAMELESS, ..)) => target.whole.holders.borrow_mut().set_fd(&fd.file, fd.fd),
                     Ok(_) => {}
                     Err(fault) if fault.errno() == EOPNOTSUPP => obstacles.add(fault.fd(fd.fd)),
                     Err(fault) => return Err(fault.fd(fd.fd)),
@@ -315,8 +337,31 @@ impl Resource for FileRoom {
         }
     }
 
-    /// Files are written by those who refer to them.
-    fn dump(_target: &Target<'_>, _task: &FrozenTask<'_>, _dump: &mut Dump<'_>) -> Result {
+    fn check_whole(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
+        whole.holders.borrow().check(whole, obstacles);
+        Ok(())
+    }
+
+    /// Files are written by those who refer to them. Contents come before the memory: what comes after that may have to wait in
+    /// the kernel's memory until the target goes on.
+    fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        if task.task != target.leader || *dump.new & share::MM == 0 {
+            return Ok(());
+        }
+        for task in target.threads {
+            if task != target.leader && task.shared().files == target.leader.shared().files {
+                continue;
+            }
+            let seen = target.seen_by(task);
+            let mut from = Some(0);
+            while from.is_some() {
+                for fd in collect_fds(task, &mut from)?.iter() {
+                    if fd.file.nameless() != Name::Not && !is_nameless_statefile(target, &fd.file) {
+                        nameless::dump(&seen, &fd.file, dump).map_err(|f| f.fd(fd.fd))?;
+                    }
+                }
+            }
+        }
         Ok(())
     }
 
@@ -325,6 +370,8 @@ impl Resource for FileRoom {
             RecordType::Shmem => restore_shmem(restore)?,
             RecordType::Pipe => pipe::restore(restore)?,
             RecordType::EpollItems => return event::restore_items(restore),
+            RecordType::Nameless => nameless::restore(restore)?,
+            RecordType::NamelessData => return nameless::restore_data(restore),
             RecordType::Eventfd | RecordType::Signalfd | RecordType::Timerfd | RecordType::Epoll => {
                 event::restore(kind, restore)?
             }
@@ -353,11 +400,11 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         || path.len() != r.path_len as usize
         || path.len() > PATH_MAX
         || path.contains(&0)
-        || r.flags & !REOPEN_FLAGS != 0
+        || r.flags & !known_flags(r.kind) != 0
         || (r.pipe != 0) != (r.kind == kind::PIPE)
+        || (r.nameless != 0) != (r.kind == kind::NAMELESS)
         || r.denied & !deniable(r.kind) != 0
         || r.outside > 1
-        || r.reserved != 0
     {
         return Err(restore
             .input
@@ -392,6 +439,14 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             file
         }
         kind::PIPE => pipe::end(restore.made, restore.input, r.pipe, r.flags)?,
+        kind::NAMELESS => {
+            let (me, made, input) = (restore.me, &mut *restore.made, &*restore.input);
+            let mut open = || nameless::open(me, made, input, r.nameless, r.flags);
+            match r.denied {
+                0 => open()?,
+                denied => open_denied(me, denied, open)?,
+            }
+        }
         kind::SESSION => open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK))?,
         kind::REGULAR | kind::DIRECTORY | kind::DEVICE => {
             if path.first() != Some(&b'/') {
@@ -414,6 +469,12 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         }
         _ => return Err(bad(EPROTONOSUPPORT, format_args!("unknown kind of file {}", r.kind))),
     };
+    let (mut size, mut mtime_ns) = (r.size, r.mtime_ns);
+    if r.kind == kind::NAMELESS {
+        // It is nobody else's, so nobody has changed it; and some file systems cannot keep all of a time.
+        let now = file.stat()?;
+        (size, mtime_ns) = (now.size, now.mtime_ns);
+    }
     if matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) {
         let now = file.stat()?;
         if now.mode & mode::FMT != r.mode & mode::FMT || (r.kind == kind::DEVICE && now.rdev != r.rdev) {
@@ -431,11 +492,11 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
                 ),
             ));
         }
-        if r.kind != kind::DEVICE && r.pos != 0 {
-            let pos = i64::try_from(r.pos).map_err(|_| bad(EBADMSG, format_args!("offset is negative")))?;
-            file.seek(pos, 0)
-                .context(format_args!("cannot move to offset {pos} of {name}"))?;
-        }
+    }
+    if matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::NAMELESS) && r.pos != 0 {
+        let pos = i64::try_from(r.pos).map_err(|_| bad(EBADMSG, format_args!("offset is negative")))?;
+        file.seek(pos, 0)
+            .context(format_args!("cannot move to offset {pos} of {name}"))?;
     }
     if r.denied & !file.landlock_denied() != 0 {
         return Err(bad(EPERM, format_args!("{name} has rights that Landlock denied to it")));
@@ -443,7 +504,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
     if r.lock != 0 {
         lock(restore.me, &file, r.lock).context(format_args!("cannot lock {name} again"))?;
     }
-    Ok(Object::File(file, r.size, r.mtime_ns))
+    Ok(Object::File(file, size, mtime_ns))
 }
 
 /// Takes a lock as flock(2) does, which wants a descriptor; it belongs to the open file and outlives that.

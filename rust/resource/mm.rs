@@ -5,13 +5,13 @@
 //! Saved: mappings (mm/vma.rs), contents (mm/pages.rs), brk, command line, environment, auxiliary vector, /proc/PID/exe,
 //! coredump filter, dumpable, mlockall(MCL_FUTURE), prctl(PR_SET_THP_DISABLE, PR_SET_MDWE, PR_SET_MEMORY_MERGE), membarrier(2) registrations, vdso and its place.
 //! Not saved: statistics and high-water marks.
-//! Refused: an address space shared with another process, modify_ldt(2), Linux AIO contexts, uprobes, a deleted executable.
+//! Refused: an address space shared with another process, modify_ldt(2), Linux AIO contexts, uprobes.
 //!
 //! Record: [`ckpt_uapi::record::mm`].  C header: `include/linux/mm_types.h`
 
 use super::{
-    check_mapped, dump_file, nodes, put_nodes, share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target,
-    Whole,
+    check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, share, Dump, FrozenTask, Obstacles,
+    Resource, Restore, Scope, Target, Whole,
 };
 use crate::{
     error::{Context, Fault, Result},
@@ -107,7 +107,7 @@ impl Resource for MmRoom {
         match mm.exe_file() {
             None => refuse("it has no executable file"),
             Some(exe) => match check_mapped(target, &exe) {
-                Ok(()) => {}
+                Ok(()) => count_mapped(target, &exe)?,
                 Err(fault) if fault.errno() == EOPNOTSUPP => obstacles.add(fault),
                 Err(fault) => return Err(fault),
             },

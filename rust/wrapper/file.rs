@@ -6,6 +6,7 @@
 
 use super::{
     bindings,
+    cred::Cred,
     path::{Fs, PathBuf},
     task::Task,
     to_result, //
@@ -68,6 +69,34 @@ pub(crate) struct Stat {
     pub(crate) rdev: u64,
 }
 
+/// [`Stat`] with owner, number of names and access time; and whether it is immutable or append-only.
+pub(crate) type InodeStat = bindings::ckpt_inode_stat;
+
+/// A regular file that cannot be opened by a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nameless {
+    /// It can, or it is something else.
+    Not,
+    /// Its last name has been removed.
+    Deleted,
+    /// It was made by O_TMPFILE, and linkat(2) may give it a name.
+    Linkable,
+    /// The name that it was opened by has been removed, or it never had one; it has another.
+    Linked,
+    /// It has been deleted and so has its directory.
+    Homeless,
+    /// It has been deleted on NFS, which keeps it by a name of its own.
+    Renamed,
+    /// It has been deleted on a file system that makes no files without a name.
+    Unique,
+    /// memfd_create(2).
+    Memfd,
+    /// A memfd or a deleted file on hugetlbfs.
+    Huge,
+    /// memfd_secret(2).
+    Secret,
+}
+
 /// Longest text of [`File::info`] in bytes: an epoll with a million items.
 const INFO_MAX: usize = 256 << 20;
 
@@ -112,6 +141,9 @@ pub(crate) const REOPEN_FLAGS: u32 = bindings::O_ACCMODE
     | bindings::O_LARGEFILE
     | bindings::O_DIRECTORY
     | bindings::O_NOATIME;
+
+/// What an open file keeps of O_TMPFILE, besides O_DIRECTORY.
+pub(crate) const TMPFILE: u32 = bindings::__O_TMPFILE;
 
 impl File {
     /// The caller's descriptor `fd`.
@@ -375,6 +407,55 @@ impl File {
     pub(crate) fn is_unlinked(&self) -> bool {
         // SAFETY: the path lives in the file.
         unsafe { bindings::ckpt_path_unlinked(bindings::ckpt_file_path(self.as_ptr())) }
+    }
+
+    /// What a regular file without a name is.
+    pub(crate) fn nameless(&self) -> Nameless {
+        // SAFETY: alive.
+        match unsafe { bindings::ckpt_file_nameless(self.as_ptr()) } {
+            bindings::ckpt_nameless_CKPT_NAMELESS_DELETED => Nameless::Deleted,
+            bindings::ckpt_nameless_CKPT_NAMELESS_LINKABLE => Nameless::Linkable,
+            bindings::ckpt_nameless_CKPT_NAMELESS_LINKED => Nameless::Linked,
+            bindings::ckpt_nameless_CKPT_NAMELESS_HOMELESS => Nameless::Homeless,
+            bindings::ckpt_nameless_CKPT_NAMELESS_RENAMED => Nameless::Renamed,
+            bindings::ckpt_nameless_CKPT_NAMELESS_MEMFD => Nameless::Memfd,
+            bindings::ckpt_nameless_CKPT_NAMELESS_UNIQUE => Nameless::Unique,
+            bindings::ckpt_nameless_CKPT_NAMELESS_HUGE => Nameless::Huge,
+            bindings::ckpt_nameless_CKPT_NAMELESS_SECRET => Nameless::Secret,
+            _ => Nameless::Not,
+        }
+    }
+
+    /// Address of the inode: the same for two open files of one file.
+    pub(crate) fn inode(&self) -> usize {
+        // SAFETY: alive; set once at open.
+        unsafe { (*self.as_ptr()).f_inode as usize }
+    }
+
+    /// Number of open files of the inode, when that has no name; who looks at one counts for a moment.
+    pub(crate) fn inode_users(&self) -> usize {
+        // SAFETY: alive; the helper locks.
+        unsafe { bindings::ckpt_inode_users(self.as_ptr()) }
+    }
+
+    /// As fcntl(F_GET_SEALS), of [`Nameless::Memfd`].
+    pub(crate) fn seals(&self) -> u32 {
+        // SAFETY: alive, and in shared memory; one word.
+        unsafe { bindings::ckpt_memfd_seals(self.as_ptr()) }
+    }
+
+    /// Whether the caller may open it for reading by /proc.
+    pub(crate) fn may_read(&self) -> bool {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_may_read(self.as_ptr()) }
+    }
+
+    /// As fstat(2), with the ids that `viewer` gives them, -1 for one that it does not know.
+    pub(crate) fn stat_seen_by(&self, viewer: &Cred) -> Result<InodeStat> {
+        let mut out = InodeStat::default();
+        // SAFETY: both are alive.
+        kernel::error::to_result(unsafe { bindings::ckpt_inode_stat(self.as_ptr(), viewer.as_ptr(), &mut out) })?;
+        Ok(out)
     }
 
     /// Kind of a POSIX or OFD lock or a lease that `task` holds through it, and its lock of flock(2): LOCK_SH, LOCK_EX or 0.

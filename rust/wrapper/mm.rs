@@ -125,6 +125,7 @@ pub(crate) mod vm {
     pub(crate) const EXEC: u64 = b::VM_EXEC as u64;
     pub(crate) const SHARED: u64 = b::VM_SHARED as u64;
     pub(crate) const MAYSHARE: u64 = b::VM_MAYSHARE as u64;
+    pub(crate) const MAYWRITE: u64 = b::VM_MAYWRITE as u64;
     pub(crate) const GROWSDOWN: u64 = b::VM_GROWSDOWN as u64;
     pub(crate) const LOCKED: u64 = b::VM_LOCKED as u64;
     pub(crate) const LOCKONFAULT: u64 = b::VM_LOCKONFAULT as u64;

@@ -7,7 +7,7 @@
 use super::{
     bindings,
     cred::Cred,
-    file::File,
+    file::{File, InodeStat},
     ns::Nsproxy,
     path::{Fs, PathBuf},
     to_result, //
@@ -231,9 +231,6 @@ pub(crate) struct Tree {
     viewer: Cred,
 }
 
-/// What stat(2) says.
-pub(crate) type InodeStat = bindings::ckpt_inode_stat;
-
 impl Tree {
     /// Opens a file by its path from the root, without a trace; the empty path is the root. Directories and regular files can be
     /// read, all others are opened with O_PATH, as are symbolic links themselves.
@@ -247,10 +244,7 @@ impl Tree {
 
     /// As fstat(2); ids that the viewer does not know are -1.
     pub(crate) fn stat(&self, file: &File) -> Result<InodeStat> {
-        let mut out = InodeStat::default();
-        // SAFETY: all are alive.
-        kernel::error::to_result(unsafe { bindings::ckpt_inode_stat(file.as_ptr(), self.viewer.as_ptr(), &mut out) })?;
-        Ok(out)
+        file.stat_seen_by(&self.viewer)
     }
 
     /// Value of an extended attribute; `name` ends with a NUL.

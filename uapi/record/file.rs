@@ -20,6 +20,8 @@ pub mod kind {
     pub const SESSION: u32 = 5;
     /// An end of the pipe object `pipe`; the access mode in `flags` says which.
     pub const PIPE: u32 = 6;
+    /// The regular file `nameless`, which cannot be opened by a path.
+    pub const NAMELESS: u32 = 7;
 }
 
 /// Values of [`File::denied`]: LANDLOCK_ACCESS_FS_*.
@@ -63,12 +65,12 @@ pub struct File {
     pub lock: u32,
     /// For PIPE: objref of the pipe.
     pub pipe: u32,
-    /// Rights that Landlock denied when it was opened: [`denied::TRUNCATE`] for REGULAR, [`denied::IOCTL_DEV`] for DEVICE and
+    /// Rights that Landlock denied when it was opened: [`denied::TRUNCATE`] for REGULAR and NAMELESS, [`denied::IOCTL_DEV`] for DEVICE and
     /// SESSION.
     pub denied: u64,
     /// 1 for a file that was opened in the mounts of the restarter, not in those of the task.
     pub outside: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// For NAMELESS: objref of the file without a name.
+    pub nameless: u32,
 }
 record!(File, File, 96, 80);

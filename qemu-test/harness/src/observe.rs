@@ -140,7 +140,8 @@ impl Snapshot {
             facts.insert(key, value);
         };
         for link in ["exe", "cwd", "root"] {
-            put(link.into(), read_link(Path::new(&format!("{root}/{link}"))));
+            let path = read_link(Path::new(&format!("{root}/{link}")));
+            put(link.into(), normal_deleted(&path));
         }
         for file in [
             "cmdline",
@@ -174,10 +175,14 @@ impl Snapshot {
         for fd in fds {
             let link = read_link(Path::new(&format!("{root}/fd/{fd}")));
             let is_pipe = link.starts_with("pipe:[");
-            put(format!("fd/{fd}"), normal_pipe(link, &mut pipes));
+            let is_deleted = link.ends_with(DELETED);
+            put(format!("fd/{fd}"), normal_pipe(normal_deleted(&link), &mut pipes));
             let info = fs::read_to_string(format!("{root}/fdinfo/{fd}")).unwrap_or_default();
             let lines = info.lines().filter_map(|line| line.split_once(':'));
-            for (name, value) in lines.filter(|(name, _)| !(is_pipe && *name == "ino" || *name == "tfd")) {
+            for (name, value) in lines.filter(|(name, _)| {
+                let of_inode = ["ino", "lock"].contains(name);
+                !((is_pipe || is_deleted) && of_inode || *name == "tfd")
+            }) {
                 put(format!("fd/{fd}/fdinfo/{name}"), value.trim().into());
             }
             put(format!("fd/{fd}/watched"), watched(&info));
@@ -369,6 +374,18 @@ fn normal_pipe(link: String, pipes: &mut Vec<String>) -> String {
     format!("pipe number {number}")
 }
 
+/// What /proc adds to the path of a file without a name.
+const DELETED: &str = " (deleted)";
+
+/// A deleted file is made anew without a name: only the directory is what it was. That of a memfd is kept.
+fn normal_deleted(path: &str) -> String {
+    let directory = path.strip_suffix(DELETED).and_then(|path| path.rsplit_once('/'));
+    match directory {
+        Some((directory, _)) if !path.starts_with("/memfd:") => format!("{directory}/...{DELETED}"),
+        _ => path.into(),
+    }
+}
+
 /// What an epoll watches: descriptor, events and data, without the inodes. The order is that of kernel addresses.
 fn watched(info: &str) -> String {
     let items = info.lines().filter_map(|line| line.strip_prefix("tfd:"));
@@ -379,14 +396,14 @@ fn watched(info: &str) -> String {
     items.join("; ")
 }
 
-/// Shared anonymous memory shows as "/dev/zero (deleted)" with an inode number that is chance: numbered by appearance,
-/// so that mappings of one object still show as such.
+/// Shared anonymous memory, memfds and deleted files have inode numbers that are chance: numbered by appearance, so that mappings
+/// of one object still show as such.
 fn normal_maps(maps: &str) -> String {
     let mut inodes: Vec<&str> = Vec::new();
     let mut text = String::new();
     for line in maps.lines() {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        if line.ends_with("/dev/zero (deleted)") && fields.len() > 4 {
+        if line.ends_with(DELETED) && fields.len() > 5 {
             let known = inodes.iter().position(|inode| *inode == fields[4]);
             let number = known.unwrap_or_else(|| {
                 inodes.push(fields[4]);
@@ -394,8 +411,11 @@ fn normal_maps(maps: &str) -> String {
             });
             let _ = writeln!(
                 text,
-                "{} {} {} shared anonymous object {number}",
-                fields[0], fields[1], fields[2]
+                "{} {} {} {} object {number}",
+                fields[0],
+                fields[1],
+                fields[2],
+                normal_deleted(&fields[5..].join(" "))
             );
         } else {
             let _ = writeln!(text, "{}", fields.join(" "));

@@ -10,7 +10,7 @@
 //!
 //! Record: [`ckpt_uapi::record::pipe`].  C header: `include/linux/pipe_fs_i.h`
 
-use super::{Dump, Restore, Target};
+use super::{Dump, Restore, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     freeze::Process,
@@ -46,12 +46,17 @@ pub(super) fn is_inside(target: &Target<'_>, pipe: &Pipe<'_>) -> Result<bool> {
 /// Whether the open file is the target's alone, not shared by fork with another process. `held` references are ours; who looks
 /// at it (/proc/PID/fd) has one for a moment.
 pub(super) fn is_own(target: &Target<'_>, file: &File, held: usize) -> bool {
+    is_only_of(target.whole, file, held)
+}
+
+/// As [`is_own`], with the references of mappings in `held`.
+pub(super) fn is_only_of(whole: &Whole<'_>, file: &File, held: usize) -> bool {
     // A running thread of several that waits in a read holds one more (a single one only borrows the descriptor's).
     let waiting = |p: &Process| if p.threads.len() > 1 { p.threads.len() } else { 0 };
-    let running = target.whole.stopped_ns == 0;
+    let running = whole.stopped_ns == 0;
     let held = held
         + if running {
-            target.whole.processes.iter().map(waiting).sum()
+            whole.processes.iter().map(waiting).sum()
         } else {
             0
         };
@@ -59,7 +64,7 @@ pub(super) fn is_own(target: &Target<'_>, file: &File, held: usize) -> bool {
         if fatal_signal_pending() {
             return false;
         }
-        if file.references() <= target.whole.census.descriptors(file) + held {
+        if file.references() <= whole.census.descriptors(file) + held {
             return true;
         }
         sleep_killable(4);

@@ -5,10 +5,13 @@
 //! Saved: private and shared file mappings, private and shared anonymous memory, stack growth, protection, madvise(2)
 //! advice, NUMA policies (mbind) with their home node, mlock(2), MAP_NORESERVE, MAP_DROPPABLE (without its contents: it may be dropped at any time, and random number
 //! state must not be used twice), names, seals; the vdso and its data pages by place.
-//! Refused: hugetlbfs, device memory, deleted files, System V shared memory, memfd, protection keys, shadow stacks,
+//! Refused: hugetlbfs, device memory, System V shared memory, protection keys, shadow stacks,
 //! userfaultfd, NUMA policies of shared memory, anonymous memory shared with a process outside of the target.
 
-use super::{super::Target, check_mapped, dump_file, nodes, put_nodes, Dump, Obstacles, Restore};
+use super::{
+    super::Target, check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, Dump, Obstacles,
+    Restore,
+};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
@@ -145,6 +148,9 @@ pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Resul
                 target.whole.mappings.borrow_mut().count(file, target.leader)?;
             }
         }
+        if let Some(file) = &area.file {
+            count_mapped(target, file)?;
+        }
         // Parts of one file stand side by side: once is enough.
         let file = area.file.as_ref().map(File::address);
         let repeated = file.is_some() && file == last && area.flags & !vm::ORDINARY == 0;
@@ -206,6 +212,10 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
     };
     if is_shared_anon(area)? {
         return Ok(());
+    }
+    let written = vm::SHARED | vm::MAYWRITE;
+    if area.flags & written == written && is_sealed_for_writers(file) {
+        return refuse("memory that may be written although its memfd is sealed (F_SEAL_FUTURE_WRITE)");
     }
     check_mapped(target, file)
 }

@@ -11,11 +11,11 @@
 use super::mnt::{take_fd, text_at, with_fd};
 use crate::{
     error::{Context, Fault, Result},
-    resource::{Dump, Restore},
+    resource::{each_extent, Dump, Restore},
     wrapper::{
         cred::Cred,
-        file::{mode, File},
-        mount::{InodeStat, Mount, Tree},
+        file::{mode, File, InodeStat},
+        mount::{Mount, Tree},
         syscall::{nr, CurrentTask},
         task::fatal_signal_pending, //
     },
@@ -208,38 +208,14 @@ fn xattrs(tree: &Tree, path: &[u8], file: &File, mut each: impl FnMut(&[u8], &[u
 
 /// What is between the holes.
 fn data(file: &File, size: u64, dump: &mut Dump<'_>) -> Result {
-    const SEEK_DATA: i32 = 3;
-    const SEEK_HOLE: i32 = 4;
-    let end = i64::try_from(size).map_err(|_| EFBIG)?;
-    let mut buf = KVVec::from_elem(0u8, DATA_MAX as usize, GFP_KERNEL)?;
-    let mut pos = 0;
-    while pos < end {
-        pos = match file.seek(pos, SEEK_DATA) {
-            Ok(pos) => pos,
-            Err(ENXIO) => break,
-            Err(e) => return Err(e.into()),
+    each_extent(file, size, DATA_MAX, |offset, bytes| {
+        let r = InodeData {
+            offset,
+            length: bytes.len() as u32,
+            reserved: 0,
         };
-        let hole = file.seek(pos, SEEK_HOLE)?.min(end);
-        while pos < hole {
-            let want = (hole - pos).min(i64::from(DATA_MAX)) as usize;
-            let mut at = pos;
-            let got = file.read_full(&mut buf[..want], Some(&mut at))?;
-            if got == 0 {
-                return Err(Fault::new(EIO, format_args!("a file in a tmpfs has shrunk")));
-            }
-            let r = InodeData {
-                offset: pos as u64,
-                length: got as u32,
-                reserved: 0,
-            };
-            dump.out.record_with(&r, &buf[..got])?;
-            pos += got as i64;
-            if fatal_signal_pending() {
-                return Err(EINTR.into());
-            }
-        }
-    }
-    Ok(())
+        dump.out.record_with(&r, bytes)
+    })
 }
 
 /// The file that was restored last.

@@ -17,6 +17,7 @@ use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::landlock::{self, Landlock};
 use libckpt::uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
+use libckpt::uapi::record::nameless::Nameless;
 use libckpt::uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetRoute};
 use libckpt::uapi::record::ns::{user_flags, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use libckpt::uapi::record::pipe::Pipe;
@@ -82,6 +83,8 @@ enum Object {
     Signalfd(Signalfd),
     Timerfd(Timerfd),
     Epoll(Epoll, Vec<EpollItem>),
+    /// The path or name, and bytes of content.
+    Nameless(Nameless, Vec<u8>, u64),
     Shmem {
         shmem: Shmem,
         pages: u64,
@@ -236,6 +239,14 @@ impl Summary {
             Body::EpollItems(items, entries) => {
                 if let Some(Object::Epoll(_, all)) = self.objects.get_mut(&items.epoll) {
                     all.extend(entries);
+                }
+            }
+            Body::Nameless(file, path) => {
+                self.objects.insert(file.objref, Object::Nameless(file, path, 0));
+            }
+            Body::NamelessData(data, _) => {
+                if let Some(Object::Nameless(_, _, content)) = self.objects.get_mut(&data.objref) {
+                    *content += u64::from(data.length);
                 }
             }
             Body::LandlockLayer(layer) => {
@@ -435,6 +446,7 @@ fn file_kind(kind: u32) -> &'static str {
         file::kind::STDIO => "stdio",
         file::kind::SESSION => "session",
         file::kind::PIPE => "pipe",
+        file::kind::NAMELESS => "nameless",
         _ => "unknown",
     }
 }

@@ -28,6 +28,7 @@ use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
+use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{device_kind, peer, NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute, NO_INET6};
 use ckpt_uapi::record::ns::{CgroupNs, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use ckpt_uapi::record::pids::Pids;
@@ -361,7 +362,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 34, 6)
+    Statefile::new(records, 36, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -502,14 +503,15 @@ fn init() -> Vec<Part> {
     records.extend(namespaces());
     records.extend(small_memory(&[]));
     records.extend(events());
+    records.extend(nameless_files());
     records.extend([
-        Part::new(&Fds { count: 1, more: 0 }).entries(&[fd(9, 0, 31)]),
+        Part::new(&Fds { count: 2, more: 0 }).entries(&[fd(9, 0, 31), fd(10, 0, 33)]),
         fs(),
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(32, 0), layer(33, 32)]);
-    records.extend(thread(None, 33, true));
+    records.extend([layer(34, 0), layer(35, 34)]);
+    records.extend(thread(None, 35, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -537,7 +539,7 @@ const EXE: u32 = 5;
 const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
-const FILTER: u32 = 34;
+const FILTER: u32 = 36;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -830,6 +832,32 @@ fn events() -> Vec<Part> {
         }),
         Part::new(&Epoll { objref: 31, flags: 0 }),
         Part::new(&EpollItems { epoll: 31, count: 1 }).entries(&[item]),
+    ]
+}
+
+/// A deleted file with a hole, and an open file of it.
+fn nameless_files() -> Vec<Part> {
+    let (path, content) = ("/tmp/deleted", b"content");
+    vec![
+        Part::new(&Nameless {
+            objref: 32,
+            flags: nameless::flags::LINKABLE,
+            mode: 0o100_600,
+            size: 2 * PAGE_ALIGN,
+            path_len: path.len() as u32,
+            ..Nameless::new_zeroed()
+        })
+        .entries(path.as_bytes()),
+        Part::new(&NamelessData {
+            objref: 32,
+            length: content.len() as u32,
+            offset: PAGE_ALIGN,
+        })
+        .entries(content),
+        Part::new(&File {
+            nameless: 32,
+            ..file(33, file::kind::NAMELESS, "")
+        }),
     ]
 }
 

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::text::{printable, until_nul, uuid};
+use libckpt::uapi::record::nameless;
 use serde_json::{json, Map, Value};
 
 impl Summary {
@@ -78,7 +79,13 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "mode": file.mode, "pos": file.pos, "size": file.size, "mtime_ns": file.mtime_ns, "ino": file.ino,
             "dev": file.dev, "rdev": file.rdev, "stdio": (file.kind == file::kind::STDIO).then_some(file.stdio),
             "lock": lock_kind(file.lock), "pipe": (file.kind == file::kind::PIPE).then_some(file.pipe),
-            "denied": denied(file),
+            "denied": denied(file), "nameless": (file.kind == file::kind::NAMELESS).then_some(file.nameless),
+        }),
+        Object::Nameless(file, path, content) => json!({
+            "objref": objref, "type": "nameless", "memfd": file.flags & nameless::flags::MEMFD != 0,
+            "linkable": file.flags & nameless::flags::LINKABLE != 0, "path": printable(path), "mode": file.mode,
+            "uid": file.uid, "gid": file.gid, "size": file.size, "content": content, "seals": file.seals,
+            "atime_ns": file.atime_ns, "mtime_ns": file.mtime_ns,
         }),
         Object::Pipe(pipe) => json!({
             "objref": objref, "type": "pipe", "capacity": pipe.capacity, "content": pipe.content,

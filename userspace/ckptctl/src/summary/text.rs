@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::text::{bytes, count, date, flags, printable, ranges, seconds, signal, signals, until_nul, uuid};
+use libckpt::uapi::record::nameless;
 use libckpt::uapi::record::net::{device_flags, peer};
 use std::fmt::{Result, Write};
 
@@ -423,7 +424,18 @@ impl Summary {
             Some(Object::File(file, _)) if file.kind == file::kind::PIPE => {
                 format!("{} end of {}", pipe_end(file), self.object(file.pipe))
             }
+            Some(Object::File(file, _)) if file.kind == file::kind::NAMELESS => self.object(file.nameless),
             Some(Object::File(_, path)) => printable(path),
+            Some(Object::Nameless(file, path, content)) => {
+                let memfd = file.flags & nameless::flags::MEMFD != 0;
+                format!(
+                    "{} {objref}: {}, {}, {} saved",
+                    if memfd { "memfd" } else { "deleted" },
+                    printable(path),
+                    bytes(file.size),
+                    bytes(*content)
+                )
+            }
             Some(Object::Pipe(pipe)) => {
                 format!(
                     "pipe {objref}: capacity {}, {} waiting",

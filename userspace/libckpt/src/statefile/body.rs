@@ -15,6 +15,7 @@ use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{self, Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{self, Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
+use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute};
 use ckpt_uapi::record::ns::{CgroupNs, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use ckpt_uapi::record::pids::Pids;
@@ -80,6 +81,8 @@ pub enum Body {
     Timerfd(Timerfd),
     Epoll(Epoll),
     EpollItems(EpollItems, Vec<EpollItem>),
+    Nameless(Nameless, Vec<u8>),
+    NamelessData(NamelessData, Vec<u8>),
     Landlock(Landlock),
     LandlockLayer(landlock::Layer),
     Nsproxy(Nsproxy),
@@ -427,6 +430,28 @@ impl Body {
             | RecordType::Timerfd
             | RecordType::Epoll
             | RecordType::EpollItems => Self::parse_event(kind, parts)?,
+            RecordType::Nameless => {
+                let fixed: Nameless = parts.fixed()?;
+                objref(fixed.objref)?;
+                check_nameless(&fixed)?;
+                let path = parts.text(fixed.path_len, PATH_MAX)?;
+                let right = if fixed.flags & nameless::flags::MEMFD != 0 {
+                    path.len() <= nameless::MEMFD_NAME_MAX
+                } else {
+                    path.first() == Some(&b'/')
+                };
+                check(right, "a file without a name has an impossible path")?;
+                Self::Nameless(fixed, path)
+            }
+            RecordType::NamelessData => {
+                let fixed: NamelessData = parts.fixed()?;
+                objref(fixed.objref)?;
+                check(
+                    fixed.length <= nameless::DATA_MAX,
+                    "the content of a file is too long for a record",
+                )?;
+                Self::NamelessData(fixed, parts.entries(fixed.length)?)
+            }
             RecordType::Landlock => {
                 let fixed: Landlock = parts.alone()?;
                 zero(fixed.reserved)?;
@@ -739,20 +764,37 @@ fn check_timer(timer: &PosixTimer) -> Result<()> {
     )
 }
 
+fn check_nameless(file: &Nameless) -> Result<()> {
+    use nameless::{flags, seals};
+    const REGULAR: u32 = 0o100_000;
+    const PERMISSIONS: u32 = 0o7777;
+    known(file.flags, flags::ALL)?;
+    known(file.seals, seals::ALL)?;
+    let memfd = file.flags & flags::MEMFD != 0;
+    check(!memfd || file.flags == flags::MEMFD, "a memfd is in a directory")?;
+    check(memfd || file.seals == 0, "a file that is no memfd has seals")?;
+    check(file.mode & !PERMISSIONS == REGULAR, "a file is no regular one")?;
+    check(i64::try_from(file.size).is_ok(), "the size of a file is out of range")?;
+    zero(file.reserved)
+}
+
 fn check_file(file: &File) -> Result<()> {
     use record::file::denied::{IOCTL_DEV, TRUNCATE};
-    use record::file::kind::{DEVICE, PIPE, REGULAR, SESSION, STDIO};
+    use record::file::kind::{DEVICE, NAMELESS, PIPE, REGULAR, SESSION, STDIO};
     const O_ACCMODE: u32 = 3;
     const O_WRONLY: u32 = 1;
     const LOCK_EX: u32 = 2;
-    check((REGULAR..=PIPE).contains(&file.kind), "the kind of file is not known")?;
+    check(
+        (REGULAR..=NAMELESS).contains(&file.kind),
+        "the kind of file is not known",
+    )?;
     check(
         file.kind != STDIO || file.stdio <= 2,
         "a standard descriptor is above 2",
     )?;
     check(file.lock <= LOCK_EX, "the kind of lock is not known")?;
     let deniable = match file.kind {
-        REGULAR => TRUNCATE,
+        REGULAR | NAMELESS => TRUNCATE,
         DEVICE | SESSION => IOCTL_DEV,
         _ => 0,
     };
@@ -761,7 +803,11 @@ fn check_file(file: &File) -> Result<()> {
         "a right is denied that this kind of file has not",
     )?;
     check(file.outside <= 1, "a yes-or-no field is neither")?;
-    zero(file.reserved)?;
+    if file.kind == NAMELESS {
+        objref(file.nameless)?;
+    } else {
+        check(file.nameless == 0, "a file with a name is one without")?;
+    }
     if file.kind == PIPE {
         check(
             file.flags & O_ACCMODE <= O_WRONLY,

@@ -16,6 +16,7 @@ use std::collections::{HashMap, HashSet};
 enum Object {
     File,
     Pipe,
+    Nameless,
     Shmem,
     Mm,
     Files,
@@ -104,13 +105,13 @@ impl State {
             Self::Pids => "pids, user-ns or prologue-end",
             Self::PrologueEnd => "prologue-end",
             Self::Task => "task or trailer",
-            Self::Mm(None) => "file, pipe, shmem or mm",
-            Self::Mm(Some(_)) => "pages of the shmem, file, pipe, shmem or mm",
+            Self::Mm(None) => "file, pipe, nameless, nameless-data, shmem or mm",
+            Self::Mm(Some(_)) => "pages of the shmem, file, pipe, nameless, shmem or mm",
             Self::Vma => "vma, vma-name, vma-policy, pages or mm-end",
             Self::VmaName => "vma-name, vma-policy, pages or mm-end",
             Self::VmaPolicy => "vma-policy, pages or mm-end",
             Self::Pages => "pages or mm-end",
-            Self::Fd => "file, pipe or fd",
+            Self::Fd => "file, pipe, nameless, nameless-data or fd",
             Self::MoreFd => "fd",
             Self::Fs => "fs",
             Self::SignalAction => "signal-action",
@@ -156,7 +157,7 @@ pub(super) struct Order {
     /// Which of [`SHARED`] the records of the current task describe, and whether also what is of its process alone.
     parts: [bool; 4],
     has_process: bool,
-    /// Sizes of shared memory, by objref.
+    /// Sizes of shared memory and of files without a name, by objref.
     sizes: HashMap<u32, u64>,
     /// Objrefs of those open files that are epolls.
     epolls: HashSet<u32>,
@@ -298,6 +299,10 @@ impl Order {
                 self.add_object(pipe.objref, Object::Pipe)?;
                 State::Mm(None)
             }
+            (State::Mm(_), Body::Nameless(..) | Body::NamelessData(..)) => {
+                self.accept_nameless(body)?;
+                State::Mm(None)
+            }
             (State::Mm(_), Body::Shmem(shmem)) => {
                 self.add_object(shmem.objref, Object::Shmem)?;
                 self.sizes.insert(shmem.objref, shmem.size);
@@ -353,6 +358,10 @@ impl Order {
 
             (State::Fd, Body::File(file, _)) => {
                 self.add_file(file)?;
+                State::Fd
+            }
+            (State::Fd, Body::Nameless(..) | Body::NamelessData(..)) => {
+                self.accept_nameless(body)?;
                 State::Fd
             }
             (State::Fd, Body::Pipe(pipe, _)) => {
@@ -744,7 +753,33 @@ impl Order {
             file.kind != file::kind::PIPE || self.object(file.pipe) == Some(Object::Pipe),
             "an end of a pipe refers to no pipe",
         )?;
+        check(
+            file.kind != file::kind::NAMELESS || self.object(file.nameless) == Some(Object::Nameless),
+            "an open file refers to no file without a name",
+        )?;
         self.add_object(file.objref, Object::File)
+    }
+
+    /// A file without a name, or content of it, which comes before the next object.
+    fn accept_nameless(&mut self, body: &Body) -> Result<()> {
+        match body {
+            Body::Nameless(file, _) => {
+                self.add_object(file.objref, Object::Nameless)?;
+                self.sizes.insert(file.objref, file.size);
+                Ok(())
+            }
+            Body::NamelessData(data, _) => {
+                let newest = data.objref as usize == self.objects.len();
+                check(
+                    newest && self.object(data.objref) == Some(Object::Nameless),
+                    "content does not follow its file",
+                )?;
+                let size = self.sizes.get(&data.objref).copied().unwrap_or(0);
+                let end = data.offset.checked_add(data.length.into());
+                check(end.is_some_and(|end| end <= size), "content is outside of its file")
+            }
+            _ => Ok(()),
+        }
     }
 
     fn add_layer(&mut self, layer: &landlock::Layer) -> Result<()> {

@@ -6,6 +6,7 @@ use super::*;
 use crate::testing::{sample, Mutator, Part, Statefile};
 use ckpt_uapi::record::file::File;
 use ckpt_uapi::record::landlock::{Landlock, Layer};
+use ckpt_uapi::record::nameless::{Nameless, NamelessData};
 use ckpt_uapi::record::pipe::{Pipe, CONTENT_MAX};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::seccomp::{Seccomp, SeccompFilter};
@@ -215,7 +216,7 @@ fn refuses_values_that_contradict_each_other() {
         (RecordType::Vma, 8, 1, "page boundary"),
         (RecordType::Fd, 8 + 8, 2, "refers to no file"),
         (RecordType::Fd, 8 + 8, 8, "refers to no file"),
-        (RecordType::File, offset_of!(File, kind), 7, "kind of file is not known"),
+        (RecordType::File, offset_of!(File, kind), 8, "kind of file is not known"),
         (RecordType::File, offset_of!(File, lock), 3, "kind of lock is not known"),
         (
             RecordType::File,
@@ -254,6 +255,68 @@ fn refuses_values_that_contradict_each_other() {
             offset_of!(File, denied),
             1,
             "a right is denied that this kind of file has not",
+        ),
+        (RecordType::File, offset_of!(File, nameless), 1, "is one without"),
+        (RecordType::Nameless, 0, 8, "not the next number"),
+        (RecordType::Nameless, offset_of!(Nameless, flags), 8, "unknown flag"),
+        (RecordType::Nameless, offset_of!(Nameless, flags), 3, "in a directory"),
+        (RecordType::Nameless, offset_of!(Nameless, seals), 1, "has seals"),
+        (
+            RecordType::Nameless,
+            offset_of!(Nameless, mode) + 1,
+            0x41,
+            "no regular one",
+        ),
+        (
+            RecordType::Nameless,
+            offset_of!(Nameless, mode) + 2,
+            1,
+            "no regular one",
+        ),
+        (
+            RecordType::Nameless,
+            offset_of!(Nameless, size) + 7,
+            0x80,
+            "out of range",
+        ),
+        (
+            RecordType::Nameless,
+            offset_of!(Nameless, size) + 1,
+            0x10,
+            "outside of its file",
+        ),
+        (
+            RecordType::Nameless,
+            offset_of!(Nameless, path_len),
+            1,
+            "length of a text",
+        ),
+        (RecordType::Nameless, offset_of!(Nameless, reserved), 1, "reserved"),
+        (RecordType::Nameless, size_of::<Nameless>(), b'x', "an impossible path"),
+        (RecordType::NamelessData, 0, 31, "does not follow its file"),
+        (
+            RecordType::NamelessData,
+            offset_of!(NamelessData, offset) + 1,
+            0x20,
+            "outside of its file",
+        ),
+        (
+            RecordType::NamelessData,
+            offset_of!(NamelessData, offset) + 7,
+            0xff,
+            "outside of its file",
+        ),
+        (
+            RecordType::NamelessData,
+            offset_of!(NamelessData, length),
+            1,
+            "number of entries",
+        ),
+        (
+            RecordType::NamelessData,
+            offset_of!(NamelessData, length) + 3,
+            1,
+            "too long for a record",
         ),
         (RecordType::LandlockLayer, 0, 8, "not the next number"),
         (RecordType::LandlockLayer, offset_of!(Layer, below), 7, "on no layer"),
@@ -338,14 +401,14 @@ fn counts_the_layers_of_landlock_domains() {
         changed(|records| {
             let at = index(RecordType::LandlockLayer) + 2;
             let template = records[at - 1].clone();
-            for objref in 34..32 + count {
+            for objref in 36..34 + count {
                 let mut part = template.clone();
                 let (layer, _) = Layer::mut_from_prefix(&mut part.body).unwrap();
                 (layer.objref, layer.below) = (objref, objref - 1);
-                records.insert(at + objref as usize - 34, part);
+                records.insert(at + objref as usize - 36, part);
             }
             // What comes after them is numbered after them.
-            let filter = 32 + count;
+            let filter = 34 + count;
             let part = &mut records[index(RecordType::SeccompFilter) + count as usize - 2];
             SeccompFilter::mut_from_prefix(&mut part.body).unwrap().0.objref = filter;
             let part = &mut records[index(RecordType::Seccomp) + count as usize - 2];

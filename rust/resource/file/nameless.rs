@@ -1,0 +1,467 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Regular files that have no name: deleted ones, those made by O_TMPFILE, and memfds. Here belong programs and libraries that an
+//! upgrade has replaced while they are mapped, and POSIX shared memory and semaphores whose names have been removed.
+//!
+//! Saved: contents with their holes, size, permissions, times, whether linkat(2) may give it a name, name and seals of a memfd;
+//! that several open files, and mappings, are of one file. A deleted file is made anew without a name in the directory where it was;
+//! in memory (as a memfd) where the restarter may not make files in that directory, as in that of a library. Its owner is set
+//! where the restarter may.
+//! Not saved: its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode number, extended
+//! attributes, ACLs, file capabilities, flags of chattr(1).
+//! Refused: deleted files that have another name (a hard link, linkat(2)), whose directory is deleted too, whose file
+//! system knows no O_TMPFILE, or that NFS keeps by a name of its own; files that are open for writing only and that the caller may
+//! not read; memfds and deleted files of huge pages; memory of memfd_secret(2); a memfd with F_SEAL_FUTURE_WRITE that is still mapped for writing; files that somebody outside of the
+//! target has open or mapped, too: all open files of the inode, and all references to them, are counted.
+//!
+//! Records: [`ckpt_uapi::record::nameless`].  C headers: `include/linux/fs.h`, `include/linux/memfd.h`
+
+use super::{pipe::is_only_of, refuse, Dump, Obstacles, Restore, Target, Whole};
+use crate::{
+    error::{Context, Fault, Result},
+    objects::{Keeper, Made as Objects, Nameless as Made, Object},
+    statefile::Reader,
+    wrapper::{
+        cred::Cred,
+        file::{install_any, mode, File, Nameless as Kind},
+        mount::open_below,
+        path::{Fs, PathBuf},
+        syscall::{nr, CurrentTask},
+        task::{fatal_signal_pending, sleep_killable, Task}, //
+    },
+};
+use ckpt_uapi::{
+    record::nameless::{flags, seals, Nameless, NamelessData, DATA_MAX, MEMFD_NAME_MAX},
+    statefile::PATH_MAX,
+};
+use kernel::{prelude::*, rbtree::RBTree};
+
+const O_RDONLY: u32 = 0;
+const O_RDWR: u64 = 2;
+const O_EXCL: u64 = 0o200;
+const O_LARGEFILE: u32 = 0o100000;
+const O_DIRECTORY: u32 = 0o200000;
+const O_NOATIME: u32 = 0o1000000;
+const O_PATH: u32 = 0o10000000;
+const O_TMPFILE: u64 = 0o20200000;
+
+const MFD_CLOEXEC: u64 = 1;
+const MFD_ALLOW_SEALING: u64 = 2;
+const MFD_NOEXEC_SEAL: u64 = 8;
+const MFD_EXEC: u64 = 16;
+const F_ADD_SEALS: u64 = 1033;
+const F_SEAL_FUTURE_WRITE: u32 = 1 << 4;
+
+/// Permissions, and those of them that an owner lends to others.
+const PERMISSIONS: u32 = 0o7777;
+const SETID: u32 = 0o6000;
+const EXECUTE: u32 = 0o111;
+
+/// Open files without a name that the target has: when all have been met, nobody else may have one.
+pub(crate) struct Holders {
+    files: RBTree<usize, Holder>,
+    /// Open files that have been met, by inode.
+    inodes: RBTree<usize, usize>,
+}
+
+struct Holder {
+    file: File,
+    /// References of mappings and of /proc/PID/exe.
+    mapped: usize,
+    ids: (i32, i32),
+    /// A descriptor for it.
+    fd: Option<u32>,
+}
+
+impl Holders {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            files: RBTree::new(),
+            inodes: RBTree::new(),
+        }
+    }
+
+    /// Takes an open file, to which a descriptor (0) or a mapping (1) refers.
+    fn add(&mut self, file: &File, mapped: usize, leader: &Task) -> Result {
+        if let Some(holder) = self.files.get_mut(&file.address()) {
+            holder.mapped += mapped;
+            return Ok(());
+        }
+        let holder = Holder {
+            file: file.clone(),
+            mapped,
+            ids: (leader.tgid(), leader.tid()),
+            fd: None,
+        };
+        self.files.try_create_and_insert(file.address(), holder, GFP_KERNEL)?;
+        match self.inodes.get_mut(&file.inode()) {
+            Some(n) => *n += 1,
+            None => {
+                self.inodes.try_create_and_insert(file.inode(), 1, GFP_KERNEL)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says by which descriptor a file is open.
+    pub(super) fn set_fd(&mut self, file: &File, fd: u32) {
+        if let Some(holder) = self.files.get_mut(&file.address()) {
+            holder.fd.get_or_insert(fd);
+        }
+    }
+
+    /// Whether each open file of the same inode is one of the target's. Who looks at one counts for a moment.
+    fn has_all(&self, file: &File) -> bool {
+        let own = self.inodes.get(&file.inode()).copied().unwrap_or(0);
+        for _ in 0..20 {
+            if fatal_signal_pending() {
+                return false;
+            }
+            if file.inode_users() <= own {
+                return true;
+            }
+            sleep_killable(4);
+        }
+        false
+    }
+
+    /// Names the files that somebody else has, too.
+    pub(super) fn check(&self, whole: &Whole<'_>, obstacles: &mut dyn Obstacles) {
+        for holder in self.files.values() {
+            // One reference is ours.
+            if !is_only_of(whole, &holder.file, holder.mapped + 1) || !self.has_all(&holder.file) {
+                let what = match holder.file.nameless() {
+                    Kind::Memfd => "memfd that another process holds",
+                    _ => "deleted file that another process holds",
+                };
+                let fault = refuse(&holder.file, what).task(holder.ids.0, holder.ids.1);
+                obstacles.add(match holder.fd {
+                    Some(fd) => fault.fd(fd),
+                    None => fault,
+                });
+            }
+        }
+    }
+}
+
+/// Why a file cannot be saved, if it cannot. What can is counted as one of the target's.
+pub(super) fn check(target: &Target<'_>, file: &File, kind: Kind) -> Result<Option<&'static str>> {
+    let refused = match kind {
+        Kind::Linked => Some("deleted file that has another name"),
+        Kind::Homeless => Some("deleted file of a deleted directory"),
+        Kind::Renamed => Some("deleted file of NFS"),
+        Kind::Unique => Some("deleted file of a file system that makes none without a name (O_TMPFILE)"),
+        Kind::Huge => Some("memfd or deleted file of huge pages"),
+        Kind::Secret => Some("secret memory (memfd_secret)"),
+        Kind::Deleted | Kind::Linkable if path(target, file)?.is_none() => {
+            Some("deleted file outside of the caller's root directory")
+        }
+        _ if !file.is_readable() && !file.may_read() => {
+            Some("file without a name, open for writing only, that the caller may not read")
+        }
+        _ => None,
+    };
+    if refused.is_none() {
+        target.whole.holders.borrow_mut().add(file, 0, target.leader)?;
+    }
+    Ok(refused)
+}
+
+/// Counts a mapping of a file, or that it is the program's, if it has no name.
+pub(crate) fn count_mapped(target: &Target<'_>, file: &File) -> Result {
+    match file.nameless() {
+        Kind::Not => Ok(()),
+        _ => target.whole.holders.borrow_mut().add(file, 1, target.leader),
+    }
+}
+
+/// Whether it is a memfd that may not be mapped for writing any more, unlike before.
+pub(crate) fn is_sealed_for_writers(file: &File) -> bool {
+    file.nameless() == Kind::Memfd && file.seals() & F_SEAL_FUTURE_WRITE != 0
+}
+
+/// The path that it had, and the flag for where that is seen from.
+fn path(target: &Target<'_>, file: &File) -> Result<Option<(PathBuf, u32)>> {
+    let mut path = PathBuf::new()?;
+    if file.print_path(target.names, &mut path)? {
+        return Ok(Some((path, 0)));
+    }
+    if file.print_path(&target.whole.caller_fs, &mut path)? {
+        return Ok(Some((path, flags::OUTSIDE)));
+    }
+    Ok(None)
+}
+
+/// The name that memfd_create(2) was given.
+fn memfd_name(file: &File) -> Result<KVVec<u8>> {
+    let mut shown = PathBuf::new()?;
+    file.print_any(&mut shown)?;
+    let name = shown.as_bytes().strip_prefix(b"/memfd:").ok_or(EINVAL)?;
+    let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
+    let mut out = KVVec::new();
+    out.extend_from_slice(name, GFP_KERNEL)?;
+    Ok(out)
+}
+
+/// Calls `each` with what is between the holes of a file, in parts of at most `most` bytes.
+pub(crate) fn each_extent(file: &File, size: u64, most: u32, mut each: impl FnMut(u64, &[u8]) -> Result) -> Result {
+    const SEEK_DATA: i32 = 3;
+    const SEEK_HOLE: i32 = 4;
+    let end = i64::try_from(size).map_err(|_| EFBIG)?;
+    let mut buf = KVVec::from_elem(0u8, most as usize, GFP_KERNEL)?;
+    let mut pos = 0;
+    while pos < end {
+        pos = match file.seek(pos, SEEK_DATA) {
+            Ok(pos) => pos,
+            // Nothing but a hole up to the end.
+            Err(ENXIO) => break,
+            Err(e) => return Err(e.into()),
+        };
+        let hole = file.seek(pos, SEEK_HOLE)?.min(end);
+        while pos < hole {
+            let want = (hole - pos).min(i64::from(most)) as usize;
+            let mut at = pos;
+            let got = file.read_full(&mut buf[..want], Some(&mut at))?;
+            if got == 0 {
+                return Err(Fault::new(EIO, format_args!("a file has shrunk")));
+            }
+            each(pos as u64, &buf[..got])?;
+            pos += got as i64;
+            if fatal_signal_pending() {
+                return Err(EINTR.into());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The objref of the file behind an open file; it is written with its contents when first met.
+pub(super) fn dump(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Result<u32> {
+    if let Some(objref) = dump.seen.get(file.inode()) {
+        return Ok(objref);
+    }
+    let stat = file.stat_seen_by(&Cred::of(target.leader))?;
+    // Another open file: to look for holes moves the offset.
+    let content = file
+        .reopen(O_RDONLY | O_LARGEFILE | O_NOATIME)
+        .context(format_args!("cannot read a file without a name"))?;
+    let mut fixed = Nameless {
+        // The open file keeps the inode, and so its address.
+        objref: dump.seen.add(file.inode(), Keeper::File(file.clone()))?,
+        flags: 0,
+        mode: stat.mode,
+        seals: 0,
+        uid: stat.uid,
+        gid: stat.gid,
+        size: stat.size,
+        atime_ns: stat.atime_ns as u64,
+        mtime_ns: stat.mtime_ns as u64,
+        path_len: 0,
+        reserved: 0,
+    };
+    let kind = file.nameless();
+    let mut name = KVVec::new();
+    if kind == Kind::Memfd {
+        (fixed.flags, fixed.seals) = (flags::MEMFD, file.seals());
+        name = memfd_name(file)?;
+        if fixed.seals & !seals::ALL != 0 {
+            return Err(refuse(file, "memfd with unknown seals"));
+        }
+    } else {
+        let gone = || refuse(file, "deleted file outside of the caller's root directory");
+        let (path, outside) = path(target, file)?.ok_or_else(gone)?;
+        fixed.flags = outside | if kind == Kind::Linkable { flags::LINKABLE } else { 0 };
+        name.extend_from_slice(path.as_bytes(), GFP_KERNEL)?;
+    }
+    fixed.path_len = name.len() as u32;
+    dump.out.record_with(&fixed, &name[..])?;
+    each_extent(&content, fixed.size, DATA_MAX, |offset, bytes| {
+        let r = NamelessData {
+            objref: fixed.objref,
+            length: bytes.len() as u32,
+            offset,
+        };
+        dump.out.record_with(&r, bytes)
+    })?;
+    Ok(fixed.objref)
+}
+
+/// Runs `f` with a descriptor for a file.
+fn with_fd<T>(
+    me: &CurrentTask,
+    file: &File,
+    f: impl FnOnce(u64) -> kernel::error::Result<T>,
+) -> kernel::error::Result<T> {
+    let fd = u64::from(install_any(file)?);
+    let result = f(fd);
+    me.call(nr::__NR_close, &[fd])?;
+    result
+}
+
+/// The file behind a new descriptor, which is closed.
+fn take_fd(me: &CurrentTask, fd: usize) -> kernel::error::Result<File> {
+    let file = File::from_fd(fd as i32);
+    me.call(nr::__NR_close, &[fd as u64])?;
+    file
+}
+
+/// A memfd.
+fn make_memfd(me: &CurrentTask, name: &[u8], how: u64) -> kernel::error::Result<File> {
+    let at = me.put_path(name)?;
+    let fd = me.call(nr::__NR_memfd_create, &[at, how | MFD_CLOEXEC])?;
+    take_fd(me, fd)
+}
+
+/// A file without a name in a directory.
+fn make_temporary(me: &CurrentTask, fs: &Fs, directory: &[u8], of: u32) -> kernel::error::Result<File> {
+    let how = O_PATH | O_DIRECTORY;
+    let directory = if of & flags::OUTSIDE != 0 {
+        open_below(fs, directory, how)?
+    } else {
+        File::open(directory, how)?
+    };
+    let linkable = if of & flags::LINKABLE != 0 { 0 } else { O_EXCL };
+    let fd = with_fd(me, &directory, |fd| {
+        let here = me.put_path(b".")?;
+        let how = O_TMPFILE | O_RDWR | u64::from(O_LARGEFILE) | linkable;
+        me.call(nr::__NR_openat, &[fd, here, how, 0o600])
+    })?;
+    take_fd(me, fd)
+}
+
+fn make(restore: &Restore<'_>, r: &Nameless, path: &[u8]) -> Result<File> {
+    let me = restore.me;
+    if r.flags & flags::MEMFD != 0 {
+        let how = if r.seals & seals::EXEC != 0 && r.mode & EXECUTE == 0 {
+            MFD_NOEXEC_SEAL
+        } else {
+            MFD_EXEC | MFD_ALLOW_SEALING
+        };
+        return make_memfd(me, path, how).context(format_args!("cannot make a memfd"));
+    }
+    let slash = path.iter().rposition(|b| *b == b'/').unwrap_or(0);
+    let (directory, name) = path.split_at(slash + 1);
+    let made = make_temporary(me, restore.restarter_fs, directory, r.flags).or_else(|e| {
+        // Somebody else has replaced it, who may: it can be anywhere.
+        let name = &name[..name.len().min(MEMFD_NAME_MAX)];
+        if [EACCES, EPERM, EROFS].contains(&e) {
+            make_memfd(me, name, MFD_EXEC).map_err(|_| e)
+        } else {
+            Err(e)
+        }
+    });
+    let shown = core::str::from_utf8(directory).unwrap_or("(not UTF-8)");
+    made.context(format_args!("cannot make a file without a name in {shown}"))
+}
+
+/// Makes the file, still without content.
+pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
+    let r: Nameless = restore.input.fixed()?;
+    let path = restore.input.variable();
+    let memfd = r.flags & flags::MEMFD != 0;
+    let path_is_wrong = if memfd {
+        path.len() > MEMFD_NAME_MAX
+    } else {
+        path.len() > PATH_MAX || path.first() != Some(&b'/')
+    };
+    if r.objref != restore.made.next()
+        || r.flags & !flags::ALL != 0
+        || (memfd && r.flags != flags::MEMFD)
+        || (!memfd && r.seals != 0)
+        || r.seals & !seals::ALL != 0
+        || r.mode & mode::FMT != mode::REGULAR
+        || r.mode & !(mode::FMT | PERMISSIONS) != 0
+        || i64::try_from(r.size).is_err()
+        || path.len() != r.path_len as usize
+        || path_is_wrong
+        || path.contains(&0)
+        || r.reserved != 0
+    {
+        return Err(restore.input.bad(
+            EBADMSG,
+            format_args!("wrong values in the record of a file without a name"),
+        ));
+    }
+    let file = make(restore, &r, path)?;
+    let me = restore.me;
+    with_fd(me, &file, |fd| me.call(nr::__NR_ftruncate, &[fd, r.size]))
+        .context(format_args!("cannot give a file without a name {} bytes", r.size))?;
+    Ok(Object::Nameless(Made {
+        file,
+        unfinished: Some(r),
+    }))
+}
+
+/// Fills the newest object.
+pub(super) fn restore_data(restore: &mut Restore<'_>) -> Result {
+    let r: NamelessData = restore.input.fixed()?;
+    let bytes = restore.input.variable();
+    let newest = r.objref == restore.made.len();
+    let made = restore.made.nameless(r.objref).filter(|_| newest);
+    let file = made.and_then(|m| m.unfinished.as_ref().map(|of| (&m.file, of.size)));
+    let end = r.offset.checked_add(u64::from(r.length));
+    let Some((file, _)) = file.filter(|(_, size)| end.is_some_and(|end| end <= *size)) else {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("content lies outside of its file")));
+    };
+    if bytes.len() as u64 != u64::from(r.length) || r.length > DATA_MAX {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("wrong values in a content record")));
+    }
+    let mut pos = r.offset as i64;
+    file.write_all(bytes, Some(&mut pos))
+        .context(format_args!("cannot fill a file without a name"))
+}
+
+/// Sets what depends on the contents, and lets nobody have it open for writing: what is cannot be executed.
+fn finish(me: &CurrentTask, made: &mut Made, r: &Nameless) -> kernel::error::Result {
+    let now = made.file.stat_seen_by(&Cred::current())?;
+    let reader = made.file.reopen(O_RDONLY | O_LARGEFILE)?;
+    let writer = core::mem::replace(&mut made.file, reader);
+    let fd = u64::from(install_any(&writer)?);
+    drop(writer);
+    let set = || -> kernel::error::Result {
+        let mut mode = r.mode & PERMISSIONS;
+        let owner = |id: u32, now: u32| if id == now { u32::MAX } else { id };
+        let ids = [owner(r.uid, now.uid), owner(r.gid, now.gid)].map(u64::from);
+        if ids != [u64::from(u32::MAX); 2] && me.call(nr::__NR_fchown, &[fd, ids[0], ids[1]]).is_err() {
+            // Nobody may run as another owner than the one who said so.
+            mode &= !SETID;
+        }
+        me.call(nr::__NR_fchmod, &[fd, u64::from(mode)])?;
+        let second = 1_000_000_000;
+        let [atime, mtime] = [r.atime_ns as i64, r.mtime_ns as i64];
+        let times = [
+            atime.div_euclid(second),
+            atime.rem_euclid(second),
+            mtime.div_euclid(second),
+            mtime.rem_euclid(second),
+        ];
+        let at = me.put_words(&times.map(|t| t as u64))?;
+        me.call(nr::__NR_utimensat, &[fd, 0, at, 0])?;
+        if r.seals != 0 {
+            me.call(nr::__NR_fcntl, &[fd, F_ADD_SEALS, u64::from(r.seals)])?;
+        }
+        Ok(())
+    };
+    let done = set();
+    me.call(nr::__NR_close, &[fd])?;
+    done
+}
+
+/// An open file of a file that has been made, which gets no more content.
+pub(super) fn open(me: &CurrentTask, made: &mut Objects, input: &Reader, objref: u32, flags: u32) -> Result<File> {
+    let Some(made) = made.nameless(objref) else {
+        return Err(input.bad(EBADMSG, format_args!("object {objref} is no file without a name")));
+    };
+    if let Some(r) = made.unfinished.take() {
+        finish(me, made, &r).context(format_args!("cannot set the attributes of a file without a name"))?;
+    }
+    Ok(made
+        .file
+        .reopen(flags)
+        .context(format_args!("cannot open a file without a name once more"))?)
+}
