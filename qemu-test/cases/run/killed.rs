@@ -2,7 +2,7 @@
 
 //! SIGKILL at any moment of a checkpoint.
 
-use super::job::{go, is_sound, Call, REQUEUE};
+use super::job::{go, is_sound, Call, Run, REQUEUE};
 use harness::process::{self, wait_until, Ended, PATIENCE};
 use harness::{ensure, Context, Result};
 use rustix::process::Signal;
@@ -100,24 +100,30 @@ pub fn checkpoint(context: &Context) -> Result {
             String::from_utf8_lossy(&line).contains("--tied")
         })
     };
+    // Either it has been saved, or it goes on. A checkpoint that comes late ends it later: one that had not begun when it was to be
+    // killed, or was complete by then.
+    let settle = |run: &mut Run| -> Result {
+        let lines = run.lines().len();
+        let gone = run.wait_for("outcome", |run| {
+            let gone = process::state(run.pid).is_none_or(|state| state == 'Z');
+            (gone || run.lines().len() > lines + 1).then_some(gone)
+        })?;
+        if gone {
+            run.expect_exit(REQUEUE)?;
+            *run = call.start()?;
+            run.wait_more_lines(2)?;
+        }
+        Ok(())
+    };
     for (number, moment) in moments(span, 12).enumerate() {
-        run.wait_more_lines(2)?;
+        settle(&mut run)?;
         run.signal(if number % 2 == 0 { Signal::USR1 } else { Signal::USR2 })?;
         std::thread::sleep(moment);
         if let Some(saver) = saver(run.pid) {
             let _ = process::signal(saver, Signal::KILL);
         }
-        // Either it has been saved in time, or it goes on.
-        let lines = run.lines().len();
-        let outcome = run.wait_for("outcome", |run| {
-            let gone = process::state(run.pid).is_none_or(|state| state == 'Z');
-            (gone || run.lines().len() > lines + 1).then_some(gone)
-        })?;
+        settle(&mut run)?;
         is_sound(&file)?;
-        if outcome {
-            run.expect_exit(REQUEUE)?;
-            run = call.start()?;
-        }
     }
     run.wait_more_lines(2)?;
     go(context)?;
