@@ -460,8 +460,7 @@ pub(super) fn open(me: &CurrentTask, made: &mut Objects, input: &Reader, objref:
     if let Some(r) = made.unfinished.take() {
         finish(me, made, &r).context(format_args!("cannot set the attributes of a file without a name"))?;
     }
-    Ok(made
-        .file
+    made.file
         .reopen(flags)
-        .context(format_args!("cannot open a file without a name once more"))?)
+        .context(format_args!("cannot open a file without a name once more"))
 }
