@@ -63,6 +63,10 @@ struct Gate {
     gathered: Pin<KBox<Completion>>,
     /// How many of them are missing.
     missing: AtomicU32,
+    /// How many they are.
+    users: i32,
+    /// Threads of the process that this task leads.
+    threads: i32,
     /// The task, which keeps its process, has been let go with all that belongs to the process.
     settled: Pin<KBox<Completion>>,
     /// This task has come in.
@@ -197,6 +201,8 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
                 turn: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 gathered: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 missing: AtomicU32::new(0),
+                users: 0,
+                threads: 0,
                 settled: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 entered: AtomicBool::new(false),
                 vfork: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
@@ -209,8 +215,12 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
         tasks.push(None, GFP_KERNEL)?;
     }
     for entry in &entries {
-        if let Some(gate) = gates.get(entry.vm as usize) {
+        if let Some(gate) = gates.get_mut(entry.vm as usize) {
             gate.missing.fetch_add(1, Ordering::Relaxed);
+            gate.users += 1;
+        }
+        if let Some(gate) = gates.get_mut(entry.leader as usize) {
+            gate.threads += 1;
         }
     }
     let restarter_fs = Fs::of(&Task::current())?;
@@ -620,20 +630,27 @@ impl Restart {
         let task = me.task();
         let sharing = task.sharing();
         let mm = task.mm().ok_or(ESRCH)?;
-        let count = |belongs: &dyn Fn(&Tree) -> bool| self.tree.iter().filter(|e| belongs(e)).count() as i32;
-        let threads = count(&|e| e.leader == index);
+        let gate = |at: u32| self.gates.get(at as usize).ok_or(EINVAL);
+        let threads = gate(index)?.threads;
+        let sharers = gate(entry.vm)?.users;
         let users = if entry.vm == index && entry.flags & flags::ZOMBIE == 0 {
-            count(&|e| e.vm == index)
+            sharers
         } else {
             i32::MAX - 1
         };
-        let handlers = count(&|e| {
+        let shares_handlers = |e: &Tree| {
             let leader = self.tree.get(e.leader as usize);
             e.leader == index
                 || leader.is_some_and(|l| {
                     l.vm == entry.vm && (l.flags & flags::SHARES_HANDLERS != 0 || e.leader == entry.vm)
                 })
-        });
+        };
+        // Most processes have their memory for themselves, and so their handlers.
+        let handlers = if sharers == threads {
+            threads
+        } else {
+            self.tree.iter().filter(|e| shares_handlers(e)).count() as i32
+        };
         if task.nr_threads() != threads || sharing.files > threads || sharing.fs > threads || sharing.sighand > handlers
         {
             return Err(Fault::new(
