@@ -21,7 +21,7 @@ use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     wrapper::{
-        file::{collect_fds, install_any, mode, Fd, File, Nameless as Name, Stat, REOPEN_FLAGS, TMPFILE},
+        file::{collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, REOPEN_FLAGS, TMPFILE},
         mm::{map, prot, vm_mmap, Mm},
         mount::open_below,
         path::PathBuf,
@@ -513,10 +513,10 @@ fn lock(me: &CurrentTask, file: &File, operation: u32) -> kernel::error::Result 
     if operation > 2 {
         return Err(EBADMSG);
     }
-    let fd = u64::from(install_any(file)?);
-    let locked = me.call(nr::__NR_flock, &[fd, u64::from(operation | LOCK_NB)]);
-    me.call(nr::__NR_close, &[fd])?;
-    locked.map(|_| ())
+    with_fd(me, file, |fd| {
+        me.call(nr::__NR_flock, &[fd, u64::from(operation | LOCK_NB)])
+    })
+    .map(|_| ())
 }
 
 /// Reads a page record of a shared memory object: its memory is mapped into the caller for that time.

@@ -18,7 +18,7 @@ use crate::{
     freeze::Scope as Extent,
     objects::{Keeper, Object},
     wrapper::{
-        file::{install_any, File},
+        file::{with_fd, File},
         mount::namespace_root,
         ns::{Kind, Nsproxy},
         path::Fs,
@@ -385,10 +385,7 @@ fn join(me: &CurrentTask, file: &File, kind: Kind) -> Result {
     if me.lives_in(file, kind) {
         return Ok(());
     }
-    let fd = u64::from(install_any(file)?);
-    let joined = me.call(nr::__NR_setns, &[fd, kind.clone_flag()]);
-    me.call(nr::__NR_close, &[fd])?;
-    joined
+    with_fd(me, file, |fd| me.call(nr::__NR_setns, &[fd, kind.clone_flag()]))
         .map(|_| ())
         .context(format_args!("cannot enter a {} namespace", kind.name()))
 }

@@ -8,6 +8,7 @@ use super::{
     bindings,
     cred::Cred,
     path::{Fs, PathBuf},
+    syscall::{nr, CurrentTask},
     task::Task,
     to_result, //
 };
@@ -561,4 +562,23 @@ pub(crate) fn install_fd(fd: u32, file: &File, cloexec: bool) -> Result {
     } else {
         Err(EBUSY)
     }
+}
+
+/// Runs `f` with a descriptor of the caller for a file, which goes afterwards.
+pub(crate) fn with_fd<T, E: From<Error>>(
+    me: &CurrentTask,
+    file: &File,
+    f: impl FnOnce(u64) -> core::result::Result<T, E>,
+) -> core::result::Result<T, E> {
+    let fd = u64::from(install_any(file)?);
+    let result = f(fd);
+    me.call(nr::__NR_close, &[fd])?;
+    result
+}
+
+/// The file behind a descriptor that a system call of the caller has just made, which goes.
+pub(crate) fn take_fd(me: &CurrentTask, fd: usize) -> Result<File> {
+    let file = File::from_any_fd(fd as i32);
+    me.call(nr::__NR_close, &[fd as u64])?;
+    file
 }

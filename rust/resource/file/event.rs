@@ -17,7 +17,7 @@ use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     wrapper::{
-        file::{install_any, install_fd, File, Info},
+        file::{install_fd, take_fd, with_fd, File, Info},
         symbol::Operations,
         syscall::{nr, CurrentTask},
         time, //
@@ -216,14 +216,6 @@ fn dump_epoll(target: &Target<'_>, file: &File, objref: u32, flags: u32, dump: &
     Ok(())
 }
 
-/// An open file that a system call has made a descriptor for.
-fn take(me: &CurrentTask, fd: usize, flags: u32) -> Result<File> {
-    let file = File::from_fd(fd as i32)?;
-    me.call(nr::__NR_close, &[fd as u64])?;
-    file.set_nonblock(flags != 0);
-    Ok(file)
-}
-
 /// Makes an object, by the task's own system calls.
 pub(super) fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result<Object> {
     let me = restore.me;
@@ -244,7 +236,7 @@ pub(super) fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result<Obj
                 let at = me.put(&r.count.to_ne_bytes())?;
                 me.call(nr::__NR_write, &[fd as u64, at, 8])
             };
-            let file = take(me, fd, 0)?;
+            let file = take_fd(me, fd)?;
             filled.context(format_args!("cannot set the counter of an eventfd"))?;
             (r.objref, r.flags, file)
         }
@@ -255,7 +247,7 @@ pub(super) fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result<Obj
             let fd = me
                 .call(nr::__NR_signalfd4, &[none, at, 8, 0])
                 .context(format_args!("cannot make a signalfd"))?;
-            (r.objref, r.flags, take(me, fd, 0)?)
+            (r.objref, r.flags, take_fd(me, fd)?)
         }
         RecordType::Timerfd => {
             let r: Timerfd = restore.input.only()?;
@@ -265,7 +257,7 @@ pub(super) fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result<Obj
             let fd = me
                 .call(nr::__NR_timerfd_create, &[u64::from(r.clock), 0])
                 .context(format_args!("cannot make a timerfd of clock {}", r.clock))?;
-            let file = take(me, fd, 0)?;
+            let file = take_fd(me, fd)?;
             if r.value_ns != 0 || r.ticks != 0 {
                 restore.late.timerfds.push((file.clone(), r), GFP_KERNEL)?;
             }
@@ -276,7 +268,7 @@ pub(super) fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result<Obj
             let fd = me
                 .call(nr::__NR_epoll_create1, &[0])
                 .context(format_args!("cannot make an epoll"))?;
-            (r.objref, r.flags, take(me, fd, 0)?)
+            (r.objref, r.flags, take_fd(me, fd)?)
         }
     };
     if objref != restore.made.next() || flags & !FLAGS != 0 {
@@ -342,10 +334,10 @@ fn add_item(me: &CurrentTask, epoll: &File, item: &EpollItem) -> kernel::error::
     event[..4].copy_from_slice(&item.events.to_ne_bytes());
     event[4..].copy_from_slice(&item.data.to_ne_bytes());
     let at = me.put(&event)?;
-    let fd = u64::from(install_any(epoll)?);
-    let added = me.call(nr::__NR_epoll_ctl, &[fd, EPOLL_CTL_ADD, u64::from(item.fd), at]);
-    me.call(nr::__NR_close, &[fd])?;
-    added.map(|_| ())
+    with_fd(me, epoll, |fd| {
+        me.call(nr::__NR_epoll_ctl, &[fd, EPOLL_CTL_ADD, u64::from(item.fd), at])
+    })
+    .map(|_| ())
 }
 
 /// Sets a timer, now that its time counts again.
@@ -360,8 +352,7 @@ pub(crate) fn arm_timerfd(me: &CurrentTask, file: &File, r: &Timerfd) -> Result 
         0
     };
     let ([i_s, i_ns], [v_s, v_ns]) = (split(r.interval_ns), split(r.value_ns));
-    let fd = u64::from(install_any(file)?);
-    let set = || -> kernel::error::Result {
+    with_fd(me, file, |fd| -> kernel::error::Result {
         if r.value_ns != 0 {
             let at = me.put_words(&[i_s, i_ns, v_s, v_ns])?;
             me.call(nr::__NR_timerfd_settime, &[fd, u64::from(flags), at, 0])?;
@@ -371,8 +362,6 @@ pub(crate) fn arm_timerfd(me: &CurrentTask, file: &File, r: &Timerfd) -> Result 
             me.call(nr::__NR_ioctl, &[fd, TFD_IOC_SET_TICKS, at])?;
         }
         Ok(())
-    };
-    let done = set();
-    me.call(nr::__NR_close, &[fd])?;
-    done.context(format_args!("cannot set a timerfd"))
+    })
+    .context(format_args!("cannot set a timerfd"))
 }

@@ -23,7 +23,7 @@ use crate::{
     statefile::Reader,
     wrapper::{
         cred::Cred,
-        file::{install_any, mode, File, Nameless as Kind},
+        file::{install_any, mode, take_fd, with_fd, File, Nameless as Kind},
         mount::open_below,
         path::{Fs, PathBuf},
         syscall::{nr, CurrentTask},
@@ -287,25 +287,6 @@ pub(super) fn dump(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Res
     Ok(fixed.objref)
 }
 
-/// Runs `f` with a descriptor for a file.
-fn with_fd<T>(
-    me: &CurrentTask,
-    file: &File,
-    f: impl FnOnce(u64) -> kernel::error::Result<T>,
-) -> kernel::error::Result<T> {
-    let fd = u64::from(install_any(file)?);
-    let result = f(fd);
-    me.call(nr::__NR_close, &[fd])?;
-    result
-}
-
-/// The file behind a new descriptor, which is closed.
-fn take_fd(me: &CurrentTask, fd: usize) -> kernel::error::Result<File> {
-    let file = File::from_fd(fd as i32);
-    me.call(nr::__NR_close, &[fd as u64])?;
-    file
-}
-
 /// A memfd.
 fn make_memfd(me: &CurrentTask, name: &[u8], how: u64) -> kernel::error::Result<File> {
     let at = me.put_path(name)?;
@@ -421,6 +402,7 @@ fn finish(me: &CurrentTask, made: &mut Made, r: &Nameless) -> kernel::error::Res
     let now = made.file.stat_seen_by(&Cred::current())?;
     let reader = made.file.reopen(O_RDONLY | O_LARGEFILE)?;
     let writer = core::mem::replace(&mut made.file, reader);
+    // Not by with_fd(): the close of the descriptor must be that of the file, at once.
     let fd = u64::from(install_any(&writer)?);
     drop(writer);
     let set = || -> kernel::error::Result {

@@ -17,7 +17,7 @@ use crate::{
     objects::{Keeper, Made as Objects, Object, Pipe as Made},
     statefile::Reader,
     wrapper::{
-        file::{install_any, File},
+        file::{with_fd, File},
         pipe::Pipe,
         syscall::{nr, CurrentTask},
         task::{fatal_signal_pending, sleep_killable}, //
@@ -140,10 +140,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         if (now.readers, now.writers, now.content) != (1, 1, 0) {
             return Err(Fault::new(EBUSY, format_args!("{name} is in use by another process")));
         }
-        let fd = u64::from(install_any(&holder)?);
-        let sized = resize(restore.me, fd, r.capacity);
-        restore.me.call(nr::__NR_close, &[fd])?;
-        sized?;
+        with_fd(restore.me, &holder, |fd| resize(restore.me, fd, r.capacity))?;
         fill(&holder, content)?;
         return Ok(Object::Pipe(Made {
             holder,

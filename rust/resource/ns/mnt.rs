@@ -18,7 +18,7 @@ use crate::{
     resource::{Dump, Restore, Whole},
     wrapper::{
         cred::Cred,
-        file::{install_any, File},
+        file::{take_fd, with_fd, File},
         mount::{self, Mount, Superblock},
         ns::{Kind, Nsproxy},
         path::PathBuf,
@@ -377,25 +377,6 @@ pub(crate) struct Building {
     read_only: KVVec<File>,
     /// The tmpfs whose contents may follow.
     pub(super) contents: Option<tmpfs::Contents>,
-}
-
-/// Runs `f` with a descriptor for a file.
-pub(super) fn with_fd<T>(
-    me: &CurrentTask,
-    file: &File,
-    f: impl FnOnce(u64) -> kernel::error::Result<T>,
-) -> kernel::error::Result<T> {
-    let fd = u64::from(install_any(file)?);
-    let result = f(fd);
-    me.call(nr::__NR_close, &[fd])?;
-    result
-}
-
-/// The file behind a new descriptor, which is closed.
-pub(super) fn take_fd(me: &CurrentTask, fd: usize) -> kernel::error::Result<File> {
-    let file = File::from_any_fd(fd as i32);
-    me.call(nr::__NR_close, &[fd as u64])?;
-    file
 }
 
 /// Places of strings in the scratch mapping.

@@ -8,13 +8,13 @@
 //! Refused: immutable and append-only files, owners without a number in the target's user namespace, names with an encoding, extended
 //! attributes of more than 32 KiB; file capabilities in a user namespace that is not the caller's.
 
-use super::mnt::{take_fd, text_at, with_fd};
+use super::mnt::text_at;
 use crate::{
     error::{Context, Fault, Result},
     resource::{each_extent, Dump, Restore},
     wrapper::{
         cred::Cred,
-        file::{mode, File, InodeStat},
+        file::{mode, take_fd, with_fd, File, InodeStat},
         mount::{Mount, Tree},
         syscall::{nr, CurrentTask},
         task::fatal_signal_pending, //

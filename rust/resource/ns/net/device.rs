@@ -10,13 +10,13 @@ use crate::{
     error::{Context, Fault, Result},
     objects::Object,
     resource::{
-        ns::{mnt::with_fd, Kind},
+        ns::Kind,
         Restore,
         Whole, //
     },
     wrapper::{
         cred::Cred,
-        file::File,
+        file::{with_fd, File},
         net::rt,
         ns::Nsproxy,
         syscall::{nr, CurrentTask}, //
@@ -282,9 +282,7 @@ fn make_with_outside(restore: &Restore<'_>, r: &NetDevice) -> Result {
         )
     })?;
     let me = restore.me;
-    let fd = u64::from(crate::wrapper::file::install_any(restore.external.network())?);
-    let made = make(me, r, 0, Some((outer, fd)));
-    me.call(nr::__NR_close, &[fd])?;
+    let made = with_fd(me, restore.external.network(), |fd| make(me, r, 0, Some((outer, fd))));
     made.map_err(|fault| {
         Fault::new(
             fault.errno(),
@@ -307,12 +305,10 @@ fn fetch(restore: &Restore<'_>, r: &NetDevice) -> Result {
     let here = me.open_namespace(Kind::Net)?;
     let mut m = Message::new(rt::RTM_NEWLINK, rt::NLM_F_ACK, &head(PARKED + r.peer_ifindex, 0, 0))?;
     m.word(rt::IFLA_NEW_IFINDEX, r.ifindex)?;
-    let fd = u64::from(crate::wrapper::file::install_any(&here)?);
-    let fetched = m
-        .word(rt::IFLA_NET_NS_FD, fd as u32)
-        .and_then(|()| in_namespace(me, from, &here, || Ok(m.send_by(me)?)));
-    me.call(nr::__NR_close, &[fd])?;
-    fetched
+    with_fd(me, &here, |fd| {
+        m.word(rt::IFLA_NET_NS_FD, fd as u32)?;
+        in_namespace(me, from, &here, || Ok(m.send_by(me)?))
+    })
 }
 
 /// Runs `f` in another network namespace, and comes back.
