@@ -140,7 +140,7 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
             },
         },
         mode::FIFO => match Pipe::of(file) {
-            Some(p) if pipe::is_inside(target, &p)? && pipe::is_own(target, file, held) => {
+            Some(p) if pipe::is_inside(target, &p)? && census::is_only_of(target.whole, file, held) => {
                 pipe::check(file, &p).map_err(|what| refuse(file, what))?;
                 kind::PIPE
             }

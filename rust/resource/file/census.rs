@@ -3,14 +3,14 @@
 //! Who has which open file: counted once for the whole target, so that a file or a pipe that somebody outside of it has too is
 //! seen before the first byte is written.
 
-use super::{is_terminal, major, STDIO};
+use super::{is_terminal, major, Whole, STDIO};
 use crate::{
     error::Result,
     freeze::Process,
     wrapper::{
         file::{collect_fds, mode, File},
         pipe::Pipe,
-        task::fatal_signal_pending, //
+        task::{fatal_signal_pending, sleep_killable}, //
     },
 };
 use kernel::{prelude::*, rbtree::RBTree};
@@ -142,4 +142,28 @@ impl Census {
             .find(|s| s.terminal != 0 && (s.terminal == rdev || (major(rdev) == 5 && is_terminal(rdev))));
         Ok(found.map(|s| s.number))
     }
+}
+
+/// Whether the open file is the target's alone, not shared by fork with another process, or on its way to one. `held` references are
+/// ours or of mappings; who looks at it (/proc/PID/fd) has one for a moment.
+pub(super) fn is_only_of(whole: &Whole<'_>, file: &File, held: usize) -> bool {
+    // A running thread of several that waits in a read holds one more (a single one only borrows the descriptor's).
+    let waiting = |p: &Process| if p.threads.len() > 1 { p.threads.len() } else { 0 };
+    let running = whole.stopped_ns == 0;
+    let held = held
+        + if running {
+            whole.processes.iter().map(waiting).sum()
+        } else {
+            0
+        };
+    for _ in 0..20 {
+        if fatal_signal_pending() {
+            return false;
+        }
+        if file.references() <= whole.census.descriptors(file) + held {
+            return true;
+        }
+        sleep_killable(4);
+    }
+    false
 }

@@ -12,7 +12,7 @@
 //!
 //! Records: [`ckpt_uapi::record::event`].  C sources: `fs/eventfd.c`, `fs/signalfd.c`, `fs/timerfd.c`, `fs/eventpoll.c`
 
-use super::{dump_file, pipe::is_own, Dump, Restore, Target};
+use super::{census::is_only_of, dump_file, Dump, Restore, Target};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
@@ -61,7 +61,7 @@ impl Kind {
 
     /// Why it cannot be saved, if it cannot. `held` is the number of references to the file that the caller has.
     pub(super) fn check(self, target: &Target<'_>, file: &File, held: usize) -> Result<Option<&'static str>> {
-        if !is_own(target, file, held) {
+        if !is_only_of(target.whole, file, held) {
             return Ok(Some(match self {
                 Self::Eventfd => "eventfd that another process holds",
                 Self::Signalfd => "signalfd that another process holds",

@@ -16,7 +16,7 @@
 //!
 //! Records: [`ckpt_uapi::record::nameless`].  C headers: `include/linux/fs.h`, `include/linux/memfd.h`
 
-use super::{pipe::is_only_of, refuse, Dump, Obstacles, Restore, Target, Whole};
+use super::{census::is_only_of, refuse, Dump, Obstacles, Restore, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Made as Objects, Nameless as Made, Object},

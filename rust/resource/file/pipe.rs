@@ -10,17 +10,15 @@
 //!
 //! Record: [`ckpt_uapi::record::pipe`].  C header: `include/linux/pipe_fs_i.h`
 
-use super::{Dump, Restore, Target, Whole};
+use super::{Dump, Restore, Target};
 use crate::{
     error::{Context, Fault, Result},
-    freeze::Process,
     objects::{Keeper, Made as Objects, Object, Pipe as Made},
     statefile::Reader,
     wrapper::{
         file::{with_fd, File},
         pipe::Pipe,
         syscall::{nr, CurrentTask},
-        task::{fatal_signal_pending, sleep_killable}, //
     },
 };
 use ckpt_uapi::{
@@ -41,35 +39,6 @@ const CAPACITY_MAX: u32 = 1 << 31;
 pub(super) fn is_inside(target: &Target<'_>, pipe: &Pipe<'_>) -> Result<bool> {
     let state = pipe.state()?;
     Ok(target.whole.census.has_all_ends(pipe, state.readers, state.writers))
-}
-
-/// Whether the open file is the target's alone, not shared by fork with another process. `held` references are ours; who looks
-/// at it (/proc/PID/fd) has one for a moment.
-pub(super) fn is_own(target: &Target<'_>, file: &File, held: usize) -> bool {
-    is_only_of(target.whole, file, held)
-}
-
-/// As [`is_own`], with the references of mappings in `held`.
-pub(super) fn is_only_of(whole: &Whole<'_>, file: &File, held: usize) -> bool {
-    // A running thread of several that waits in a read holds one more (a single one only borrows the descriptor's).
-    let waiting = |p: &Process| if p.threads.len() > 1 { p.threads.len() } else { 0 };
-    let running = whole.stopped_ns == 0;
-    let held = held
-        + if running {
-            whole.processes.iter().map(waiting).sum()
-        } else {
-            0
-        };
-    for _ in 0..20 {
-        if fatal_signal_pending() {
-            return false;
-        }
-        if file.references() <= whole.census.descriptors(file) + held {
-            return true;
-        }
-        sleep_killable(4);
-    }
-    false
 }
 
 /// Why a pipe that is inside cannot be saved, if it cannot.
