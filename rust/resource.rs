@@ -294,6 +294,12 @@ pub(crate) trait Resource {
 
     /// Restores one record, which is the current one of `restore.input`.
     fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result;
+
+    /// Does what has to wait until all tasks can go on: times begin to count. The others of the process wait for the task that
+    /// keeps it.
+    fn start(_me: &CurrentTask, _late: &Late) -> Result {
+        Ok(())
+    }
 }
 
 /// A kind as the drivers see it.
@@ -322,6 +328,8 @@ pub(crate) struct Room {
     pub(crate) dump: fn(&Target<'_>, &FrozenTask<'_>, &mut Dump<'_>) -> Result,
     /// [`Resource::restore`]
     pub(crate) restore: fn(RecordType, &mut Restore<'_>) -> Result,
+    /// [`Resource::start`]
+    pub(crate) start: fn(&CurrentTask, &Late) -> Result,
 }
 
 const fn room<R: Resource>() -> Room {
@@ -338,6 +346,7 @@ const fn room<R: Resource>() -> Room {
         dump_exited: R::dump_exited,
         dump: R::dump,
         restore: R::restore,
+        start: R::start,
     }
 }
 
@@ -374,19 +383,18 @@ pub(crate) const ROOMS: &[Room] = &[
 pub(crate) use mm::{post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
-    arm_timerfd, check_mapped, count_mapped, dump_file, each_extent, held, is_sealed_for_writers, restore_shmem_pages,
-    Census, Holders,
+    check_mapped, count_mapped, dump_file, each_extent, held, is_sealed_for_writers, restore_shmem_pages, Census,
+    Holders,
 };
 
 pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};
 
 pub(crate) use ns::{names_of, user as user_ns};
-pub(crate) use posix_timer::arm as arm_timers;
 
 pub(crate) use rlimit::raise as raise_limits;
 
 pub(crate) use task::Users;
 
 /// Sets what was kept for the end. The task must go straight to user mode afterwards.
-pub(crate) use regs::{prepare, release, set_name, start};
+pub(crate) use regs::{prepare, release, set_name};

@@ -9,7 +9,7 @@ use crate::{
     objects::Made,
     resource::{
         external::External,
-        prepare, raise_limits, release, set_name, share, start,
+        prepare, raise_limits, release, set_name, share,
         tree::{self, Ghosts, Nested, Numbers},
         user_ns, Late, Restore, Scope, ROOMS,
     },
@@ -475,7 +475,11 @@ impl Restart {
         let started = release(me, &mut late).and_then(|()| {
             self.leave(gate);
             self.wait_for_all()?;
-            start(me, &late)?;
+            for room in ROOMS {
+                (room.start)(me, &late).map_err(|f| f.kind(room.records[0]))?;
+            }
+            me.drop_scratch()?;
+            me.look_for_signals();
             self.settle(index, entry, gate)
         });
         started.map_err(|fault| {

@@ -16,7 +16,7 @@
 //!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
-use super::{open_denied, share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
+use super::{open_denied, share, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
@@ -51,7 +51,6 @@ mod nameless;
 mod pipe;
 
 pub(crate) use census::Census;
-pub(crate) use event::arm_timerfd;
 pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
 
 pub(crate) struct FileRoom;
@@ -378,6 +377,12 @@ impl Resource for FileRoom {
             _ => restore_file(restore)?,
         };
         restore.made.add(object)
+    }
+
+    fn start(me: &CurrentTask, late: &Late) -> Result {
+        late.timerfds
+            .iter()
+            .try_for_each(|(file, timer)| event::arm_timerfd(me, file, timer))
     }
 }
 

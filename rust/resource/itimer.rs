@@ -6,8 +6,14 @@
 //!
 //! Record: [`ckpt_uapi::record::itimer`].
 
-use super::{Dump, FrozenTask, Resource, Restore, Scope, Target};
-use crate::{error::Result, wrapper::sighand};
+use super::{Dump, FrozenTask, Late, Resource, Restore, Scope, Target};
+use crate::{
+    error::{Context, Result},
+    wrapper::{
+        sighand,
+        syscall::{nr, CurrentTask}, //
+    },
+};
 use ckpt_uapi::record::{
     itimer::{Itimer, Itimers},
     Record, RecordType,
@@ -30,6 +36,20 @@ impl Resource for ItimerRoom {
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let r: Itimers = restore.input.only()?;
         restore.late.itimers = Some([r.real, r.virt, r.prof].map(|t| (t.interval_ns, t.value_ns)));
+        Ok(())
+    }
+
+    /// Not earlier: one that is due kills a program that has no handler for it.
+    fn start(me: &CurrentTask, late: &Late) -> Result {
+        for (which, (interval, value)) in late.itimers.into_iter().flatten().enumerate() {
+            let split = |ns: u64| [ns / 1_000_000_000, ns % 1_000_000_000 / 1000];
+            // A timer that is armed must not become one that is not.
+            let value = if value == 0 { 0 } else { value.max(1000) };
+            let ([i_s, i_us], [v_s, v_us]) = (split(interval), split(value));
+            let at = me.put_words(&[i_s, i_us, v_s, v_us])?;
+            me.call(nr::__NR_setitimer, &[which as u64, at, 0])
+                .context(format_args!("cannot set interval timer {which}"))?;
+        }
         Ok(())
     }
 }

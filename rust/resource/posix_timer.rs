@@ -12,7 +12,7 @@
 //!
 //! Record: [`ckpt_uapi::record::posix_timer`].  C header: `include/linux/posix-timers.h`
 
-use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target};
+use super::{Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
@@ -42,7 +42,7 @@ const CLOCK_BOOTTIME_ALARM: i32 = 9;
 const CAP_WAKE_ALARM: u64 = 1 << 35;
 const TIMER_ABSTIME: u64 = 1;
 const NSEC_PER_SEC: u64 = 1_000_000_000;
-/// Where in the scratch mapping a `struct itimerspec` is put: behind the interval timers.
+/// Where in the scratch mapping a `struct itimerspec` is put.
 const SPEC_AT: usize = 40 * 1024;
 
 impl Resource for PosixTimerRoom {
@@ -155,6 +155,20 @@ impl Resource for PosixTimerRoom {
         me.set_next_timer_id(r.next_id);
         number(me, r.flags & timers_flags::RESTORE_IDS != 0)
     }
+
+    fn start(me: &CurrentTask, late: &Late) -> Result {
+        for t in &late.posix_timers {
+            if !t.pending && t.value_ns != 0 {
+                settime(me, t, t.absolute, t.value_ns).context(format_args!("cannot set POSIX timer {}", t.id))?;
+            }
+            match finish(me, t) {
+                // It has expired already.
+                Err(e) if e == EAGAIN => {}
+                other => other.context(format_args!("cannot set POSIX timer {}", t.id))?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Whether timer_create(2) takes the number of the new timer from the caller.
@@ -234,25 +248,4 @@ fn expire(me: &CurrentTask, t: &PosixTimer) -> kernel::error::Result {
             other => return other,
         }
     }
-}
-
-/// The process is let go: its timers begin to count.
-pub(crate) fn arm(me: &CurrentTask, timers: &[PosixTimer]) -> Result {
-    for t in timers {
-        if !t.pending && t.value_ns != 0 {
-            match settime(me, t, t.absolute, t.value_ns) {
-                // Its values have been taken before: another thread, which runs already, has removed it.
-                Err(e) if e == EINVAL => continue,
-                other => other.context(format_args!("cannot set POSIX timer {}", t.id))?,
-            }
-        }
-        match finish(me, t) {
-            // Another thread has taken the signal already.
-            Err(e) if e == EAGAIN => {}
-            // Another thread has removed it.
-            Err(e) if e == ESRCH => {}
-            other => other.context(format_args!("cannot set POSIX timer {}", t.id))?,
-        }
-    }
-    Ok(())
 }

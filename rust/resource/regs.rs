@@ -7,7 +7,7 @@
 //!
 //! Record: [`ckpt_uapi::record::regs`].  C header: `include/linux/regset.h`
 
-use super::{arm_timerfd, arm_timers, Dump, FrozenTask, Late, Resource, Restore, Scope, Target};
+use super::{Dump, FrozenTask, Late, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
@@ -32,10 +32,6 @@ const GS_BASE: usize = 22;
 const USER_CS: u64 = 0x33;
 /// Offset of `rseq_cs` in `struct rseq`.
 const RSEQ_CS: u64 = 8;
-/// Where in the scratch mapping the interval timers wait, behind the signal frame; bytes of a `struct itimerval`; how many.
-const ITIMERS_AT: usize = 32 * 1024;
-const ITIMERVAL: usize = 32;
-const ITIMERS: usize = 3;
 /// No system call was interrupted.
 const NO_SYSCALL: u64 = u64::MAX;
 /// -512 to -516: the interrupted system call goes on.
@@ -94,15 +90,6 @@ pub(crate) fn prepare(me: &CurrentTask, late: &mut Late) -> Result {
     let (blocked, altstack) = late.mask.ok_or_else(missing)?;
 
     set_name(me, late)?;
-    for (which, (interval, value)) in late.itimers.into_iter().flatten().enumerate() {
-        let split = |ns: u64| [ns / 1_000_000_000, ns % 1_000_000_000 / 1000];
-        // A timer that is armed must not become one that is not.
-        let value = if value == 0 { 0 } else { value.max(1000) };
-        let ([i_s, i_us], [v_s, v_us]) = (split(interval), split(value));
-        for (i, word) in [i_s, i_us, v_s, v_us].iter().enumerate() {
-            me.put_at(ITIMERS_AT + which * ITIMERVAL + i * 8, &word.to_ne_bytes())?;
-        }
-    }
     if let Some((address, len, sig)) = late.rseq {
         let rseq_cs = address.checked_add(RSEQ_CS).ok_or(EFAULT)?;
         // Registering clears rseq_cs; put back, it aborts a critical section in whose middle the thread was saved.
@@ -160,22 +147,4 @@ pub(crate) fn release(me: &CurrentTask, late: &mut Late) -> Result {
     let ax = regs[AX];
     let goes_on = regs[ORIG_AX] != NO_SYSCALL && RESTARTS.contains(&(ax as i64));
     Ok(me.resume_with(goes_on.then_some(regs[ORIG_AX]), ax)?)
-}
-
-/// The task goes on: times begin to count. Not earlier: a timer that is due kills a program that has no handler for it.
-pub(crate) fn start(me: &CurrentTask, late: &Late) -> Result {
-    if late.itimers.is_some() {
-        for which in 0..ITIMERS {
-            let at = me.scratch()? + (ITIMERS_AT + which * ITIMERVAL) as u64;
-            me.call(nr::__NR_setitimer, &[which as u64, at, 0])
-                .context(format_args!("cannot set interval timer {which}"))?;
-        }
-    }
-    arm_timers(me, &late.posix_timers)?;
-    for (file, timer) in &late.timerfds {
-        arm_timerfd(me, file, timer)?;
-    }
-    me.drop_scratch()?;
-    me.look_for_signals();
-    Ok(())
 }

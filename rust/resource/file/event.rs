@@ -341,7 +341,7 @@ fn add_item(me: &CurrentTask, epoll: &File, item: &EpollItem) -> kernel::error::
 }
 
 /// Sets a timer, now that its time counts again.
-pub(crate) fn arm_timerfd(me: &CurrentTask, file: &File, r: &Timerfd) -> Result {
+pub(super) fn arm_timerfd(me: &CurrentTask, file: &File, r: &Timerfd) -> Result {
     /// `TFD_IOC_SET_TICKS` of linux/timerfd.h.
     const TFD_IOC_SET_TICKS: u64 = 0x4008_5400;
     let split = |ns: u64| [ns / 1_000_000_000, ns % 1_000_000_000];
