@@ -234,10 +234,11 @@ impl Call<'_> {
         }
         let external = External::new(external)?;
         let restart = self.session.restart_begin(a.fd, a.flags, external, self.file.ops())?;
-        a.tasks = restart.tree().len() as u32;
-        a.pids = restart.nested().len() as u32;
+        let prologue = restart.prologue();
+        a.tasks = prologue.tree.len() as u32;
+        a.pids = prologue.nested().len() as u32;
         a.target = restart.target();
-        a.user_ns = restart.user_ns().len() as u32;
+        a.user_ns = prologue.user_ns().len() as u32;
         self.put(&a, known)?;
         Ok(0)
     }
@@ -248,7 +249,8 @@ impl Call<'_> {
             return Err(invalid("flags"));
         }
         let restart = self.session.restart()?;
-        let (tree, nested) = (restart.tree(), restart.nested());
+        let prologue = restart.prologue();
+        let (tree, nested) = (&prologue.tree[..], prologue.nested());
         if (a.capacity as usize) < tree.len() || (a.pids_capacity as usize) < nested.len() {
             return Err(invalid("the array is too short for the tree"));
         }
@@ -262,7 +264,7 @@ impl Call<'_> {
         }
         a.tasks = tree.len() as u32;
         a.pids_count = nested.len() as u32;
-        let user_ns = restart.user_ns();
+        let user_ns = prologue.user_ns();
         if (a.user_ns_capacity as usize) < user_ns.len() {
             return Err(invalid("there is no place for the user namespace"));
         }

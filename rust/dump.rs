@@ -8,8 +8,8 @@ use crate::{
     freeze::{tasks, FrozenTree, Process, Root},
     objects::Seen,
     resource::{
-        external, names_of, post_dump, share, tree, user_ns, Census, Dump, FrozenTask, Holders, Mappings, Obstacles,
-        Room, Scope, Snapshot, Target, Users, Whole, ROOMS,
+        names_of, post_dump, prologue, share, tree, Census, Dump, FrozenTask, Holders, Mappings, Obstacles, Room,
+        Scope, Snapshot, Target, Users, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
@@ -249,10 +249,7 @@ fn write(whole: &Whole<'_>, file: File, may_snapshot: bool) -> Result<PostDump> 
     // One address space can be written after its process goes on, several cannot yet.
     let may_snapshot = may_snapshot && whole.processes.len() == 1;
     out.record(&header(whole))?;
-    tree::dump(whole, &mut out)?;
-    user_ns::dump(whole, &mut out)?;
-    external::dump(whole, &mut out)?;
-    out.empty(RecordType::PrologueEnd)?;
+    prologue::dump(whole, &mut out)?;
     let mut index = 0;
     for process in whole.processes {
         let live = Live::of(whole, process)?;

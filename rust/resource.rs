@@ -38,6 +38,7 @@ mod mm;
 mod ns;
 mod posix_timer;
 mod prctl;
+pub(crate) mod prologue;
 mod regs;
 mod restart_block;
 mod rlimit;
@@ -390,7 +391,7 @@ pub(crate) use file::{
 pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};
 
-pub(crate) use ns::{names_of, user as user_ns};
+pub(crate) use ns::names_of;
 
 pub(crate) use rlimit::raise as raise_limits;
 

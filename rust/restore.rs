@@ -9,9 +9,11 @@ use crate::{
     objects::Made,
     resource::{
         external::External,
-        prepare, raise_limits, release, set_name, share,
-        tree::{self, Ghosts, Nested, Numbers},
-        user_ns, Late, Restore, Scope, ROOMS,
+        prepare,
+        prologue::Prologue,
+        raise_limits, release, set_name, share,
+        tree::{self, Ghosts},
+        Late, Restore, Scope, ROOMS,
     },
     statefile::Reader,
     wrapper::{
@@ -106,17 +108,12 @@ fn is_stopped(entry: &Tree) -> bool {
 /// One restart, shared by the session and the tasks.
 #[pin_data]
 pub(crate) struct Restart {
-    tree: KVVec<Tree>,
-    nested: Nested,
-    numbers: Numbers,
+    prologue: Prologue,
     gates: KVVec<Gate>,
     flags: u32,
     /// Flags of the header.
     target: u32,
     session_ops: usize,
-    /// In which all tasks live, if not in the restarter's.
-    user_ns: Option<user_ns::Wanted>,
-    external: External,
     coordinator: Task,
     restarter_fs: Fs,
     since_ns: u64,
@@ -165,34 +162,8 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
     if header.tasks == 0 || header.tasks > TASKS_MAX || header.flags & !target::ALL != 0 {
         return Err(reader.bad(EBADMSG, format_args!("wrong values in the header")));
     }
-    let mut entries: KVVec<Tree> = KVVec::new();
-    let mut nested = Nested::new();
-    let mut user_ns = None;
-    let mut asked = false;
-    loop {
-        match reader.next()? {
-            RecordType::Tree if nested.all().is_empty() => tree::restore(&reader, header.tasks, &mut entries)?,
-            RecordType::Pids => nested.restore(&reader, &entries)?,
-            RecordType::UserNs if user_ns.is_none() => user_ns = Some(user_ns::restore(&reader)?),
-            RecordType::External if !asked => {
-                external.has_all(&reader)?;
-                asked = true;
-            }
-            RecordType::PrologueEnd => break,
-            _ => return Err(reader.bad(EBADMSG, format_args!("record is not part of the prologue"))),
-        }
-    }
-    reader.no_body()?;
-    if !asked {
-        external.has_none()?;
-    }
-    if entries.len() != header.tasks as usize {
-        return Err(reader.bad(
-            EBADMSG,
-            format_args!("{} tasks in the tree instead of {}", entries.len(), header.tasks),
-        ));
-    }
-    let numbers = tree::check_whole(&reader, &entries, &mut nested)?;
+    let prologue = Prologue::read(&mut reader, header.tasks, external)?;
+    let entries = &prologue.tree;
     let mut gates: KVVec<Gate> = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
     let mut tasks: KVVec<Option<Task>> = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
     for _ in 0..entries.len() {
@@ -214,7 +185,7 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
         )?;
         tasks.push(None, GFP_KERNEL)?;
     }
-    for entry in &entries {
+    for entry in entries {
         if let Some(gate) = gates.get_mut(entry.vm as usize) {
             gate.missing.fetch_add(1, Ordering::Relaxed);
             gate.users += 1;
@@ -232,15 +203,11 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
     };
     let restart = Arc::pin_init(
         pin_init!(Restart {
-            tree: entries,
-            nested,
-            numbers,
+            prologue,
             gates,
             flags,
             target: header.flags,
             session_ops,
-            user_ns,
-            external,
             coordinator: Task::current().leader(),
             restarter_fs,
             since_ns,
@@ -276,24 +243,14 @@ fn of_task(fault: Fault, me: &CurrentTask) -> Fault {
 }
 
 impl Restart {
-    /// The tree that user space has to build.
-    pub(crate) fn tree(&self) -> &[Tree] {
-        &self.tree
-    }
-
-    /// Thread ids in nested pid namespaces, in the order of the tree.
-    pub(crate) fn nested(&self) -> &[u32] {
-        self.nested.all()
+    /// What user space has to build.
+    pub(crate) fn prologue(&self) -> &Prologue {
+        &self.prologue
     }
 
     /// Flags of the header.
     pub(crate) fn target(&self) -> u32 {
         self.target
-    }
-
-    /// Record of the user namespace that user space has to make; empty without one.
-    pub(crate) fn user_ns(&self) -> &[u8] {
-        self.user_ns.as_ref().map_or(&[], user_ns::Wanted::body)
     }
 
     /// Kills every task that has come in, unless they have been let go already.
@@ -359,7 +316,7 @@ impl Restart {
     /// Turns the caller into task `index`. `Err` means that nothing has been changed; once it has, a failure kills the
     /// caller.
     pub(crate) fn become_task(&self, index: u32, me: &CurrentTask) -> Result {
-        let (Some(entry), Some(gate)) = (self.tree.get(index as usize), self.gates.get(index as usize)) else {
+        let (Some(entry), Some(gate)) = (self.prologue.tree.get(index as usize), self.gates.get(index as usize)) else {
             return Err(Fault::new(EINVAL, format_args!("there is no task {index} in the tree")));
         };
         if me.task().has_seccomp() || me.task().is_traced() {
@@ -371,16 +328,8 @@ impl Restart {
             ));
         }
         let ids = (me.task().tgid(), me.task().tid());
-        if !tree::has_numbers(me, entry, self.nested.of(index, entry)) {
-            return Err(Fault::new(
-                EINVAL,
-                format_args!(
-                    "task {index} is thread {} of process {}, at level {} of the pid namespaces, the caller is thread {} of {}",
-                    entry.pid, entry.tgid, entry.level, ids.1, ids.0
-                ),
-            ));
-        }
-        if let Some(Err(fault)) = self.user_ns.as_ref().map(|user_ns| user_ns.is_that_of(me.task())) {
+        self.prologue.has_numbers(me, index, entry)?;
+        if let Err(fault) = self.prologue.has_user_ns(me) {
             // Nobody else will come in instead.
             self.fail(fault.task(ids.0, ids.1));
             return Err(EINTR.into());
@@ -436,7 +385,7 @@ impl Restart {
             {
                 let mut stream = self.stream.lock();
                 let task_of = |number| self.task_of(number);
-                tree::join(&self.tree, entry, me, &mut stream.ghosts, &task_of)?;
+                tree::join(&self.prologue.tree, entry, me, &mut stream.ghosts, &task_of)?;
             }
             if entry.flags & flags::ZOMBIE != 0 {
                 return self.exit(index, entry, gate, me);
@@ -526,7 +475,7 @@ impl Restart {
         }
         let bad = || Fault::new(EBADMSG, format_args!("task {} cannot be waited for", late.vfork_child));
         let (Some(entry), Some(child)) = (
-            self.tree.get(late.vfork_child as usize),
+            self.prologue.tree.get(late.vfork_child as usize),
             self.gates.get(late.vfork_child as usize),
         ) else {
             return Err(bad());
@@ -594,11 +543,11 @@ impl Restart {
     }
 
     fn keeps_process(&self, index: u32) -> bool {
-        tree::keeps_process(&self.tree, index)
+        self.prologue.keeps_process(index)
     }
 
     fn end_of_turn(&self, index: u32, stream: &mut Stream) -> Result {
-        if index as usize + 1 == self.tree.len() {
+        if index as usize + 1 == self.prologue.tree.len() {
             self.trailer(stream)?;
         }
         Ok(())
@@ -614,7 +563,7 @@ impl Restart {
     /// The task needs nothing of the coordinator any more.
     fn leave(&self, gate: &Gate) {
         gate.left.store(true, Ordering::Release);
-        if self.left.fetch_add(1, Ordering::AcqRel) as usize + 1 == self.tree.len() {
+        if self.left.fetch_add(1, Ordering::AcqRel) as usize + 1 == self.prologue.tree.len() {
             self.all_left.complete_all();
         }
     }
@@ -626,7 +575,7 @@ impl Restart {
 
     /// The task with this number in the pid namespace of the root task, when it has come in.
     fn task_of(&self, number: u32) -> Option<Task> {
-        self.task_at(self.numbers.index(number)?)
+        self.task_at(self.prologue.index(number)?)
     }
 
     /// The process is made of the tree's tasks and shares nothing with others, which a restart would tear from them.
@@ -643,7 +592,7 @@ impl Restart {
             i32::MAX - 1
         };
         let shares_handlers = |e: &Tree| {
-            let leader = self.tree.get(e.leader as usize);
+            let leader = self.prologue.tree.get(e.leader as usize);
             e.leader == index
                 || leader.is_some_and(|l| {
                     l.vm == entry.vm && (l.flags & flags::SHARES_HANDLERS != 0 || e.leader == entry.vm)
@@ -653,7 +602,7 @@ impl Restart {
         let handlers = if sharers == threads {
             threads
         } else {
-            self.tree.iter().filter(|e| shares_handlers(e)).count() as i32
+            self.prologue.tree.iter().filter(|e| shares_handlers(e)).count() as i32
         };
         if task.nr_threads() != threads || sharing.files > threads || sharing.fs > threads || sharing.sighand > handlers
         {
@@ -734,7 +683,7 @@ impl Restart {
                 flags: self.flags,
                 session_ops: self.session_ops,
                 restarter_fs: &self.restarter_fs,
-                external: &self.external,
+                external: self.prologue.external(),
                 task_at: &|index| self.task_at(index as usize),
                 late,
             };
@@ -771,7 +720,9 @@ impl Restart {
                 .reader
                 .bad(EBADMSG, format_args!("the trailer does not come after the last task")));
         }
-        stream.reader.check_trailer(stream.made.len(), self.tree.len() as u32)?;
+        stream
+            .reader
+            .check_trailer(stream.made.len(), self.prologue.tree.len() as u32)?;
         // The tasks have their own references; an end of a pipe that nobody has must be closed.
         stream.made = Made::new();
         self.bytes.store(stream.reader.offset(), Ordering::Release);
@@ -858,13 +809,14 @@ impl Restart {
         if self.missing.load(Ordering::Acquire) == 0 {
             return false;
         }
-        for (i, entry) in self.tree.iter().enumerate().skip(1) {
+        for (i, entry) in self.prologue.tree.iter().enumerate().skip(1) {
             // A thread goes with its process; one that shares memory may be made by a sibling, later.
             if entry.flags & flags::LEADER == 0 || entry.vm as usize != i || self.task_of(entry.pid).is_some() {
                 continue;
             }
-            let above = self.numbers.index(entry.ppid);
-            let Some((parent, level)) = above.and_then(|i| Some((self.task_at(i)?, self.tree.get(i)?.level))) else {
+            let above = self.prologue.index(entry.ppid);
+            let Some((parent, level)) = above.and_then(|i| Some((self.task_at(i)?, self.prologue.tree.get(i)?.level)))
+            else {
                 continue;
             };
             // It may have come in between.
@@ -877,7 +829,7 @@ impl Restart {
 
     /// Stops the processes that were stopped; their tasks wait at the barrier, and none of them is to run before.
     fn stop(&self) {
-        for (i, entry) in self.tree.iter().enumerate().filter(|(_, e)| is_stopped(e)) {
+        for (i, entry) in self.prologue.tree.iter().enumerate().filter(|(_, e)| is_stopped(e)) {
             match self.task_at(i) {
                 // The restarter is told: it may have a job control of its own.
                 Some(task) if i == 0 => task.begin_group_stop(),
@@ -891,6 +843,7 @@ impl Restart {
     /// signal came first: it may be done again.
     fn zombies(&self) -> Result {
         for (i, entry) in self
+            .prologue
             .tree
             .iter()
             .enumerate()
