@@ -370,7 +370,9 @@ impl Restart {
         silence(me)?;
         self.gather(index, entry, gate)?;
         self.wait(&gate.turn)?;
-        if !(self.keeps_process(index) && entry.vm == entry.leader) && entry.flags & flags::EXITED == 0 {
+        // A main thread that has exited goes before its memory is replaced.
+        let replaces_memory = self.keeps_process(index) && entry.vm == entry.leader;
+        if !replaces_memory && entry.flags & flags::EXITED == 0 {
             // Another task has replaced the memory that it was in.
             me.forget_scratch();
         }
@@ -423,7 +425,8 @@ impl Restart {
         self.wait(&self.go)?;
         let started = release(me, &mut late).and_then(|()| {
             self.leave(gate);
-            self.wait_for_all()?;
+            // Nobody runs its own code before all can: what a program does then to others of its tree is no loss of a restart.
+            self.wait_on_its_own(&self.all_left)?;
             for room in ROOMS {
                 (room.start)(me, &late).map_err(|f| f.kind(room.records[0]))?;
             }
@@ -445,11 +448,10 @@ impl Restart {
         Ok(())
     }
 
-    /// Nobody runs its own code before all can: what a program does then to others of its tree is no loss of a restart. The
-    /// coordinator may be gone by now.
-    fn wait_for_all(&self) -> Result {
+    /// Waits for others that have been let go, too. The coordinator may be gone by now.
+    fn wait_on_its_own(&self, completion: &Completion) -> Result {
         loop {
-            match self.all_left.wait_killable(SLICE_MS) {
+            match completion.wait_killable(SLICE_MS) {
                 Waited::Done => return Ok(()),
                 Waited::Killed => return Err(EINTR.into()),
                 Waited::Timeout if self.lost_a_task() => return Err(EINTR.into()),
@@ -458,14 +460,15 @@ impl Restart {
         }
     }
 
-    /// Nobody runs his own code before what belongs to the whole process is in place: for some of it a descriptor is used for a moment.
+    /// No thread runs its own code before what belongs to the whole process is in place: for some of it a descriptor is used for a
+    /// moment.
     fn settle(&self, index: u32, entry: &Tree, gate: &Gate) -> Result {
         if self.keeps_process(index) {
             gate.settled.complete_all();
             return Ok(());
         }
         let keeper = entry.leader + u32::from(!self.keeps_process(entry.leader));
-        self.wait(&self.gates.get(keeper as usize).ok_or(EINVAL)?.settled)
+        self.wait_on_its_own(&self.gates.get(keeper as usize).ok_or(EINVAL)?.settled)
     }
 
     /// The task waits in vfork(2): its child, whose turn comes later, is to wake it.
