@@ -423,6 +423,8 @@ impl Numbers {
 pub(crate) fn check_whole(input: &Reader, tree: &[Tree], nested: &mut Nested) -> Result<Numbers> {
     nested.check(input, tree)?;
     let mut numbers: RBTree<u32, u32> = RBTree::new();
+    // Whether the first process of the newest pid namespace that a parent has made is a zombie.
+    let mut ended: RBTree<u32, bool> = RBTree::new();
     for (index, e) in tree.iter().enumerate() {
         let bad = |what: &str| Err(input.bad(EBADMSG, format_args!("{what}: task {index}, pid {}", e.pid)));
         if numbers.get(&e.pid).is_some() {
@@ -444,6 +446,13 @@ pub(crate) fn check_whole(input: &Reader, tree: &[Tree], nested: &mut Nested) ->
         if e.level < above || (is_first && e.level != above + 1) {
             return bad("a process in an impossible pid namespace in the task tree");
         }
+        // Such a namespace has ended: its first process would wait for one that waits for it.
+        if e.level > above && !is_first && ended.get(&e.ppid) == Some(&true) {
+            return bad("a process in a pid namespace whose first process has exited, in the task tree");
+        }
+        if is_first && is_child {
+            ended.try_create_and_insert(e.ppid, e.flags & flags::ZOMBIE != 0, GFP_KERNEL)?;
+        }
         numbers.try_create_and_insert(e.pid, index as u32, GFP_KERNEL)?;
     }
     Ok(Numbers(numbers))
@@ -461,12 +470,12 @@ pub(crate) fn keeps_process(tree: &[Tree], index: u32) -> bool {
 }
 
 /// Numbers of sessions and process groups without a leader that a restart has made again.
-pub(crate) struct Ghosts(KVVec<(u32, Pid)>);
+pub(crate) struct Ghosts(RBTree<u32, Pid>);
 
 impl Ghosts {
     /// None yet.
     pub(crate) fn new() -> Self {
-        Self(KVVec::new())
+        Self(RBTree::new())
     }
 
     /// What a session or process group is known by: a task of the tree, or its number alone.
@@ -480,7 +489,7 @@ impl Ghosts {
         if let Some(task) = task_of(number) {
             return Ok(Join::Known(Pid::of(&task)?));
         }
-        if let Some((_, pid)) = self.0.iter().find(|(n, _)| *n == number) {
+        if let Some(pid) = self.0.get(&number) {
             return Ok(Join::Known(pid.clone()));
         }
         // It would get the number in the inner namespace, whose first process waits for the end of all that has one there: for
@@ -499,7 +508,7 @@ impl Ghosts {
 
     fn keep(&mut self, number: u32, join: &Join) -> Result {
         if let Join::New(_) = join {
-            self.0.push((number, join.pid().clone()), GFP_KERNEL)?;
+            self.0.try_create_and_insert(number, join.pid().clone(), GFP_KERNEL)?;
         }
         Ok(())
     }
