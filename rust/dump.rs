@@ -211,7 +211,19 @@ fn look(whole: &Whole<'_>, sink: &mut dyn FnMut(u16, Fault)) -> Result<u32> {
     };
     tree::check(whole, &mut collector)?;
     let mut known = RBTree::new();
+    // While it runs, tasks come and go.
+    let gone = |result: Result| match result {
+        Err(fault) if fault.errno() == ESRCH && whole.stopped_ns == 0 => Ok(()),
+        other => other,
+    };
     for process in whole.processes {
+        if let Some(task) = process.exited_leader() {
+            collector.ids = (task.tgid(), task.tid());
+            for room in ROOMS.iter().filter(|r| r.exited) {
+                gone((room.check_exited)(task, &mut collector))
+                    .map_err(|f| f.kind(room.records[0]).task(task.tgid(), task.tid()))?;
+            }
+        }
         let live = match Live::of(whole, process) {
             Ok(Some(live)) => live,
             Ok(None) => continue,
@@ -224,11 +236,8 @@ fn look(whole: &Whole<'_>, sink: &mut dyn FnMut(u16, Fault)) -> Result<u32> {
             let new = new_shares(&mut known, task)?;
             collector.ids = (task.tgid(), task.tid());
             for room in rooms(task, target.leader, new) {
-                match (room.check)(&target, task, &mut collector) {
-                    // While it runs, tasks come and go.
-                    Err(fault) if fault.errno() == ESRCH && whole.stopped_ns == 0 => {}
-                    other => other.map_err(|f| f.kind(room.records[0]).task(task.tgid(), task.tid()))?,
-                }
+                gone((room.check)(&target, task, &mut collector))
+                    .map_err(|f| f.kind(room.records[0]).task(task.tgid(), task.tid()))?;
             }
         }
         if fatal_signal_pending() {

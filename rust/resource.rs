@@ -280,6 +280,11 @@ pub(crate) trait Resource {
         Ok(())
     }
 
+    /// Names everything that cannot be saved of a task that has exited.
+    fn check_exited(_task: &Task, _obstacles: &mut dyn Obstacles) -> Result {
+        Ok(())
+    }
+
     /// Names what only the whole target shows, when each task has been looked at.
     fn check_whole(_whole: &Whole<'_>, _obstacles: &mut dyn Obstacles) -> Result {
         Ok(())
@@ -321,6 +326,8 @@ pub(crate) struct Room {
     pub(crate) objects: bool,
     /// [`Resource::check`]
     pub(crate) check: fn(&Target<'_>, &Task, &mut dyn Obstacles) -> Result,
+    /// [`Resource::check_exited`]
+    pub(crate) check_exited: fn(&Task, &mut dyn Obstacles) -> Result,
     /// [`Resource::check_whole`]
     pub(crate) check_whole: fn(&Whole<'_>, &mut dyn Obstacles) -> Result,
     /// [`Resource::dump_exited`]
@@ -343,6 +350,7 @@ const fn room<R: Resource>() -> Room {
         exited: R::EXITED,
         objects: R::OBJECTS,
         check: R::check,
+        check_exited: R::check_exited,
         check_whole: R::check_whole,
         dump_exited: R::dump_exited,
         dump: R::dump,

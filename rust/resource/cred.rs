@@ -66,6 +66,10 @@ impl Resource for CredRoom {
                 .kind(RecordType::Cred),
             );
         }
+        Self::check_exited(task, obstacles)
+    }
+
+    fn check_exited(task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         if !collect(task)?.0.has_numbers() {
             obstacles.add(
                 Fault::new(
