@@ -32,6 +32,7 @@ pub fn all() -> Vec<Case> {
         Case::new("security/restart_under_seccomp", restart::under_seccomp),
         Case::new("security/restart_drops_no_new_privs", restart::drops_no_new_privs),
         Case::new("security/restart_raises_a_limit", restart::raises_a_limit),
+        Case::new("security/restart_takes_no_keys_along", restart::takes_no_keys_along),
     ]
 }
 

@@ -10,6 +10,7 @@ use crate::{
     objects::{Made, Seen},
     statefile::{Reader, Writer},
     wrapper::{
+        cred::Cred,
         file::File,
         mm::Mm,
         ns::Nsproxy,
@@ -166,6 +167,10 @@ pub(crate) struct Restore<'a> {
     pub(crate) session_ops: usize,
     /// Root directory of the restarter.
     pub(crate) restarter_fs: &'a Fs,
+    /// Credentials of the restarter.
+    pub(crate) restarter: &'a Cred,
+    /// Who has made the session keyring of those that may not have the restarter's.
+    pub(crate) keyring: &'a mut Option<Task>,
     /// What the restarter has said about the world outside.
     pub(crate) external: &'a External,
     /// A task of the tree, when it has come in.

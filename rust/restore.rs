@@ -18,6 +18,7 @@ use crate::{
     statefile::Reader,
     wrapper::{
         completion::{Completion, Waited},
+        cred::Cred,
         file::File,
         mm::PAGE_SIZE,
         path::Fs,
@@ -55,6 +56,8 @@ struct Stream {
     reader: Reader,
     made: Made,
     ghosts: Ghosts,
+    /// See [`Restore::keyring`].
+    keyring: Option<Task>,
 }
 
 /// What the tasks of a restart wait for.
@@ -116,6 +119,7 @@ pub(crate) struct Restart {
     session_ops: usize,
     coordinator: Task,
     restarter_fs: Fs,
+    restarter: Cred,
     since_ns: u64,
     #[pin]
     stream: Mutex<Stream>,
@@ -200,6 +204,7 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
         reader,
         made: Made::new(),
         ghosts: Ghosts::new(),
+        keyring: None,
     };
     let restart = Arc::pin_init(
         pin_init!(Restart {
@@ -210,6 +215,7 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
             session_ops,
             coordinator: Task::current().leader(),
             restarter_fs,
+            restarter: Cred::current(),
             since_ns,
             stream <- new_mutex!(stream),
             tasks <- new_mutex!(tasks),
@@ -686,6 +692,8 @@ impl Restart {
                 flags: self.flags,
                 session_ops: self.session_ops,
                 restarter_fs: &self.restarter_fs,
+                restarter: &self.restarter,
+                keyring: &mut stream.keyring,
                 external: self.prologue.external(),
                 task_at: &|index| self.task_at(index as usize),
                 late,
@@ -728,6 +736,7 @@ impl Restart {
             .check_trailer(stream.made.len(), self.prologue.tree.len() as u32)?;
         // The tasks have their own references; an end of a pipe that nobody has must be closed.
         stream.made = Made::new();
+        stream.keyring = None;
         self.bytes.store(stream.reader.offset(), Ordering::Release);
         Ok(())
     }

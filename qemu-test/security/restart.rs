@@ -230,3 +230,13 @@ pub fn raises_a_limit(context: &Context) -> Result {
     revived(&mut target, &mut restart_by(&[NOBODY, CHOOSES_PIDS], &file)).during("with the right")?;
     target.finish()
 }
+
+/// Root restarts a program of nobody, and has a key.
+pub fn takes_no_keys_along(context: &Context) -> Result {
+    let program = format!("{PROGRAMS}/security_keyring");
+    let mut target = saved(context, Program::own(context, "security_keyring"))?;
+    mode(context.dir(), 0o755)?;
+    let mut command = restart_by(&[&[&program, "with"]], &context.path("saved.ckpt"));
+    revived(&mut target, &mut command)?;
+    target.finish()
+}

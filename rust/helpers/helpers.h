@@ -339,6 +339,7 @@ long ckpt_task_orig_ax(struct task_struct *t);
 bool ckpt_tsc_is_off(struct task_struct *t);
 bool ckpt_is_io_flusher(struct task_struct *t);
 unsigned int ckpt_io_priority(struct task_struct *t);
+int ckpt_share_session_keyring(struct task_struct *from);
 bool ckpt_has_other_session_keyring(struct task_struct *t);
 bool ckpt_has_core_cookie(struct task_struct *t);
 unsigned int ckpt_mce_kill(struct task_struct *t);

@@ -6,6 +6,7 @@
 #include <asm/shstk.h>
 #include <uapi/asm/prctl.h>
 #include <linux/cred.h>
+#include <linux/key.h>
 #include <linux/iocontext.h>
 #include <linux/lsm_hooks.h>
 #include <linux/module.h>
@@ -222,6 +223,25 @@ bool ckpt_has_other_session_keyring(struct task_struct *t)
 	other = __task_cred(t)->session_keyring != current_cred()->session_keyring;
 	rcu_read_unlock();
 	return other;
+}
+
+/*
+ * Gives the calling task the session keyring of another one of the same restart. No right is looked at: that one has made it, for
+ * both.
+ */
+int ckpt_share_session_keyring(struct task_struct *from)
+{
+	struct cred *new = prepare_creds();
+	struct key *old;
+
+	if (!new)
+		return -ENOMEM;
+	old = new->session_keyring;
+	rcu_read_lock();
+	new->session_keyring = key_get(__task_cred(from)->session_keyring);
+	rcu_read_unlock();
+	key_put(old);
+	return commit_creds(new);
 }
 
 /* Whether it must not share a core with others. */

@@ -4,8 +4,8 @@
 //! comes out is compared with what was saved.
 //!
 //! Saved: user and group ids, supplementary groups, all five capability sets, securebits, no_new_privs.
-//! Not saved: the session keyring, with a warning (the restarted program has the restarter's); the default keyring of
-//! request_key(2).
+//! Not saved: the session keyring, with a warning: the restarted program has the restarter's, or, if it has another user than that, one
+//! with nothing in it; the default keyring of request_key(2).
 //! Refused: keyrings of the thread or process; user and group ids that its user namespace has no number for.
 //!
 //! Record: [`ckpt_uapi::record::cred`].  C header: `include/linux/cred.h`
@@ -61,7 +61,7 @@ impl Resource for CredRoom {
             obstacles.warn(
                 Fault::new(
                     ENOKEY,
-                    format_args!("its session keyring is not saved: it gets the restarter's"),
+                    format_args!("its session keyring is not saved: it gets the restarter's, or an empty one"),
                 )
                 .kind(RecordType::Cred),
             );
@@ -113,31 +113,55 @@ impl Resource for CredRoom {
         for g in restore.input.entries::<u32>(want.groups)? {
             groups.push(g, GFP_KERNEL)?;
         }
-        let me = restore.me;
-        let (have, have_groups) = collect(me.task())?;
-        if have.as_bytes() == want.as_bytes() && have_groups[..] == groups[..] {
-            return Ok(());
-        }
-        change(me, &have, &want, &groups, have_groups[..] != groups[..])?;
-        let (now, now_groups) = collect(me.task())?;
-        if now.no_new_privs > want.no_new_privs {
-            return Err(Fault::new(
-                EPERM,
-                format_args!("no_new_privs is set, which the program had not: the restarter has it"),
-            ));
-        }
-        if now.as_bytes() != want.as_bytes() || now_groups[..] != groups[..] {
-            return Err(Fault::new(
-                EPERM,
-                format_args!(
-                    "the restarter cannot take the saved credentials (uid {}, permitted capabilities {:#x}, bounding set {:#x}, \
-                     securebits {:#x})",
-                    want.uid, want.cap_permitted, want.cap_bounding, want.securebits
-                ),
-            ));
-        }
-        Ok(())
+        become_as(restore.me, &want, &groups)?;
+        keep_keys(restore)
     }
+}
+
+/// Takes the saved credentials, if the caller may.
+fn become_as(me: &CurrentTask, want: &CredRecord, groups: &[u32]) -> Result {
+    let (have, have_groups) = collect(me.task())?;
+    if have.as_bytes() == want.as_bytes() && have_groups[..] == groups[..] {
+        return Ok(());
+    }
+    change(me, &have, want, groups, have_groups[..] != groups[..])?;
+    let (now, now_groups) = collect(me.task())?;
+    if now.no_new_privs > want.no_new_privs {
+        return Err(Fault::new(
+            EPERM,
+            format_args!("no_new_privs is set, which the program had not: the restarter has it"),
+        ));
+    }
+    if now.as_bytes() != want.as_bytes() || now_groups[..] != groups[..] {
+        return Err(Fault::new(
+            EPERM,
+            format_args!(
+                "the restarter cannot take the saved credentials (uid {}, permitted capabilities {:#x}, bounding set {:#x}, \
+                 securebits {:#x})",
+                want.uid, want.cap_permitted, want.cap_bounding, want.securebits
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// Keys of the restarter are for its own user: somebody else gets a session keyring with nothing in it, the same in all tasks.
+fn keep_keys(restore: &mut Restore<'_>) -> Result {
+    const KEYCTL_JOIN_SESSION_KEYRING: u64 = 1;
+    let me = restore.me;
+    let own = Cred::of(me.task());
+    if own.is_only_user_of(restore.restarter) || !own.has_session_keyring_of(restore.restarter) {
+        return Ok(());
+    }
+    if let Some(holder) = restore.keyring.as_ref() {
+        return me
+            .share_session_keyring(holder)
+            .context(format_args!("cannot take the session keyring of another task"));
+    }
+    me.call(nr::__NR_keyctl, &[KEYCTL_JOIN_SESSION_KEYRING, 0])
+        .context(format_args!("cannot make a session keyring"))?;
+    *restore.keyring = Some(me.task().clone());
+    Ok(())
 }
 
 const CAPABILITY_VERSION_3: u64 = 0x2008_0522;

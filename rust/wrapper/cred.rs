@@ -6,6 +6,7 @@
 
 use super::{
     bindings,
+    syscall::CurrentTask,
     task::Task, //
 };
 use kernel::prelude::*;
@@ -168,9 +169,38 @@ impl Cred {
         unsafe { (*self.0).securebits }
     }
 
+    /// User ids as the kernel has them, whatever a user namespace calls them.
+    fn kuids(&self) -> [u32; 4] {
+        // SAFETY: alive; credentials do not change.
+        let c = unsafe { &*self.0 };
+        [c.uid.val, c.euid.val, c.suid.val, c.fsuid.val]
+    }
+
+    /// Whether all its user ids are one, which is the other's, too.
+    pub(crate) fn is_only_user_of(&self, other: &Self) -> bool {
+        let user = other.kuids()[1];
+        self.kuids().iter().all(|id| *id == user)
+    }
+
+    /// Whether it has a session keyring, and the other has the same.
+    pub(crate) fn has_session_keyring_of(&self, other: &Self) -> bool {
+        // SAFETY: both are alive; credentials do not change, and the addresses are compared only.
+        unsafe {
+            !(*self.0).session_keyring.is_null() && core::ptr::eq((*self.0).session_keyring, (*other.0).session_keyring)
+        }
+    }
+
     /// Whether it has a keyring of its thread or process.
     pub(crate) fn has_private_keyring(&self) -> bool {
         // SAFETY: the reference keeps the cred.
         unsafe { !(*self.0).process_keyring.is_null() || !(*self.0).thread_keyring.is_null() }
+    }
+}
+
+impl CurrentTask {
+    /// Has the session keyring that another task of the same restart has made.
+    pub(crate) fn share_session_keyring(&self, holder: &Task) -> Result {
+        // SAFETY: the holder is alive; the helper changes the caller's credentials only.
+        kernel::error::to_result(unsafe { bindings::ckpt_share_session_keyring(holder.as_ptr()) })
     }
 }
