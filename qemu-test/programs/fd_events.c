@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Kind event: eventfd, signalfd, timerfd and epoll come back as they were: counters, masks, time left, expirations that nobody has
- * read, and what an epoll watches, also by descriptors that are closed by now. A child shares one of each.
+ * read, and what an epoll watches, also by descriptors that are closed by now and items that have fired. A child shares one of each.
  */
 #include "family.h"
 
@@ -15,18 +15,28 @@
 
 enum { ITEMS = 6, FAR = 100000 };
 
-static int counter, semaphore, signals, period, expired, daytime, pipes[2], inner, outer, kept;
+static int counter, semaphore, signals, period, expired, daytime, pipes[2], inner, outer, kept, fired, hangup[2];
 
 static struct itimerspec in_seconds(time_t value, time_t interval)
 {
 	return (struct itimerspec){ .it_value.tv_sec = value, .it_interval.tv_sec = interval };
 }
 
-static void watch(int epoll, int fd, uint32_t events, uint64_t data)
+static void control(int epoll, int operation, int fd, uint32_t events, uint64_t data)
 {
 	struct epoll_event event = { .events = events, .data.u64 = data };
 
-	CHECK_EQ(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event), 0);
+	CHECK_EQ(epoll_ctl(epoll, operation, fd, &event), 0);
+}
+
+static void watch(int epoll, int fd, uint32_t events, uint64_t data)
+{
+	control(epoll, EPOLL_CTL_ADD, fd, events, data);
+}
+
+static void watch_again(int epoll, int fd, uint32_t events, uint64_t data)
+{
+	control(epoll, EPOLL_CTL_MOD, fd, events, data);
 }
 
 static uint64_t count_of(int fd)
@@ -47,6 +57,19 @@ static bool is_ready(int fd)
 	struct pollfd poll_fd = { .fd = fd, .events = POLLIN };
 
 	return poll(&poll_fd, 1, 0) == 1;
+}
+
+/* Takes what is ready: the data of all, in any order, as a sum. */
+static uint64_t taken(int epoll, int *count)
+{
+	struct epoll_event events[16];
+	uint64_t sum = 0;
+
+	*count = epoll_wait(epoll, events, 16, 0);
+	CHECK(*count >= 0);
+	for (int i = 0; i < *count; i++)
+		sum += events[i].data.u64;
+	return sum;
 }
 
 static void prepare(time_t *target)
@@ -95,19 +118,13 @@ static void prepare(time_t *target)
 	CHECK_EQ(dup2(signals, closed), closed);
 	watch(outer, closed, EPOLLIN, 6);
 	CHECK_EQ(close(closed), 0);
-}
-
-/* Takes what is ready: the data of all, in any order, as a sum. */
-static uint64_t taken(int epoll, int *count)
-{
-	struct epoll_event events[16];
-	uint64_t sum = 0;
-
-	*count = epoll_wait(epoll, events, 16, 0);
-	CHECK(*count >= 0);
-	for (int i = 0; i < *count; i++)
-		sum += events[i].data.u64;
-	return sum;
+	/* Has told what it was armed for. */
+	CHECK_EQ(pipe(hangup), 0);
+	fired = epoll_create1(0);
+	CHECK(fired >= 0);
+	watch(fired, hangup[0], EPOLLIN | EPOLLONESHOT, 7);
+	CHECK_EQ(write(hangup[1], "x", 1), 1);
+	CHECK_EQ(taken(fired, &closed), 7);
 }
 
 static void check_timers(time_t target)
@@ -146,6 +163,11 @@ static void check_epolls(void)
 	CHECK_EQ(write(pipes[1], "x", 1), 1);
 	CHECK_EQ(taken(inner, &count), 2);
 	CHECK_EQ(taken(inner, &count), 0);
+	/* Who serves a one-shot item is alone with it: not even a hangup is told to another. */
+	CHECK_EQ(close(hangup[1]), 0);
+	CHECK_EQ(taken(fired, &count), 0);
+	watch_again(fired, hangup[0], EPOLLIN | EPOLLONESHOT, 8);
+	CHECK_EQ(taken(fired, &count), 8);
 }
 
 int main(void)

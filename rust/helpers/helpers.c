@@ -5,6 +5,7 @@
  */
 
 #include "completion.c"
+#include "epoll.c"
 #include "file.c"
 #include "landlock.c"
 #include "mm.c"

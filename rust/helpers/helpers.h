@@ -15,6 +15,17 @@
 /* completion.c */
 void ckpt_init_completion(struct completion *x);
 
+/* epoll.c */
+struct ckpt_epoll_item {
+	unsigned int fd;
+	unsigned int events;
+	u64 data;
+	struct file *file;
+};
+
+unsigned int ckpt_epoll_items(struct file *epoll, struct ckpt_epoll_item *out, unsigned int max);
+int ckpt_epoll_add(struct file *epoll, const struct ckpt_epoll_item *item);
+
 /* file.c */
 struct ckpt_fd {
 	unsigned int fd;

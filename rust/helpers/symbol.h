@@ -72,6 +72,9 @@ extern void uprobe_end_dup_mmap(void);
 	X(void, change_pid, (struct pid **pids, struct task_struct *t, enum pid_type type, struct pid *pid),             \
 	  (pids, t, type, pid))                                                                                         \
 	X(void, deactivate_nsproxy, (struct nsproxy *ns), (ns))                                                            \
+	X(int, do_epoll_ctl_file,                                                                                         \
+	  (struct file *f, int op, struct epoll_key *tf, struct epoll_event *epds, bool nonblock),                       \
+	  (f, op, tf, epds, nonblock))                                                                                   \
 	X(void, do_exit, (long status), (status))                                                                          \
 	X(struct file *, dentry_open_nonotify, (const struct path *path, int flags, const struct cred *cred),	\
 	  (path, flags, cred))											\
@@ -90,7 +93,6 @@ extern void uprobe_end_dup_mmap(void);
 	X(void, folio_add_new_anon_rmap,                                                                                \
 	  (struct folio *folio, struct vm_area_struct *vma, unsigned long addr, rmap_t flags),                          \
 	  (folio, vma, addr, flags))                                                                                    \
-	X(struct file *, get_epoll_tfile_raw_ptr, (struct file *file, int tfd, unsigned long toff), (file, tfd, toff))  \
 	X(pte_t *, get_locked_pte, (struct mm_struct *mm, unsigned long addr, spinlock_t **ptl), (mm, addr, ptl))          \
 	X(unsigned long, get_wchan, (struct task_struct *t), (t))                                                       \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \

@@ -98,8 +98,8 @@ pub(crate) enum Nameless {
     Secret,
 }
 
-/// Longest text of [`File::info`] in bytes: an epoll with a million items.
-const INFO_MAX: usize = 256 << 20;
+/// Longest text of [`File::info`] in bytes.
+const INFO_MAX: usize = 64 << 20;
 
 /// Text of /proc/PID/fdinfo: lines of names and values.
 pub(crate) struct Info(KVVec<u8>);
@@ -253,29 +253,6 @@ impl File {
             }
             size *= 4;
         }
-    }
-
-    /// The file that an epoll watches by this descriptor: its address; of several, the one with this number. `ENOENT` when
-    /// there is none.
-    pub(crate) fn watched(&self, fd: u32, nth: usize) -> Result<usize> {
-        let fd = i32::try_from(fd).map_err(|_| EINVAL)?;
-        // SAFETY: alive; the function refuses what is no epoll, and returns an address that is not followed.
-        let found = unsafe { bindings::ckpt_get_epoll_tfile_raw_ptr(self.as_ptr(), fd, nth) };
-        Ok(kernel::error::from_err_ptr(found)? as usize)
-    }
-
-    /// The open file behind a task's descriptor.
-    pub(crate) fn of_task(task: &Task, fd: u32) -> Result<Option<Self>> {
-        let mut raw = bindings::ckpt_fd::default();
-        let mut next = 0;
-        // SAFETY: the task is alive, the array is one entry; the helper locks and takes a reference on the file.
-        let n = unsafe { bindings::ckpt_collect_fds(task.as_ptr(), fd, &mut raw, 1, &mut next) };
-        if to_result(n as isize)? == 0 {
-            return Ok(None);
-        }
-        // SAFETY: the helper took the reference.
-        let file = unsafe { Self::from_raw(raw.file)? };
-        Ok((raw.fd == fd).then_some(file))
     }
 
     /// O_* flags as fcntl(F_GETFL).

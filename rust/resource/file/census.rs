@@ -13,6 +13,7 @@ use crate::{
         task::{fatal_signal_pending, sleep_killable}, //
     },
 };
+use core::cell::RefCell;
 use kernel::{prelude::*, rbtree::RBTree};
 
 /// Open ends of a pipe.
@@ -38,6 +39,8 @@ pub(crate) struct Census {
     pipes: RBTree<usize, Ends>,
     /// In the order of the processes: the root's come first.
     standard: KVVec<Standard>,
+    /// Addresses of open files that have been looked at, of those that it is enough to look at once.
+    looked_at: RefCell<RBTree<usize, ()>>,
 }
 
 impl Census {
@@ -47,6 +50,7 @@ impl Census {
             descriptors: RBTree::new(),
             pipes: RBTree::new(),
             standard: KVVec::new(),
+            looked_at: RefCell::new(RBTree::new()),
         };
         let mut tables: RBTree<usize, ()> = RBTree::new();
         for task in processes.iter().flat_map(|p| p.threads.iter()) {
@@ -66,23 +70,6 @@ impl Census {
             }
         }
         Ok(census)
-    }
-
-    /// The open file at an address, by any descriptor of the target.
-    pub(crate) fn find(&self, processes: &[Process], address: usize) -> Result<Option<File>> {
-        if self.descriptors.get(&address).is_none() {
-            return Ok(None);
-        }
-        for task in processes.iter().flat_map(|p| p.threads.iter()) {
-            let mut from = Some(0);
-            while from.is_some() {
-                let mut lot = collect_fds(task, &mut from)?.into_iter();
-                if let Some(found) = lot.find(|fd| fd.file.address() == address) {
-                    return Ok(Some(found.file));
-                }
-            }
-        }
-        Ok(None)
     }
 
     fn count(&mut self, number: u32, file: &File) -> Result {
@@ -109,6 +96,14 @@ impl Census {
             self.pipes.try_create_and_insert(pipe.address(), ends, GFP_KERNEL)?;
         }
         Ok(())
+    }
+
+    /// Whether nobody has asked for this open file before: others of the target may have it, too.
+    pub(super) fn is_first_look(&self, file: &File) -> Result<bool> {
+        let mut looked_at = self.looked_at.borrow_mut();
+        Ok(looked_at
+            .try_create_and_insert(file.address(), (), GFP_KERNEL)?
+            .is_none())
     }
 
     /// Number of descriptors of the target that refer to this open file.

@@ -5,8 +5,8 @@
 //! Saved: the counter of an eventfd and whether it is a semaphore; the signals of a signalfd; clock, period, time left and expirations not
 //! read of a timerfd (one that was set to a time of CLOCK_REALTIME keeps that time); what an epoll watches, also by descriptors
 //! that are closed by now, and epolls in epolls.
-//! Not saved: which events an edge-triggered item has reported already (it reports what is ready once more), and that a one-shot item
-//! that has fired hides errors; EPIOCSPARAMS (busy polling).
+//! Not saved: which events an edge-triggered item has reported already (it reports what is ready once more); EPIOCSPARAMS
+//! (busy polling).
 //! Refused: such a file that a process outside of the target holds, too; an epoll that watches a file for which nobody in the target has
 //! a descriptor.
 //!
@@ -17,7 +17,8 @@ use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     wrapper::{
-        file::{install_fd, take_fd, with_fd, File, Info},
+        epoll,
+        file::{take_fd, with_fd, File, Info},
         symbol::Operations,
         syscall::{nr, CurrentTask},
         time, //
@@ -27,7 +28,7 @@ use ckpt_uapi::record::{
     event::{settime, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd, FLAGS},
     RecordType,
 };
-use kernel::{prelude::*, rbtree::RBTree};
+use kernel::prelude::*;
 
 /// What stands for events.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,11 +70,10 @@ impl Kind {
                 Self::Epoll => "epoll that another process holds",
             }));
         }
-        if self == Self::Epoll {
-            for item in Items::of(target, file)?.0 {
-                if item.file.is_none() {
-                    return Ok(Some("epoll that watches a file without a descriptor"));
-                }
+        if self == Self::Epoll && target.whole.census.is_first_look(file)? {
+            let has_none = |item: &epoll::Item| target.whole.census.descriptors(&item.file) == 0;
+            if watched(file)?.iter().any(has_none) {
+                return Ok(Some("epoll that watches a file without a descriptor"));
             }
         }
         Ok(None)
@@ -139,67 +139,14 @@ fn keeps_its_time(clock: u32, flags: u32) -> bool {
     [CLOCK_REALTIME, CLOCK_REALTIME_ALARM].contains(&clock) && flags & settime::ABSTIME != 0
 }
 
-/// What an epoll watches.
-struct Item {
-    fd: u32,
-    events: u32,
-    data: u64,
-    /// The open file, if the target has a descriptor for it.
-    file: Option<File>,
-}
-
-struct Items(KVVec<Item>);
-
-impl Items {
-    fn of(target: &Target<'_>, epoll: &File) -> Result<Self> {
-        let mut items = KVVec::new();
-        let mut same: RBTree<u32, usize> = RBTree::new();
-        for line in epoll.info()?.lines() {
-            let mut words = line.split_ascii_whitespace();
-            let mut value = |name: &str| words.by_ref().skip_while(|word| *word != name).nth(1).ok_or(EINVAL);
-            let fd: u32 = value("tfd:")?.parse().map_err(|_| EINVAL)?;
-            let events = u32::from_str_radix(value("events:")?, 16).map_err(|_| EINVAL)?;
-            let data = u64::from_str_radix(value("data:")?, 16).map_err(|_| EINVAL)?;
-            let nth = match same.get_mut(&fd) {
-                Some(n) => {
-                    *n += 1;
-                    *n
-                }
-                None => {
-                    same.try_create_and_insert(fd, 0, GFP_KERNEL)?;
-                    0
-                }
-            };
-            let file = match epoll.watched(fd, nth) {
-                Ok(address) => find(target, fd, address)?,
-                // While the target runs it may have gone.
-                Err(e) if e == ENOENT && target.whole.stopped_ns == 0 => continue,
-                Err(e) => return Err(e.into()),
-            };
-            items.push(Item { fd, events, data, file }, GFP_KERNEL)?;
-        }
-        Ok(Self(items))
-    }
-}
-
-/// The open file at an address: that of this descriptor, most often, or of any other one in the target.
-fn find(target: &Target<'_>, fd: u32, address: usize) -> Result<Option<File>> {
-    if let Some(file) = File::of_task(target.leader, fd)?.filter(|file| file.address() == address) {
-        return Ok(Some(file));
-    }
-    target.whole.census.find(target.whole.processes, address)
-}
-
 fn dump_epoll(target: &Target<'_>, file: &File, objref: u32, flags: u32, dump: &mut Dump<'_>) -> Result {
     dump.out.record(&Epoll { objref, flags })?;
     let mut entries: KVVec<EpollItem> = KVVec::new();
-    for item in Items::of(target, file)?.0 {
-        let gone = || Fault::new(EOPNOTSUPP, format_args!("an epoll watches a file without a descriptor"));
-        let watched = item.file.ok_or_else(gone)?;
+    for item in watched(file)? {
         let entry = EpollItem {
             fd: item.fd,
             // How many references are ours was counted when it was checked.
-            file: dump_file(target, &watched, usize::MAX / 2, dump)?,
+            file: dump_file(target, &item.file, usize::MAX / 2, dump)?,
             events: item.events,
             reserved: 0,
             data: item.data,
@@ -214,6 +161,10 @@ fn dump_epoll(target: &Target<'_>, file: &File, objref: u32, flags: u32, dump: &
         dump.out.record_with(&fixed, lot)?;
     }
     Ok(())
+}
+
+fn watched(epoll: &File) -> Result<KVVec<epoll::Item>> {
+    Ok(epoll::Epoll::of(epoll).ok_or(EINVAL)?.items()?)
 }
 
 /// Makes an object, by the task's own system calls.
@@ -284,24 +235,30 @@ fn bad_values(restore: &Restore<'_>) -> Fault {
         .bad(EBADMSG, format_args!("wrong values in an event record"))
 }
 
-/// Has an epoll watch what it watched. The descriptor by which it knows a file stands for that file for a moment.
+/// Has an epoll watch what it watched.
 pub(super) fn restore_items(restore: &mut Restore<'_>) -> Result {
     let r: EpollItems = restore.input.fixed()?;
-    let epoll = restore.made.file(r.epoll).filter(|f| Kind::of(f) == Some(Kind::Epoll));
-    let Some(epoll) = epoll.cloned() else {
+    let entries = restore.input.entries::<EpollItem>(r.count)?;
+    let Some(epoll) = restore.made.file(r.epoll).and_then(epoll::Epoll::of) else {
         return Err(restore
             .input
             .bad(EBADMSG, format_args!("object {} is no epoll", r.epoll)));
     };
-    for e in restore.input.entries::<EpollItem>(r.count)? {
-        let watched = restore.made.file(e.file).filter(|_| e.reserved == 0).cloned();
-        let Some(watched) = watched else {
+    for e in entries {
+        let Some(file) = restore.made.file(e.file).filter(|_| e.reserved == 0) else {
             return Err(restore.input.bad(
                 EBADMSG,
                 format_args!("an epoll watches object {}, which is no file", e.file),
             ));
         };
-        watch(restore.me, &epoll, &watched, &e)
+        let item = epoll::Item {
+            fd: e.fd,
+            events: e.events,
+            data: e.data,
+            file: file.clone(),
+        };
+        epoll
+            .add(&item)
             .context(format_args!(
                 "the file of descriptor {} cannot be watched by an epoll any more",
                 e.fd
@@ -309,35 +266,6 @@ pub(super) fn restore_items(restore: &mut Restore<'_>) -> Result {
             .map_err(|f| f.fd(e.fd))?;
     }
     Ok(())
-}
-
-fn watch(me: &CurrentTask, epoll: &File, watched: &File, item: &EpollItem) -> kernel::error::Result {
-    let number = u64::from(item.fd);
-    let there = File::from_any_fd(item.fd as i32).ok();
-    if there.is_some() {
-        me.call(nr::__NR_close, &[number])?;
-    }
-    let added = install_fd(item.fd, watched, true).and_then(|()| {
-        let added = add_item(me, epoll, item);
-        me.call(nr::__NR_close, &[number])?;
-        added
-    });
-    if let Some(there) = there {
-        install_fd(item.fd, &there, true)?;
-    }
-    added
-}
-
-fn add_item(me: &CurrentTask, epoll: &File, item: &EpollItem) -> kernel::error::Result {
-    const EPOLL_CTL_ADD: u64 = 1;
-    let mut event = [0; 12];
-    event[..4].copy_from_slice(&item.events.to_ne_bytes());
-    event[4..].copy_from_slice(&item.data.to_ne_bytes());
-    let at = me.put(&event)?;
-    with_fd(me, epoll, |fd| {
-        me.call(nr::__NR_epoll_ctl, &[fd, EPOLL_CTL_ADD, u64::from(item.fd), at])
-    })
-    .map(|_| ())
 }
 
 /// Sets a timer, now that its time counts again.
