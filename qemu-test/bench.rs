@@ -86,6 +86,28 @@ const SUBJECTS: &[Subject] = &[
         rounds: 3,
         ..Subject::new(&["task_threads", "999"], ["", "threads_frozen_1000", ""])
     },
+    Subject::new(&["fd_mass", "files", "100"], ["fd_dump_100", "", "fd_restart_100"]),
+    Subject {
+        rounds: 3,
+        ..Subject::new(
+            &["fd_mass", "files", "10000"],
+            ["fd_dump_10000", "", "fd_restart_10000"],
+        )
+    },
+    Subject {
+        rounds: 3,
+        ..Subject::new(
+            &["fd_mass", "files", "100000"],
+            ["fd_dump_100000", "", "fd_restart_100000"],
+        )
+    },
+    Subject {
+        rounds: 3,
+        ..Subject::new(
+            &["fd_mass", "epoll", "10000"],
+            ["epoll_dump_10000", "", "epoll_restart_10000"],
+        )
+    },
 ];
 
 /// What one round of one tool took, in milliseconds.

@@ -406,7 +406,7 @@ pub(crate) use mempolicy::{nodes, put_nodes};
 
 pub(crate) use ns::names_of;
 
-pub(crate) use rlimit::raise as raise_limits;
+pub(crate) use rlimit::{allow_descriptor, raise as raise_limits};
 
 pub(crate) use task::Users;
 

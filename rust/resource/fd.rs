@@ -7,7 +7,7 @@
 //!
 //! Record: [`ckpt_uapi::record::fd`].  C header: `include/linux/fdtable.h`
 
-use super::{dump_file, held, share, Dump, FrozenTask, Resource, Restore, Scope, Target};
+use super::{allow_descriptor, dump_file, held, share, Dump, FrozenTask, Resource, Restore, Scope, Target};
 use crate::{
     error::{Context, Result},
     wrapper::{file as open, syscall::nr}, //
@@ -75,6 +75,8 @@ impl Resource for FdRoom {
             // The restarter's own descriptors go; the session and the statefile live on by their references.
             restore.me.call(nr::__NR_close_range, &[0, u64::from(u32::MAX), 0])?;
         }
+        let highest = restore.input.entries::<Fd>(fds.count)?.map(|e| e.fd).max();
+        allow_descriptor(restore.me, highest.unwrap_or(0))?;
         for e in restore.input.entries::<Fd>(fds.count)? {
             if e.flags & !flags::ALL != 0 {
                 return Err(restore

@@ -18,10 +18,11 @@ use ckpt_uapi::record::{
 
 pub(crate) struct RlimitRoom;
 
+const RLIMIT_NOFILE: usize = 7;
+const RLIMIT_MEMLOCK: usize = 8;
+
 /// Raises the soft limits that a restore can run into to the hard ones; the saved ones are set later.
 pub(crate) fn raise(me: &CurrentTask) -> Result {
-    const RLIMIT_NOFILE: usize = 7;
-    const RLIMIT_MEMLOCK: usize = 8;
     let now = me.task().rlimits();
     for i in [RLIMIT_NOFILE, RLIMIT_MEMLOCK] {
         let (soft, hard) = now[i];
@@ -32,6 +33,21 @@ pub(crate) fn raise(me: &CurrentTask) -> Result {
         me.call(nr::__NR_prlimit64, &[0, i as u64, at, 0])
             .context(format_args!("cannot raise resource limit {i}"))?;
     }
+    Ok(())
+}
+
+/// Raises the hard limit, too, if a descriptor needs it: the program may have had a higher one, or have lowered it since.
+pub(crate) fn allow_descriptor(me: &CurrentTask, fd: u32) -> Result {
+    let (_, hard) = me.task().rlimits()[RLIMIT_NOFILE];
+    let wanted = u64::from(fd) + 1;
+    if wanted <= hard {
+        return Ok(());
+    }
+    let at = me.put_words(&[wanted, wanted])?;
+    me.call(nr::__NR_prlimit64, &[0, RLIMIT_NOFILE as u64, at, 0])
+        .context(format_args!(
+            "descriptor {fd} is beyond the restarter's hard limit of {hard} open files"
+        ))?;
     Ok(())
 }
 
