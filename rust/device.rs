@@ -226,7 +226,7 @@ impl Call<'_> {
         if a.flags & !restart_flags::ALL != 0 || a.external_size > EXTERNALS_MAX {
             return Err(invalid("flags"));
         }
-        let mut external = KVVec::from_elem(0u8, a.external_size as usize, GFP_KERNEL)?;
+        let mut external = KVVec::zeroed(a.external_size as usize, GFP_KERNEL)?;
         if !external.is_empty() {
             UserSlice::new(UserPtr::from_addr(a.external as usize), external.len())
                 .reader()

@@ -239,7 +239,7 @@ impl Reader {
             return Ok(());
         }
         self.zeroes(PAGE_ALIGN)?;
-        let mut page = KVVec::from_elem(0, PAGE_SIZE, GFP_KERNEL)?;
+        let mut page = KVVec::<u8>::zeroed(PAGE_SIZE, GFP_KERNEL)?;
         let mut hash = Xxh64::new(HASH_SEED);
         while self.payload > 0 {
             let n = self.payload.min(PAGE_SIZE as u64);

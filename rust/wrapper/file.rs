@@ -241,7 +241,7 @@ impl File {
     pub(crate) fn info(&self) -> Result<Info> {
         let mut size = 4096;
         loop {
-            let mut text: KVVec<u8> = KVVec::from_elem(0, size, GFP_KERNEL)?;
+            let mut text: KVVec<u8> = KVVec::zeroed(size, GFP_KERNEL)?;
             // SAFETY: alive; the buffer has `size` bytes.
             let length = unsafe { bindings::ckpt_fdinfo(self.as_ptr(), text.as_mut_ptr().cast(), size) };
             if length < size {

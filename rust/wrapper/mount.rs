@@ -187,7 +187,7 @@ impl Mount {
 
     /// Options of its file system as in /proc/mounts, with a leading comma.
     pub(crate) fn options(&self) -> Result<KVec<u8>> {
-        let mut buf = KVec::from_elem(0u8, 4096, GFP_KERNEL)?;
+        let mut buf = KVec::<u8>::zeroed(4096, GFP_KERNEL)?;
         // SAFETY: the mount is alive, the buffer has that many bytes.
         let n = unsafe { bindings::ckpt_superblock_options(&self.0, buf.as_mut_ptr().cast(), buf.len() as u32) };
         let n = to_result(n as isize)?;
@@ -249,7 +249,7 @@ impl Tree {
 
     /// Value of an extended attribute; `name` ends with a NUL.
     pub(crate) fn xattr(&self, file: &File, name: &CStr) -> Result<KVVec<u8>> {
-        let mut buf = KVVec::from_elem(0u8, 64 * 1024, GFP_KERNEL)?;
+        let mut buf = KVVec::<u8>::zeroed(64 * 1024, GFP_KERNEL)?;
         let (text, viewer) = (name.as_char_ptr(), self.viewer.as_ptr());
         // SAFETY: all are alive, the buffer has that many bytes.
         let n = unsafe { bindings::ckpt_get_xattr(file.as_ptr(), viewer, text, buf.as_mut_ptr().cast(), buf.len()) };
@@ -294,7 +294,7 @@ pub(crate) fn open_below(root: &Fs, path: &[u8], flags: u32) -> Result<File> {
 impl File {
     /// The next names in a directory, each with a NUL; empty at the end.
     pub(crate) fn names(&self) -> Result<KVec<u8>> {
-        let mut buf = KVec::from_elem(0u8, 16 * 1024, GFP_KERNEL)?;
+        let mut buf = KVec::<u8>::zeroed(16 * 1024, GFP_KERNEL)?;
         // SAFETY: alive, the buffer has that many bytes; the function locks the directory.
         let n = unsafe { bindings::ckpt_read_names(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len() as u32) };
         let n = to_result(n as isize)?;
@@ -304,7 +304,7 @@ impl File {
 
     /// Text of the symbolic link that this is.
     pub(crate) fn link_text(&self) -> Result<KVec<u8>> {
-        let mut buf = KVec::from_elem(0u8, 4096, GFP_KERNEL)?;
+        let mut buf = KVec::<u8>::zeroed(4096, GFP_KERNEL)?;
         // SAFETY: alive, the buffer has that many bytes.
         let n = unsafe { bindings::ckpt_read_link(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len() as u32) };
         let n = to_result(n as isize)?;
@@ -319,7 +319,7 @@ impl File {
             Err(EOPNOTSUPP) => 0,
             other => other?,
         };
-        let mut buf = KVVec::from_elem(0u8, n, GFP_KERNEL)?;
+        let mut buf = KVVec::<u8>::zeroed(n, GFP_KERNEL)?;
         if n > 0 {
             // SAFETY: alive, the buffer has that many bytes.
             let n = unsafe { bindings::ckpt_list_xattrs(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len()) };

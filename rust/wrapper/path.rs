@@ -22,7 +22,7 @@ impl PathBuf {
     /// An empty one.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            buf: KVec::from_elem(0, SIZE, GFP_KERNEL)?,
+            buf: KVec::zeroed(SIZE, GFP_KERNEL)?,
             start: SIZE - 1,
         })
     }

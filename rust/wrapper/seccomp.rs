@@ -66,7 +66,7 @@ pub(crate) fn newest(task: &Task) -> usize {
 /// One of the task's filters; `ESRCH` when it has no filter at this address, `EMEDIUMTYPE` for one without a program of user
 /// space.
 pub(crate) fn filter(task: &Task, address: usize) -> Result<Filter> {
-    let mut program = KVVec::from_elem(0, PROGRAM_MAX, GFP_KERNEL)?;
+    let mut program = KVVec::zeroed(PROGRAM_MAX, GFP_KERNEL)?;
     let mut info = bindings::ckpt_filter::default();
     // SAFETY: the task is alive, the array has `PROGRAM_MAX` entries; the helper locks, and looks for the address in the task's
     // own chain before it uses it.

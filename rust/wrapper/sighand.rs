@@ -69,7 +69,7 @@ impl Drop for Siglock<'_> {
 
 /// All 64 signal actions of the process.
 pub(crate) fn actions(task: &Task) -> Result<KVec<Action>> {
-    let mut out = KVec::from_elem([0; 4], 64, GFP_KERNEL)?;
+    let mut out = KVec::zeroed(64, GFP_KERNEL)?;
     let lock = Siglock::lock(task)?;
     // SAFETY: the lock is held, so the array is there and does not change.
     unsafe {

@@ -434,7 +434,7 @@ impl Task {
 
     /// Name of the kernel function that it sleeps in, as /proc/PID/wchan; for messages.
     pub(crate) fn wait_channel(&self) -> Result<KVec<u8>> {
-        let mut name = KVec::from_elem(0u8, bindings::CKPT_SYMBOL_LEN as usize, GFP_KERNEL)?;
+        let mut name = KVec::<u8>::zeroed(bindings::CKPT_SYMBOL_LEN as usize, GFP_KERNEL)?;
         // SAFETY: the task is alive; the buffer is as long as the helper wants it, and comes back NUL-terminated.
         unsafe { bindings::ckpt_wchan(self.as_ptr(), name.as_mut_ptr().cast()) };
         let length = name.iter().position(|b| *b == 0).unwrap_or(0);

@@ -209,7 +209,7 @@ pub(crate) fn each_extent(file: &File, size: u64, most: u32, mut each: impl FnMu
     const SEEK_DATA: i32 = 3;
     const SEEK_HOLE: i32 = 4;
     let end = i64::try_from(size).map_err(|_| EFBIG)?;
-    let mut buf = KVVec::from_elem(0u8, most as usize, GFP_KERNEL)?;
+    let mut buf = KVVec::zeroed(most as usize, GFP_KERNEL)?;
     let mut pos = 0;
     while pos < end {
         pos = match file.seek(pos, SEEK_DATA) {

@@ -209,7 +209,7 @@ pub(super) fn ask(ns: &Nsproxy, kind: u32, family: u32, mut each: impl FnMut(&[u
         _ => &head[..12],
     };
     socket.send(&Message::new(kind, rt::NLM_F_DUMP, head)?.finish())?;
-    let mut buffer = KVVec::from_elem(0u8, BUFFER, GFP_KERNEL)?;
+    let mut buffer = KVVec::zeroed(BUFFER, GFP_KERNEL)?;
     loop {
         let size = socket.receive(&mut buffer)?;
         let mut rest = &buffer[..size];
