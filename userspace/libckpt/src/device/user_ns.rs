@@ -102,26 +102,14 @@ impl Ids<'_> {
 impl SavedUserNs {
     /// Takes the body of a record apart; `None` when it contradicts itself.
     pub(crate) fn parse(body: &[u8]) -> Option<Self> {
-        let (fixed, rest) = UserNs::read_from_prefix(body).ok()?;
-        let part = |bytes: &mut &[u8], count: u32| -> Option<Vec<IdExtent>> {
-            let (extents, rest) = <[IdExtent]>::ref_from_prefix_with_elems(bytes, count as usize).ok()?;
-            let extents = extents.to_vec();
-            *bytes = rest;
-            Some(extents)
-        };
-        let mut rest = rest;
-        let uids = part(&mut rest, fixed.uids)?;
-        let gids = part(&mut rest, fixed.gids)?;
-        let groups: Vec<u32> = rest
-            .chunks_exact(4)
-            .map(|word| u32::from_ne_bytes([word[0], word[1], word[2], word[3]]))
-            .collect();
-        (groups.len() == fixed.groups as usize).then_some(Self {
+        let (fixed, mut rest) = UserNs::read_from_prefix(body).ok()?;
+        let saved = Self {
             fixed,
-            uids,
-            gids,
-            groups,
-        })
+            uids: part(&mut rest, fixed.uids)?,
+            gids: part(&mut rest, fixed.gids)?,
+            groups: part(&mut rest, fixed.groups)?,
+        };
+        rest.is_empty().then_some(saved)
     }
 
     /// A user and a group that it has numbers for: root, as a rule.
@@ -134,6 +122,16 @@ impl SavedUserNs {
     pub(crate) fn owner(&self) -> u32 {
         self.fixed.owner
     }
+}
+
+/// The next `count` values of a body.
+fn part<T: FromBytes>(body: &mut &[u8], count: u32) -> Option<Vec<T>> {
+    let mut next = || {
+        let (value, rest) = T::read_from_prefix(body).ok()?;
+        *body = rest;
+        Some(value)
+    };
+    (0..count).map(|_| next()).collect()
 }
 
 fn sorted(groups: &[u32]) -> Vec<u32> {
@@ -186,4 +184,54 @@ fn set_groups(groups: &[u32]) -> io::Result<()> {
 fn set_effective(call: libc::c_long, id: u32) -> io::Result<()> {
     // SAFETY: both calls take numbers; -1 leaves one as it is.
     result_of(unsafe { libc::syscall(call, -1_i32, id, -1_i32) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zerocopy::IntoBytes;
+
+    /// As the kernel writes it.
+    fn body() -> Vec<u8> {
+        let extent = |first| IdExtent {
+            first,
+            outside: 100_000 + first,
+            count: 1,
+        };
+        let fixed = UserNs {
+            uids: 1,
+            gids: 2,
+            groups: 2,
+            owner: 4321,
+            group: 4322,
+            flags: 0,
+        };
+        let mut body = fixed.as_bytes().to_vec();
+        body.extend([extent(0), extent(7), extent(9)].as_bytes());
+        body.extend([5u32, 6].as_bytes());
+        body
+    }
+
+    fn saved() -> SavedUserNs {
+        SavedUserNs::parse(&body()).unwrap()
+    }
+
+    #[test]
+    fn reads_what_the_kernel_says() {
+        let saved = saved();
+        assert_eq!(saved.owner(), 4321);
+        assert_eq!(saved.first_ids(), (0, 7));
+        assert_eq!(saved.gids[1].outside, 100_009);
+        assert_eq!(saved.groups, [5, 6]);
+    }
+
+    #[test]
+    fn refuses_another_length() {
+        let mut body = body();
+        for length in 0..body.len() {
+            assert!(SavedUserNs::parse(&body[..length]).is_none(), "{length}");
+        }
+        body.push(0);
+        assert!(SavedUserNs::parse(&body).is_none());
+    }
 }
