@@ -26,6 +26,7 @@ const KINDS: &[&str] = &[
     "inotify",
     "memfd_shared_outside",
     "memfd_mapped_outside",
+    "memory_mapped_outside",
     "memfd_huge",
     "memfd_sealed_for_others",
     "memfd_secret",

@@ -73,6 +73,54 @@ static inline void end_of(pid_t child)
 		fail("process %d ended with status %#x", child, status);
 }
 
+/* A new process that waits until its parent says `go_on()`. */
+static inline pid_t fork_waiting(struct gate *gate)
+{
+	pid_t child;
+	char byte;
+
+	open_gate(gate);
+	child = fork_child();
+	if (child == 0) {
+		close(gate->ends[1]);
+		if (read(gate->ends[0], &byte, 1) != 1)
+			_exit(1);
+	}
+	return child;
+}
+
+static inline void go_on(struct gate *gate)
+{
+	CHECK_EQ(write(gate->ends[1], "x", 1), 1);
+}
+
+static volatile sig_atomic_t children_told;
+
+static inline void on_chld(int signal)
+{
+	children_told++;
+}
+
+/* From now on the process counts what it is told about its child processes. */
+static inline void count_chld(void)
+{
+	struct sigaction action = { .sa_handler = on_chld, .sa_flags = SA_RESTART };
+
+	CHECK(sigaction(SIGCHLD, &action, NULL) == 0);
+}
+
+/* Is saved when all are prepared. What has become of children before is told no second time. */
+static inline void be_saved_untold(struct gate *gate)
+{
+	int before;
+
+	wait_prepared(gate);
+	before = children_told;
+	ready();
+	wait_go();
+	CHECK_EQ(children_told, before);
+}
+
 /* No child has ended yet. */
 static inline void all_are_there(void)
 {

@@ -4,7 +4,7 @@
  * Kind file: deleted files and files of O_TMPFILE keep content, holes, size, permissions, times, offsets, flags and locks.
  * Open files and mappings of one file stay of one file, in several processes; and nothing of it appears in the directory.
  */
-#include "target.h"
+#include "family.h"
 
 #include <dirent.h>
 #include <sys/file.h>
@@ -68,11 +68,11 @@ static void write_content(int fd, uint64_t seed)
 int main(void)
 {
 	struct timespec times[2] = { { 1000000000, 123456789 }, { 1100000000, 987654321 } };
-	int deleted, reader, appender, temporary, unlinkable, pipe_fds[2], replaced;
-	char *shared, *private, *deep, page[PAGE], byte;
+	int deleted, reader, appender, temporary, unlinkable, replaced;
+	char *shared, *private, *deep, page[PAGE];
 	struct stat before, after;
+	struct gate gate;
 	pid_t child;
-	int status;
 
 	umask(0);
 	CHECK(mkdir("nest", 0700) == 0);
@@ -105,18 +105,13 @@ int main(void)
 	CHECK(flock(reader, LOCK_SH) == 0);
 	CHECK(futimens(temporary, times) == 0 && fstat(temporary, &before) == 0);
 	CHECK_EQ(names(), 1);
-	CHECK(pipe(pipe_fds) == 0);
-	child = fork();
-	CHECK(child >= 0);
+	child = fork_waiting(&gate);
 	if (child == 0) {
 		/* It has the very same files. */
-		close(pipe_fds[1]);
-		if (read(pipe_fds[0], &byte, 1) != 1)
-			_exit(1);
 		CHECK_EQ(shared[5], 56);
 		shared[6] = 66;
 		CHECK_EQ(lseek(deleted, 1, SEEK_CUR), 12346);
-		_exit(42);
+		pass_on();
 	}
 	ready();
 	if (disturbed())
@@ -143,9 +138,8 @@ int main(void)
 	CHECK_EQ(pread(deleted, page, 6, 8 << 20), 6);
 	CHECK_EQ(page[5], 55);
 	shared[5]++;
-	CHECK_EQ(write(pipe_fds[1], "x", 1), 1);
-	CHECK(waitpid(child, &status, 0) == child);
-	CHECK_EQ(status, 42 << 8);
+	go_on(&gate);
+	end_of(child);
 	CHECK_EQ(shared[6], 66);
 	CHECK_EQ(pread(reader, page, PAGE, 8 << 20), PAGE);
 	CHECK_EQ(page[6], 66);

@@ -4,7 +4,7 @@
  * Kind file: memfds keep name, content, holes, size, mode, seals, offsets and flags of each open file; mappings of several
  * processes stay of one memory.
  */
-#include "target.h"
+#include "family.h"
 
 #include <sys/stat.h>
 
@@ -49,11 +49,11 @@ int main(void)
 		[PLAIN] = 0,
 	};
 	char path[64], link[300], want[300], page[PAGE], *shared, *other, *sealed, *private;
-	int fds[KINDS], reader, closed, pipe_fds[2], status;
+	int fds[KINDS], reader, closed;
 	struct stat before;
 	mode_t modes[KINDS];
+	struct gate gate;
 	pid_t child;
-	char byte;
 
 	for (int i = 0; i < KINDS; i++) {
 		fds[i] = memfd_create(name[i], flags[i]);
@@ -85,18 +85,14 @@ int main(void)
 	other = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, closed, 0);
 	close(closed);
 	strcpy(other + PAGE, "closed");
-	CHECK(pipe(pipe_fds) == 0 && fstat(fds[FULL], &before) == 0);
-	child = fork();
-	CHECK(child >= 0);
+	CHECK(fstat(fds[FULL], &before) == 0);
+	child = fork_waiting(&gate);
 	if (child == 0) {
-		close(pipe_fds[1]);
-		if (read(pipe_fds[0], &byte, 1) != 1)
-			_exit(1);
 		CHECK_EQ(shared[9], 99);
 		shared[10] = 100;
 		CHECK(strcmp(other + PAGE, "closed") == 0);
 		strcpy(other + PAGE, "child");
-		_exit(42);
+		pass_on();
 	}
 	ready();
 	if (disturbed())
@@ -132,9 +128,8 @@ int main(void)
 	shared[9] = 99;
 	CHECK_EQ(pread(reader, page, 10, 0), 10);
 	CHECK_EQ(page[9], 99);
-	CHECK_EQ(write(pipe_fds[1], "x", 1), 1);
-	CHECK(waitpid(child, &status, 0) == child);
-	CHECK_EQ(status, 42 << 8);
+	go_on(&gate);
+	end_of(child);
 	CHECK_EQ(shared[10], 100);
 	CHECK(strcmp(other + PAGE, "child") == 0);
 	CHECK_EQ(fcntl(fds[FULL], F_ADD_SEALS, F_SEAL_SHRINK), 0);

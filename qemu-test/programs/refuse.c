@@ -192,22 +192,34 @@ static void memfd(void)
 	shared_outside(memfd_create("ours", 0), "memfd");
 }
 
-static void memfd_mapped(void)
+/* Somebody outside of the target has the memory of a file (-1: of none), of which there is no descriptor any more, too. */
+static void mapped_outside(int fd, const char *name)
 {
-	int fd = memfd_create("ours", 0);
+	const int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
 	pid_t sibling;
 	char *memory;
 
-	CHECK(ftruncate(fd, PAGE) == 0);
-	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, flags, fd, 0);
 	close(fd);
 	strcpy(memory, "data");
 	sibling = outsider(0);
-	say("expect memfd");
-	say("expect another process");
+	say("expect %s", name);
 	hold();
 	CHECK(strcmp(memory, "data") == 0);
 	CHECK(kill(sibling, SIGKILL) == 0);
+}
+
+static void memfd_mapped(void)
+{
+	int fd = memfd_create("ours", 0);
+
+	CHECK(ftruncate(fd, PAGE) == 0);
+	mapped_outside(fd, "memfd that another process");
+}
+
+static void memory_mapped(void)
+{
+	mapped_outside(-1, "anonymous memory");
 }
 
 static void memfd_huge(void)
@@ -901,6 +913,7 @@ static const struct {
 	{ "inotify", inotify },
 	{ "memfd_shared_outside", memfd },
 	{ "memfd_mapped_outside", memfd_mapped },
+	{ "memory_mapped_outside", memory_mapped },
 	{ "memfd_huge", memfd_huge },
 	{ "memfd_sealed_for_others", memfd_sealed },
 	{ "memfd_secret", secret_memory },

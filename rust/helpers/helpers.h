@@ -70,6 +70,7 @@ enum ckpt_nameless {
 enum ckpt_nameless ckpt_file_nameless(struct file *f);
 unsigned long ckpt_inode_users(struct file *f);
 unsigned int ckpt_memfd_seals(struct file *f);
+bool ckpt_mapped_outside(struct file *f, struct task_struct *root, bool below);
 bool ckpt_file_may_read(struct file *f);
 bool ckpt_path_unlinked(const struct path *p);
 const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t, unsigned int *flock);

@@ -4,6 +4,8 @@
 #include <linux/fdtable.h>
 #include <linux/fs_struct.h>
 #include <linux/kallsyms.h>
+#include <linux/mm_types.h>
+#include <linux/pagemap.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched/signal.h>
@@ -61,6 +63,52 @@ bool ckpt_has_live_child(struct task_struct *t, pid_t number, unsigned int level
 		found = same_thread_group(rcu_dereference(child->real_parent), t) && !(child->flags & PF_EXITING);
 	rcu_read_unlock();
 	return found;
+}
+
+/* Whether @t is of the process of @root or, with @below, of a descendant of it. Under task_list(). */
+static bool ckpt_descends(struct task_struct *t, struct task_struct *root, bool below)
+{
+	struct task_struct *parent;
+
+	while (!same_thread_group(t, root)) {
+		parent = rcu_dereference_protected(t->group_leader->real_parent, lockdep_is_held(task_list()));
+		if (!below || parent == t)
+			return false;
+		t = parent;
+	}
+	return true;
+}
+
+/*
+ * Whether somebody has the file mapped who is not of the process of @root nor, with @below, of a descendant of it. Address spaces
+ * that a fork has not finished, or an exit has begun to take down, do not count.
+ */
+bool ckpt_mapped_outside(struct file *f, struct task_struct *root, bool below)
+{
+#ifdef CONFIG_MEMCG
+	struct address_space *mapping = f->f_mapping;
+	struct task_struct *owner;
+	bool outside = false;
+	struct rb_node *node;
+	struct mm_struct *mm;
+
+	i_mmap_lock_read(mapping);
+	rcu_read_lock();
+	read_lock(task_list());
+	for (node = rb_first_cached(&mapping->i_mmap); node && !outside; node = rb_next(node)) {
+		mm = rb_entry(node, struct vm_area_struct, shared.rb)->vm_mm;
+		owner = rcu_dereference(mm->owner);
+		/* While it is in no list, its parent need not be alive. */
+		if (owner && atomic_read(&mm->mm_users) && !list_empty(&owner->group_leader->sibling))
+			outside = !ckpt_descends(owner, root, below);
+	}
+	read_unlock(task_list());
+	rcu_read_unlock();
+	i_mmap_unlock_read(mapping);
+	return outside;
+#else
+	return true;
+#endif
 }
 
 /* A number of t in the pid namespace that is so many levels above its own; 0 when there is none. */

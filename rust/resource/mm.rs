@@ -116,8 +116,7 @@ impl Resource for MmRoom {
     }
 
     fn check_whole(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
-        whole.mappings.borrow().check(obstacles);
-        Ok(())
+        whole.mappings.borrow().check(whole, obstacles)
     }
 
     fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {

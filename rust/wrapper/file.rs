@@ -416,6 +416,12 @@ impl File {
         unsafe { bindings::ckpt_inode_users(self.as_ptr()) }
     }
 
+    /// Whether a process has it mapped that is neither that of `root` nor, with `below`, one of its descendants.
+    pub(crate) fn is_mapped_outside(&self, root: &Task, below: bool) -> bool {
+        // SAFETY: both are alive; the helper locks.
+        unsafe { bindings::ckpt_mapped_outside(self.as_ptr(), root.as_ptr(), below) }
+    }
+
     /// As fcntl(F_GET_SEALS), of [`Nameless::Memfd`].
     pub(crate) fn seals(&self) -> u32 {
         // SAFETY: alive, and in shared memory; one word.

@@ -10,10 +10,11 @@
 
 use super::{
     super::Target, check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, Dump, Obstacles,
-    Restore,
+    Restore, Whole,
 };
 use crate::{
     error::{Context, Fault, Result},
+    freeze::Scope as Extent,
     objects::{Keeper, Object},
     statefile::Writer,
     wrapper::{
@@ -21,7 +22,7 @@ use crate::{
         mm::{map, prot, task_size, vm, vm_mmap, Batch, Vma as Area},
         path::PathBuf,
         syscall::{nr, CurrentTask},
-        task::Task, //
+        task::{fatal_signal_pending, sleep_killable, Task}, //
     },
 };
 use ckpt_uapi::{
@@ -104,15 +105,30 @@ struct Mapped {
     ids: (i32, i32),
 }
 
+impl Mapped {
+    /// Whether somebody else has it. While the target runs, forks and exits hold references that no count can follow: then it is
+    /// asked whose the mappings are, too.
+    fn is_shared(&self, whole: &Whole<'_>) -> bool {
+        let root = &whole.root;
+        // Each mapping holds one reference, and we another one.
+        self.file.references() > self.count + 1
+            && (whole.stopped_ns != 0 || self.file.is_mapped_outside(&root.leader, root.scope != Extent::Process))
+    }
+}
+
 impl Mappings {
     /// None yet.
     pub(crate) fn new() -> Self {
         Self(RBTree::new())
     }
 
-    fn count(&mut self, file: &File, leader: &Task) -> Result {
+    fn count(&mut self, area: &Area, leader: &Task) -> Result {
+        let Some(file) = &area.file else { return Ok(()) };
         if let Some(m) = self.0.get_mut(&file.address()) {
             m.count += 1;
+            return Ok(());
+        }
+        if !is_shared_anon(area)? {
             return Ok(());
         }
         let mapped = Mapped {
@@ -124,9 +140,20 @@ impl Mappings {
         Ok(())
     }
 
-    /// Each mapping holds one reference, and we another one.
-    pub(super) fn check(&self, obstacles: &mut dyn Obstacles) {
-        for m in self.0.values().filter(|m| m.file.references() > m.count + 1) {
+    /// Names what others have, too. Who looks at a file (khugepaged) has it for a moment.
+    pub(super) fn check(&self, whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
+        let mut shared: KVVec<&Mapped> = KVVec::new();
+        for m in self.0.values().filter(|m| m.is_shared(whole)) {
+            shared.push(m, GFP_KERNEL)?;
+        }
+        for _ in 0..20 {
+            if shared.is_empty() || fatal_signal_pending() {
+                break;
+            }
+            sleep_killable(4);
+            shared.retain(|m| m.is_shared(whole));
+        }
+        for m in shared {
             obstacles.add(
                 Fault::new(
                     EOPNOTSUPP,
@@ -136,6 +163,7 @@ impl Mappings {
                 .task(m.ids.0, m.ids.1),
             );
         }
+        Ok(())
     }
 }
 
@@ -143,11 +171,7 @@ pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Resul
     let areas = target.mm.vmas()?;
     let mut last = None;
     for area in areas.iter() {
-        if is_shared_anon(area)? {
-            if let Some(file) = &area.file {
-                target.whole.mappings.borrow_mut().count(file, target.leader)?;
-            }
-        }
+        target.whole.mappings.borrow_mut().count(area, target.leader)?;
         if let Some(file) = &area.file {
             count_mapped(target, file)?;
         }

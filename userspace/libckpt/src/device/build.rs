@@ -19,11 +19,13 @@ use rustix::net::{self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, Se
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::{
     chdir, getpgid, getpid, getppid, getrlimit, pidfd_open, pidfd_send_signal, set_parent_process_death_signal,
-    setpgid, setrlimit, setsid, waitid, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions,
+    setpgid, setrlimit, setsid, wait, waitid, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions,
+    WaitOptions,
 };
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::thread::{
-    move_into_thread_name_spaces, set_name, set_thread_res_gid, set_thread_res_uid, Gid, ThreadNameSpaceType, Uid,
+    move_into_thread_name_spaces, set_name, set_thread_res_gid, set_thread_res_uid, unshare_unsafe, Gid,
+    ThreadNameSpaceType, Uid, UnshareFlags,
 };
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -499,11 +501,9 @@ pub(super) fn begin(
 pub(crate) fn enter_new_user_namespace() -> io::Result<()> {
     // What the caller is called before; in the new namespace it is nobody at first.
     let own = Ids::own();
-    // SAFETY: unshare takes a number; with CLONE_NEWUSER it changes the credentials of this thread only, and fails if there
-    // is another one.
-    if unsafe { libc::unshare(libc::CLONE_NEWUSER) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    // SAFETY: no descriptor table is unshared; with CLONE_NEWUSER it changes the credentials of this thread only, and fails if
+    // there is another one.
+    unsafe { unshare_unsafe(UnshareFlags::NEWUSER) }?;
     own.map("self")
 }
 
@@ -1020,24 +1020,19 @@ pub(super) fn init_main(kind: InitKind, root: Pid, go: BorrowedFd<'_>, status: B
 
 /// Waits for who has ended or stopped. The end of the root process is the end.
 fn reap(root: Pid, status: BorrowedFd<'_>) {
+    // Also those that end with another signal than SIGCHLD.
+    let all = WaitOptions::from_bits_retain(libc::__WALL as u32);
+    let any = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED | all;
     loop {
-        let mut state: libc::c_int = 0;
-        let flags = libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED | libc::__WALL;
-        // SAFETY: `state` is a live int.
-        let pid = unsafe { libc::waitpid(-1, &raw mut state, flags) };
-        if pid <= 0 {
-            return;
-        }
-        if Pid::from_raw(pid) != Some(root) {
+        let Ok(Some((pid, state))) = wait(any) else { return };
+        if pid != root {
             continue;
         }
         // If nobody reads it, nobody wants to know.
-        let _ = net::send(status, state.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
-        let code = if libc::WIFEXITED(state) {
-            libc::WEXITSTATUS(state)
-        } else if libc::WIFSIGNALED(state) {
-            128 + libc::WTERMSIG(state)
-        } else {
+        let word = state.as_raw();
+        let _ = net::send(status, word.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
+        let killed = state.terminating_signal().map(|signal| 128 + signal);
+        let Some(code) = state.exit_status().or(killed) else {
             continue;
         };
         exit(code);

@@ -3,7 +3,11 @@
 //! User namespaces for new processes: whose they are, and what they call users and groups.
 
 use ckpt_uapi::record::ns::{user_flags, IdExtent, UserNs};
-use rustix::process::{getegid, geteuid, getgroups};
+use rustix::process::{
+    dumpable_behavior, getegid, geteuid, getgroups, getpid, getppid, kill_process, parent_process_death_signal,
+    set_dumpable_behavior, set_parent_process_death_signal, DumpableBehavior, Gid, Pid, Signal, Uid,
+};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use std::io;
 use std::process::{Command, Stdio};
 use zerocopy::FromBytes;
@@ -42,33 +46,34 @@ impl Ids<'_> {
     /// Runs `make`, which makes a process in a new user namespace, as its owner: the calling thread alone becomes that, and goes back.
     pub(super) fn as_owner<T>(self, make: impl FnOnce() -> T) -> io::Result<T> {
         let Self::Saved(saved) = self else { return Ok(make()) };
-        let (user, group) = (geteuid().as_raw(), getegid().as_raw());
-        let groups: Vec<u32> = getgroups()?.into_iter().map(|group| group.as_raw()).collect();
-        let (owner, owners_group) = (saved.fixed.owner, saved.fixed.group);
+        let (user, group) = (geteuid(), getegid());
+        let groups = getgroups()?;
+        let owners_groups: Vec<Gid> = saved.groups.iter().copied().map(Gid::from_raw_unchecked).collect();
+        let owner = Uid::from_raw_unchecked(saved.fixed.owner);
+        let owners_group = Gid::from_raw_unchecked(saved.fixed.group);
         if (owner, owners_group) == (user, group) {
             // Without the right to, the groups of the caller have to do.
-            let changed = sorted(&groups) != sorted(&saved.groups) && set_groups(&saved.groups).is_ok();
+            let changed = sorted(&groups) != sorted(&owners_groups) && set_thread_groups(&owners_groups).is_ok();
             let made = make();
             if changed {
-                set_groups(&groups)?;
+                set_thread_groups(&groups)?;
             }
             return Ok(made);
         }
-        // A change of the user takes the signal away that ends this thread with its parent.
-        let signal = rustix::process::parent_process_death_signal()?;
-        set_groups(&saved.groups)?;
-        let made = set_effective(libc::SYS_setresgid, owners_group)
-            .and_then(|()| set_effective(libc::SYS_setresuid, owner))
+        let lost = Lost::note()?;
+        set_thread_groups(&owners_groups)?;
+        let made = set_effective_group(owners_group)
+            .and_then(|()| set_effective_user(owner))
             .map(|()| make());
-        let back = set_effective(libc::SYS_setresuid, user)
-            .and_then(|()| set_effective(libc::SYS_setresgid, group))
-            .and_then(|()| set_groups(&groups))
-            .and_then(|()| Ok(rustix::process::set_parent_process_death_signal(signal)?));
+        let back = set_effective_user(user)
+            .and_then(|()| set_effective_group(group))
+            .and_then(|()| set_thread_groups(&groups))
+            .and_then(|()| lost.restore());
         if back.is_err() {
             // It would go on as somebody else.
             std::process::abort();
         }
-        made
+        Ok(made?)
     }
 
     /// Gives the user namespace of a process its ids.
@@ -102,26 +107,14 @@ impl Ids<'_> {
 impl SavedUserNs {
     /// Takes the body of a record apart; `None` when it contradicts itself.
     pub(crate) fn parse(body: &[u8]) -> Option<Self> {
-        let (fixed, rest) = UserNs::read_from_prefix(body).ok()?;
-        let part = |bytes: &mut &[u8], count: u32| -> Option<Vec<IdExtent>> {
-            let (extents, rest) = <[IdExtent]>::ref_from_prefix_with_elems(bytes, count as usize).ok()?;
-            let extents = extents.to_vec();
-            *bytes = rest;
-            Some(extents)
-        };
-        let mut rest = rest;
-        let uids = part(&mut rest, fixed.uids)?;
-        let gids = part(&mut rest, fixed.gids)?;
-        let groups: Vec<u32> = rest
-            .chunks_exact(4)
-            .map(|word| u32::from_ne_bytes([word[0], word[1], word[2], word[3]]))
-            .collect();
-        (groups.len() == fixed.groups as usize).then_some(Self {
+        let (fixed, mut rest) = UserNs::read_from_prefix(body).ok()?;
+        let saved = Self {
             fixed,
-            uids,
-            gids,
-            groups,
-        })
+            uids: part(&mut rest, fixed.uids)?,
+            gids: part(&mut rest, fixed.gids)?,
+            groups: part(&mut rest, fixed.groups)?,
+        };
+        rest.is_empty().then_some(saved)
     }
 
     /// A user and a group that it has numbers for: root, as a rule.
@@ -136,8 +129,52 @@ impl SavedUserNs {
     }
 }
 
-fn sorted(groups: &[u32]) -> Vec<u32> {
-    let mut groups = groups.to_vec();
+/// The next `count` values of a body.
+fn part<T: FromBytes>(body: &mut &[u8], count: u32) -> Option<Vec<T>> {
+    let mut next = || {
+        let (value, rest) = T::read_from_prefix(body).ok()?;
+        *body = rest;
+        Some(value)
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// What a change of the effective user or group takes away from the caller.
+struct Lost {
+    /// The signal that ends this thread with its parent.
+    signal: Option<Signal>,
+    parent: Option<Pid>,
+    dumpable: DumpableBehavior,
+}
+
+impl Lost {
+    fn note() -> rustix::io::Result<Self> {
+        // First: if it dies after this, either the signal comes, or another parent is found.
+        let parent = getppid();
+        Ok(Self {
+            signal: parent_process_death_signal()?,
+            parent,
+            dumpable: dumpable_behavior()?,
+        })
+    }
+
+    /// Puts it back. The credentials are those of before.
+    fn restore(self) -> rustix::io::Result<()> {
+        // What only root could read was set by the kernel, which lets nobody ask for it.
+        if self.dumpable != DumpableBehavior::DumpableReadableOnlyByRoot {
+            set_dumpable_behavior(self.dumpable)?;
+        }
+        let Some(signal) = self.signal else { return Ok(()) };
+        set_parent_process_death_signal(Some(signal))?;
+        if getppid() != self.parent {
+            kill_process(getpid(), signal)?;
+        }
+        Ok(())
+    }
+}
+
+fn sorted(groups: &[Gid]) -> Vec<u32> {
+    let mut groups: Vec<u32> = groups.iter().map(|group| group.as_raw()).collect();
     groups.sort_unstable();
     groups
 }
@@ -169,21 +206,91 @@ fn map_with(pid: &str, name: &str, helper: &str, extents: &[IdExtent]) -> io::Re
     }
 }
 
-fn result_of(result: libc::c_long) -> io::Result<()> {
-    match result {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
+/// Of this thread only.
+fn set_effective_user(user: Uid) -> rustix::io::Result<()> {
+    set_thread_res_uid(None, user, None)
+}
+
+/// Of this thread only.
+fn set_effective_group(group: Gid) -> rustix::io::Result<()> {
+    set_thread_res_gid(None, group, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::thread::{capabilities, CapabilitySet};
+    use zerocopy::IntoBytes;
+
+    /// As the kernel writes it.
+    fn body() -> Vec<u8> {
+        let extent = |first| IdExtent {
+            first,
+            outside: 100_000 + first,
+            count: 1,
+        };
+        let fixed = UserNs {
+            uids: 1,
+            gids: 2,
+            groups: 2,
+            owner: 4321,
+            group: 4322,
+            flags: 0,
+        };
+        let mut body = fixed.as_bytes().to_vec();
+        body.extend([extent(0), extent(7), extent(9)].as_bytes());
+        body.extend([5u32, 6].as_bytes());
+        body
     }
-}
 
-/// Of this thread only, unlike the function of the C library.
-fn set_groups(groups: &[u32]) -> io::Result<()> {
-    // SAFETY: the array is alive and as long as is said.
-    result_of(unsafe { libc::syscall(libc::SYS_setgroups, groups.len(), groups.as_ptr()) })
-}
+    fn saved() -> SavedUserNs {
+        SavedUserNs::parse(&body()).unwrap()
+    }
 
-/// Effective user or group of this thread only.
-fn set_effective(call: libc::c_long, id: u32) -> io::Result<()> {
-    // SAFETY: both calls take numbers; -1 leaves one as it is.
-    result_of(unsafe { libc::syscall(call, -1_i32, id, -1_i32) })
+    #[test]
+    fn reads_what_the_kernel_says() {
+        let saved = saved();
+        assert_eq!(saved.owner(), 4321);
+        assert_eq!(saved.first_ids(), (0, 7));
+        assert_eq!(saved.gids[1].outside, 100_009);
+        assert_eq!(saved.groups, [5, 6]);
+    }
+
+    #[test]
+    fn refuses_another_length() {
+        let mut body = body();
+        for length in 0..body.len() {
+            assert!(SavedUserNs::parse(&body[..length]).is_none(), "{length}");
+        }
+        body.push(0);
+        assert!(SavedUserNs::parse(&body).is_none());
+    }
+
+    /// All that a thread is, and the process by its credentials.
+    fn state() -> (Uid, Gid, Vec<Gid>, Option<Signal>, DumpableBehavior) {
+        (
+            geteuid(),
+            getegid(),
+            getgroups().unwrap(),
+            parent_process_death_signal().unwrap(),
+            dumpable_behavior().unwrap(),
+        )
+    }
+
+    #[test]
+    fn whoever_has_been_the_owner_is_as_before() {
+        let may = capabilities(None).unwrap().effective;
+        if !may.contains(CapabilitySet::SETUID | CapabilitySet::SETGID) {
+            return;
+        }
+        set_parent_process_death_signal(Some(Signal::USR1)).unwrap();
+        let before = state();
+        assert_eq!(before.4, DumpableBehavior::Dumpable);
+        let during = Ids::Saved(&saved()).as_owner(state).unwrap();
+        assert_eq!((during.0.as_raw(), during.1.as_raw()), (4321, 4322));
+        assert_eq!(sorted(&during.2), [5, 6]);
+        assert_eq!((during.3, during.4 == DumpableBehavior::Dumpable), (None, false));
+        assert_eq!(state(), before);
+        set_parent_process_death_signal(None).unwrap();
+    }
 }
