@@ -24,7 +24,7 @@ use crate::{
         path::Fs,
         sighand,
         syscall::{nr, CurrentTask, Exit},
-        task::{fatal_signal_pending, signal_pending, sleep_killable, Task},
+        task::{fatal_signal_pending, signal_pending, sleep_killable, Task, SIGSTOP},
         time, //
     },
 };
@@ -493,6 +493,10 @@ impl Restart {
         let (Some(child_task), Some(waiter)) = (task, self.gates.get(index as usize)) else {
             return Err(bad());
         };
+        if let Some(me) = self.task_at(index as usize) {
+            // By this a checkpoint knows whom it waits for: it is the thread that has made it.
+            me.take_child(&child_task).map_err(|_| bad())?;
+        }
         let taken = child
             .vfork_parent
             .compare_exchange(NOBODY, index, Ordering::AcqRel, Ordering::Acquire);
@@ -844,7 +848,8 @@ impl Restart {
         for (i, entry) in self.prologue.tree.iter().enumerate().filter(|(_, e)| is_stopped(e)) {
             match self.task_at(i) {
                 // The restarter is told: it may have a job control of its own.
-                Some(task) if i == 0 => task.begin_group_stop(),
+                Some(task) if i == 0 => task.begin_group_stop(SIGSTOP as u32),
+                Some(task) if entry.flags & flags::STOPPING != 0 => task.begin_group_stop(entry.stop_signal),
                 Some(task) => task.set_group_stop(entry.stop_signal),
                 None => {}
             }

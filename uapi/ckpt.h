@@ -198,6 +198,7 @@ CKPT_ASSERT_SIZE(struct ckpt_restart_begin, 40);
 #define CKPT_TREE_EXITED (1u << 5)	   /* a main thread that has exited while others of its process live */
 #define CKPT_TREE_SHARES_HANDLERS (1u << 6) /* shares its signal handlers with `vm` (CLONE_SIGHAND) */
 #define CKPT_TREE_PIDNS_INIT (1u << 7)	   /* is the first of a pid namespace below that of its parent (CLONE_NEWPID) */
+#define CKPT_TREE_STOPPING (1u << 8)	   /* with STOPPED: its parent has not been told yet */
 
 /*
  * One task of the tree. A leader comes before its threads, a parent before its children, and a process whose address space

@@ -117,6 +117,7 @@ const DISTURBED: &[&[&str]] = &[
     &["tree_sessions"],
     &["tree_shared"],
     &["tree_vfork"],
+    &["tree_stopping"],
     &["tree_pipes"],
     &["tree_storm", "4"],
     &["tree_prefork", "5", "4"],

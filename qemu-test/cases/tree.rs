@@ -28,6 +28,7 @@ pub fn cases() -> Vec<Case> {
         quiet("tree_shared", &[]).case("tree/keeps_what_processes_share"),
         quiet("tree_vfork", &[]).case("tree/keeps_a_vfork_in_progress"),
         quiet("tree_stopped", &[]).case("tree/keeps_stopped_children"),
+        quiet("tree_stopping", &[]).case("tree/keeps_a_stop_under_way"),
         quiet("tree_leaderless", &[]).case("tree/keeps_a_main_thread_that_has_exited"),
         quiet("tree_nested", &[])
             .case("tree/keeps_nested_pid_namespaces")

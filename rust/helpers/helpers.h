@@ -444,6 +444,7 @@ int ckpt_exit_state(struct task_struct *t);
 int ckpt_set_exit_signal(struct task_struct *leader, struct task_struct *parent, int signal);
 void ckpt_look_for_signals(void);
 void ckpt_set_group_stop(struct task_struct *t, int signal, bool tell);
+int ckpt_take_child(struct task_struct *to, struct task_struct *child);
 int ckpt_hand_over_children(struct task_struct *from, struct task_struct *to);
 void ckpt_get_job(struct task_struct *t, struct pid **session, struct pid **group);
 struct pid *ckpt_get_pid(struct pid *pid);

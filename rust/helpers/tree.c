@@ -276,13 +276,40 @@ int ckpt_set_exit_signal(struct task_struct *leader, struct task_struct *parent,
 	return ret;
 }
 
+static void give_child(struct task_struct *child, struct task_struct *to)
+{
+	struct task_struct *t;
+
+	for_each_thread(child, t) {
+		RCU_INIT_POINTER(t->real_parent, to);
+		if (!t->ptrace)
+			t->parent = to;
+	}
+}
+
+/* Makes a child of the process the child of this thread of it, as if the thread had made it. */
+int ckpt_take_child(struct task_struct *to, struct task_struct *child)
+{
+	int ret = -EPERM;
+
+	write_lock_irq(task_list());
+	if (same_thread_group(rcu_access_pointer(child->real_parent), to) && thread_group_leader(child) && pid_alive(child)) {
+		give_child(child, to);
+		if (!child->ptrace)
+			list_move_tail(&child->sibling, &to->children);
+		ret = 0;
+	}
+	write_unlock_irq(task_list());
+	return ret;
+}
+
 /*
  * Gives the children of a thread to another one of its process, as forget_original_parent() does; but they are not told
  * (prctl(PR_SET_PDEATHSIG)).
  */
 int ckpt_hand_over_children(struct task_struct *from, struct task_struct *to)
 {
-	struct task_struct *child, *t;
+	struct task_struct *child;
 	int ret = -EPERM;
 
 	write_lock_irq(task_list());
@@ -292,11 +319,7 @@ int ckpt_hand_over_children(struct task_struct *from, struct task_struct *to)
 	if (to->flags & PF_EXITING)
 		goto out;
 	list_for_each_entry(child, &from->children, sibling)
-		for_each_thread(child, t) {
-			RCU_INIT_POINTER(t->real_parent, to);
-			if (!t->ptrace)
-				t->parent = to;
-		}
+		give_child(child, to);
 	list_splice_tail_init(&from->children, &to->children);
 	ret = 0;
 out:

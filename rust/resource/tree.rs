@@ -225,8 +225,11 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
         e.flags = flags::LEADER;
         if p.threads.is_empty() {
             e.flags |= flags::ZOMBIE;
-        } else if let Some(signal) = leader.group_stop() {
+        } else if let Some((signal, stopping)) = leader.group_stop() {
             e.flags |= flags::STOPPED;
+            if stopping {
+                e.flags |= flags::STOPPING;
+            }
             e.stop_signal = signal;
         }
         if !p.threads.is_empty() && p.exited_leader().is_some() {
@@ -366,8 +369,8 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
         if e.flags & !flags::ALL != 0 || e.exit_signal > 64 || e.reserved != 0 || e.comm[15] != 0 {
             return bad("wrong values in the task tree");
         }
-        if e.stop_signal > if e.flags & flags::STOPPED != 0 { 64 } else { 0 } {
-            return bad("impossible stop signal in the task tree");
+        if !e.has_possible_stop() {
+            return bad("impossible stop in the task tree");
         }
         if [e.pid, e.tgid, e.ppid, e.pgid, e.sid]
             .iter()

@@ -14,7 +14,7 @@ use super::{
 use core::ptr::NonNull;
 use kernel::prelude::*;
 
-const SIGSTOP: i32 = 19;
+pub(crate) const SIGSTOP: i32 = 19;
 
 /// A task with a counted reference.
 ///
@@ -342,6 +342,12 @@ impl Task {
     pub(crate) fn hand_over_children_to(&self, thread: &Task) -> Result {
         // SAFETY: both are alive; the helper locks.
         kernel::error::to_result(unsafe { bindings::ckpt_hand_over_children(self.as_ptr(), thread.as_ptr()) })
+    }
+
+    /// Makes a child of its process its own, as if this thread had made it. `EPERM` when it is none.
+    pub(crate) fn take_child(&self, child: &Task) -> Result {
+        // SAFETY: both are alive; the helper locks.
+        kernel::error::to_result(unsafe { bindings::ckpt_take_child(self.as_ptr(), child.as_ptr()) })
     }
 
     /// Process id of the parent in a pid namespace; 0 when it is not in it.
@@ -738,12 +744,15 @@ impl Task {
         out
     }
 
-    /// The stop of its process by job control: the signal, or 0 when the parent has waited for it. `None` when it is not stopped.
-    pub(crate) fn group_stop(&self) -> Option<u32> {
-        // SAFETY: the task is alive, so is its signal struct; single words.
+    /// The stop of its process by job control: the signal, or 0 when the parent has waited for it; and whether some threads have yet to
+    /// stop, and the parent has yet to be told. `None` when it is not stopped.
+    pub(crate) fn group_stop(&self) -> Option<(u32, bool)> {
+        // SAFETY: the task is alive, so is its signal struct; single words, which do not change while its threads are parked or stopped.
         unsafe {
             let signal = &*(*self.as_ptr()).signal;
-            (signal.flags & bindings::SIGNAL_STOP_STOPPED != 0).then_some((signal.group_exit_code & 0x7f) as u32)
+            let stopping = signal.group_stop_count > 0;
+            let stopped = stopping || signal.flags & bindings::SIGNAL_STOP_STOPPED != 0;
+            stopped.then_some(((signal.group_exit_code & 0x7f) as u32, stopping))
         }
     }
 
@@ -754,10 +763,10 @@ impl Task {
         unsafe { bindings::ckpt_set_group_stop(self.as_ptr(), signal as i32, false) };
     }
 
-    /// The same by SIGSTOP, and the last thread to stop tells the parent.
-    pub(crate) fn begin_group_stop(&self) {
+    /// The same, and the last thread to stop tells the parent.
+    pub(crate) fn begin_group_stop(&self, signal: u32) {
         // SAFETY: the task is alive; the helper locks.
-        unsafe { bindings::ckpt_set_group_stop(self.as_ptr(), SIGSTOP, true) };
+        unsafe { bindings::ckpt_set_group_stop(self.as_ptr(), signal as i32, true) };
     }
 
     /// Whether its process leads its session.

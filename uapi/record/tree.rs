@@ -35,9 +35,11 @@ pub mod flags {
     pub const SHARES_HANDLERS: u32 = 1 << 6;
     /// The task is the first of a pid namespace below that of its parent (CLONE_NEWPID).
     pub const PIDNS_INIT: u32 = 1 << 7;
+    /// Not all threads of the task had stopped yet, and its parent has not been told of the stop. Only with `STOPPED`.
+    pub const STOPPING: u32 = 1 << 8;
     /// All known flags.
     pub const ALL: u32 =
-        LEADER | STOPPED | SESSION_LEADER | GROUP_LEADER | ZOMBIE | EXITED | SHARES_HANDLERS | PIDNS_INIT;
+        LEADER | STOPPED | SESSION_LEADER | GROUP_LEADER | ZOMBIE | EXITED | SHARES_HANDLERS | PIDNS_INIT | STOPPING;
 }
 
 /// One task. A leader comes before its threads, a parent before its children, and a process whose address space others
@@ -79,5 +81,18 @@ pub struct Tree {
     pub stop_signal: u32,
     /// Must be zero.
     pub reserved: u32,
+}
+
+impl Tree {
+    /// Whether its flags and its stop signal fit each other.
+    #[must_use]
+    pub const fn has_possible_stop(&self) -> bool {
+        match self.flags & (flags::STOPPED | flags::STOPPING) {
+            0 => self.stop_signal == 0,
+            flags::STOPPED => self.stop_signal <= 64,
+            flags::STOPPING => false,
+            _ => self.stop_signal >= 1 && self.stop_signal <= 64,
+        }
+    }
 }
 entry!(Tree, 64);

@@ -70,6 +70,7 @@ fn expected() -> Expected {
         CKPT_RESTART_END_ABORT = ioctl::restart_end_flags::ABORT;
         CKPT_TREE_LEADER = tree::flags::LEADER;
         CKPT_TREE_STOPPED = tree::flags::STOPPED;
+        CKPT_TREE_STOPPING = tree::flags::STOPPING;
         CKPT_TREE_SESSION_LEADER = tree::flags::SESSION_LEADER;
         CKPT_TREE_GROUP_LEADER = tree::flags::GROUP_LEADER;
         CKPT_TREE_ZOMBIE = tree::flags::ZOMBIE;

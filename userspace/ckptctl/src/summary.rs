@@ -546,6 +546,7 @@ const VMA_FLAGS: &[(u64, &str)] = &[
 const TREE_FLAGS: &[(u64, &str)] = &[
     (tree_flags::LEADER as u64, "leader"),
     (tree_flags::STOPPED as u64, "stopped"),
+    (tree_flags::STOPPING as u64, "stopping"),
     (tree_flags::SESSION_LEADER as u64, "session-leader"),
     (tree_flags::GROUP_LEADER as u64, "group-leader"),
     (tree_flags::ZOMBIE as u64, "zombie"),

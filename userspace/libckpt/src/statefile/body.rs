@@ -31,7 +31,7 @@ use ckpt_uapi::record::shmem::Shmem;
 use ckpt_uapi::record::signal::{self, Actions, Mask, Pending};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
-use ckpt_uapi::record::tree::{self, Head, Tree};
+use ckpt_uapi::record::tree::{Head, Tree};
 use ckpt_uapi::record::{self, Entry, RecordType};
 use ckpt_uapi::statefile::{RecordHeader, LEVELS_MAX, OBJECTS_MAX, PATH_MAX, TASKS_MAX};
 
@@ -273,11 +273,7 @@ impl Body {
                     check(entry.comm.ends_with(&[0]), "a name does not end")?;
                     check(entry.level <= LEVELS_MAX, "there are too many pid namespaces")?;
                     check(entry.reserved == 0, "a reserved field is not zero")?;
-                    let stopped = entry.flags & tree::flags::STOPPED != 0;
-                    check(
-                        entry.stop_signal <= if stopped { 64 } else { 0 },
-                        "a task has no such stop signal",
-                    )?;
+                    check(entry.has_possible_stop(), "a task cannot be stopped so")?;
                 }
                 Self::Tree(fixed, entries)
             }
