@@ -5,12 +5,12 @@
 use crate::{
     error::{Fault, Result},
     freeze::Scope,
-    resource::external::External,
+    resource::{external::External, policy::Policies},
     session::Session,
     wrapper::{self, file::File as OpenFile, regset, time}, //
 };
 use ckpt_uapi::{
-    ioctl::{self, checkpoint_flags, feature, restart_end_flags, restart_flags, scope},
+    ioctl::{self, checkpoint_flags, feature, restart_end_flags, restart_flags, scope, POLICIES_MAX},
     record::external::EXTERNALS_MAX,
     status::stage,
     ABI_VERSION, FORMAT_OLDEST, FORMAT_VERSION,
@@ -57,6 +57,7 @@ impl MiscDevice for Device {
             ioctl::CKPT_THAW => (stage::FREEZE, call.thaw()),
             ioctl::CKPT_KILL => (stage::FREEZE, call.kill()),
             ioctl::CKPT_CHECKPOINT => (stage::DUMP, call.checkpoint()),
+            ioctl::CKPT_POLICIES => (stage::CHECK, call.policies()),
             ioctl::CKPT_RESTART_BEGIN => (stage::BEGIN, call.restart_begin()),
             ioctl::CKPT_RESTART_PROLOGUE => (stage::BEGIN, call.restart_prologue()),
             ioctl::CKPT_RESTART_TASK => (stage::RESTORE, call.restart_task()),
@@ -71,6 +72,17 @@ impl MiscDevice for Device {
             fault.errno()
         })
     }
+}
+
+/// Copies texts in, whose length has been looked at.
+fn texts(address: u64, length: u32) -> Result<KVVec<u8>> {
+    let mut texts = KVVec::zeroed(length as usize, GFP_KERNEL)?;
+    if !texts.is_empty() {
+        UserSlice::new(UserPtr::from_addr(address as usize), texts.len())
+            .reader()
+            .read_slice(&mut texts)?;
+    }
+    Ok(texts)
 }
 
 /// One ioctl.
@@ -209,6 +221,16 @@ impl Call<'_> {
         Ok(0)
     }
 
+    fn policies(&self) -> Result<isize> {
+        let (a, _): (ioctl::Policies, _) = self.get()?;
+        if a.flags != 0 || a.reserved != 0 || a.texts_size > POLICIES_MAX {
+            return Err(invalid("flags"));
+        }
+        self.session
+            .set_policies(Policies::new(texts(a.texts, a.texts_size)?)?)?;
+        Ok(0)
+    }
+
     fn checkpoint(&self) -> Result<isize> {
         let (mut a, known): (ioctl::Checkpoint, _) = self.get()?;
         let both = checkpoint_flags::KILL | checkpoint_flags::STOP;
@@ -226,13 +248,7 @@ impl Call<'_> {
         if a.flags & !restart_flags::ALL != 0 || a.external_size > EXTERNALS_MAX {
             return Err(invalid("flags"));
         }
-        let mut external = KVVec::zeroed(a.external_size as usize, GFP_KERNEL)?;
-        if !external.is_empty() {
-            UserSlice::new(UserPtr::from_addr(a.external as usize), external.len())
-                .reader()
-                .read_slice(&mut external)?;
-        }
-        let external = External::new(external)?;
+        let external = External::new(texts(a.external, a.external_size)?)?;
         let restart = self.session.restart_begin(a.fd, a.flags, external, self.file.ops())?;
         let prologue = restart.prologue();
         a.tasks = prologue.tree.len() as u32;

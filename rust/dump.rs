@@ -8,8 +8,10 @@ use crate::{
     freeze::{tasks, FrozenTree, Process, Root},
     objects::Seen,
     resource::{
-        names_of, post_dump, prologue, share, tree, Census, Dump, FrozenTask, Holders, Mappings, Obstacles, Room,
-        Scope, Snapshot, Target, Users, Whole, ROOMS,
+        names_of,
+        policy::{Decisions, Policies},
+        post_dump, prologue, share, tree, Census, Dump, FrozenTask, Holders, Mappings, Obstacles, Room, Scope,
+        Snapshot, Target, Users, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
@@ -46,14 +48,23 @@ pub(crate) struct Report {
     pub(crate) tasks: u32,
 }
 
+/// What a dump has to know of the session.
+#[derive(Clone, Copy)]
+pub(crate) struct Session<'a> {
+    /// Its file operations.
+    pub(crate) ops: usize,
+    /// What the caller wants of what cannot be saved.
+    pub(crate) policies: &'a Policies,
+}
+
 /// Looks for obstacles; the target may be running. Their number.
 pub(crate) fn check(
     root: &Root,
     processes: &[Process],
-    session_ops: usize,
+    session: Session<'_>,
     sink: &mut dyn FnMut(u16, Fault),
 ) -> Result<u32> {
-    look(&whole(root, processes, session_ops, 0, 0)?, sink)
+    look(&whole(root, processes, session, 0, 0)?, sink)
 }
 
 /// A dump for which the target need not stand still any more.
@@ -92,11 +103,11 @@ pub(crate) fn dump(
     root: &Root,
     frozen: &FrozenTree,
     file: File,
-    session_ops: usize,
+    session: Session<'_>,
     may_snapshot: bool,
     sink: &mut dyn FnMut(u16, Fault),
 ) -> Result<PostDump> {
-    let whole = whole(root, frozen.processes(), session_ops, frozen.since_ns, file.address())?;
+    let whole = whole(root, frozen.processes(), session, frozen.since_ns, file.address())?;
     if look(&whole, sink)? > 0 {
         return Err(EOPNOTSUPP.into());
     }
@@ -106,7 +117,7 @@ pub(crate) fn dump(
 fn whole<'a>(
     root: &'a Root,
     processes: &'a [Process],
-    session_ops: usize,
+    session: Session<'a>,
     stopped_ns: u64,
     statefile: usize,
 ) -> Result<Whole<'a>> {
@@ -120,9 +131,10 @@ fn whole<'a>(
         holders: RefCell::new(Holders::new()),
         caller_fs: Fs::of(&Task::current())?,
         caller_ns: Nsproxy::of(&Task::current())?,
-        session_ops,
+        session_ops: session.ops,
         stopped_ns,
         statefile,
+        decisions: Decisions::new(session.policies),
     })
 }
 

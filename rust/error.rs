@@ -134,6 +134,13 @@ impl Fault {
         self.set(|d| d.address = address)
     }
 
+    /// Adds what follows from it to the sentence.
+    pub(crate) fn and(self, what: &str) -> Self {
+        self.set(|d| {
+            let _ = fmt::Write::write_fmt(&mut d.text, format_args!("; {what}"));
+        })
+    }
+
     /// Names the place in the statefile, unless it is named already.
     pub(crate) fn offset(self, offset: u64) -> Self {
         self.set(|d| {

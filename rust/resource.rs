@@ -37,6 +37,7 @@ mod landlock;
 mod mempolicy;
 mod mm;
 mod ns;
+pub(crate) mod policy;
 mod posix_timer;
 mod prctl;
 pub(crate) mod prologue;
@@ -84,6 +85,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) stopped_ns: u64,
     /// Address of the open file that is the statefile; 0 when nothing is to be written.
     pub(crate) statefile: usize,
+    /// What becomes of files that cannot be saved.
+    pub(crate) decisions: policy::Decisions<'a>,
 }
 
 /// What the rooms need to know while they check and dump a process.
@@ -212,6 +215,8 @@ pub(crate) struct Late {
     pub(crate) timerfds: KVVec<(File, Timerfd)>,
     /// As prctl(PR_SET_TSC, PR_TSC_SIGSEGV).
     pub(crate) tsc_off: bool,
+    /// The process has had what cannot be saved, and is killed before it runs.
+    pub(crate) kill: bool,
     /// mlockall(2) flags for new mappings.
     pub(crate) lock_future: u32,
     /// The address space while it is being built.

@@ -7,7 +7,7 @@ use crate::{
     dump::{self, PostDump},
     error::{Fault, Result},
     freeze::{processes_of, tasks, FrozenTree, Process, Root, Scope},
-    resource::external::External,
+    resource::{external::External, policy::Policies},
     restore::{self, Restart},
     wrapper::{
         file::File,
@@ -75,6 +75,9 @@ pub(crate) struct Session {
     log: Mutex<Log>,
     /// Number of messages ever written.
     count: AtomicU64,
+    /// What becomes of what cannot be saved.
+    #[pin]
+    policies: Mutex<Policies>,
 }
 
 impl Session {
@@ -84,7 +87,15 @@ impl Session {
             stage <- new_mutex!(Stage::Idle),
             log <- new_mutex!(Log { messages: KVVec::new(), next: 0, lost: 0 }),
             count: AtomicU64::new(0),
+            policies <- new_mutex!(Policies::none()),
         })
+    }
+
+    /// Says what becomes of what cannot be saved, from the next check or checkpoint on.
+    pub(crate) fn set_policies(&self, policies: Policies) -> Result {
+        let mut now = self.policies.try_lock().ok_or_else(busy)?;
+        *now = policies;
+        Ok(())
     }
 
     /// Keeps a fault as a message for the reader.
@@ -166,10 +177,7 @@ impl Session {
 
     /// Runs `f` with the stage. The session does one thing at a time: `EBUSY` while it does another.
     fn with_stage<T>(&self, f: impl FnOnce(&mut Stage) -> Result<T>) -> Result<T> {
-        let mut stage = self
-            .stage
-            .try_lock()
-            .ok_or_else(|| Fault::new(EBUSY, format_args!("the session is busy")))?;
+        let mut stage = self.stage.try_lock().ok_or_else(busy)?;
         f(&mut stage)
     }
 
@@ -193,7 +201,12 @@ impl Session {
             let processes = processes_of(root)?;
             permit(&processes)?;
             let mut sink = |severity: u16, fault: Fault| self.note(stage::CHECK, severity, &fault);
-            let obstacles = dump::check(root, &processes, session_ops, &mut sink)?;
+            let policies = self.policies.lock();
+            let session = dump::Session {
+                ops: session_ops,
+                policies: &policies,
+            };
+            let obstacles = dump::check(root, &processes, session, &mut sink)?;
             Ok((obstacles, tasks(&processes) as u32))
         })
     }
@@ -310,7 +323,12 @@ impl Session {
         may_snapshot: bool,
     ) -> Result<PostDump> {
         let mut sink = |severity: u16, fault: Fault| self.note(stage::CHECK, severity, &fault);
-        dump::dump(root, frozen, file, session_ops, may_snapshot, &mut sink)
+        let policies = self.policies.lock();
+        let session = dump::Session {
+            ops: session_ops,
+            policies: &policies,
+        };
+        dump::dump(root, frozen, file, session, may_snapshot, &mut sink)
     }
 
     /// Begins a restart; the result is [`Self::restart`]'s as well.
@@ -374,6 +392,10 @@ impl Write for Plain {
         self.len += n;
         Ok(())
     }
+}
+
+fn busy() -> Fault {
+    Fault::new(EBUSY, format_args!("the session is busy"))
 }
 
 fn wrong_stage(why: &str) -> Fault {

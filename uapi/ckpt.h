@@ -53,6 +53,7 @@ extern "C" {
 #define CKPT_THAW _IO(CKPT_IOC_TYPE, 0x04)		/* struct ckpt_thaw */
 #define CKPT_KILL _IO(CKPT_IOC_TYPE, 0x05)		/* struct ckpt_kill */
 #define CKPT_CHECKPOINT _IO(CKPT_IOC_TYPE, 0x06)	/* struct ckpt_checkpoint */
+#define CKPT_POLICIES _IO(CKPT_IOC_TYPE, 0x07)		/* struct ckpt_policies */
 #define CKPT_RESTART_BEGIN _IO(CKPT_IOC_TYPE, 0x10)	/* struct ckpt_restart_begin */
 #define CKPT_RESTART_PROLOGUE _IO(CKPT_IOC_TYPE, 0x11)	/* struct ckpt_restart_prologue */
 #define CKPT_RESTART_TASK _IO(CKPT_IOC_TYPE, 0x12)	/* struct ckpt_restart_task */
@@ -136,6 +137,21 @@ struct ckpt_kill {
 CKPT_ASSERT_SIZE(struct ckpt_kill, 8);
 
 /* ckpt_checkpoint.flags */
+/*
+ * CKPT_POLICIES: what becomes of open and mapped files that cannot be saved, from the next CKPT_CHECK or CKPT_CHECKPOINT of the session
+ * on. Texts `PATTERN=ACTION`, each with its NUL; the first whose pattern fits the name of the file decides (a star stands for any
+ * bytes). Actions: refuse, close, kill, replace:/PATH.
+ */
+struct ckpt_policies {
+	uint32_t size;
+	uint32_t flags;	     /* zero */
+	uint32_t texts_size; /* bytes at `texts`, at most CKPT_POLICIES_MAX */
+	uint32_t reserved;   /* zero */
+	uint64_t texts;	     /* user address */
+};
+CKPT_ASSERT_SIZE(struct ckpt_policies, 24);
+#define CKPT_POLICIES_MAX (64u * 1024u)
+
 #define CKPT_CHECKPOINT_KILL (1u << 0) /* kill the target when the statefile is complete */
 #define CKPT_CHECKPOINT_STOP (1u << 1) /* leave it stopped (as by SIGSTOP) when the statefile is complete */
 

@@ -52,6 +52,8 @@ pub const CKPT_THAW: u32 = io(0x04);
 pub const CKPT_KILL: u32 = io(0x05);
 /// Write the target into a file descriptor: [`Checkpoint`].
 pub const CKPT_CHECKPOINT: u32 = io(0x06);
+/// Say what becomes of files that cannot be saved: [`Policies`].
+pub const CKPT_POLICIES: u32 = io(0x07);
 /// Begin a restart from a file descriptor: [`RestartBegin`].
 pub const CKPT_RESTART_BEGIN: u32 = io(0x10);
 /// Copy out the task tree that has to be built: [`RestartPrologue`].
@@ -186,6 +188,29 @@ pub struct Kill {
     pub size: u32,
     /// Must be zero.
     pub flags: u32,
+}
+
+/// Longest texts of [`Policies`] in bytes.
+pub const POLICIES_MAX: u32 = 64 * 1024;
+
+/// Argument of [`CKPT_POLICIES`]: what becomes of open and mapped files that cannot be saved, from the next [`CKPT_CHECK`] or
+/// [`CKPT_CHECKPOINT`] of the session on. Without it they are refused.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct Policies {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// Must be zero.
+    pub flags: u32,
+    /// Length of `texts` in bytes, at most [`POLICIES_MAX`].
+    pub texts_size: u32,
+    /// Must be zero.
+    pub reserved: u32,
+    /// User address of the policies, each with a NUL at its end: `PATTERN=ACTION`. The pattern is of the name that messages call
+    /// the file by (`/dev/dri/*`, `socket:*`; a star stands for any bytes); the first that fits decides. The action is `refuse`, `close`
+    /// (whatever is done with the descriptor says EBADF; mapped memory cannot be accessed), `replace:/PATH` (another file is opened in
+    /// its place), or `kill` (the process is killed at restart, before it runs).
+    pub texts: u64,
 }
 
 /// Flags of [`Checkpoint::flags`].

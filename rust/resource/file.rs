@@ -16,7 +16,9 @@
 //!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
-use super::{open_denied, share, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, Whole};
+use super::{
+    open_denied, policy::Action, share, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, Whole,
+};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
@@ -58,6 +60,8 @@ pub(crate) struct FileRoom;
 /// As in `asm-generic/fcntl.h`.
 const O_NONBLOCK: u32 = 0o4000;
 const O_RDWR: u32 = 2;
+const O_APPEND: u32 = 0o2000;
+const O_PATH: u32 = 0o10_000_000;
 
 /// As in `asm-generic/fcntl.h`: the access mode.
 const O_ACCMODE: u32 = 3;
@@ -228,12 +232,33 @@ fn dump_nameless_statefile(file: &File, dump: &mut Dump<'_>) -> Result<u32> {
     Ok(r.objref)
 }
 
+/// The objref of what stands for a file that cannot be saved.
+fn dump_decided(file: &File, action: Action<'_>, dump: &mut Dump<'_>) -> Result<u32> {
+    let mut r = FileRecord::new_zeroed();
+    r.objref = dump.seen.add(file.address(), Keeper::File(file.clone()))?;
+    let path = match action {
+        Action::Replace(path) => path,
+        _ => &[],
+    };
+    r.kind = kind::CLOSED;
+    if !path.is_empty() {
+        r.kind = kind::REPLACED;
+        r.flags = file.flags() & (O_ACCMODE | O_NONBLOCK | O_APPEND);
+    }
+    r.path_len = path.len() as u32;
+    dump.out.record_with(&r, path)?;
+    Ok(r.objref)
+}
+
 /// The objref of an open file; it is written when first met.
 ///
 /// `held` is the number of references to the file that the caller has.
 pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mut Dump<'_>) -> Result<u32> {
     if let Some(objref) = dump.seen.get(file.address()) {
         return Ok(objref);
+    }
+    if let Some(action) = target.whole.decisions.of(file) {
+        return dump_decided(file, action, dump);
     }
     if is_nameless_statefile(target, file) {
         return dump_nameless_statefile(file, dump);
@@ -326,7 +351,12 @@ impl Resource for FileRoom {
                     ),
                     Ok((kind::NAMELESS, ..)) => target.whole.holders.borrow_mut().set_fd(&fd.file, fd.fd),
                     Ok(_) => {}
-                    Err(fault) if fault.errno() == EOPNOTSUPP => obstacles.add(fault.fd(fd.fd)),
+                    Err(fault) if fault.errno() == EOPNOTSUPP => {
+                        match target.whole.decisions.decide(target.leader, &fd.file, fault.fd(fd.fd)) {
+                            Ok(decided) => obstacles.warn(decided),
+                            Err(fault) => obstacles.add(fault),
+                        }
+                    }
                     Err(fault) => return Err(fault.fd(fd.fd)),
                 }
             }
@@ -452,6 +482,16 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
                 denied => open_denied(me, denied, open)?,
             }
         }
+        // Whatever is done with it says EBADF, and nobody else gets its number.
+        kind::CLOSED => open(b"/", O_PATH)?,
+        kind::REPLACED => {
+            if path.first() != Some(&b'/') {
+                return Err(bad(EBADMSG, format_args!("not an absolute path")));
+            }
+            let file = open(path, r.flags | O_NONBLOCK)?;
+            file.set_nonblock(r.flags & O_NONBLOCK != 0);
+            file
+        }
         kind::SESSION => open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK))?,
         kind::REGULAR | kind::DIRECTORY | kind::DEVICE => {
             if path.first() != Some(&b'/') {
@@ -475,8 +515,8 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         _ => return Err(bad(EPROTONOSUPPORT, format_args!("unknown kind of file {}", r.kind))),
     };
     let (mut size, mut mtime_ns) = (r.size, r.mtime_ns);
-    if r.kind == kind::NAMELESS {
-        // It is nobody else's, so nobody has changed it; and some file systems cannot keep all of a time.
+    if matches!(r.kind, kind::NAMELESS | kind::REPLACED) {
+        // A nameless one is nobody else's, so nobody has changed it; and some file systems cannot keep all of a time.
         let now = file.stat()?;
         (size, mtime_ns) = (now.size, now.mtime_ns);
     }

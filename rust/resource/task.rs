@@ -12,7 +12,7 @@
 //!
 //! Record: [`ckpt_uapi::record::task`].
 
-use super::{share, tree, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
+use super::{share, tree, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     freeze::{Process, Scope as Extent},
@@ -279,6 +279,9 @@ impl Resource for TaskRoom {
         if t.is_io_flusher() {
             r.flags |= flags::IO_FLUSHER;
         }
+        if t == target.leader && target.whole.decisions.dooms(t) {
+            r.flags |= flags::KILLED;
+        }
         dump.out.record(&r)
     }
 
@@ -291,6 +294,7 @@ impl Resource for TaskRoom {
             || r.pdeath_signal > 64
             || (exited && (shared != [0; 4] || r.vfork_child != 0))
             || (!exited && r.exit_status != 0)
+            || (r.flags & flags::KILLED != 0 && (exited || !restore.keeps_process))
             || r.exit_status > u32::from(u16::MAX)
         {
             return Err(restore
@@ -329,6 +333,7 @@ impl Resource for TaskRoom {
             )
             .context(format_args!("cannot set PR_SET_IO_FLUSHER"))?;
         }
+        restore.late.kill = r.flags & flags::KILLED != 0;
         restore.late.tsc_off = r.flags & flags::TSC_SIGSEGV != 0;
         me.call(nr::__NR_personality, &[u64::from(r.personality)])
             .context(format_args!("cannot set the personality"))?;
@@ -341,6 +346,13 @@ impl Resource for TaskRoom {
         me.call(nr::__NR_set_robust_list, &[r.robust_list, robust_len])
             .context(format_args!("cannot register the robust list"))?;
         restore.late.rseq = (r.flags & flags::RSEQ != 0).then_some((r.rseq, r.rseq_len, r.rseq_sig));
+        Ok(())
+    }
+
+    fn start(me: &CurrentTask, late: &Late) -> Result {
+        if late.kill {
+            me.task().kill();
+        }
         Ok(())
     }
 }

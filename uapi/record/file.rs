@@ -22,6 +22,10 @@ pub mod kind {
     pub const PIPE: u32 = 6;
     /// The regular file `nameless`, which cannot be opened by a path.
     pub const NAMELESS: u32 = 7;
+    /// One that could not be saved, and was not to be refused: whatever is done with the descriptor says EBADF.
+    pub const CLOSED: u32 = 16;
+    /// Another file in the place of one that could not be saved, by path.
+    pub const REPLACED: u32 = 17;
 }
 
 /// Values of [`File::denied`]: LANDLOCK_ACCESS_FS_*.

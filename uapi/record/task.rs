@@ -14,8 +14,11 @@ pub mod flags {
     pub const TSC_SIGSEGV: u32 = 1 << 1;
     /// prctl(PR_SET_IO_FLUSHER).
     pub const IO_FLUSHER: u32 = 1 << 2;
+    /// The process is to be killed by SIGKILL when all are restored, before it runs: it had something that cannot be saved. Only of the
+    /// task that keeps a process.
+    pub const KILLED: u32 = 1 << 3;
     /// All known flags.
-    pub const ALL: u32 = RSEQ | TSC_SIGSEGV | IO_FLUSHER;
+    pub const ALL: u32 = RSEQ | TSC_SIGSEGV | IO_FLUSHER | KILLED;
 }
 
 /// Body of a task record.

@@ -50,6 +50,8 @@ fn expected() -> Expected {
         CKPT_THAW = ioctl::CKPT_THAW;
         CKPT_KILL = ioctl::CKPT_KILL;
         CKPT_CHECKPOINT = ioctl::CKPT_CHECKPOINT;
+        CKPT_POLICIES = ioctl::CKPT_POLICIES;
+        CKPT_POLICIES_MAX = ioctl::POLICIES_MAX;
         CKPT_RESTART_BEGIN = ioctl::CKPT_RESTART_BEGIN;
         CKPT_RESTART_PROLOGUE = ioctl::CKPT_RESTART_PROLOGUE;
         CKPT_RESTART_TASK = ioctl::CKPT_RESTART_TASK;
@@ -98,6 +100,7 @@ fn expected() -> Expected {
     layout!(e: "ckpt_freeze" = ioctl::Freeze { size, flags, timeout_ms, tasks });
     layout!(e: "ckpt_thaw" = ioctl::Thaw { size, flags });
     layout!(e: "ckpt_kill" = ioctl::Kill { size, flags });
+    layout!(e: "ckpt_policies" = ioctl::Policies { size, flags, texts_size, reserved, texts });
     layout!(e: "ckpt_checkpoint" = ioctl::Checkpoint {
         size, flags, fd, pidfd, pid, timeout_ms, bytes, records, pages, frozen_ns, dump_ns, tasks, scope,
     });

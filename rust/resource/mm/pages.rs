@@ -7,7 +7,7 @@
 //! process and its parent have had in common since fork(2) are written once, and are common again after the restart.
 //! Not saved: clean pages of files; contents of MAP_DROPPABLE memory; zero pages, which come back as holes.
 
-use super::{super::restore_shmem_pages, Dump, Restore};
+use super::{super::restore_shmem_pages, vma::is_of_device, Dump, Restore};
 use crate::{
     error::{Context, Fault, Result},
     statefile::Writer,
@@ -39,7 +39,8 @@ pub(super) fn dump(mm: &Mm, parent: Option<&Mm>, areas: &[Area], dump: &mut Dump
     // A copy of the address space lacks these.
     let mut not_copied = KVVec::new();
     for area in areas {
-        let contents = area.has_anon && area.flags & vm::DROPPABLE == 0;
+        // A driver's memory is there by the caller's policy only, and without contents.
+        let contents = area.has_anon && area.flags & vm::DROPPABLE == 0 && !is_of_device(area);
         if area.special.is_some() || !(contents || area.flags & vm::MAYBE_GUARD != 0) {
             continue;
         }

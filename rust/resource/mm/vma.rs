@@ -9,8 +9,8 @@
 //! userfaultfd, NUMA policies of shared memory, anonymous memory shared with a process outside of the target.
 
 use super::{
-    super::Target, check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, Dump, Obstacles,
-    Restore, Whole,
+    super::{policy::Action, Target},
+    check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, Dump, Obstacles, Restore, Whole,
 };
 use crate::{
     error::{Context, Fault, Result},
@@ -71,6 +71,11 @@ fn is_vdso(area: &Area) -> bool {
     area.special
         .as_ref()
         .is_some_and(|(name, n)| name[..*n] == *b"[vdso]" || name[..*n].starts_with(b"[vvar"))
+}
+
+/// Whether it is memory that a driver manages.
+pub(super) fn is_of_device(area: &Area) -> bool {
+    area.flags & (vm::PFNMAP | vm::MIXEDMAP | vm::IO | vm::DONTEXPAND) != 0
 }
 
 /// Whether it is memory that `mmap(MAP_SHARED | MAP_ANONYMOUS)` made.
@@ -186,7 +191,15 @@ pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Resul
             if fault.errno() != EOPNOTSUPP {
                 return Err(fault.address(area.start));
             }
-            obstacles.add(fault.address(area.start).kind(RecordType::Vma));
+            let fault = fault.address(area.start).kind(RecordType::Vma);
+            let Some(file) = &area.file else {
+                obstacles.add(fault);
+                continue;
+            };
+            match target.whole.decisions.decide(target.leader, file, fault) {
+                Ok(decided) => obstacles.warn(decided),
+                Err(fault) => obstacles.add(fault),
+            }
         }
     }
     Ok(())
@@ -209,7 +222,7 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
     if area.flags & vm::HUGETLB != 0 {
         return refuse("memory of hugetlbfs");
     }
-    if area.flags & (vm::PFNMAP | vm::MIXEDMAP | vm::IO | vm::DONTEXPAND) != 0 {
+    if is_of_device(area) {
         return refuse("memory of a device");
     }
     if area.userfaultfd {
@@ -254,8 +267,11 @@ pub(super) fn entries(target: &Target<'_>, areas: &[Area], dump: &mut Dump<'_>) 
         v.prot = [(vm::READ, prot::READ), (vm::WRITE, prot::WRITE), (vm::EXEC, prot::EXEC)]
             .iter()
             .fold(0, |sum, (k, p)| if area.flags & k != 0 { sum | p } else { sum });
+        let decided = area.file.as_ref().and_then(|file| target.whole.decisions.of(file));
         if is_vdso(area) {
             v.kind = vma_kind::SPECIAL;
+        } else if matches!(decided, Some(Action::Close | Action::Kill)) {
+            (v.kind, v.prot, v.flags) = (vma_kind::ANON, 0, vma_flags::NORESERVE);
         } else {
             v.flags = FLAGS
                 .iter()

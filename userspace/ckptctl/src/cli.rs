@@ -7,9 +7,9 @@ use crate::jobs;
 use crate::text;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use libckpt::{init_of_pid_namespace, External, Scope, Stdio};
+use libckpt::{init_of_pid_namespace, parse_policies, External, Policy, Scope, Stdio};
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -110,12 +110,49 @@ impl Target {
     }
 }
 
+/// What becomes of what cannot be saved.
+#[derive(Args, Clone, Debug)]
+pub struct Policies {
+    /// What becomes of open and mapped files that cannot be saved, and whose name fits PATTERN (`/dev/dri/*`, `socket:*`; the first that
+    /// fits decides): `refuse` (the default), `close` (each use of the descriptor says EBADF, mapped memory cannot be accessed),
+    /// `replace:/PATH` (that file is opened in its place), `kill` (its process is killed at restart). May be repeated.
+    #[arg(long, value_name = "PATTERN=ACTION")]
+    policy: Vec<Policy>,
+    /// More policies, one a line, which come after those of the command line.
+    #[arg(long, value_name = "FILE")]
+    policies: Option<PathBuf>,
+}
+
+impl Policies {
+    pub fn read(&self) -> Result<Vec<Policy>, Failed> {
+        let mut policies = self.policy.clone();
+        if let Some(path) = &self.policies {
+            let name = path.display();
+            let text = fs::read_to_string(path).map_err(|error| Failed::io(format!("cannot read {name}"), error))?;
+            policies.extend(parse_policies(&text).map_err(|wrong| Failed::Usage(format!("{name}: {wrong}")))?);
+        }
+        Ok(policies)
+    }
+
+    /// The same for another command.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let one_by_one = self
+            .policy
+            .iter()
+            .flat_map(|policy| ["--policy".into(), policy.to_string().into()]);
+        let file = self.policies.iter().flat_map(|path| ["--policies".into(), path.into()]);
+        one_by_one.chain(file).collect()
+    }
+}
+
 #[derive(Args, Debug)]
 pub struct Check {
     #[command(flatten)]
     pub who: Who,
     #[command(flatten)]
     pub target: Target,
+    #[command(flatten)]
+    pub policies: Policies,
 }
 
 #[derive(Args, Debug)]
@@ -127,6 +164,11 @@ pub struct Checkpoint {
     pub output: PathBuf,
     #[command(flatten)]
     pub target: Target,
+    #[command(flatten)]
+    pub policies: Policies,
+    /// A program that is asked at the stages: `HOOK pre-dump PID`, `HOOK freeze PID` and `HOOK resume PID`. May be repeated.
+    #[arg(long, value_name = "PROGRAM")]
+    pub hook: Vec<PathBuf>,
     /// Kill the processes when the statefile is safe.
     #[arg(long, conflicts_with = "stop")]
     pub kill: bool,
@@ -171,6 +213,12 @@ pub struct Run {
     /// How long to wait for the job to stand still.
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub timeout: Duration,
+    #[command(flatten)]
+    pub policies: Policies,
+    /// A program that is asked at the stages of each checkpoint, and of the restart: see `ckptctl checkpoint` and `ckptctl restart`. May
+    /// be repeated.
+    #[arg(long, value_name = "PROGRAM")]
+    pub hook: Vec<PathBuf>,
     /// For --resume, as of `ckptctl restart`.
     #[arg(long, value_name = "WHAT", default_value = "inherit", value_parser = stdio)]
     pub stdio: Stdio,
@@ -215,6 +263,9 @@ pub struct Restart {
     /// from where comes what was mounted from PATH. May be repeated.
     #[arg(long, value_name = "WHAT")]
     pub external: Vec<External>,
+    /// A program that is asked when the restarted program goes on: `HOOK restart PID`. May be repeated.
+    #[arg(long, value_name = "PROGRAM")]
+    pub hook: Vec<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod errno;
 mod exit;
+mod hook;
 mod jobs;
 mod output;
 mod place;

@@ -5,6 +5,7 @@
 use crate::device::{pidfd_open, Session};
 use crate::error::{Error, Result};
 use crate::message::Message;
+use crate::policy::Policy;
 use ckpt_uapi::ioctl;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::process::{kill_process, pidfd_send_signal, Pid, Signal};
@@ -64,6 +65,8 @@ pub struct CheckpointOptions {
     pub after: After,
     /// How long to wait for the target to stop; `None` is the module's own limit of ten seconds.
     pub timeout: Option<Duration>,
+    /// What becomes of what cannot be saved; without one that fits, the checkpoint does not take place.
+    pub policies: Vec<Policy>,
 }
 
 /// A complete checkpoint.
@@ -127,6 +130,18 @@ pub fn checkpoint_with<E: From<Error>>(
     options: &CheckpointOptions,
     commit: impl FnOnce(&Checkpointed) -> std::result::Result<(), E>,
 ) -> std::result::Result<Checkpointed, E> {
+    checkpoint_frozen(target, file, options, None::<fn() -> _>, commit)
+}
+
+/// As [`checkpoint_with`]; `frozen`, if there is one, is called when the target stands still and nothing is written yet. If it fails,
+/// the target goes on. The target stands still until the statefile is complete then.
+pub fn checkpoint_frozen<E: From<Error>>(
+    target: Target<'_>,
+    file: &impl AsFd,
+    options: &CheckpointOptions,
+    frozen: Option<impl FnOnce() -> std::result::Result<(), E>>,
+    commit: impl FnOnce(&Checkpointed) -> std::result::Result<(), E>,
+) -> std::result::Result<Checkpointed, E> {
     let own: OwnedFd;
     let pidfd = match target {
         Target::PidFd(pidfd) => pidfd,
@@ -138,7 +153,10 @@ pub fn checkpoint_with<E: From<Error>>(
     let timeout_ms = milliseconds(options.timeout);
     let session = Session::open()?;
     session.attach(pidfd, options.scope)?;
-    if options.after == After::Resume {
+    if !options.policies.is_empty() {
+        session.set_policies(&options.policies)?;
+    }
+    if options.after == After::Resume && frozen.is_none() {
         // One call: the module lets the target go on as soon as it has what it needs.
         let result = session.checkpoint(file.as_fd(), timeout_ms)?;
         let done = Checkpointed::new(&result, Duration::from_nanos(result.frozen_ns), session.messages());
@@ -147,11 +165,17 @@ pub fn checkpoint_with<E: From<Error>>(
     }
     let start = Instant::now();
     session.freeze(timeout_ms)?;
+    if let Some(frozen) = frozen {
+        frozen()?;
+    }
     let result = session.checkpoint(file.as_fd(), timeout_ms)?;
+    if options.after == After::Resume {
+        session.thaw()?;
+    }
     let done = Checkpointed::new(&result, start.elapsed(), session.messages());
     commit(&done)?;
     match options.after {
-        After::Resume => session.thaw()?,
+        After::Resume => {}
         After::Stop => {
             // The signal waits in the frozen target and stops it before it runs its own code again.
             pidfd_send_signal(pidfd, Signal::STOP).map_err(|errno| Error::io("cannot stop the target", errno))?;
@@ -241,16 +265,23 @@ fn numbers_in(directory: &str) -> Vec<u32> {
 /// Returns [`Outcome::Saved`] when the statefile is complete, and [`Outcome::Restarted`] in the process that a restart
 /// of it brings back: there `file` is open as it was, at the offset that it had when the save began.
 pub fn checkpoint_self(file: &impl AsFd) -> Result<Outcome> {
-    checkpoint_own(file, Scope::Process, None)
+    let options = CheckpointOptions {
+        scope: Scope::Process,
+        ..CheckpointOptions::default()
+    };
+    checkpoint_own(file, &options)
 }
 
 /// Saves what the calling process belongs to: with [`Scope::Container`] its pid namespace, with [`Scope::Tree`] itself and its
-/// descendants. Returns twice, as [`checkpoint_self`] does; all others go on without noticing.
+/// descendants. Returns twice, as [`checkpoint_self`] does; all others go on without noticing, whatever `options.after` says.
 ///
 /// In the restarted program a `file` without a name (O_TMPFILE) is /dev/null.
-pub fn checkpoint_own(file: &impl AsFd, scope: Scope, timeout: Option<Duration>) -> Result<Outcome> {
+pub fn checkpoint_own(file: &impl AsFd, options: &CheckpointOptions) -> Result<Outcome> {
     let session = Session::open()?;
-    let (result, restarted) = session.checkpoint_self(file.as_fd(), scope, milliseconds(timeout))?;
+    if !options.policies.is_empty() {
+        session.set_policies(&options.policies)?;
+    }
+    let (result, restarted) = session.checkpoint_self(file.as_fd(), options.scope, milliseconds(options.timeout))?;
     if restarted {
         return Ok(Outcome::Restarted);
     }

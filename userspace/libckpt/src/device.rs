@@ -19,6 +19,7 @@ pub(crate) use user_ns::SavedUserNs;
 use crate::checkpoint::Scope;
 use crate::error::{Error, Failure, Result};
 use crate::message::Message;
+use crate::policy::{self, Policy};
 use crate::tree::taken_pids;
 use ckpt_uapi::ioctl;
 use ckpt_uapi::record::tree::Tree;
@@ -57,6 +58,7 @@ arguments! {
     Thaw = CKPT_THAW;
     Kill = CKPT_KILL;
     Checkpoint = CKPT_CHECKPOINT;
+    Policies = CKPT_POLICIES;
     RestartBegin = CKPT_RESTART_BEGIN;
     RestartTask = CKPT_RESTART_TASK;
     RestartEnd = CKPT_RESTART_END;
@@ -112,6 +114,17 @@ impl Session {
         let mut arg = sized::<ioctl::Check>();
         self.call(&mut arg, Error::Check)?;
         Ok(arg)
+    }
+
+    /// Says what becomes of what cannot be saved, from the next check or checkpoint on.
+    pub fn set_policies(&self, policies: &[Policy]) -> Result<()> {
+        let texts = policy::texts(policies);
+        let mut arg = ioctl::Policies {
+            texts_size: u32::try_from(texts.len()).unwrap_or(u32::MAX),
+            texts: texts.as_ptr() as u64,
+            ..sized()
+        };
+        self.call(&mut arg, Error::Check).map(drop)
     }
 
     /// Stops the target and returns the number of tasks. 0 is the module's own time limit.

@@ -35,12 +35,13 @@ mod checkpoint;
 mod external;
 mod foreground;
 mod job;
+mod policy;
 mod restart;
 mod tree;
 
 pub use checkpoint::{
-    checkpoint, checkpoint_own, checkpoint_self, checkpoint_with, is_in_namespace_of, After, CheckpointOptions,
-    Checkpointed, Outcome, Scope, Target,
+    checkpoint, checkpoint_frozen, checkpoint_own, checkpoint_self, checkpoint_with, is_in_namespace_of, After,
+    CheckpointOptions, Checkpointed, Outcome, Scope, Target,
 };
 pub use device::{init_of_pid_namespace, Session};
 pub use error::{Error, Failure, Result, TakenPid};
@@ -48,6 +49,7 @@ pub use external::External;
 pub use foreground::Ended;
 pub use job::{enter_namespace_for_pids, enter_user_namespace_of, Job, JobChange};
 pub use message::{Message, Severity};
+pub use policy::{parse_policies, Action, Policy};
 pub use restart::{restart, Placement, RestartOptions, Restarted, Stdio};
 pub use tree::taken_pids;
 

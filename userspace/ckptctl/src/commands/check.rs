@@ -17,6 +17,7 @@ pub fn run(args: &Check, output: &Output) -> Result<Exit, Failed> {
     libckpt::enter_user_namespace_of(pid, pidfd.as_fd(), args.target.scope(&args.who));
     let session = Session::open()?;
     session.attach(pidfd.as_fd(), args.target.scope(&args.who))?;
+    session.set_policies(&args.policies.read()?)?;
     let result = session.check()?;
     let messages = session.messages();
     let free = result.obstacles == 0;

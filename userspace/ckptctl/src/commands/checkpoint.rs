@@ -4,13 +4,14 @@
 
 use crate::cli::Checkpoint;
 use crate::exit::{Exit, Failed};
+use crate::hook::Asked;
 use crate::output::{comm, message_json, Output};
 use crate::place::Place;
 use crate::text::{bytes, count, milliseconds};
 use libckpt::device::pidfd_open;
 use libckpt::{
-    checkpoint_own, checkpoint_with, enter_user_namespace_of, is_in_namespace_of, After, CheckpointOptions,
-    Checkpointed, Outcome, Scope, Target,
+    checkpoint_frozen, checkpoint_own, checkpoint_with, enter_user_namespace_of, is_in_namespace_of, After,
+    CheckpointOptions, Checkpointed, Outcome, Scope, Target,
 };
 use rustix::fd::AsFd;
 use rustix::process::{getppid, set_parent_process_death_signal, Signal};
@@ -27,6 +28,7 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
         drop(pidfd);
         return from_inside(args, pid, &comm, output);
     }
+    let policies = args.policies.read()?;
     let place = Place::open(&args.output)?;
     enter_user_namespace_of(pid, pidfd.as_fd(), args.target.scope(&args.who));
     // The place is used up by the commit, but the kernel needs it before.
@@ -43,8 +45,17 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
         scope: args.target.scope(&args.who),
         after,
         timeout: Some(args.timeout),
+        policies,
     };
-    let done = checkpoint_with(Target::PidFd(pidfd.as_fd()), &file, &options, |_| place.commit())?;
+    let target = Target::PidFd(pidfd.as_fd());
+    let done = if args.hook.is_empty() {
+        checkpoint_with(target, &file, &options, |_| place.commit())?
+    } else {
+        let hooks = Asked::pre_dump(&args.hook, pid, &args.output, output)?;
+        let done = checkpoint_frozen(target, &file, &options, Some(|| hooks.frozen()), |_| place.commit())?;
+        hooks.end(state(after));
+        done
+    };
     report(args, pid, &comm, after, &done, output)?;
     Ok(Exit::Done)
 }
@@ -52,11 +63,17 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
 /// Saves a container that this command is part of: it comes back with the container, has nothing to do then, and has neither the
 /// statefile nor a pidfd open.
 fn from_inside(args: &Checkpoint, pid: u32, comm: &str, output: &Output) -> Result<Exit, Failed> {
-    if args.kill || args.stop {
+    if args.kill || args.stop || !args.hook.is_empty() {
         return Err(Failed::Usage(
-            "this command is part of the container: it cannot end or stop it".into(),
+            "this command is part of the container: it cannot end or stop it, nor ask hooks".into(),
         ));
     }
+    let options = CheckpointOptions {
+        scope: Scope::Container,
+        timeout: Some(args.timeout),
+        policies: args.policies.read()?,
+        ..CheckpointOptions::default()
+    };
     let place = Place::open(&args.output)?;
     if !place.is_nameless() {
         return Err(Failed::Refused(format!(
@@ -64,7 +81,7 @@ fn from_inside(args: &Checkpoint, pid: u32, comm: &str, output: &Output) -> Resu
             args.output.display()
         )));
     }
-    match checkpoint_own(&place, Scope::Container, Some(args.timeout))? {
+    match checkpoint_own(&place, &options)? {
         Outcome::Saved(done) => {
             place.commit()?;
             report(args, pid, comm, After::Resume, &done, output)?;
@@ -86,6 +103,15 @@ fn die_with(parent: u32) -> Result<(), Failed> {
     Ok(())
 }
 
+/// What has become of the target, in a word.
+fn state(after: After) -> &'static str {
+    match after {
+        After::Resume => "running",
+        After::Stop => "stopped",
+        After::Kill => "killed",
+    }
+}
+
 fn report(
     args: &Checkpoint,
     pid: u32,
@@ -95,10 +121,10 @@ fn report(
     output: &Output,
 ) -> Result<(), Failed> {
     output.warnings(&done.warnings);
-    let (state, sentence) = match after {
-        After::Resume => ("running", "it goes on"),
-        After::Stop => ("stopped", "it is stopped"),
-        After::Kill => ("killed", "it is killed"),
+    let sentence = match after {
+        After::Resume => "it goes on",
+        After::Stop => "it is stopped",
+        After::Kill => "it is killed",
     };
     if output.is_json() {
         return output.result(
@@ -113,7 +139,7 @@ fn report(
                 "tasks": done.tasks,
                 "frozen_ms": milliseconds(done.frozen),
                 "dump_ms": milliseconds(done.dump),
-                "target": state,
+                "target": state(after),
                 "messages": done.warnings.iter().map(message_json).collect::<Vec<_>>(),
             }),
         );

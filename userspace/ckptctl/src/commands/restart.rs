@@ -4,14 +4,15 @@
 
 use crate::cli::Restart;
 use crate::exit::{Exit, Failed};
+use crate::hook::{ask, Stage};
 use crate::output::{message_json, Output};
 use crate::text::{count, milliseconds};
-use libckpt::device::die_by;
-use libckpt::{Ended, Placement, RestartOptions, Restarted, Stdio};
-use rustix::fd::OwnedFd;
+use libckpt::device::{die_by, pidfd_open};
+use libckpt::{Ended, Placement, RestartOptions, Restarted, Scope, Session, Stdio};
+use rustix::fd::{AsFd, OwnedFd};
 use serde_json::json;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub fn run(args: &Restart, output: &Output) -> Result<Exit, Failed> {
     let from_stdin = args.file.as_os_str() == "-";
@@ -37,6 +38,7 @@ pub fn run(args: &Restart, output: &Output) -> Result<Exit, Failed> {
     let file = open(&args.file, from_stdin)?;
     let mut program = libckpt::restart(&file, &options)?;
     drop(file);
+    asked(&args.hook, program.pid(), &args.file)?;
     report(&program, args.detach, output)?;
     if args.detach {
         return Ok(Exit::Done);
@@ -49,6 +51,21 @@ pub fn run(args: &Restart, output: &Output) -> Result<Exit, Failed> {
     Ok(Exit::Program(
         u8::try_from(ended.shell_status() & 0xff).unwrap_or(u8::MAX),
     ))
+}
+
+/// Asks the hooks to fetch what the kernel has not saved. A program that has to do without is killed.
+pub fn asked(hooks: &[PathBuf], pid: u32, file: &Path) -> Result<(), Failed> {
+    ask(hooks, Stage::Restart, pid, file, None).map_err(|failed| {
+        let killed = pidfd_open(pid).and_then(|pidfd| {
+            let session = Session::open()?;
+            session.attach(pidfd.as_fd(), Scope::Tree)?;
+            session.kill()
+        });
+        match killed {
+            Ok(()) => failed,
+            Err(error) => Failed::Refused(format!("{failed}; and {pid} goes on: {error}")),
+        }
+    })
 }
 
 fn open(path: &Path, from_stdin: bool) -> Result<OwnedFd, Failed> {

@@ -8,6 +8,7 @@
 mod saver;
 
 use crate::cli::Run;
+use crate::commands::restart::asked;
 use crate::exit::{Exit, Failed};
 use crate::jobs::Name;
 use crate::output::{comm, Output};
@@ -111,6 +112,7 @@ fn begin(args: &Run, inherited: &Inherited, output: &Output) -> Result<Job, Fail
     match Job::restart(&file, &options) {
         Ok((job, warnings)) => {
             output.warnings(&warnings);
+            asked(&args.hook, job.pid(), path)?;
             output.say(&format!("{}: the job goes on", path.display()));
             Ok(job)
         }
@@ -297,7 +299,7 @@ impl Supervisor<'_> {
             self.failed(&why, wanted);
             return;
         }
-        match Saver::start(self.job.pid(), file, wanted, self.args.timeout, self.output) {
+        match Saver::start(self.job.pid(), file, wanted, self.args, self.output) {
             Ok(saver) => self.saver = Some(saver),
             Err(error) => self.failed(&error.to_string(), wanted),
         }

@@ -3,15 +3,16 @@
 //! The command that saves a job: `ckptctl checkpoint`, as a child that can be killed at any time without harm.
 
 use super::Wanted;
+use crate::cli::Run;
 use crate::exit::Failed;
 use crate::output::Output;
 use libckpt::device::pidfd_open;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 /// Whether there is a new statefile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +33,20 @@ pub struct Saver {
 }
 
 impl Saver {
-    pub fn start(pid: u32, file: &Path, wanted: Wanted, timeout: Duration, output: &Output) -> Result<Self, Failed> {
+    pub fn start(pid: u32, file: &Path, wanted: Wanted, args: &Run, output: &Output) -> Result<Self, Failed> {
         // Also when the binary has been replaced. All signals are blocked in it, as they are here.
         let mut command = Command::new("/proc/self/exe");
         command
             .arg(if output.is_verbose() { "--verbose" } else { "--quiet" })
             .args(["checkpoint", "--tied", &std::process::id().to_string()])
             .arg(pid.to_string())
-            .args(["--timeout", &timeout.as_secs_f64().to_string()])
+            .args(["--timeout", &args.timeout.as_secs_f64().to_string()])
+            .args(args.policies.arguments())
+            .args(
+                args.hook
+                    .iter()
+                    .flat_map(|hook| [OsStr::new("--hook"), hook.as_os_str()]),
+            )
             .arg("-o")
             .arg(file)
             .stdin(Stdio::null())
