@@ -710,6 +710,34 @@ static void network_outside_of_user_namespace(void)
 	hold();
 }
 
+static void network_filter_inet(void)
+{
+	network("nft 'add table inet t; add chain inet t c { type filter hook input priority 0; }'", "nft_do_chain_inet");
+}
+
+static void network_filter_arp(void)
+{
+	network("nft 'add table arp t; add chain arp t c { type filter hook input priority 0; }'", "nft_do_chain_arp");
+}
+
+static void network_filter_netdev(void)
+{
+	network("nft 'add table netdev t; add chain netdev t c { type filter hook ingress device lo priority 0; }'",
+		"nft_do_chain_netdev");
+}
+
+static void network_filter_egress(void)
+{
+	network("ip link add v0 type veth &&"
+		" nft 'add table netdev t; add chain netdev t c { type filter hook egress device v0 priority 0; }'",
+		"nft_do_chain_netdev");
+}
+
+static void network_traffic_control(void)
+{
+	network("ip link add v0 type veth && tc qdisc add dev v0 clsact", "traffic control|device v0");
+}
+
 static void network_lacks_address(void)
 {
 	network("ip link set lo up && ip addr del 127.0.0.1/8 dev lo", "device lo");
@@ -952,6 +980,11 @@ static const struct {
 	{ "network_rule", network_rule },
 	{ "network_next_hops", network_next_hops },
 	{ "network_third", network_third },
+	{ "network_filter_inet", network_filter_inet },
+	{ "network_filter_arp", network_filter_arp },
+	{ "network_filter_netdev", network_filter_netdev },
+	{ "network_filter_egress", network_filter_egress },
+	{ "network_traffic_control", network_traffic_control },
 	{ "network_lacks_address", network_lacks_address },
 	{ "network_outside_of_user_namespace", network_outside_of_user_namespace },
 	{ "mount_overlay", mount_overlay },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/net.h>
 #include <linux/netdevice.h>
+#include <linux/netfilter.h>
 #include <linux/netlink.h>
 #include <linux/nsproxy.h>
 #include <linux/rtnetlink.h>
@@ -55,4 +56,93 @@ const void *ckpt_net_peer(struct nsproxy *ns, int ifindex, int *peer)
 		net = dev->rtnl_link_ops->get_link_net(dev);
 	rtnl_unlock();
 	return net;
+}
+
+/* Prints the name of the function of a packet filter or the like; false when it belongs to a security module of the kernel. */
+static bool print_hook(const struct nf_hook_ops *ops, char *buf, unsigned int size)
+{
+	snprintf(buf, size, "%ps", ops->hook);
+	return ops->hook_ops_type != NF_HOOK_OP_UNDEFINED || strchr(buf, '[');
+}
+
+static bool print_hooks(struct nf_hook_entries __rcu *const *hooks, unsigned int n, char *buf, unsigned int size)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < n; i++) {
+		const struct nf_hook_entries *e = rcu_dereference(hooks[i]);
+
+		for (j = 0; e && j < e->num_hook_entries; j++)
+			if (print_hook(nf_hook_entries_get_hook_ops(e)[j], buf, size))
+				return true;
+	}
+	return false;
+}
+
+/* The same for a device: netfilter's hooks, and those of tc(8) and BPF, which a queueing discipline is not needed for. */
+static bool print_device_filter(const struct net_device *dev, char *buf, unsigned int size)
+{
+#ifdef CONFIG_NETFILTER_INGRESS
+	if (print_hooks(&dev->nf_hooks_ingress, 1, buf, size))
+		return true;
+#endif
+#ifdef CONFIG_NETFILTER_EGRESS
+	if (print_hooks(&dev->nf_hooks_egress, 1, buf, size))
+		return true;
+#endif
+#ifdef CONFIG_NET_XGRESS
+	if (rcu_access_pointer(dev->tcx_ingress) || rcu_access_pointer(dev->tcx_egress)) {
+		snprintf(buf, size, "traffic control of device %s", dev->name);
+		return true;
+	}
+#endif
+	return false;
+}
+
+static bool print_filter(struct net *net, char *buf, unsigned int size)
+{
+	const struct net_device *dev;
+	unsigned int i;
+
+#ifdef CONFIG_XFRM
+	bool found = READ_ONCE(net->xfrm.state_num);
+
+	for (i = 0; i < ARRAY_SIZE(net->xfrm.policy_count); i++)
+		found |= READ_ONCE(net->xfrm.policy_count[i]);
+	if (found) {
+		strscpy(buf, "xfrm", size);
+		return true;
+	}
+#endif
+	for (i = 0; i < ARRAY_SIZE(net->bpf.run_array); i++)
+		if (rcu_access_pointer(net->bpf.run_array[i])) {
+			strscpy(buf, "a BPF program", size);
+			return true;
+		}
+	if (print_hooks(net->nf.hooks_ipv4, ARRAY_SIZE(net->nf.hooks_ipv4), buf, size) ||
+	    print_hooks(net->nf.hooks_ipv6, ARRAY_SIZE(net->nf.hooks_ipv6), buf, size))
+		return true;
+#ifdef CONFIG_NETFILTER_FAMILY_ARP
+	if (print_hooks(net->nf.hooks_arp, ARRAY_SIZE(net->nf.hooks_arp), buf, size))
+		return true;
+#endif
+#ifdef CONFIG_NETFILTER_FAMILY_BRIDGE
+	if (print_hooks(net->nf.hooks_bridge, ARRAY_SIZE(net->nf.hooks_bridge), buf, size))
+		return true;
+#endif
+	for_each_netdev_rcu(net, dev)
+		if (print_device_filter(dev, buf, size))
+			return true;
+	return false;
+}
+
+/* Prints the name of something that filters or changes packets in the network namespace; false when there is nothing. */
+bool ckpt_net_filter(struct nsproxy *ns, char *buf, unsigned int size)
+{
+	bool found;
+
+	rcu_read_lock();
+	found = print_filter(ns->net_ns, buf, size);
+	rcu_read_unlock();
+	return found;
 }

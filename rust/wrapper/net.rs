@@ -81,4 +81,12 @@ impl Nsproxy {
         let net = unsafe { bindings::ckpt_net_peer(self.as_ptr(), ifindex as i32, &mut peer) };
         (!net.is_null()).then_some((net as usize, peer as u32))
     }
+
+    /// Name of something that filters or changes the packets of the network namespace, if there is any.
+    pub(crate) fn packet_filter(&self) -> Option<[u8; 64]> {
+        let mut name = [0u8; 64];
+        // SAFETY: alive; the array is as long as that; the helper locks.
+        let found = unsafe { bindings::ckpt_net_filter(self.as_ptr(), name.as_mut_ptr().cast(), name.len() as u32) };
+        found.then_some(name)
+    }
 }

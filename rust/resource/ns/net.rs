@@ -6,14 +6,16 @@
 //! hardware address, MTU, queue length, group, flags, alias, how link-local addresses are made; addresses with what is left of their
 //! lifetimes; routes of all tables that the kernel has not made itself, with metrics; permanent neighbours. An other end in the caller's
 //! network namespace is made anew in the restarter's, by the name that the restarter gives it (`--external`): down, without addresses.
-//! Not saved: sysctls (net.*), traffic control of the loopback device, offloads and numbers of queues, neighbours that are not permanent,
-//! proxy neighbours, that a route made by the kernel is gone, routes that routers announce (they come again), nexthops that no route
-//! uses, tokens and secrets of IPv6 addresses, ipvs, multicast memberships, ids of peer namespaces. IPv6 addresses are not looked for on
+//! Not saved: sysctls (net.*), offloads and numbers of queues, neighbours that are not permanent, proxy neighbours, that a route made by
+//! the kernel is gone, routes that routers announce (they come again), MPLS routes, nexthops that no route uses, tokens and secrets of
+//! IPv6 addresses, labels of addresses (ip-addrlabel(8)), nftables' tables and sets without a chain that packets come by, sets of
+//! ipset(8), connections that conntrack knows, ipvs, multicast memberships, ids of peer namespaces. IPv6 addresses are not looked for on
 //! the link again (nodad).
-//! Refused: other devices (bridges, macvlan, tun, ...), devices that belong to one, with a queueing discipline, an XDP program or
-//! alternative names; a pair whose other end is in a third network namespace, or outside of a user namespace; routes with several next hops, nexthop objects, realms or
-//! encapsulation; rules that a namespace is not born with; a loopback device that lacks an address that it gets when it is brought up;
-//! packet filters, IPsec policies and states.
+//! Refused: other devices (bridges, macvlan, tun, ...), devices that belong to one, with a queueing discipline, filters of tc(8), an XDP
+//! program or alternative names; a pair whose other end is in a third network namespace, or outside of a user namespace; routes with
+//! several next hops, nexthop objects, realms or encapsulation; rules that a namespace is not born with; a loopback device that lacks an
+//! address that it gets when it is brought up; packet filters of any family and of a device, IPsec policies and states, BPF programs of
+//! the namespace.
 
 use super::{is_first, is_foreign, made, unshare};
 use crate::{
