@@ -500,6 +500,45 @@ pub fn values_of_namespaces(context: &Context) -> Result {
     feed_kinds(context, "ns_mounts", &[], &kinds, 24)
 }
 
+/// Both ends of a pair of network devices have to come, in one namespace or in two.
+pub fn pairs_with_one_end(context: &Context) -> Result {
+    use libckpt::uapi::record::net::{peer, NetDevice, NetNs};
+    use std::mem::offset_of;
+    let mut feeder = Feeder::of(context, "ns_network", &["alone"])?;
+    let mut good = parse(feeder.good())?;
+    let entries = [RecordType::NetAddress, RecordType::NetRoute, RecordType::NetNeighbour].map(RecordType::number);
+    good.records.retain(|part| !entries.contains(&part.kind));
+    let first = |kind: RecordType| good.records.iter().position(|part| part.kind == kind.number());
+    let (Some(namespace), Some(loopback)) = (first(RecordType::NetNs), first(RecordType::NetDevice)) else {
+        fail!("a record is missing")
+    };
+    let set = |file: &mut Statefile, record: usize, offset: usize, value: u32| {
+        file.records[record].body[offset..offset + 4].copy_from_slice(&value.to_ne_bytes());
+    };
+    let mut without = good.clone();
+    without.records.remove(loopback + 2);
+    set(&mut without, namespace, offset_of!(NetNs, devices), 2);
+    let mut later = without.clone();
+    for (offset, value) in [
+        (offset_of!(NetDevice, peer), peer::LATER),
+        (offset_of!(NetDevice, peer_ns), 0),
+        (offset_of!(NetDevice, peer_ifindex), 0),
+    ] {
+        set(&mut later, loopback + 1, offset, value);
+    }
+    without_leak(&mut feeder, |feeder| {
+        for (file, expected) in [
+            (good, Answer::Accepted),
+            (without, Answer::Refused(libc::EBADMSG)),
+            (later, Answer::Refused(libc::EBADMSG)),
+        ] {
+            let answer = feeder.restart(&file.encode())?;
+            ensure!(answer == expected, "{answer:?} instead of {expected:?}");
+        }
+        Ok(())
+    })
+}
+
 /// What a restart would have to be told, without anybody who says it; and what is no name.
 pub fn external_records(context: &Context) -> Result {
     let mut feeder = Feeder::of(context, "tiny", &[])?;
