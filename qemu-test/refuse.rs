@@ -75,6 +75,7 @@ const KINDS: &[&str] = &[
     "network_filter_egress",
     "network_traffic_control",
     "network_lacks_address",
+    "network_without_inet6",
     "network_outside_of_user_namespace",
     "ipc_namespace_with_objects",
     "mount_overlay",

@@ -743,6 +743,11 @@ static void network_lacks_address(void)
 	network("ip link set lo up && ip addr del 127.0.0.1/8 dev lo", "device lo");
 }
 
+static void network_without_inet6(void)
+{
+	network("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up", "disable_ipv6");
+}
+
 /* A mount namespace of its own, and in it a tmpfs on the working directory. */
 static void own_tmpfs(void)
 {
@@ -986,6 +991,7 @@ static const struct {
 	{ "network_filter_egress", network_filter_egress },
 	{ "network_traffic_control", network_traffic_control },
 	{ "network_lacks_address", network_lacks_address },
+	{ "network_without_inet6", network_without_inet6 },
 	{ "network_outside_of_user_namespace", network_outside_of_user_namespace },
 	{ "mount_overlay", mount_overlay },
 	{ "mount_idmapped", mount_idmapped },

@@ -297,7 +297,6 @@ void ckpt_ipc_limits(struct nsproxy *ns, struct ckpt_ipc_limits *out);
 int ckpt_set_ipc_limits(const struct ckpt_ipc_limits *in);
 void ckpt_time_offsets(struct nsproxy *ns, bool children, s64 *monotonic, s64 *boottime);
 int ckpt_set_time_offsets(struct file *f, s64 monotonic, s64 boottime);
-bool ckpt_net_filter(struct nsproxy *ns, char *buf, unsigned int size);
 u32 ckpt_id_seen(const struct cred *viewer, u32 id, bool group);
 
 /* net.c */
@@ -307,6 +306,9 @@ void ckpt_rtnetlink_close(struct socket *s);
 int ckpt_rtnetlink_send(struct socket *s, const void *message, size_t size);
 int ckpt_rtnetlink_receive(struct socket *s, void *buffer, size_t size);
 const void *ckpt_net_peer(struct nsproxy *ns, int ifindex, int *peer);
+bool ckpt_net_filter(struct nsproxy *ns, char *buf, unsigned int size);
+bool ckpt_net_setting(struct nsproxy *ns, unsigned int *next, char *buf, unsigned int size);
+bool ckpt_net_lacks_inet6(struct nsproxy *ns, int ifindex);
 
 /* pipe.c */
 struct ckpt_pipe_state {

@@ -194,15 +194,15 @@ impl Resource for NsRoom {
             ));
         }
         let to_look_at = |kind| is_foreign(whole, &ns, kind) && is_first(whole, task, &ns, kind);
-        if to_look_at(Kind::Net) {
-            net::check(whole, &ns, &mut refuse)?;
-        }
         if to_look_at(Kind::Ipc) {
             ipc::check(&ns, &mut refuse);
         }
         time::check(whole, task, &ns, &mut refuse);
         if to_look_at(Kind::Mnt) {
             mnt::check(whole, task, &ns, &mut refuse)?;
+        }
+        if to_look_at(Kind::Net) {
+            net::check(whole, &ns, obstacles)?;
         }
         Ok(())
     }
