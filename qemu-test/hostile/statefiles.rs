@@ -458,6 +458,44 @@ pub fn values_of_events(context: &Context) -> Result {
     feed_kinds(context, "fd_events", &[], &kinds, 6)
 }
 
+/// Children to come live in a pid namespace below, by its first process: no other task is taken for that.
+pub fn pid_namespaces_of_children(context: &Context) -> Result {
+    use libckpt::uapi::record::ns::Nsproxy;
+    use libckpt::uapi::record::tree::{flags as tree_flags, Tree};
+    let mut feeder = Feeder::of(context, "tree_nested", &[])?;
+    let good = parse(feeder.good())?;
+    let offset = std::mem::offset_of!(Nsproxy, pid_for_children);
+    let index = |part: &Part| u32::from_ne_bytes(part.body[offset..offset + 4].try_into().unwrap_or_default());
+    let has_children = |part: &Part| part.kind == RecordType::Nsproxy.number() && index(part) != 0;
+    let Some(record) = good.records.iter().position(has_children) else {
+        fail!("no task has children elsewhere")
+    };
+    let Some(tree) = good.records.iter().find(|part| part.kind == RecordType::Tree.number()) else {
+        fail!("there is no tree")
+    };
+    let entries = tree.body[tree.fixed as usize..].chunks_exact(size_of::<Tree>());
+    let is_first = |entry: &[u8]| {
+        let flags = &entry[std::mem::offset_of!(Tree, flags)..][..4];
+        u32::from_ne_bytes(flags.try_into().unwrap_or_default()) & tree_flags::PIDNS_INIT != 0
+    };
+    let others = entries.enumerate().skip(1).filter(|(_, entry)| !is_first(entry));
+    let others: Vec<u32> = others.map(|(index, _)| index as u32).collect();
+    ensure!(others.len() > 1, "the tree has {} other tasks", others.len());
+    without_leak(&mut feeder, |feeder| {
+        for value in others.into_iter().chain([u32::MAX]) {
+            let change = Change {
+                record,
+                offset,
+                value: value.into(),
+                wide: false,
+            };
+            let answer = feeder.restart(&change.apply(&good).encode())?;
+            ensure!(answer == Answer::Refused(libc::EBADMSG), "task {value}: {answer:?}");
+        }
+        Ok(())
+    })
+}
+
 /// The same for trees: pid namespaces in each other, processes without their main thread, stopped ones.
 pub fn values_of_trees(context: &Context) -> Result {
     let kinds = [

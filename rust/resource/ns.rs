@@ -304,7 +304,7 @@ fn first_of_children<'a>(whole: &'a Whole<'_>, ns: &Nsproxy) -> Option<&'a Task>
     })
 }
 
-/// Has children to come live in the pid namespace of a task of the tree, by the task's own setns(2).
+/// Has children to come live in a pid namespace below the task's, which is that of its first process, by the task's own setns(2).
 fn have_children_in(restore: &Restore<'_>, index: u32) -> Result {
     let me = restore.me;
     let first = (restore.task_at)(index).ok_or_else(|| {
@@ -312,6 +312,13 @@ fn have_children_in(restore: &Restore<'_>, index: u32) -> Result {
             .input
             .bad(EBADMSG, format_args!("there is no task {index} in the tree"))
     })?;
+    let below = PidNs::of(&first)?;
+    if below == PidNs::of(me.task())? || first.numbers_in(&below)[1] != 1 {
+        return Err(restore.input.bad(
+            EBADMSG,
+            format_args!("task {index} is not the first of a pid namespace below"),
+        ));
+    }
     let pidfd = me.call(nr::__NR_pidfd_open, &[first.tgid() as u64, 0])? as u64;
     let entered = me.call(nr::__NR_setns, &[pidfd, Kind::PidForChildren.clone_flag()]);
     me.call(nr::__NR_close, &[pidfd])?;
