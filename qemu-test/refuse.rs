@@ -85,6 +85,7 @@ const KINDS: &[&str] = &[
     "mount_immutable_file",
     "user_namespace",
     "user_namespace_without_its_child",
+    "groups_without_numbers",
 ];
 
 /// Every case below this.

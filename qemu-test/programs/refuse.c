@@ -7,6 +7,7 @@
 #include "target.h"
 
 #include <arpa/inet.h>
+#include <grp.h>
 #include <linux/aio_abi.h>
 #include <linux/filter.h>
 #include <linux/perf_event.h>
@@ -868,6 +869,42 @@ static void user_namespace_without_child(void)
 	CHECK(waitpid(child, NULL, 0) == child);
 }
 
+static void *until_end(void *fd)
+{
+	char c;
+
+	return read(*(int *)fd, &c, 1) ? fd : NULL;
+}
+
+/* A user namespace with one id. A thread keeps a group that has no number there, the first one gives it up. */
+static void groups_without_numbers(void)
+{
+	pid_t target = getpid(), helper;
+	char script[160], byte = 0;
+	int go[2], end[2], status;
+	pthread_t thread;
+
+	CHECK(setgroups(1, (gid_t[]){ 1010 }) == 0);
+	snprintf(script, sizeof(script), "echo 0 0 1 >/proc/%d/uid_map && echo 0 0 1 >/proc/%d/gid_map", target, target);
+	CHECK(pipe(go) == 0);
+	helper = fork();
+	if (!helper)
+		_exit(read(go[0], &byte, 1) != 1 || system(script));
+	if (unshare(CLONE_NEWUSER) == -1)
+		skip("unshare: errno %d", errno);
+	CHECK(write(go[1], "", 1) == 1 && waitpid(helper, &status, 0) == helper);
+	CHECK_EQ(status, 0);
+	close(go[0]);
+	close(go[1]);
+	CHECK(pipe(end) == 0 && pthread_create(&thread, NULL, until_end, &end[0]) == 0);
+	/* That of the C library is for all threads. */
+	CHECK(syscall(SYS_setgroups, 0, NULL) == 0);
+	say("expect supplementary groups");
+	hold();
+	close(end[1]);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
 static void pid_fd(void)
 {
 	int fd = syscall(SYS_pidfd_open, getppid(), 0);
@@ -999,6 +1036,7 @@ static const struct {
 	{ "mount_removed_file", mount_removed },
 	{ "mount_immutable_file", immutable_file },
 	{ "user_namespace_without_its_child", user_namespace_without_child },
+	{ "groups_without_numbers", groups_without_numbers },
 	{ "pidfd", pid_fd },
 	{ "userfaultfd", userfault },
 	{ "perf_event", perf_event },

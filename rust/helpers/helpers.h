@@ -287,7 +287,6 @@ unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind, stru
 const void *ckpt_namespace_owner(struct nsproxy *ns, enum ckpt_ns_kind kind);
 void ckpt_user_ns(const struct cred *c, struct ckpt_user_ns *out);
 void ckpt_user_ns_extent(const struct cred *c, bool group, unsigned int i, u32 *first, u32 *outside, u32 *count);
-u32 ckpt_group_outside(const struct cred *c, unsigned int i);
 int ckpt_adopt_nsproxy(struct task_struct *from);
 struct file *ckpt_open_own_namespace(enum ckpt_ns_kind kind);
 bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind);

@@ -145,12 +145,6 @@ void ckpt_user_ns_extent(const struct cred *c, bool group, unsigned int i, u32 *
 		*outside = from_kuid(ns->parent, KUIDT_INIT(e->lower_first));
 }
 
-/* A supplementary group as the parent of the user namespace sees it; -1 when it does not. */
-u32 ckpt_group_outside(const struct cred *c, unsigned int i)
-{
-	return from_kgid(c->user_ns->parent, c->group_info->gid[i]);
-}
-
 /*
  * Makes the calling task live in the namespaces of another one, as if that one had created it: -EPERM unless both have the same
  * user namespace. Its root and working directory are the caller's business.

@@ -179,7 +179,7 @@ impl Resource for NsRoom {
         let ns = Nsproxy::of(task)?;
         let mut refuse =
             |text: core::fmt::Arguments<'_>| obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::Nsproxy));
-        let user = user::check(whole, task, &mut refuse);
+        let user = user::check(whole, task, &mut refuse)?;
         for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
             if ns.owner(kind) != user {
                 refuse(format_args!(
