@@ -19,8 +19,16 @@ pub fn all() -> Vec<Case> {
         Case::new("hostile/flipped_bits", statefiles::flipped_bits).limit(600),
         Case::new("hostile/moved_records", statefiles::moved_records).limit(600),
         Case::new("hostile/values_with_right_checksums", statefiles::values).limit(900),
+        Case::new(
+            "hostile/pid_namespaces_of_children",
+            statefiles::pid_namespaces_of_children,
+        ),
         Case::new("hostile/values_of_landlock", statefiles::values_of_landlock).limit(600),
         Case::new("hostile/external_records", statefiles::external_records),
+        Case::new(
+            "hostile/pairs_of_network_devices_with_one_end",
+            statefiles::pairs_with_one_end,
+        ),
         Case::new("hostile/values_of_namespaces", statefiles::values_of_namespaces).limit(900),
         Case::new(
             "hostile/values_of_a_user_namespace",

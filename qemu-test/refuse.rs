@@ -69,7 +69,13 @@ const KINDS: &[&str] = &[
     "network_rule",
     "network_next_hops",
     "network_third",
+    "network_filter_inet",
+    "network_filter_arp",
+    "network_filter_netdev",
+    "network_filter_egress",
+    "network_traffic_control",
     "network_lacks_address",
+    "network_without_inet6",
     "network_outside_of_user_namespace",
     "ipc_namespace_with_objects",
     "mount_overlay",
@@ -79,6 +85,7 @@ const KINDS: &[&str] = &[
     "mount_immutable_file",
     "user_namespace",
     "user_namespace_without_its_child",
+    "groups_without_numbers",
 ];
 
 /// Every case below this.

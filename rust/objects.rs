@@ -105,17 +105,29 @@ pub(crate) struct Nameless {
 }
 
 /// Objects of a restore, by objref.
-pub(crate) struct Made(KVVec<Object>);
+pub(crate) struct Made {
+    objects: KVVec<Object>,
+    /// Ends of veth pairs that have been made with the other one, and whose own records have not come.
+    pub(crate) ends: usize,
+}
 
 impl Made {
     /// None yet.
     pub(crate) fn new() -> Self {
-        Self(KVVec::new())
+        Self {
+            objects: KVVec::new(),
+            ends: 0,
+        }
+    }
+
+    /// What an object waits for that has not come.
+    pub(crate) fn awaits(&self) -> Option<&'static str> {
+        (self.ends > 0).then_some("the other end of a pair of network devices")
     }
 
     /// The objref that the next object must have.
     pub(crate) fn next(&self) -> u32 {
-        self.0.len() as u32 + 1
+        self.objects.len() as u32 + 1
     }
 
     /// Adds the next object.
@@ -123,17 +135,17 @@ impl Made {
         if self.next() > OBJECTS_MAX {
             return Err(Fault::new(E2BIG, format_args!("more than {} objects", OBJECTS_MAX)));
         }
-        Ok(self.0.push(object, GFP_KERNEL)?)
+        Ok(self.objects.push(object, GFP_KERNEL)?)
     }
 
     /// The object.
     pub(crate) fn get(&self, objref: u32) -> Option<&Object> {
-        self.0.get((objref as usize).checked_sub(1)?)
+        self.objects.get((objref as usize).checked_sub(1)?)
     }
 
     /// The object, if it is a pipe.
     pub(crate) fn pipe(&mut self, objref: u32) -> Option<&mut Pipe> {
-        match self.0.get_mut((objref as usize).checked_sub(1)?)? {
+        match self.objects.get_mut((objref as usize).checked_sub(1)?)? {
             Object::Pipe(p) => Some(p),
             _ => None,
         }
@@ -141,7 +153,7 @@ impl Made {
 
     /// The object, if it is a regular file without a name.
     pub(crate) fn nameless(&mut self, objref: u32) -> Option<&mut Nameless> {
-        match self.0.get_mut((objref as usize).checked_sub(1)?)? {
+        match self.objects.get_mut((objref as usize).checked_sub(1)?)? {
             Object::Nameless(n) => Some(n),
             _ => None,
         }
@@ -164,7 +176,7 @@ impl Made {
 
     /// The layer of a Landlock domain, the one below it, and who has enforced it first.
     pub(crate) fn layer(&mut self, objref: u32) -> Option<(&Layer, u32, &mut Option<Cred>)> {
-        match self.0.get_mut((objref as usize).checked_sub(1)?)? {
+        match self.objects.get_mut((objref as usize).checked_sub(1)?)? {
             Object::Layer(layer, below, first) => Some((layer, *below, first)),
             _ => None,
         }
@@ -172,6 +184,6 @@ impl Made {
 
     /// Number of objects.
     pub(crate) fn len(&self) -> u32 {
-        self.0.len() as u32
+        self.objects.len() as u32
     }
 }

@@ -738,6 +738,9 @@ impl Restart {
         stream
             .reader
             .check_trailer(stream.made.len(), self.prologue.tree.len() as u32)?;
+        if let Some(what) = stream.made.awaits() {
+            return Err(stream.reader.bad(EBADMSG, format_args!("{what} has not come")));
+        }
         // The tasks have their own references; an end of a pipe that nobody has must be closed.
         stream.made = Made::new();
         stream.keyring = None;

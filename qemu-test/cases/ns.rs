@@ -23,9 +23,11 @@ pub fn cases() -> Vec<Case> {
             .case("ns/keeps_veth_pairs_in_two_network_namespaces")
             .limit(120),
         Case::new("ns/keeps_a_veth_pair_with_an_end_outside", network::outside).limit(120),
+        Case::new("ns/warns_of_network_settings", network::settings),
         quiet("ns_clocks", &[]).case("ns/keeps_clocks_of_a_time_namespace"),
         Case::new("ns/keeps_a_rootless_container", rootless::by_root).limit(180),
         Case::new("ns/keeps_a_rootless_container_for_its_user", rootless::by_user).limit(180),
+        Case::new("ns/keeps_groups_without_numbers", rootless::groups_without_numbers).limit(60),
         Case::new("ns/keeps_a_container_with_many_ids", rootless::many_ids).limit(180),
         Case::new("ns/names_who_may_not_make_the_ids", rootless::not_by_others).limit(180),
     ]

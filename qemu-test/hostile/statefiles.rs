@@ -458,6 +458,44 @@ pub fn values_of_events(context: &Context) -> Result {
     feed_kinds(context, "fd_events", &[], &kinds, 6)
 }
 
+/// Children to come live in a pid namespace below, by its first process: no other task is taken for that.
+pub fn pid_namespaces_of_children(context: &Context) -> Result {
+    use libckpt::uapi::record::ns::Nsproxy;
+    use libckpt::uapi::record::tree::{flags as tree_flags, Tree};
+    let mut feeder = Feeder::of(context, "tree_nested", &[])?;
+    let good = parse(feeder.good())?;
+    let offset = std::mem::offset_of!(Nsproxy, pid_for_children);
+    let index = |part: &Part| u32::from_ne_bytes(part.body[offset..offset + 4].try_into().unwrap_or_default());
+    let has_children = |part: &Part| part.kind == RecordType::Nsproxy.number() && index(part) != 0;
+    let Some(record) = good.records.iter().position(has_children) else {
+        fail!("no task has children elsewhere")
+    };
+    let Some(tree) = good.records.iter().find(|part| part.kind == RecordType::Tree.number()) else {
+        fail!("there is no tree")
+    };
+    let entries = tree.body[tree.fixed as usize..].chunks_exact(size_of::<Tree>());
+    let is_first = |entry: &[u8]| {
+        let flags = &entry[std::mem::offset_of!(Tree, flags)..][..4];
+        u32::from_ne_bytes(flags.try_into().unwrap_or_default()) & tree_flags::PIDNS_INIT != 0
+    };
+    let others = entries.enumerate().skip(1).filter(|(_, entry)| !is_first(entry));
+    let others: Vec<u32> = others.map(|(index, _)| index as u32).collect();
+    ensure!(others.len() > 1, "the tree has {} other tasks", others.len());
+    without_leak(&mut feeder, |feeder| {
+        for value in others.into_iter().chain([u32::MAX]) {
+            let change = Change {
+                record,
+                offset,
+                value: value.into(),
+                wide: false,
+            };
+            let answer = feeder.restart(&change.apply(&good).encode())?;
+            ensure!(answer == Answer::Refused(libc::EBADMSG), "task {value}: {answer:?}");
+        }
+        Ok(())
+    })
+}
+
 /// The same for trees: pid namespaces in each other, processes without their main thread, stopped ones.
 pub fn values_of_trees(context: &Context) -> Result {
     let kinds = [
@@ -498,6 +536,45 @@ pub fn values_of_namespaces(context: &Context) -> Result {
     feed_kinds(context, "ns_network", &["alone"], &kinds, 24)?;
     feed_kinds(context, "ns_clocks", &[], &kinds, 4)?;
     feed_kinds(context, "ns_mounts", &[], &kinds, 24)
+}
+
+/// Both ends of a pair of network devices have to come, in one namespace or in two.
+pub fn pairs_with_one_end(context: &Context) -> Result {
+    use libckpt::uapi::record::net::{peer, NetDevice, NetNs};
+    use std::mem::offset_of;
+    let mut feeder = Feeder::of(context, "ns_network", &["alone"])?;
+    let mut good = parse(feeder.good())?;
+    let entries = [RecordType::NetAddress, RecordType::NetRoute, RecordType::NetNeighbour].map(RecordType::number);
+    good.records.retain(|part| !entries.contains(&part.kind));
+    let first = |kind: RecordType| good.records.iter().position(|part| part.kind == kind.number());
+    let (Some(namespace), Some(loopback)) = (first(RecordType::NetNs), first(RecordType::NetDevice)) else {
+        fail!("a record is missing")
+    };
+    let set = |file: &mut Statefile, record: usize, offset: usize, value: u32| {
+        file.records[record].body[offset..offset + 4].copy_from_slice(&value.to_ne_bytes());
+    };
+    let mut without = good.clone();
+    without.records.remove(loopback + 2);
+    set(&mut without, namespace, offset_of!(NetNs, devices), 2);
+    let mut later = without.clone();
+    for (offset, value) in [
+        (offset_of!(NetDevice, peer), peer::LATER),
+        (offset_of!(NetDevice, peer_ns), 0),
+        (offset_of!(NetDevice, peer_ifindex), 0),
+    ] {
+        set(&mut later, loopback + 1, offset, value);
+    }
+    without_leak(&mut feeder, |feeder| {
+        for (file, expected) in [
+            (good, Answer::Accepted),
+            (without, Answer::Refused(libc::EBADMSG)),
+            (later, Answer::Refused(libc::EBADMSG)),
+        ] {
+            let answer = feeder.restart(&file.encode())?;
+            ensure!(answer == expected, "{answer:?} instead of {expected:?}");
+        }
+        Ok(())
+    })
 }
 
 /// What a restart would have to be told, without anybody who says it; and what is no name.

@@ -7,6 +7,7 @@
 #include "target.h"
 
 #include <arpa/inet.h>
+#include <grp.h>
 #include <linux/aio_abi.h>
 #include <linux/filter.h>
 #include <linux/perf_event.h>
@@ -710,9 +711,42 @@ static void network_outside_of_user_namespace(void)
 	hold();
 }
 
+static void network_filter_inet(void)
+{
+	network("nft 'add table inet t; add chain inet t c { type filter hook input priority 0; }'", "nft_do_chain_inet");
+}
+
+static void network_filter_arp(void)
+{
+	network("nft 'add table arp t; add chain arp t c { type filter hook input priority 0; }'", "nft_do_chain_arp");
+}
+
+static void network_filter_netdev(void)
+{
+	network("nft 'add table netdev t; add chain netdev t c { type filter hook ingress device lo priority 0; }'",
+		"nft_do_chain_netdev");
+}
+
+static void network_filter_egress(void)
+{
+	network("ip link add v0 type veth &&"
+		" nft 'add table netdev t; add chain netdev t c { type filter hook egress device v0 priority 0; }'",
+		"nft_do_chain_netdev");
+}
+
+static void network_traffic_control(void)
+{
+	network("ip link add v0 type veth && tc qdisc add dev v0 clsact", "traffic control|device v0");
+}
+
 static void network_lacks_address(void)
 {
 	network("ip link set lo up && ip addr del 127.0.0.1/8 dev lo", "device lo");
+}
+
+static void network_without_inet6(void)
+{
+	network("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up", "disable_ipv6");
 }
 
 /* A mount namespace of its own, and in it a tmpfs on the working directory. */
@@ -835,6 +869,42 @@ static void user_namespace_without_child(void)
 	CHECK(waitpid(child, NULL, 0) == child);
 }
 
+static void *until_end(void *fd)
+{
+	char c;
+
+	return read(*(int *)fd, &c, 1) ? fd : NULL;
+}
+
+/* A user namespace with one id. A thread keeps a group that has no number there, the first one gives it up. */
+static void groups_without_numbers(void)
+{
+	pid_t target = getpid(), helper;
+	char script[160], byte = 0;
+	int go[2], end[2], status;
+	pthread_t thread;
+
+	CHECK(setgroups(1, (gid_t[]){ 1010 }) == 0);
+	snprintf(script, sizeof(script), "echo 0 0 1 >/proc/%d/uid_map && echo 0 0 1 >/proc/%d/gid_map", target, target);
+	CHECK(pipe(go) == 0);
+	helper = fork();
+	if (!helper)
+		_exit(read(go[0], &byte, 1) != 1 || system(script));
+	if (unshare(CLONE_NEWUSER) == -1)
+		skip("unshare: errno %d", errno);
+	CHECK(write(go[1], "", 1) == 1 && waitpid(helper, &status, 0) == helper);
+	CHECK_EQ(status, 0);
+	close(go[0]);
+	close(go[1]);
+	CHECK(pipe(end) == 0 && pthread_create(&thread, NULL, until_end, &end[0]) == 0);
+	/* That of the C library is for all threads. */
+	CHECK(syscall(SYS_setgroups, 0, NULL) == 0);
+	say("expect supplementary groups");
+	hold();
+	close(end[1]);
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
 static void pid_fd(void)
 {
 	int fd = syscall(SYS_pidfd_open, getppid(), 0);
@@ -952,7 +1022,13 @@ static const struct {
 	{ "network_rule", network_rule },
 	{ "network_next_hops", network_next_hops },
 	{ "network_third", network_third },
+	{ "network_filter_inet", network_filter_inet },
+	{ "network_filter_arp", network_filter_arp },
+	{ "network_filter_netdev", network_filter_netdev },
+	{ "network_filter_egress", network_filter_egress },
+	{ "network_traffic_control", network_traffic_control },
 	{ "network_lacks_address", network_lacks_address },
+	{ "network_without_inet6", network_without_inet6 },
 	{ "network_outside_of_user_namespace", network_outside_of_user_namespace },
 	{ "mount_overlay", mount_overlay },
 	{ "mount_idmapped", mount_idmapped },
@@ -960,6 +1036,7 @@ static const struct {
 	{ "mount_removed_file", mount_removed },
 	{ "mount_immutable_file", immutable_file },
 	{ "user_namespace_without_its_child", user_namespace_without_child },
+	{ "groups_without_numbers", groups_without_numbers },
 	{ "pidfd", pid_fd },
 	{ "userfaultfd", userfault },
 	{ "perf_event", perf_event },

@@ -287,7 +287,6 @@ unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind, stru
 const void *ckpt_namespace_owner(struct nsproxy *ns, enum ckpt_ns_kind kind);
 void ckpt_user_ns(const struct cred *c, struct ckpt_user_ns *out);
 void ckpt_user_ns_extent(const struct cred *c, bool group, unsigned int i, u32 *first, u32 *outside, u32 *count);
-u32 ckpt_group_outside(const struct cred *c, unsigned int i);
 int ckpt_adopt_nsproxy(struct task_struct *from);
 struct file *ckpt_open_own_namespace(enum ckpt_ns_kind kind);
 bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind);
@@ -297,7 +296,6 @@ void ckpt_ipc_limits(struct nsproxy *ns, struct ckpt_ipc_limits *out);
 int ckpt_set_ipc_limits(const struct ckpt_ipc_limits *in);
 void ckpt_time_offsets(struct nsproxy *ns, bool children, s64 *monotonic, s64 *boottime);
 int ckpt_set_time_offsets(struct file *f, s64 monotonic, s64 boottime);
-bool ckpt_net_filter(struct nsproxy *ns, char *buf, unsigned int size);
 u32 ckpt_id_seen(const struct cred *viewer, u32 id, bool group);
 
 /* net.c */
@@ -307,6 +305,9 @@ void ckpt_rtnetlink_close(struct socket *s);
 int ckpt_rtnetlink_send(struct socket *s, const void *message, size_t size);
 int ckpt_rtnetlink_receive(struct socket *s, void *buffer, size_t size);
 const void *ckpt_net_peer(struct nsproxy *ns, int ifindex, int *peer);
+bool ckpt_net_filter(struct nsproxy *ns, char *buf, unsigned int size);
+bool ckpt_net_setting(struct nsproxy *ns, unsigned int *next, char *buf, unsigned int size);
+bool ckpt_net_lacks_inet6(struct nsproxy *ns, int ifindex);
 
 /* pipe.c */
 struct ckpt_pipe_state {

@@ -4,7 +4,6 @@
 #include <linux/ipc_namespace.h>
 #include <linux/mnt_namespace.h>
 #include <linux/msg.h>
-#include <linux/netfilter.h>
 #include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
 #include <linux/proc_ns.h>
@@ -144,12 +143,6 @@ void ckpt_user_ns_extent(const struct cred *c, bool group, unsigned int i, u32 *
 		*outside = from_kgid(ns->parent, KGIDT_INIT(e->lower_first));
 	else
 		*outside = from_kuid(ns->parent, KUIDT_INIT(e->lower_first));
-}
-
-/* A supplementary group as the parent of the user namespace sees it; -1 when it does not. */
-u32 ckpt_group_outside(const struct cred *c, unsigned int i)
-{
-	return from_kgid(c->user_ns->parent, c->group_info->gid[i]);
 }
 
 /*
@@ -360,48 +353,4 @@ int ckpt_set_time_offsets(struct file *f, s64 monotonic, s64 boottime)
 	};
 
 	return ckpt_proc_timens_set_offset(f, current, offsets, ARRAY_SIZE(offsets));
-}
-
-/* Prints the name of the function of a packet filter or the like; false when it belongs to a security module of the kernel. */
-static bool print_hook(const struct nf_hook_ops *ops, char *buf, unsigned int size)
-{
-	snprintf(buf, size, "%ps", ops->hook);
-	return ops->hook_ops_type != NF_HOOK_OP_UNDEFINED || strchr(buf, '[');
-}
-
-static bool print_hooks(struct nf_hook_entries __rcu **hooks, unsigned int n, char *buf, unsigned int size)
-{
-	unsigned int i, j;
-
-	for (i = 0; i < n; i++) {
-		const struct nf_hook_entries *e = rcu_dereference(hooks[i]);
-
-		for (j = 0; e && j < e->num_hook_entries; j++)
-			if (print_hook(nf_hook_entries_get_hook_ops(e)[j], buf, size))
-				return true;
-	}
-	return false;
-}
-
-/* Prints the name of something that filters or changes packets in the network namespace; false when there is nothing. */
-bool ckpt_net_filter(struct nsproxy *ns, char *buf, unsigned int size)
-{
-	struct net *net = ns->net_ns;
-	bool found;
-#ifdef CONFIG_XFRM
-	unsigned int i;
-
-	found = READ_ONCE(net->xfrm.state_num);
-	for (i = 0; i < ARRAY_SIZE(net->xfrm.policy_count); i++)
-		found |= READ_ONCE(net->xfrm.policy_count[i]);
-	if (found) {
-		strscpy(buf, "xfrm", size);
-		return true;
-	}
-#endif
-	rcu_read_lock();
-	found = print_hooks(net->nf.hooks_ipv4, ARRAY_SIZE(net->nf.hooks_ipv4), buf, size) ||
-		print_hooks(net->nf.hooks_ipv6, ARRAY_SIZE(net->nf.hooks_ipv6), buf, size);
-	rcu_read_unlock();
-	return found;
 }

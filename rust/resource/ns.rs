@@ -72,78 +72,93 @@ fn launched<'a>(whole: &'a Whole<'_>) -> Option<&'a Task> {
     Some(&whole.root.leader).filter(|_| whole.root.scope == Extent::Container)
 }
 
+/// A namespace that tasks of the target live in.
+struct Met {
+    kind: Kind,
+    address: usize,
+    /// How many threads of the target.
+    threads: usize,
+    /// The first of them.
+    ids: (i32, i32),
+}
+
+impl Met {
+    /// Whether threads outside of the target live in it, too, but for those of the parent of `child`.
+    fn is_shared(&self, child: Option<&Task>) -> bool {
+        self.kind.threads_in(self.address, child) > self.threads
+    }
+
+    fn fault(&self, error: Error, text: core::fmt::Arguments<'_>) -> Fault {
+        Fault::new(error, text)
+            .kind(RecordType::Nsproxy)
+            .task(self.ids.0, self.ids.1)
+    }
+}
+
+/// The namespaces of the target that are not the caller's, by address and kind.
+fn met(whole: &Whole<'_>) -> Result<RBTree<(usize, u32), Met>> {
+    let mut met: RBTree<(usize, u32), Met> = RBTree::new();
+    for task in whole.processes.iter().flat_map(|p| p.threads.iter()) {
+        let Ok(ns) = Nsproxy::of(task) else { continue };
+        let mut count = |kind: Kind, address: usize, threads: usize| -> Result {
+            let key = (address, kind as u32);
+            if let Some(m) = met.get_mut(&key) {
+                m.threads += threads;
+                return Ok(());
+            }
+            let first = Met {
+                kind,
+                address,
+                threads,
+                ids: (task.tgid(), task.tid()),
+            };
+            met.try_create_and_insert(key, first, GFP_KERNEL)?;
+            Ok(())
+        };
+        for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
+            count(kind, ns.address(kind), 1)?;
+        }
+        let children = ns.address(Kind::TimeForChildren);
+        if children != whole.caller_ns.address(Kind::Time) {
+            // Others may live in it, or have children that will.
+            count(Kind::TimeForChildren, children, 1)?;
+            count(Kind::Time, children, 0)?;
+        }
+    }
+    Ok(met)
+}
+
 /// Names namespaces that tasks outside of the target live in, too: they would not find the restarted program there.
 fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
-    struct Met {
-        kind: Kind,
-        threads: usize,
-        ids: (i32, i32),
-    }
-    let mut tries = 20;
-    loop {
-        let mut met: RBTree<(usize, u32), Met> = RBTree::new();
-        for task in whole.processes.iter().flat_map(|p| p.threads.iter()) {
-            let Ok(ns) = Nsproxy::of(task) else { continue };
-            let mut count = |kind: Kind, address: usize, threads: usize| -> Result {
-                let key = (address, kind as u32);
-                match met.get_mut(&key) {
-                    Some(m) => m.threads += threads,
-                    None => {
-                        let ids = (task.tgid(), task.tid());
-                        met.try_create_and_insert(key, Met { kind, threads, ids }, GFP_KERNEL)?;
-                    }
-                }
-                Ok(())
-            };
-            for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
-                count(kind, ns.address(kind), 1)?;
-            }
-            let children = ns.address(Kind::TimeForChildren);
-            if children != whole.caller_ns.address(Kind::Time) {
-                // Others may live in it, or have children that will.
-                count(Kind::TimeForChildren, children, 1)?;
-                count(Kind::Time, children, 0)?;
-            }
+    let child = launched(whole);
+    let mut namespaces = met(whole)?;
+    for _ in 0..20 {
+        if !namespaces.values().any(|m| m.is_shared(child)) {
+            break;
         }
-        let child = launched(whole);
-        let shared = |((address, _), m): &(&(usize, u32), &Met)| m.kind.threads_in(*address, child) > m.threads;
         // While it runs, threads come and go.
-        if met.iter().any(|entry| shared(&entry)) && tries > 0 {
-            tries -= 1;
-            sleep_killable(4);
-            continue;
-        }
-        for (_, m) in met.iter().filter(shared) {
-            obstacles.add(
-                Fault::new(
-                    EOPNOTSUPP,
-                    format_args!(
-                        "its {} namespace is neither the caller's nor its own: processes outside of the target live in it",
-                        m.kind.name()
-                    ),
-                )
-                .kind(RecordType::Nsproxy)
-                .task(m.ids.0, m.ids.1),
-            );
-        }
-        let beside = |((address, _), m): &(&(usize, u32), &Met)| {
-            child.is_some() && m.kind.threads_in(*address, None) > m.kind.threads_in(*address, child)
-        };
-        for (_, m) in met.iter().filter(beside) {
-            obstacles.warn(
-                Fault::new(
-                    EXDEV,
-                    format_args!(
-                        "whoever has started it lives in its {} namespace, too, and will not share the restarted one",
-                        m.kind.name()
-                    ),
-                )
-                .kind(RecordType::Nsproxy)
-                .task(m.ids.0, m.ids.1),
-            );
-        }
-        return Ok(());
+        sleep_killable(4);
+        namespaces = met(whole)?;
     }
+    for m in namespaces.values() {
+        let name = m.kind.name();
+        if m.is_shared(child) {
+            obstacles.add(m.fault(
+                EOPNOTSUPP,
+                format_args!(
+                    "its {name} namespace is neither the caller's nor its own: processes outside of the target live in it"
+                ),
+            ));
+        } else if m.is_shared(None) {
+            obstacles.warn(m.fault(
+                EXDEV,
+                format_args!(
+                    "whoever has started it lives in its {name} namespace, too, and will not share the restarted one"
+                ),
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl Resource for NsRoom {
@@ -179,7 +194,7 @@ impl Resource for NsRoom {
         let ns = Nsproxy::of(task)?;
         let mut refuse =
             |text: core::fmt::Arguments<'_>| obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::Nsproxy));
-        let user = user::check(whole, task, &mut refuse);
+        let user = user::check(whole, task, &mut refuse)?;
         for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
             if ns.owner(kind) != user {
                 refuse(format_args!(
@@ -194,15 +209,15 @@ impl Resource for NsRoom {
             ));
         }
         let to_look_at = |kind| is_foreign(whole, &ns, kind) && is_first(whole, task, &ns, kind);
-        if to_look_at(Kind::Net) {
-            net::check(whole, &ns, &mut refuse)?;
-        }
         if to_look_at(Kind::Ipc) {
             ipc::check(&ns, &mut refuse);
         }
         time::check(whole, task, &ns, &mut refuse);
         if to_look_at(Kind::Mnt) {
             mnt::check(whole, task, &ns, &mut refuse)?;
+        }
+        if to_look_at(Kind::Net) {
+            net::check(whole, &ns, obstacles)?;
         }
         Ok(())
     }
@@ -304,7 +319,7 @@ fn first_of_children<'a>(whole: &'a Whole<'_>, ns: &Nsproxy) -> Option<&'a Task>
     })
 }
 
-/// Has children to come live in the pid namespace of a task of the tree, by the task's own setns(2).
+/// Has children to come live in a pid namespace below the task's, which is that of its first process, by the task's own setns(2).
 fn have_children_in(restore: &Restore<'_>, index: u32) -> Result {
     let me = restore.me;
     let first = (restore.task_at)(index).ok_or_else(|| {
@@ -312,6 +327,13 @@ fn have_children_in(restore: &Restore<'_>, index: u32) -> Result {
             .input
             .bad(EBADMSG, format_args!("there is no task {index} in the tree"))
     })?;
+    let below = PidNs::of(&first)?;
+    if below == PidNs::of(me.task())? || first.numbers_in(&below)[1] != 1 {
+        return Err(restore.input.bad(
+            EBADMSG,
+            format_args!("task {index} is not the first of a pid namespace below"),
+        ));
+    }
     let pidfd = me.call(nr::__NR_pidfd_open, &[first.tgid() as u64, 0])? as u64;
     let entered = me.call(nr::__NR_setns, &[pidfd, Kind::PidForChildren.clone_flag()]);
     me.call(nr::__NR_close, &[pidfd])?;

@@ -11,6 +11,9 @@ use super::{
 };
 use kernel::prelude::*;
 
+/// In place of the number of a user or group that a user namespace has none for.
+pub(crate) const NO_NUMBER: u32 = u32::MAX;
+
 /// A user namespace.
 pub(crate) type UserNsState = bindings::ckpt_user_ns;
 
@@ -73,15 +76,19 @@ impl Cred {
 
     /// Supplementary groups, in the user namespace of the task.
     pub(crate) fn groups(&self) -> Result<KVec<u32>> {
-        // SAFETY: the reference keeps the cred, its namespace and its groups.
+        self.groups_seen_by(self)
+    }
+
+    /// Supplementary groups, in the user namespace of `viewer`: [`NO_NUMBER`] for those that it does not know.
+    pub(crate) fn groups_seen_by(&self, viewer: &Self) -> Result<KVec<u32>> {
+        // SAFETY: the references keep the creds, the namespace of the one, and the groups of the other.
         unsafe {
-            let c = &*self.0;
-            let info = c.group_info;
+            let info = (*self.0).group_info;
             let n = (*info).ngroups as usize;
             let groups = (*info).gid.as_slice(n);
             let mut out = KVec::with_capacity(n, GFP_KERNEL)?;
             for g in groups {
-                out.push(bindings::from_kgid(c.user_ns, *g), GFP_KERNEL)?;
+                out.push(bindings::from_kgid((*viewer.0).user_ns, *g), GFP_KERNEL)?;
             }
             Ok(out)
         }
@@ -118,21 +125,6 @@ impl Cred {
         // SAFETY: the reference keeps the cred and its namespace; there is such an extent, since maps are set once.
         unsafe { bindings::ckpt_user_ns_extent(self.0, group, i, &mut first, &mut outside, &mut count) };
         [first, outside, count]
-    }
-
-    /// Supplementary groups that the parent of its user namespace knows, as that calls them; not for the initial one.
-    pub(crate) fn groups_outside(&self) -> Result<KVec<u32>> {
-        // SAFETY: the reference keeps the cred and its groups.
-        let n = unsafe { (*(*self.0).group_info).ngroups } as u32;
-        let mut out = KVec::new();
-        for i in 0..n {
-            // SAFETY: as above; `i` is below the number of groups.
-            let group = unsafe { bindings::ckpt_group_outside(self.0, i) };
-            if group != u32::MAX {
-                out.push(group, GFP_KERNEL)?;
-            }
-        }
-        Ok(out)
     }
 
     /// What it calls a user or group of the initial user namespace, if it knows that.

@@ -81,4 +81,27 @@ impl Nsproxy {
         let net = unsafe { bindings::ckpt_net_peer(self.as_ptr(), ifindex as i32, &mut peer) };
         (!net.is_null()).then_some((net as usize, peer as u32))
     }
+
+    /// Name of something that filters or changes the packets of the network namespace, if there is any.
+    pub(crate) fn packet_filter(&self) -> Option<[u8; 64]> {
+        let mut name = [0u8; 64];
+        // SAFETY: alive; the array is as long as that; the helper locks.
+        let found = unsafe { bindings::ckpt_net_filter(self.as_ptr(), name.as_mut_ptr().cast(), name.len() as u32) };
+        found.then_some(name)
+    }
+
+    /// Name below /proc/sys/net of a setting that a new network namespace would not have, from number `next` on.
+    pub(crate) fn changed_setting(&self, next: &mut u32) -> Option<[u8; 64]> {
+        let mut name = [0u8; 64];
+        // SAFETY: alive; the array is as long as that, the number the caller's; the helper locks.
+        let found =
+            unsafe { bindings::ckpt_net_setting(self.as_ptr(), next, name.as_mut_ptr().cast(), name.len() as u32) };
+        found.then_some(name)
+    }
+
+    /// Whether IPv6 is disabled for a device of the network namespace.
+    pub(crate) fn lacks_inet6(&self, ifindex: u32) -> bool {
+        // SAFETY: alive; the helper locks.
+        unsafe { bindings::ckpt_net_lacks_inet6(self.as_ptr(), ifindex as i32) }
+    }
 }

@@ -153,14 +153,6 @@ impl Nsproxy {
         out
     }
 
-    /// Name of something that filters or changes the packets of the network namespace, if there is any.
-    pub(crate) fn packet_filter(&self) -> Option<[u8; 64]> {
-        let mut name = [0u8; 64];
-        // SAFETY: alive; the array is as long as that; the helper locks.
-        let found = unsafe { bindings::ckpt_net_filter(self.0.as_ptr(), name.as_mut_ptr().cast(), name.len() as u32) };
-        found.then_some(name)
-    }
-
     /// What is added to CLOCK_MONOTONIC and CLOCK_BOOTTIME, in nanoseconds: for the task, or for its child processes.
     pub(crate) fn time_offsets(&self, children: bool) -> (i64, i64) {
         let (mut monotonic, mut boottime) = (0, 0);

@@ -80,3 +80,20 @@ pub fn outside(context: &Context) -> Result {
     );
     Ok(())
 }
+
+/// Settings of a network namespace that are lost are named, and only those.
+pub fn settings(context: &Context) -> Result {
+    let mut target = Program::own(context, "tick").through(&["unshare", "--net"]).start()?;
+    target.wait_ready()?;
+    let pid = target.pid.to_string();
+    let check = || ckptctl::run(&["check", &pid])?.expect(exit::DONE).during("check");
+    let before = check()?;
+    ensure!(!before.err.contains("net."), "as it was made: {}", before.err);
+    let change = "cd /proc/sys/net && echo 1 >ipv4/ip_forward && echo 1 >ipv6/conf/lo/disable_ipv6";
+    let changed = Command::new("nsenter")
+        .args(["--net", "-t", &pid, "sh", "-c", change])
+        .status()?;
+    ensure!(changed.success(), "nsenter: {changed}");
+    check()?.names(&["net.ipv4.conf.all.forwarding", "net.ipv6.conf.lo.disable_ipv6"])?;
+    target.finish()
+}

@@ -161,6 +161,32 @@ pub fn by_user(context: &Context) -> Result {
     container.ends_well()
 }
 
+/// Groups that the container has no number for are those of whoever made it. Somebody without them is told so, though inside
+/// one group without a number looks like the other.
+pub fn groups_without_numbers(context: &Context) -> Result {
+    const MEMBER: &[&str] = &["setpriv", "--reuid=1000", "--regid=1000", "--groups=1010"];
+    const OTHER_MEMBER: &[&str] = &["setpriv", "--reuid=1000", "--regid=1000", "--groups=1011"];
+    let device = libckpt::uapi::ioctl::DEVICE;
+    let mut container = Container::start(context, &[MEMBER, CONTAINER], &[])?;
+    open_up(device)?;
+    let moved = (|| {
+        container.save_and_kill(MEMBER)?;
+        let words = ["restart", &container.file.to_string_lossy()];
+        let by_other = ckptctl::finish(&mut by(OTHER_MEMBER, &words))?;
+        ensure!(by_other.code != exit::DONE, "it has been restarted with another group");
+        by_other.names(&["supplementary groups"])?;
+        container.restart(MEMBER)
+    })();
+    fs::set_permissions(device, fs::Permissions::from_mode(0o600))?;
+    moved?;
+    let groups = status_field(container.init()?.parse().unwrap_or_default(), "Groups");
+    ensure!(
+        groups.as_deref().map(str::trim) == Some("1010"),
+        "its groups are {groups:?}"
+    );
+    container.ends_well()
+}
+
 /// Two ranges of ids, and processes of several users.
 pub fn many_ids(context: &Context) -> Result {
     let mut container = Container::start(context, &[], &["many"])?;

@@ -6,20 +6,23 @@
 //! hardware address, MTU, queue length, group, flags, alias, how link-local addresses are made; addresses with what is left of their
 //! lifetimes; routes of all tables that the kernel has not made itself, with metrics; permanent neighbours. An other end in the caller's
 //! network namespace is made anew in the restarter's, by the name that the restarter gives it (`--external`): down, without addresses.
-//! Not saved: sysctls (net.*), traffic control of the loopback device, offloads and numbers of queues, neighbours that are not permanent,
-//! proxy neighbours, that a route made by the kernel is gone, routes that routers announce (they come again), nexthops that no route
-//! uses, tokens and secrets of IPv6 addresses, ipvs, multicast memberships, ids of peer namespaces. IPv6 addresses are not looked for on
+//! Not saved: sysctls (net.*; with a warning where forwarding, disable_ipv6, rp_filter, proxy_arp or route_localnet are not those of a
+//! new namespace), offloads and numbers of queues, neighbours that are not permanent, proxy neighbours, that a route made by
+//! the kernel is gone, routes that routers announce (they come again), MPLS routes, nexthops that no route uses, tokens and secrets of
+//! IPv6 addresses, labels of addresses (ip-addrlabel(8)), nftables' tables and sets without a chain that packets come by, sets of
+//! ipset(8), connections that conntrack knows, ipvs, multicast memberships, ids of peer namespaces. IPv6 addresses are not looked for on
 //! the link again (nodad).
-//! Refused: other devices (bridges, macvlan, tun, ...), devices that belong to one, with a queueing discipline, an XDP program or
-//! alternative names; a pair whose other end is in a third network namespace, or outside of a user namespace; routes with several next hops, nexthop objects, realms or
-//! encapsulation; rules that a namespace is not born with; a loopback device that lacks an address that it gets when it is brought up;
-//! packet filters, IPsec policies and states.
+//! Refused: other devices (bridges, macvlan, tun, ...), devices that belong to one, with a queueing discipline, filters of tc(8), an XDP
+//! program or alternative names; a pair whose other end is in a third network namespace, or outside of a user namespace; routes with
+//! several next hops, nexthop objects, realms or encapsulation; rules that a namespace is not born with; a loopback device that lacks an
+//! address that it gets when it is brought up; packet filters of any family and of a device, IPsec policies and states, BPF programs of
+//! the namespace.
 
 use super::{is_first, is_foreign, made, unshare};
 use crate::{
     error::{Fault, Result},
     objects::Object,
-    resource::{Dump, Restore, Whole},
+    resource::{Dump, Obstacles, Restore, Whole},
     wrapper::{
         ns::{Kind, Nsproxy},
         task::sleep_killable, //
@@ -71,7 +74,7 @@ fn collect(whole: &Whole<'_>, ns: &Nsproxy, refuse: &mut Refuse<'_>) -> Result<N
         neighbours: neighbour::collect(ns, refuse)?,
     };
     route::check_rules(ns, refuse)?;
-    forget_born(&mut network, refuse);
+    forget_born(&mut network, ns, refuse);
     Ok(network)
 }
 
@@ -83,7 +86,7 @@ fn is_born(loopback: u32, a: &NetAddress) -> bool {
 }
 
 /// Forgets the addresses that a loopback device gets when it is brought up, and names it when it lacks one.
-fn forget_born(network: &mut Network, refuse: &mut Refuse<'_>) {
+fn forget_born(network: &mut Network, ns: &Nsproxy, refuse: &mut Refuse<'_>) {
     let up = |r: &&device::Device| r.0.kind == device_kind::LOOPBACK && r.0.flags & device_flags::UP != 0;
     let Some((loopback, _)) = network.devices.iter().find(up) else {
         return;
@@ -92,21 +95,40 @@ fn forget_born(network: &mut Network, refuse: &mut Refuse<'_>) {
     let all = network.addresses.len();
     network.addresses.retain(|a| !is_born(loopback.ifindex, a));
     if all - network.addresses.len() != wanted {
+        let why = if wanted == 2 && ns.lacks_inet6(loopback.ifindex) {
+            ": IPv6 is disabled there (disable_ipv6)"
+        } else {
+            ""
+        };
         refuse(format_args!(
-            "device {} of its network namespace lacks an address that a loopback device has",
+            "device {} of its network namespace lacks an address that a loopback device has{why}",
             text(&loopback.name)
         ));
     }
 }
 
-pub(super) fn check(whole: &Whole<'_>, ns: &Nsproxy, refuse: &mut Refuse<'_>) -> Result {
+pub(super) fn check(whole: &Whole<'_>, ns: &Nsproxy, obstacles: &mut dyn Obstacles) -> Result {
+    let mut next = 0;
+    while let Some(setting) = ns.changed_setting(&mut next) {
+        let fault = Fault::new(
+            EOPNOTSUPP,
+            format_args!(
+                "net.{} is not what it is in a new network namespace, and will be that",
+                text(&setting)
+            ),
+        );
+        obstacles.warn(fault.kind(RecordType::NetNs));
+    }
+    let mut refuse = |text: core::fmt::Arguments<'_>| {
+        obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::NetNs));
+    };
     if let Some(filter) = ns.packet_filter() {
         refuse(format_args!(
             "packets of its network namespace are filtered ({})",
             text(&filter)
         ));
     }
-    steady(|| collect(whole, ns, refuse)).map(drop)
+    steady(|| collect(whole, ns, &mut refuse)).map(drop)
 }
 
 /// Looks again when it has changed meanwhile.

@@ -5,9 +5,11 @@
 //! Saved: one for all tasks, just below the caller's, which their pid namespace belongs to: its maps, owner, and whether setgroups(2) is
 //! denied. User space makes it, and the pid namespace with it; the maps are written to /proc/PID/uid_map and gid_map by the restarter,
 //! who needs the right to.
+//! Saved: supplementary groups that it has no numbers for, which are those of whoever made it: the same for all tasks.
 //! Not saved: limits below /proc/sys/user; that the owner of memory is this user namespace (who may trace a task that is not dumpable).
 //! Refused: other user namespaces beside or below it, one that is not just below the caller's, one that others live in, too (but for the
-//! parent of a container's init); one without ids, or with ids that the caller does not know; project ids.
+//! parent of a container's init); one without ids, or with ids that the caller does not know; project ids; a task with
+//! supplementary groups without numbers that are not those of the first process, or that the caller has no number for either.
 //!
 //! Record: [`ckpt_uapi::record::ns::UserNs`].
 
@@ -18,7 +20,7 @@ use crate::{
     resource::{Obstacles, Whole},
     statefile::{Reader, Writer},
     wrapper::{
-        cred::Cred,
+        cred::{Cred, NO_NUMBER},
         ns::Kind,
         task::Task, //
     },
@@ -34,14 +36,34 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 const GROUPS_MAX: u32 = 65_536;
 
 /// Names a task of another user namespace; the address of that which it lives in.
-pub(super) fn check(whole: &Whole<'_>, task: &Task, refuse: &mut dyn FnMut(core::fmt::Arguments<'_>)) -> usize {
-    let user = Cred::of(task).user_ns();
-    if user != Cred::of(&whole.root.leader).user_ns() {
+pub(super) fn check(whole: &Whole<'_>, task: &Task, refuse: &mut dyn FnMut(core::fmt::Arguments<'_>)) -> Result<usize> {
+    let cred = Cred::of(task);
+    if cred.user_ns() != Cred::of(&whole.root.leader).user_ns() {
         refuse(format_args!(
             "it lives in another user namespace than the first process"
         ));
     }
-    user
+    check_groups(whole, &cred, refuse)?;
+    Ok(cred.user_ns())
+}
+
+/// Names supplementary groups that a restart could not tell from others: without a number one is like the other.
+fn check_groups(whole: &Whole<'_>, cred: &Cred, refuse: &mut dyn FnMut(core::fmt::Arguments<'_>)) -> Result {
+    if !cred.groups()?.contains(&NO_NUMBER) {
+        return Ok(());
+    }
+    let caller = Cred::current();
+    let groups = cred.groups_seen_by(&caller)?;
+    if groups.contains(&NO_NUMBER) {
+        refuse(format_args!(
+            "it has a supplementary group that neither its user namespace nor the caller's has a number for"
+        ));
+    } else if groups[..] != Cred::of(&whole.root.leader).groups_seen_by(&caller)?[..] {
+        refuse(format_args!(
+            "it has supplementary groups that its user namespace has no numbers for, and not those of the first process"
+        ));
+    }
+    Ok(())
 }
 
 /// Names what is unusual about the user namespace of all of them.
@@ -106,7 +128,8 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
         return Ok(());
     }
     let (mut r, extents) = collect(&cred)?;
-    let groups = cred.groups_outside()?;
+    let mut groups = cred.groups_seen_by(&Cred::current())?;
+    groups.retain(|group| *group != NO_NUMBER);
     r.groups = groups.len() as u32;
     let mut rest = KVec::new();
     rest.extend_from_slice(extents.as_bytes(), GFP_KERNEL)?;
@@ -128,7 +151,7 @@ pub(crate) fn restore(input: &Reader) -> Result<Wanted> {
     let length = u64::from(r.uids) + u64::from(r.gids);
     let length = length * size_of::<IdExtent>() as u64 + u64::from(r.groups) * size_of::<u32>() as u64;
     if r.flags & !user_flags::ALL != 0
-        || [r.owner, r.group].contains(&u32::MAX)
+        || [r.owner, r.group].contains(&NO_NUMBER)
         || maps.iter().any(|n| *n == 0 || *n > EXTENTS_MAX)
         || r.groups > GROUPS_MAX
         || length != rest.len() as u64
@@ -153,23 +176,48 @@ impl Wanted {
     /// Whether the task lives in such a namespace, just below that of the restarter: ids of the statefile mean others elsewhere.
     pub(crate) fn is_that_of(&self, task: &Task) -> Result {
         let cred = Cred::of(task);
-        let same = || -> Result<bool> {
-            if !cred.is_just_below(&self.restarter) {
-                return Ok(false);
-            }
-            let (mut have, extents) = collect(&cred)?;
-            let Ok((want, rest)) = UserNs::read_from_prefix(&self.body) else {
-                return Ok(false);
-            };
-            have.groups = want.groups;
-            Ok(have == want && rest.starts_with(extents.as_bytes()))
-        };
-        if !same()? {
+        let Some(groups) = self.groups_like(&cred)? else {
             return Err(Fault::new(
                 EPERM,
                 format_args!("the task does not live in a user namespace like that of the saved program"),
             ));
+        };
+        if !groups.is_empty() && cred.groups_seen_by(&self.restarter)?[..] != groups[..] {
+            return Err(Fault::new(
+                EPERM,
+                format_args!(
+                    "the task has not the supplementary groups of the saved program, which its user namespace has no numbers for"
+                ),
+            ));
         }
         Ok(())
+    }
+
+    /// The supplementary groups that a task must have when it enters, in the kernel's order, if its user namespace is like the saved
+    /// one: none when that has a number for each, since then the task takes its own by setgroups(2).
+    fn groups_like(&self, cred: &Cred) -> Result<Option<KVec<u32>>> {
+        if !cred.is_just_below(&self.restarter) {
+            return Ok(None);
+        }
+        let (mut have, extents) = collect(cred)?;
+        let Ok((want, rest)) = UserNs::read_from_prefix(&self.body) else {
+            return Ok(None);
+        };
+        have.groups = want.groups;
+        let Some(rest) = rest.strip_prefix(extents.as_bytes()).filter(|_| have == want) else {
+            return Ok(None);
+        };
+        let inside = |group: u32| {
+            let mut extents = extents.iter().skip(want.uids as usize);
+            extents.any(|e| group.checked_sub(e.outside).is_some_and(|n| n < e.count))
+        };
+        let mut groups = KVec::new();
+        for word in rest.chunks_exact(size_of::<u32>()) {
+            groups.push(u32::read_from_bytes(word).map_err(|_| EINVAL)?, GFP_KERNEL)?;
+        }
+        if groups.iter().all(|group| inside(*group)) {
+            groups.clear();
+        }
+        Ok(Some(groups))
     }
 }

@@ -173,13 +173,15 @@ pub(super) fn restore(restore: &mut Restore<'_>, own: u32, least: u32) -> Result
     })?;
     let me = restore.me;
     let name = text(&r.name);
-    let made = match r.peer {
-        peer::OUTSIDE => make_with_outside(restore, &r),
-        peer::LATER => make(me, &r, PARKED + r.ifindex, None),
-        peer::KNOWN if r.peer_ns != own => fetch(restore, &r),
-        peer::KNOWN if r.peer_ifindex > r.ifindex => make(me, &r, r.peer_ifindex, None),
-        // The loopback device is there, and so is the second of a pair.
-        _ => Ok(()),
+    let (made, ends) = match r.peer {
+        peer::OUTSIDE => (make_with_outside(restore, &r), 0),
+        peer::LATER => (make(me, &r, PARKED + r.ifindex, None), 1),
+        peer::KNOWN if r.peer_ns != own => (fetch(restore, &r), -1),
+        peer::KNOWN if r.peer_ifindex > r.ifindex => (make(me, &r, r.peer_ifindex, None), 1),
+        // The second of a pair is there, or the next step fails.
+        peer::KNOWN => (Ok(()), -1),
+        // So is the loopback device.
+        _ => (Ok(()), 0),
     };
     made.and_then(|()| configure(me, &r, alias)).map_err(|fault| {
         if fault.detail().is_some() {
@@ -190,6 +192,7 @@ pub(super) fn restore(restore: &mut Restore<'_>, own: u32, least: u32) -> Result
             format_args!("cannot make network device {name} with index {}", r.ifindex),
         )
     })?;
+    restore.made.ends = restore.made.ends.saturating_add_signed(ends);
     Ok(r.ifindex)
 }
 

@@ -7,6 +7,7 @@ use ckpt_uapi::record::event::{Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::landlock::{self, LAYERS_MAX};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
+use ckpt_uapi::record::net::peer;
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::tree::{flags, Tree};
 use std::collections::{HashMap, HashSet};
@@ -175,6 +176,8 @@ pub(super) struct Order {
     mounts_left: u32,
     /// The network namespace whose devices, addresses and so on may come.
     network: Option<Network>,
+    /// Ends of veth pairs (network namespace and index) whose other end has not come.
+    ends: HashSet<(u32, u32)>,
     /// What a restart has to be told has come.
     external: bool,
 }
@@ -278,6 +281,7 @@ impl Order {
                     trailer.objects as usize == self.objects.len(),
                     "the trailer counts other objects than these",
                 )?;
+                check(self.ends.is_empty(), "the other end of a pair has not come")?;
                 State::Complete
             }
             (state, body) => self.accept_in_task(state, body)?,
@@ -651,6 +655,14 @@ impl Order {
                 || device.peer_ns == network.objref
                 || self.object(device.peer_ns) == Some(Object::Namespace(Namespace::Net));
             check(there, "the other end of a pair is in no network namespace")?;
+            let first = device.peer == peer::LATER
+                || (device.peer_ns == network.objref && device.peer_ifindex > device.ifindex);
+            if first {
+                self.ends.insert((network.objref, device.ifindex));
+            } else if device.peer == peer::KNOWN {
+                let came = self.ends.remove(&(device.peer_ns, device.peer_ifindex));
+                check(came, "the other end of a pair has not come before it")?;
+            }
             network.least = device.ifindex + 1;
             network.devices_left -= 1;
         }

@@ -307,6 +307,28 @@ fn refuses_ends_of_pipes_that_there_are_not() {
 }
 
 #[test]
+fn wants_both_ends_of_a_pair() {
+    use ckpt_uapi::record::net::{peer, NetDevice};
+    let device = index(RecordType::NetDevice) + 1;
+    let cases: &[(u32, u8, u8, &str)] = &[
+        (peer::LATER, 0, 0, "the other end of a pair has not come"),
+        (peer::KNOWN, 26, 3, "the other end of a pair has not come"),
+        (peer::KNOWN, 26, 1, "has not come before it"),
+        (peer::KNOWN, 25, 3, "in no network namespace"),
+    ];
+    for (how, namespace, ifindex, text) in cases {
+        let bytes = changed(|records| {
+            let body = &mut records[device].body;
+            body[offset_of!(NetDevice, peer)] = *how as u8;
+            body[offset_of!(NetDevice, peer_ns)] = *namespace;
+            body[offset_of!(NetDevice, peer_ifindex)] = *ifindex;
+        });
+        let error = verify(&bytes[..]).unwrap_err().to_string();
+        assert!(error.contains(text), "{error}");
+    }
+}
+
+#[test]
 fn counts_the_layers_of_landlock_domains() {
     let layers = |count: u32| {
         changed(|records| {
