@@ -16,6 +16,7 @@ mod landlock;
 mod mempolicy;
 mod mm;
 pub mod ns;
+pub mod policy;
 mod posix_timer;
 mod prctl;
 mod program;
@@ -57,6 +58,7 @@ pub fn all() -> Vec<Case> {
         fs::cases(),
         fd::cases(),
         file::cases(),
+        policy::cases(),
         freeze::cases(),
         silent::cases(),
         run::cases(),

@@ -137,7 +137,7 @@ impl Fault {
     /// Adds what follows from it to the sentence.
     pub(crate) fn and(self, what: &str) -> Self {
         self.set(|d| {
-            let _ = fmt::Write::write_fmt(&mut d.text, format_args!("; {what}"));
+            let _ = fmt::Write::write_fmt(&mut d.text, format_args!(" ({what})"));
         })
     }
 

@@ -27,6 +27,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("run/gives_up_at_the_deadline", asked::deadline).limit(180),
         Case::new("run/a_failed_checkpoint_does_no_harm", asked::failed),
         Case::new("run/has_a_name", asked::name),
+        Case::new("run/asks_hooks", asked::hooks),
         Case::new("run/resumes", resume::resumes),
         Case::new("run/begins_anew_after_damage", resume::damaged),
         Case::new("run/does_not_begin_anew_beside_a_sound_statefile", resume::pid_in_use),

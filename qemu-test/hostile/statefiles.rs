@@ -6,7 +6,8 @@ use super::feed::{Answer, Feeder};
 use super::mutations::{changes, Change, Random};
 use crate::cases::ns::rootless::Container;
 use harness::case::During;
-use harness::{ensure, fail, Context, Result};
+use harness::ckptctl::{self, exit};
+use harness::{ensure, fail, Context, Program, Result};
 use libckpt::testing::{Part, Statefile};
 use libckpt::uapi::record::external::External;
 use libckpt::uapi::record::RecordType;
@@ -628,6 +629,22 @@ pub fn external_records(context: &Context) -> Result {
 pub fn values_of_files_without_a_name(context: &Context) -> Result {
     let kinds = [RecordType::Nameless, RecordType::NamelessData, RecordType::File].map(RecordType::number);
     feed_kinds(context, "file_nameless", &[], &kinds, 4)
+}
+
+/// The same for what stands for a file that cannot be saved.
+pub fn values_of_decided_files(context: &Context) -> Result {
+    let file = context.path("decided.ckpt");
+    for policy in ["/dev/kmsg=close", "/dev/kmsg=replace:/dev/zero"] {
+        let mut target = Program::own(context, "refuse").args(&["device_open"]).start()?;
+        target.wait_ready()?;
+        let pid = target.pid.to_string();
+        let mut command = ckptctl::command(&["checkpoint", "--kill", &pid, "--policy", policy, "-o"]);
+        ckptctl::finish(command.arg(&file))?.expect(exit::DONE)?;
+        target.was_killed()?;
+        let mut feeder = Feeder::from(&file, target.pid)?;
+        feed_records(&mut feeder, &[RecordType::File.number()], 24)?;
+    }
+    Ok(())
 }
 
 /// The same for a container with a user namespace, and the credentials in it.

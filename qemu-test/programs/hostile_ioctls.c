@@ -63,6 +63,7 @@ static const struct {
 	{ CKPT_THAW, sizeof(struct ckpt_thaw), "THAW", false },
 	{ CKPT_KILL, sizeof(struct ckpt_kill), "KILL", false },
 	{ CKPT_CHECKPOINT, sizeof(struct ckpt_checkpoint), "CHECKPOINT", true },
+	{ CKPT_POLICIES, sizeof(struct ckpt_policies), "POLICIES", true },
 	{ CKPT_RESTART_BEGIN, sizeof(struct ckpt_restart_begin), "RESTART_BEGIN", true },
 	{ CKPT_RESTART_PROLOGUE, sizeof(struct ckpt_restart_prologue), "RESTART_PROLOGUE", false },
 	{ CKPT_RESTART_TASK, sizeof(struct ckpt_restart_task), "RESTART_TASK", false },
@@ -281,6 +282,55 @@ static void checkpointing(pid_t pid)
 	close(read_only);
 	close(write_only);
 	close(path);
+}
+
+/* No policies, some without a NUL at the end; the last one is one. */
+#define POLICY(text) { text, sizeof(text) - 1 }
+static const struct {
+	const char *text;
+	uint32_t size;
+} policies[] = {
+	POLICY("\0"), POLICY("a=close"), POLICY("a=close\0\0"), POLICY("=close\0"), POLICY("close\0"), POLICY("a=shut\0"),
+	POLICY("a=replace:\0"), POLICY("a=replace:b\0"), POLICY("a=close\0b\0"), POLICY("a=\0"), POLICY("*=close\0b=replace:/c\0"),
+};
+
+static void deciding(pid_t pid)
+{
+	struct ckpt_policies good = { .size = sizeof(good) }, p;
+	const unsigned count = sizeof(policies) / sizeof(policies[0]);
+	int fd = session();
+	char *stars;
+
+	(void)pid;
+	WANT(call(fd, CKPT_POLICIES, &good), 0);
+	for (unsigned i = 0; i < count; i++) {
+		p = good;
+		p.texts = (uintptr_t)policies[i].text;
+		p.texts_size = policies[i].size;
+		WANT(call(fd, CKPT_POLICIES, &p), i == count - 1 ? 0 : -EINVAL);
+	}
+	p.flags = 1;
+	WANT(call(fd, CKPT_POLICIES, &p), -EINVAL);
+	p = good;
+	p.reserved = 1;
+	WANT(call(fd, CKPT_POLICIES, &p), -EINVAL);
+	p = good;
+	p.texts_size = CKPT_POLICIES_MAX + 1;
+	WANT(call(fd, CKPT_POLICIES, &p), -EINVAL);
+	p.texts_size = 8;
+	p.texts = 8;
+	WANT(call(fd, CKPT_POLICIES, &p), -EFAULT);
+	/* As many as there may be, each hard to fit. */
+	stars = malloc(CKPT_POLICIES_MAX);
+	CHECK(stars);
+	memset(stars, '*', CKPT_POLICIES_MAX);
+	for (unsigned at = 4000; at <= CKPT_POLICIES_MAX; at += 4000)
+		memcpy(stars + at - 7, "x=close", 8);
+	p.texts = (uintptr_t)stars;
+	p.texts_size = CKPT_POLICIES_MAX / 4000 * 4000 + 1;
+	WANT(call(fd, CKPT_POLICIES, &p), 0);
+	free(stars);
+	close(fd);
 }
 
 static void reading(pid_t pid)
@@ -527,6 +577,7 @@ int main(int argc, char **argv)
 	common_rules();
 	attaching(pid);
 	reading(pid);
+	deciding(pid);
 	checkpointing(pid);
 	restarting(argv[2]);
 	inherited_session(pid);

@@ -21,6 +21,17 @@
  * What /proc/PID/fdinfo says about the file besides what it says about every file. Returns the number of bytes, @size when they
  * do not fit.
  */
+/* The name of its operations, as `kmsg_fops` or `fb_fops [fb]`: that is its driver. Printed to the end of the buffer; where it begins. */
+char *ckpt_file_driver(const struct file *f, char *buf, int size)
+{
+	char name[KSYM_SYMBOL_LEN];
+	int length = snprintf(name, sizeof(name), "%ps", f->f_op);
+
+	if (length >= (int)sizeof(name) || length >= size)
+		return ERR_PTR(-ENAMETOOLONG);
+	return memcpy(buf + size - length - 1, name, length + 1);
+}
+
 size_t ckpt_fdinfo(struct file *f, char *out, size_t size)
 {
 	struct seq_file m = { .buf = out, .size = size };

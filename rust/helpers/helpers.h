@@ -39,6 +39,7 @@ struct ckpt_sharing {
 	int sighand;
 };
 
+char *ckpt_file_driver(const struct file *f, char *buf, int size);
 size_t ckpt_fdinfo(struct file *f, char *out, size_t size);
 struct file *ckpt_get_file(struct file *f);
 int ckpt_collect_fds(struct task_struct *t, unsigned int from, struct ckpt_fd *out, unsigned int max,

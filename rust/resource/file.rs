@@ -101,6 +101,15 @@ fn refuse(file: &File, what: &str) -> Fault {
     Fault::new(EOPNOTSUPP, format_args!("{} cannot be saved: {}", what, name.as_str())).kind(RecordType::File)
 }
 
+/// Says that a device, or its memory, cannot be saved.
+pub(crate) fn refuse_device(file: &File, what: &str) -> Fault {
+    let driver = PathBuf::new().and_then(|mut driver| file.print_driver(&mut driver).map(|()| driver));
+    match driver {
+        Ok(driver) => refuse(file, what).and(driver.as_str()),
+        Err(_) => refuse(file, what),
+    }
+}
+
 /// What an open file will be in the statefile; `stdio` when it is one of the inherited descriptors.
 ///
 /// `held` is the number of references to the file that the caller has.
@@ -156,7 +165,7 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
         mode::CHAR if major(saved.rdev) == MEM_MAJOR && MEM_MINORS.contains(&minor(saved.rdev)) => kind::DEVICE,
         mode::CHAR if is_terminal(saved.rdev) && stdio.is_some() => kind::STDIO,
         mode::CHAR if is_terminal(saved.rdev) => return Err(refuse(file, "terminal (other than inherited stdio)")),
-        _ => return Err(refuse(file, "device")),
+        _ => return Err(refuse_device(file, "device")),
     };
     if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE)
         && !file.print_path(target.names, &mut path)?

@@ -237,6 +237,13 @@ impl File {
         unsafe { (*self.as_ptr()).f_op as usize }
     }
 
+    /// Name of its file operations, which tell its driver.
+    pub(crate) fn print_driver(&self, out: &mut PathBuf) -> Result {
+        // SAFETY: alive; the buffer is as long as it says.
+        out.fill(|buffer, size| unsafe { bindings::ckpt_file_driver(self.as_ptr(), buffer, size) })?;
+        Ok(())
+    }
+
     /// What /proc/PID/fdinfo says about it besides what it says about every file.
     pub(crate) fn info(&self) -> Result<Info> {
         let mut size = 4096;

@@ -218,3 +218,31 @@ pub fn name(context: &Context) -> Result {
     }
     Ok(())
 }
+
+/// The job has a device that a hook puts away before each checkpoint, and takes again afterwards.
+pub fn hooks(context: &Context) -> Result {
+    let file = context.path("job.ckpt");
+    let (tool, log, told) = crate::cases::policy::tool(context)?;
+    let [away, back] = told.each_ref().map(|path| path.to_string_lossy());
+    let program = ["policy_accelerator", &away, &back];
+    let hook = tool.to_string_lossy();
+    let options = [
+        "--hook",
+        &hook,
+        "--policy",
+        "/dev/kms=kill",
+        "--on",
+        "HUP=stop",
+        "--resume",
+    ];
+    let mut run = Call::new(context, &program).file(&file).options(&options).start()?;
+    run.wait_line("ready")?;
+    run.signal(Signal::HUP)?;
+    run.expect_exit(REQUEUE)?;
+    let mut again = Call::new(context, &program).file(&file).options(&options).start()?;
+    again.wait_says("goes on")?;
+    let asked = fs::read_to_string(&log)?;
+    ensure!(asked.contains("restart "), "the hook was asked {asked:?} only");
+    go(context)?;
+    again.expect_exit(0)
+}

@@ -143,6 +143,10 @@ fn dump_epoll(target: &Target<'_>, file: &File, objref: u32, flags: u32, dump: &
     dump.out.record(&Epoll { objref, flags })?;
     let mut entries: KVVec<EpollItem> = KVVec::new();
     for item in watched(file)? {
+        // What is closed is not watched, and what stands for a file is another one.
+        if target.whole.decisions.of(&item.file).is_some() {
+            continue;
+        }
         let entry = EpollItem {
             fd: item.fd,
             // How many references are ours was counted when it was checked.

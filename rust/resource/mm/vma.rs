@@ -10,7 +10,8 @@
 
 use super::{
     super::{policy::Action, Target},
-    check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, Dump, Obstacles, Restore, Whole,
+    check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, refuse_device, Dump, Obstacles,
+    Restore, Whole,
 };
 use crate::{
     error::{Context, Fault, Result},
@@ -223,7 +224,10 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
         return refuse("memory of hugetlbfs");
     }
     if is_of_device(area) {
-        return refuse("memory of a device");
+        return match &area.file {
+            Some(file) => Err(refuse_device(file, "memory of a device")),
+            None => refuse("memory of a device"),
+        };
     }
     if area.userfaultfd {
         return refuse("memory watched by a userfaultfd");

@@ -447,6 +447,8 @@ fn file_kind(kind: u32) -> &'static str {
         file::kind::SESSION => "session",
         file::kind::PIPE => "pipe",
         file::kind::NAMELESS => "nameless",
+        file::kind::CLOSED => "closed",
+        file::kind::REPLACED => "replaced",
         _ => "unknown",
     }
 }

@@ -776,12 +776,12 @@ fn check_nameless(file: &Nameless) -> Result<()> {
 
 fn check_file(file: &File) -> Result<()> {
     use record::file::denied::{IOCTL_DEV, TRUNCATE};
-    use record::file::kind::{DEVICE, NAMELESS, PIPE, REGULAR, SESSION, STDIO};
+    use record::file::kind::{CLOSED, DEVICE, NAMELESS, PIPE, REGULAR, REPLACED, SESSION, STDIO};
     const O_ACCMODE: u32 = 3;
     const O_WRONLY: u32 = 1;
     const LOCK_EX: u32 = 2;
     check(
-        (REGULAR..=NAMELESS).contains(&file.kind),
+        (REGULAR..=NAMELESS).contains(&file.kind) || matches!(file.kind, CLOSED | REPLACED),
         "the kind of file is not known",
     )?;
     check(
