@@ -9,7 +9,7 @@ use crate::{
     objects::Seen,
     resource::{
         names_of, post_dump, prologue, share, tree, Census, Dump, FrozenTask, Holders, Mappings, Obstacles, Room,
-        Scope, Snapshot, Target, Users, Whole, ROOMS,
+        Scope, Segments, Snapshot, Target, Users, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
@@ -117,6 +117,7 @@ fn whole<'a>(
         census: Census::of(processes)?,
         users: Users::of(processes)?,
         mappings: RefCell::new(Mappings::new()),
+        segments: RefCell::new(Segments::new()),
         holders: RefCell::new(Holders::new()),
         caller_fs: Fs::of(&Task::current())?,
         caller_ns: Nsproxy::of(&Task::current())?,

@@ -7,13 +7,13 @@
 use crate::{
     error::{Fault, Result},
     freeze::{Process, Root},
-    objects::{Made, Seen},
+    objects::{Made, Remains, Seen},
     statefile::{Reader, Writer},
     wrapper::{
         cred::Cred,
         file::File,
         mm::Mm,
-        ns::Nsproxy,
+        ns::{IpcLimits, Nsproxy},
         path::Fs,
         pid::PidNs,
         syscall::CurrentTask,
@@ -32,6 +32,7 @@ mod fd;
 mod file;
 mod fpu;
 mod fs;
+mod ipc;
 mod itimer;
 mod landlock;
 mod mempolicy;
@@ -72,6 +73,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) users: Users,
     /// Mappings of shared memory that have been met.
     pub(crate) mappings: RefCell<Mappings>,
+    /// System V shared memory that has been met.
+    pub(crate) segments: RefCell<Segments>,
     /// Files without a name that have been met.
     pub(crate) holders: RefCell<Holders>,
     /// Root and working directory of the caller.
@@ -135,6 +138,8 @@ pub(crate) mod share {
     pub(crate) const HANDLERS: u32 = 1 << 3;
     /// Namespaces. Not among what a section may lack: every task says which it has.
     pub(crate) const NSPROXY: u32 = 1 << 4;
+    /// Objects of an ipc namespace that has just been met.
+    pub(crate) const IPC: u32 = 1 << 5;
     /// Everything that is not shared: always there.
     pub(crate) const NOTHING: u32 = 1 << 31;
 }
@@ -155,6 +160,8 @@ pub(crate) struct Restore<'a> {
     pub(crate) input: &'a mut Reader,
     /// Objects made so far.
     pub(crate) made: &'a mut Made,
+    /// Those of them that outlive the tasks.
+    pub(crate) remains: &'a mut Remains,
     /// The task's entry in the tree.
     pub(crate) entry: &'a Tree,
     /// Its index in the tree.
@@ -226,6 +233,8 @@ pub(crate) struct Late {
     pub(crate) fs_owner: Option<Task>,
     /// The task is in its namespaces.
     pub(crate) in_namespaces: bool,
+    /// Limits of the ipc namespace, while its objects are still to come.
+    pub(crate) ipc_limits: Option<IpcLimits>,
     /// The mount namespace while it is being built.
     pub(crate) mounts: Option<ns::Building>,
     /// The network namespace while it is being built.
@@ -239,6 +248,7 @@ impl Late {
             && (self.new & share::FILES == 0 || self.fds == Some(true))
             && self.has_all_mounts()
             && self.has_all_devices()
+            && self.ipc_limits.is_none()
     }
 }
 
@@ -371,6 +381,7 @@ const fn room<R: Resource>() -> Room {
 pub(crate) const ROOMS: &[Room] = &[
     room::<task::TaskRoom>(),
     room::<ns::NsRoom>(),
+    room::<ipc::IpcRoom>(),
     room::<file::FileRoom>(),
     room::<mm::MmRoom>(),
     room::<fd::FdRoom>(),
@@ -379,6 +390,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<itimer::ItimerRoom>(),
     room::<rlimit::RlimitRoom>(),
     room::<landlock::LayerRoom>(),
+    room::<ipc::UndoRoom>(),
     room::<sched::SchedRoom>(),
     room::<prctl::PrctlRoom>(),
     room::<mempolicy::MempolicyRoom>(),
@@ -394,12 +406,14 @@ pub(crate) const ROOMS: &[Room] = &[
 ];
 
 /// Where rooms meet: what one room refers to by objref, another one writes and makes.
-pub(crate) use mm::{post_dump, Mappings, Snapshot};
+pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, count_mapped, dump_file, each_extent, held, is_sealed_for_writers, restore_shmem_pages, Census,
     Holders,
 };
+
+pub(crate) use ipc::{check_objects, dump_segment, Segments};
 
 pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};

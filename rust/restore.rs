@@ -6,7 +6,7 @@
 
 use crate::{
     error::{Fault, Result},
-    objects::Made,
+    objects::{Made, Remains},
     resource::{
         external::External,
         prepare,
@@ -55,6 +55,7 @@ const NOBODY: u32 = u32::MAX;
 struct Stream {
     reader: Reader,
     made: Made,
+    remains: Remains,
     ghosts: Ghosts,
     /// See [`Restore::keyring`].
     keyring: Option<Task>,
@@ -203,6 +204,7 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
     let stream = Stream {
         reader,
         made: Made::new(),
+        remains: Remains::new(),
         ghosts: Ghosts::new(),
         keyring: None,
     };
@@ -686,6 +688,7 @@ impl Restart {
                 me,
                 input: &mut stream.reader,
                 made: &mut stream.made,
+                remains: &mut stream.remains,
                 entry,
                 index,
                 keeps_process,
@@ -774,6 +777,7 @@ impl Restart {
         // From here on nobody dies with the coordinator: all of them go on, whatever becomes of it.
         self.arm_death_signals();
         self.stop();
+        self.stream.lock().remains.keep();
         self.released.store(true, Ordering::Release);
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();

@@ -10,6 +10,7 @@ pub(crate) mod completion;
 pub(crate) mod cred;
 pub(crate) mod file;
 pub(crate) mod hash;
+pub(crate) mod ipc;
 pub(crate) mod landlock;
 pub(crate) mod mm;
 pub(crate) mod mount;

@@ -6,6 +6,7 @@
 
 #include "completion.c"
 #include "file.c"
+#include "ipc.c"
 #include "landlock.c"
 #include "mm.c"
 #include "mount.c"

@@ -526,12 +526,15 @@ fn lock(me: &CurrentTask, file: &File, operation: u32) -> kernel::error::Result 
 
 /// Reads a page record of a shared memory object: its memory is mapped into the caller for that time.
 pub(crate) fn restore_shmem_pages(restore: &mut Restore<'_>, mm: &Mm, pages: &Pages) -> Result {
-    let Some(Object::Shmem(file, size)) = restore.made.get(pages.objref) else {
-        return Err(restore
-            .input
-            .bad(EBADMSG, format_args!("object {} is no shared memory", pages.objref)));
+    let (file, size) = match restore.made.get(pages.objref) {
+        Some(Object::Shmem(file, size)) => (file.clone(), *size),
+        Some(Object::Segment(segment)) => (segment.file.clone(), segment.bytes()),
+        _ => {
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("object {} is no shared memory", pages.objref)))
+        }
     };
-    let (file, size) = (file.clone(), *size);
     if restore.input.entries::<Extent>(pages.extents)?.any(|e| e.flags != 0) {
         return Err(restore
             .input

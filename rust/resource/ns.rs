@@ -198,7 +198,7 @@ impl Resource for NsRoom {
             net::check(whole, &ns, &mut refuse)?;
         }
         if to_look_at(Kind::Ipc) {
-            ipc::check(&ns, &mut refuse);
+            ipc::check(whole, task, &ns, &mut refuse)?;
         }
         time::check(whole, task, &ns, &mut refuse);
         if to_look_at(Kind::Mnt) {
