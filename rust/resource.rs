@@ -21,7 +21,7 @@ use crate::{
         timer::PosixTimer, //
     },
 };
-use ckpt_uapi::record::{event::Timerfd, tree::Tree, RecordType};
+use ckpt_uapi::record::{event::Timerfd, mqueue::MqNotify, tree::Tree, RecordType};
 use core::cell::RefCell;
 use external::External;
 use kernel::prelude::*;
@@ -217,6 +217,8 @@ pub(crate) struct Late {
     pub(crate) posix_timers: KVVec<PosixTimer>,
     /// Armed timerfds, and those with expirations that nobody has read, likewise.
     pub(crate) timerfds: KVVec<(File, Timerfd)>,
+    /// How the process is told of messages in POSIX queues, likewise.
+    pub(crate) notified: KVVec<MqNotify>,
     /// As prctl(PR_SET_TSC, PR_TSC_SIGSEGV).
     pub(crate) tsc_off: bool,
     /// mlockall(2) flags for new mappings.
@@ -390,6 +392,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<itimer::ItimerRoom>(),
     room::<rlimit::RlimitRoom>(),
     room::<landlock::LayerRoom>(),
+    room::<file::NotifyRoom>(),
     room::<ipc::UndoRoom>(),
     room::<sched::SchedRoom>(),
     room::<prctl::PrctlRoom>(),

@@ -10,6 +10,7 @@
 #include "landlock.c"
 #include "mm.c"
 #include "mount.c"
+#include "mqueue.c"
 #include "net.c"
 #include "ns.c"
 #include "pipe.c"

@@ -56,6 +56,7 @@ enum ckpt_nameless {
 	CKPT_NAMELESS_SECRET,
 };
 
+bool ckpt_other_name(struct file *f, struct path *out);
 enum ckpt_nameless ckpt_file_nameless(struct file *f);
 unsigned long ckpt_inode_users(struct file *f);
 unsigned int ckpt_memfd_seals(struct file *f);
@@ -280,7 +281,6 @@ int ckpt_adopt_nsproxy(struct task_struct *from);
 struct file *ckpt_open_own_namespace(enum ckpt_ns_kind kind);
 bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind);
 void ckpt_uts_names(struct nsproxy *ns, char *nodename, char *domainname);
-unsigned int ckpt_ipc_objects(struct nsproxy *ns);
 void ckpt_ipc_limits(struct nsproxy *ns, struct ckpt_ipc_limits *out);
 int ckpt_set_ipc_limits(const struct ckpt_ipc_limits *in);
 void ckpt_time_offsets(struct nsproxy *ns, bool children, s64 *monotonic, s64 *boottime);
@@ -347,6 +347,24 @@ int ckpt_adopt_undo(struct task_struct *from);
 void ckpt_ipc_remove(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int id, unsigned long address);
 struct ipc_namespace *ckpt_ipc_of(struct nsproxy *ns);
 struct ipc_namespace *ckpt_get_own_ipc(void);
+
+/* mqueue.c */
+/* A POSIX message queue. */
+struct ckpt_mqueue {
+	/* Addresses of the inode and of the ipc namespace; compared only. */
+	unsigned long inode, ns;
+	u64 maxmsg, msgsize, messages;
+	/* Whether the process that was asked about is told of messages, and how. */
+	bool tells;
+	u32 notify;
+	u32 signal;
+	u64 value;
+};
+
+const void *ckpt_inode_ops(struct file *f);
+void ckpt_mqueue_root(struct nsproxy *ns, struct path *out);
+void ckpt_mqueue(struct file *f, struct task_struct *t, struct ckpt_mqueue *out);
+ssize_t ckpt_mqueue_text(struct file *f, unsigned long nth, u32 *priority, u8 *out, size_t size);
 
 /* net.c */
 struct socket;

@@ -39,6 +39,7 @@ use ckpt_uapi::record::{
 };
 use kernel::{prelude::*, rbtree::RBTree};
 
+mod mqueue;
 mod msg;
 mod sem;
 mod shm;
@@ -104,27 +105,23 @@ pub(crate) fn check_objects(
         cred: &cred,
         pids: &whole.pid_ns,
     };
+    let mut judge = |result: Result| match result {
+        Err(fault) if fault.errno() == EOPNOTSUPP => {
+            let text = fault.detail().map_or(&[][..], |d| d.text.as_bytes());
+            refuse(format_args!("{}", core::str::from_utf8(text).unwrap_or("")));
+            Ok(())
+        }
+        other => other,
+    };
     for kind in Kind::ALL {
         each(ns, kind, &viewer, &mut |found| {
-            let result = check(kind, &found.fields).and_then(|()| match kind {
+            judge(check(kind, &found.fields).and_then(|()| match kind {
                 Kind::Msg => msg::check(ns, &found.fields),
                 _ => Ok(()),
-            });
-            match result {
-                Err(fault) if fault.errno() == EOPNOTSUPP => {
-                    if let Some(text) = fault
-                        .detail()
-                        .and_then(|d| core::str::from_utf8(d.text.as_bytes()).ok())
-                    {
-                        refuse(format_args!("{text}"));
-                    }
-                    Ok(())
-                }
-                other => other,
-            }
+            }))
         })?;
     }
-    Ok(())
+    judge(mqueue::check(ns, task))
 }
 
 fn perm(f: &Fields) -> Perm {
@@ -199,7 +196,7 @@ fn obtain(
     };
     let taken = || {
         Fault::new(
-            EEXIST,
+            EBUSY,
             format_args!("the identifier {id} of a {name} is taken in the ipc namespace by another one"),
         )
     };
@@ -223,7 +220,7 @@ fn obtain(
     };
     let made = made.map_err(|e| match e {
         EEXIST => Fault::new(
-            e,
+            EBUSY,
             format_args!("the key {:#x} of a {name} is taken in the ipc namespace", want.key),
         ),
         EPERM => Fault::new(
@@ -320,6 +317,7 @@ impl Resource for IpcRoom {
         each(&ns, Kind::Msg, &viewer, &mut |found| {
             msg::dump(&ns, &found.fields, dump)
         })?;
+        mqueue::dump(&ns, task.task, dump)?;
         let ids = |kind| {
             let (seq, last, cursor) = ns.ipc_ids(kind);
             Ids {
@@ -342,6 +340,8 @@ impl Resource for IpcRoom {
             RecordType::Sem => sem::restore(restore)?,
             RecordType::Msg => msg::restore(restore)?,
             RecordType::MsgText => return msg::restore_text(restore),
+            RecordType::Mqueue => mqueue::restore(restore)?,
+            RecordType::MqueueText => return mqueue::restore_text(restore),
             _ => return end(restore),
         };
         restore.made.add(object)

@@ -8,7 +8,9 @@ use super::{
     bindings,
     cred::Cred,
     file::File,
+    mount::Tree,
     ns::Nsproxy,
+    path::Fs,
     pid::PidNs,
     symbol::Operations,
     syscall::{nr, CurrentTask},
@@ -283,5 +285,54 @@ impl CurrentTask {
         const SHM_RDONLY: u64 = 0o10000;
         let flags = if read_only { SHM_RDONLY } else { 0 };
         self.call(nr::__NR_shmat, &[id as u64, at, flags]).map(|at| at as u64)
+    }
+}
+
+/// What a POSIX message queue is.
+pub(crate) type Mqueue = bindings::ckpt_mqueue;
+
+impl Nsproxy {
+    /// The file system with the POSIX message queues of the ipc namespace.
+    pub(crate) fn queues(&self, viewer: Cred) -> Tree {
+        let mut path = bindings::path::default();
+        // SAFETY: alive; the helper returns references.
+        let root = unsafe {
+            bindings::ckpt_mqueue_root(self.as_ptr(), &mut path);
+            Fs::at(path)
+        };
+        Tree::at(root, viewer)
+    }
+}
+
+impl File {
+    /// What the POSIX message queue is that it is an open file of, and how it tells the process of `task` of messages.
+    pub(crate) fn queue(&self, task: Option<&Task>) -> Option<Mqueue> {
+        if self.ops() != Operations::Mqueue.address() && !self.is_path_of_queue() {
+            return None;
+        }
+        let mut out = Mqueue::default();
+        let task = task.map_or(core::ptr::null_mut(), Task::as_ptr);
+        // SAFETY: both are alive, and the inode is one of a queue; the helper locks.
+        unsafe { bindings::ckpt_mqueue(self.as_ptr(), task, &mut out) };
+        Some(out)
+    }
+
+    /// Whether it was opened with O_PATH, and is a queue.
+    fn is_path_of_queue(&self) -> bool {
+        // SAFETY: alive; the inode's operations are set once.
+        self.is_path() && unsafe { bindings::ckpt_inode_ops(self.as_ptr()) as usize } == Operations::Mqueue.address()
+    }
+
+    /// A message of a queue, by its place in the order in which they are received: its priority, and its text in `out`. `ENOENT`,
+    /// `EMSGSIZE`, `EINVAL` for what is no queue.
+    pub(crate) fn queue_text<'a>(&self, nth: usize, out: &'a mut [u8]) -> Result<(u32, &'a [u8])> {
+        if self.queue(None).is_none() {
+            return Err(EINVAL);
+        }
+        let mut priority = 0;
+        // SAFETY: alive, and the inode is one of a queue; the buffer has that many bytes; the helper locks.
+        let ret = unsafe { bindings::ckpt_mqueue_text(self.as_ptr(), nth, &mut priority, out.as_mut_ptr(), out.len()) };
+        let n = to_result(ret)?;
+        Ok((priority, &out[..n]))
     }
 }
