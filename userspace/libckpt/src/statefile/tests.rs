@@ -5,11 +5,16 @@
 use super::*;
 use crate::testing::{sample, Mutator, Part, Statefile};
 use ckpt_uapi::record::file::File;
+use ckpt_uapi::record::ipc::IpcEnd;
 use ckpt_uapi::record::landlock::{Landlock, Layer};
+use ckpt_uapi::record::mqueue::{MqNotify, Mqd, Mqueue, MqueueText};
+use ckpt_uapi::record::msg::{Msg, MsgText};
 use ckpt_uapi::record::nameless::{Nameless, NamelessData};
 use ckpt_uapi::record::pipe::{Pipe, CONTENT_MAX};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::seccomp::{Seccomp, SeccompFilter};
+use ckpt_uapi::record::sem::{Sem, SemUndo};
+use ckpt_uapi::record::shm::Shm;
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{flags, Head, Tree};
@@ -318,6 +323,74 @@ fn refuses_values_that_contradict_each_other() {
             1,
             "too long for a record",
         ),
+        (RecordType::Shm, 0, 8, "not the next number"),
+        (RecordType::Shm, offset_of!(Shm, flags), 16, "unknown flag"),
+        (RecordType::Shm, offset_of!(Shm, perm) + 3, 0x80, "identifier"),
+        (RecordType::Shm, offset_of!(Shm, perm) + 25, 2, "unknown flag"),
+        (RecordType::Shm, offset_of!(Shm, perm) + 28, 1, "reserved"),
+        (RecordType::Shm, offset_of!(Shm, size) + 7, 0x80, "size of a segment"),
+        (
+            RecordType::Shm,
+            offset_of!(Shm, size) + 1,
+            0,
+            "outside of the shared memory",
+        ),
+        (RecordType::Sem, offset_of!(Sem, flags), 1, "unknown flag"),
+        (RecordType::Sem, offset_of!(Sem, count), 3, "number of entries"),
+        (
+            RecordType::Sem,
+            offset_of!(Sem, count) + 1,
+            0x7e,
+            "number of semaphores",
+        ),
+        (RecordType::Sem, size_of::<Sem>() + 1, 0x80, "value of a semaphore"),
+        (RecordType::SemUndo, 0, 40, "adjustments that are not there"),
+        (RecordType::SemUndo, size_of::<SemUndo>(), 28, "no set of semaphores"),
+        (
+            RecordType::SemUndo,
+            size_of::<SemUndo>() + 11,
+            1,
+            "adjustment is out of range",
+        ),
+        (RecordType::Msg, offset_of!(Msg, messages), 2, "lacks messages"),
+        (RecordType::Msg, offset_of!(Msg, messages), 0, "belong to a queue"),
+        (RecordType::MsgText, 0, 31, "belong to a queue"),
+        (
+            RecordType::MsgText,
+            offset_of!(MsgText, mtype) + 7,
+            0x80,
+            "type of a message",
+        ),
+        (RecordType::MsgText, offset_of!(MsgText, length) + 2, 1, "too long"),
+        (
+            RecordType::Mqueue,
+            offset_of!(Mqueue, messages),
+            11,
+            "than the queue may hold",
+        ),
+        (RecordType::Mqueue, size_of::<Mqueue>(), b'/', "name of a queue"),
+        (RecordType::MqueueText, 0, 30, "belong to a queue"),
+        (
+            RecordType::MqueueText,
+            offset_of!(MqueueText, priority) + 1,
+            0x80,
+            "priority",
+        ),
+        (RecordType::Mqd, offset_of!(Mqd, flags), 4, "unknown flag"),
+        (RecordType::Mqd, offset_of!(Mqd, name_len), 4, "length of a text"),
+        (
+            RecordType::MqNotify,
+            offset_of!(MqNotify, notify),
+            2,
+            "told of a message",
+        ),
+        (
+            RecordType::MqNotify,
+            offset_of!(MqNotify, signal),
+            65,
+            "told of a message",
+        ),
+        (RecordType::IpcEnd, size_of::<IpcEnd>() - 1, 1, "reserved"),
         (RecordType::LandlockLayer, 0, 8, "not the next number"),
         (RecordType::LandlockLayer, offset_of!(Layer, below), 7, "on no layer"),
         (RecordType::LandlockLayer, offset_of!(Layer, below), 1, "on no layer"),
@@ -401,14 +474,16 @@ fn counts_the_layers_of_landlock_domains() {
         changed(|records| {
             let at = index(RecordType::LandlockLayer) + 2;
             let template = records[at - 1].clone();
-            for objref in 36..34 + count {
+            for objref in 41..39 + count {
                 let mut part = template.clone();
                 let (layer, _) = Layer::mut_from_prefix(&mut part.body).unwrap();
                 (layer.objref, layer.below) = (objref, objref - 1);
-                records.insert(at + objref as usize - 36, part);
+                records.insert(at + objref as usize - 41, part);
             }
             // What comes after them is numbered after them.
-            let filter = 34 + count;
+            let (undo, filter) = (39 + count, 40 + count);
+            let part = &mut records[index(RecordType::SemUndo) + count as usize - 2];
+            SemUndo::mut_from_prefix(&mut part.body).unwrap().0.objref = undo;
             let part = &mut records[index(RecordType::SeccompFilter) + count as usize - 2];
             SeccompFilter::mut_from_prefix(&mut part.body).unwrap().0.objref = filter;
             let part = &mut records[index(RecordType::Seccomp) + count as usize - 2];
