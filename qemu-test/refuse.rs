@@ -42,6 +42,7 @@ const KINDS: &[&str] = &[
     "shm_attached_outside",
     "shm_huge",
     "shm_of_another_namespace",
+    "shm_of_the_namespace_of_a_thread",
     "sem_undo_shared_outside",
     "msg_too_long",
     "mqueue_thread",

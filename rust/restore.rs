@@ -367,8 +367,10 @@ impl Restart {
                 // Kills whoever holds the stream, too: a read from a silent pipe would last.
                 self.fail(of_task(fault, me));
                 me.task().kill();
-                // Objects may refer to what holds the session.
-                self.stream.lock().made = Made::new();
+                // Objects may refer to what holds the session; and what nobody will need is to be gone when the failure is known.
+                let mut stream = self.stream.lock();
+                stream.made = Made::new();
+                stream.remains = Remains::new();
                 Err(EINTR.into())
             }
         }

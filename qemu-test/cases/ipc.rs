@@ -2,7 +2,7 @@
 
 //! Kinds shm, sem, msg and mqueue: System V IPC and POSIX message queues.
 
-use super::quiet;
+use super::{ns::rootless, quiet};
 use harness::case::During;
 use harness::ckptctl::{self, exit};
 use harness::process::exists;
@@ -28,6 +28,11 @@ pub fn cases() -> Vec<Case> {
             made_anew(&Program::own(context, "shm_posix"), context)
         }),
         Case::new("ipc/conflicts_refuse_the_restart", conflicts),
+        Case::new("ipc/keeps_objects_of_a_rootless_container", |context| {
+            rootless::program_by_user(context, "ipc_small")
+        })
+        .limit(180),
+        Case::new("ipc/goes_on_under_load", under_load).limit(300),
         Case::new("ipc/what_is_left_alone_is_named", left_alone),
     ]
 }
@@ -43,6 +48,23 @@ fn made_anew(program: &Program, context: &Context) -> Result {
         target.checkpoint_kill(&file)?;
         target.restart(&file)?;
     }
+    target.finish()
+}
+
+/// A family of processes that wait for each other in all of it is saved wherever it is just then.
+fn under_load(context: &Context) -> Result {
+    let file = context.path("load.ckpt");
+    let mut target = Program::own(context, "ipc_load").start()?;
+    target.wait_ready()?;
+    for _ in 0..6 {
+        target.wait_more_lines_of_other_process(1)?;
+        target.checkpoint(&file)?;
+        target.wait_more_lines_of_other_process(1)?;
+        fs::remove_file(&file)?;
+        target.checkpoint_kill(&file)?;
+        target.restart(&file)?;
+    }
+    target.wait_more_lines_of_other_process(1)?;
     target.finish()
 }
 

@@ -441,6 +441,33 @@ static void shm_namespace(void)
 	hold_segment(memory);
 }
 
+static pthread_barrier_t inside;
+
+static void *lives_elsewhere(void *id)
+{
+	if (unshare(CLONE_NEWIPC) == 0)
+		*(int *)id = shmget(IPC_PRIVATE, PAGE, 0600);
+	pthread_barrier_wait(&inside);
+	wait_go();
+	return NULL;
+}
+
+static void shm_thread(void)
+{
+	pthread_t thread;
+	int id = -1;
+
+	CHECK(pthread_barrier_init(&inside, NULL, 2) == 0);
+	CHECK(pthread_create(&thread, NULL, lives_elsewhere, &id) == 0);
+	pthread_barrier_wait(&inside);
+	if (id < 0)
+		skip("unshare: errno %d", errno);
+	say("expect segment %d", id);
+	say("expect thread");
+	hold();
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
 static void sem_outside(void)
 {
 	struct sembuf give = { .sem_num = 0, .sem_op = 1, .sem_flg = SEM_UNDO };
@@ -1001,6 +1028,7 @@ static const struct {
 	{ "shm_attached_outside", shm_outside },
 	{ "shm_huge", shm_huge },
 	{ "shm_of_another_namespace", shm_namespace },
+	{ "shm_of_the_namespace_of_a_thread", shm_thread },
 	{ "sem_undo_shared_outside", sem_outside },
 	{ "msg_too_long", msg_long },
 	{ "mqueue_thread", queue_thread },

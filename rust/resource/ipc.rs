@@ -98,7 +98,7 @@ pub(crate) fn check_objects(
     whole: &Whole<'_>,
     task: &Task,
     ns: &Nsproxy,
-    refuse: &mut dyn FnMut(core::fmt::Arguments<'_>),
+    say: &mut dyn FnMut(core::fmt::Arguments<'_>),
 ) -> Result {
     let cred = Cred::of(task);
     let viewer = Viewer {
@@ -108,20 +108,34 @@ pub(crate) fn check_objects(
     let mut judge = |result: Result| match result {
         Err(fault) if fault.errno() == EOPNOTSUPP => {
             let text = fault.detail().map_or(&[][..], |d| d.text.as_bytes());
-            refuse(format_args!("{}", core::str::from_utf8(text).unwrap_or("")));
+            say(format_args!("{}", core::str::from_utf8(text).unwrap_or("")));
             Ok(())
         }
         other => other,
     };
+    let has_memory = has_own_memory(whole, task);
     for kind in Kind::ALL {
         each(ns, kind, &viewer, &mut |found| {
             judge(check(kind, &found.fields).and_then(|()| match kind {
                 Kind::Msg => msg::check(ns, &found.fields),
+                // Its contents stand with the memory of a process.
+                Kind::Shm if !has_memory => Err(refuse(
+                    kind,
+                    found.fields.id,
+                    "the first task of its ipc namespace is a thread, or shares the memory of another process",
+                )),
                 _ => Ok(()),
             }))
         })?;
     }
     judge(mqueue::check(ns, task))
+}
+
+/// Whether the task keeps its process, which is the first with its address space.
+fn has_own_memory(whole: &Whole<'_>, task: &Task) -> bool {
+    let mm = task.shared().mm;
+    let first = whole.processes.iter().filter_map(|p| p.threads.first());
+    first.into_iter().find(|t| t.shared().mm == mm) == Some(task)
 }
 
 fn perm(f: &Fields) -> Perm {
