@@ -48,7 +48,7 @@ impl Subject {
 }
 
 /// `tree_family N M`: a process with N children, each of which has M. CRIU needs minutes for a thousand, and is left out there.
-/// `task_threads N`: one with N threads besides the first.
+/// `task_threads N`: one with N threads besides the first. `ipc_many sem|shm N`: one with N sets of semaphores, or segments attached.
 const SUBJECTS: &[Subject] = &[
     Subject::new(&["memory", "0", "4k"], ["dump_small", "frozen_small", "restart_small"]),
     Subject::new(&["memory", "256", "thp"], ["dump_256m_thp", "", ""]),
@@ -79,6 +79,14 @@ const SUBJECTS: &[Subject] = &[
             ["tree_dump_1000", "tree_frozen_1000", "tree_restart_1000"],
         )
     },
+    Subject::new(
+        &["ipc_many", "sem", "1000"],
+        ["sem_1k_dump", "sem_1k_frozen", "sem_1k_restart"],
+    ),
+    Subject::new(
+        &["ipc_many", "shm", "64"],
+        ["shm_64_dump", "shm_64_frozen", "shm_64_restart"],
+    ),
     Subject::new(&["task_threads", "0"], ["", "threads_frozen_1", ""]),
     Subject::new(&["task_threads", "9"], ["", "threads_frozen_10", ""]),
     Subject::new(&["task_threads", "99"], ["", "threads_frozen_100", ""]),

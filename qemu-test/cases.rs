@@ -11,6 +11,7 @@ mod file;
 mod fpu;
 mod freeze;
 mod fs;
+mod ipc;
 mod itimer;
 mod landlock;
 mod mempolicy;
@@ -55,6 +56,7 @@ pub fn all() -> Vec<Case> {
         mm::cases(),
         ns::cases(),
         shmem::cases(),
+        ipc::cases(),
         fs::cases(),
         fd::cases(),
         file::cases(),

@@ -40,7 +40,13 @@ const KINDS: &[&str] = &[
     "aio",
     "posix_timer",
     "posix_timer_thread",
-    "shm_sysv",
+    "shm_attached_outside",
+    "shm_huge",
+    "shm_of_another_namespace",
+    "shm_of_the_namespace_of_a_thread",
+    "sem_undo_shared_outside",
+    "msg_too_long",
+    "mqueue_thread",
     "shared_policy",
     "deadline",
     "hugetlb",
@@ -77,7 +83,6 @@ const KINDS: &[&str] = &[
     "network_lacks_address",
     "network_without_inet6",
     "network_outside_of_user_namespace",
-    "ipc_namespace_with_objects",
     "mount_overlay",
     "mount_idmapped",
     "mount_mqueue_of_another_namespace",
@@ -144,11 +149,12 @@ fn expectations(target: &Target) -> Vec<String> {
 }
 
 fn by_kind(context: &Context, kind: &str) -> Result {
-    if kind == "hugetlb" {
+    let huge = ["hugetlb", "shm_huge"].contains(&kind);
+    if huge {
         let _ = fs::write("/proc/sys/vm/nr_hugepages", "4");
     }
     let result = refuse_kind(context, kind);
-    if kind == "hugetlb" {
+    if huge {
         let _ = fs::write("/proc/sys/vm/nr_hugepages", "0");
     }
     result

@@ -11,7 +11,7 @@ use crate::{
         names_of,
         policy::{Decisions, Policies},
         post_dump, prologue, share, tree, Census, Dump, FrozenTask, Holders, Mappings, Obstacles, Room, Scope,
-        Snapshot, Target, Users, Whole, ROOMS,
+        Segments, Snapshot, Target, Users, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
@@ -128,6 +128,7 @@ fn whole<'a>(
         census: Census::of(processes)?,
         users: Users::of(processes)?,
         mappings: RefCell::new(Mappings::new()),
+        segments: RefCell::new(Segments::new()),
         holders: RefCell::new(Holders::new()),
         caller_fs: Fs::of(&Task::current())?,
         caller_ns: Nsproxy::of(&Task::current())?,

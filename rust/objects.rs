@@ -10,12 +10,16 @@ use crate::{
     wrapper::{
         cred::Cred,
         file::File,
+        ipc::{Created, Fields},
         landlock::Layer,
         ns::Kind,
         task::Task, //
     },
 };
-use ckpt_uapi::{record::nameless::Nameless as Record, statefile::OBJECTS_MAX};
+use ckpt_uapi::{
+    record::{mqueue::Mqueue, nameless::Nameless as Record},
+    statefile::OBJECTS_MAX,
+};
 use kernel::{prelude::*, rbtree::RBTree};
 
 /// Objects of a dump, by address.
@@ -72,6 +76,16 @@ pub(crate) enum Object {
     File(File, u64, u64),
     /// Shared memory: the file that the kernel keeps behind it, and its size in bytes.
     Shmem(File, u64),
+    /// A segment of System V shared memory.
+    Segment(Segment),
+    /// A set of System V semaphores.
+    Sem(Fields),
+    /// A System V message queue, and how many messages are still to come.
+    Msg(Fields, u32),
+    /// A POSIX message queue: an open file of it, how many messages are still to come, and what is set then.
+    Mqueue(File, u32, Mqueue),
+    /// A list of what is undone at exit, by a task that has it.
+    Undo(Task),
     /// A pipe.
     Pipe(Pipe),
     /// A regular file without a name.
@@ -86,6 +100,41 @@ pub(crate) enum Object {
     Layer(Layer, u32, Option<Cred>),
     /// A seccomp filter: a task that has it, and its address, which is looked for in that task's filters.
     Filter(Task, usize),
+}
+
+/// A segment of System V shared memory that has been made.
+pub(crate) struct Segment {
+    /// The file that the kernel keeps behind it.
+    pub(crate) file: File,
+    /// What it is.
+    pub(crate) fields: Fields,
+}
+
+impl Segment {
+    /// Bytes of memory that an attachment takes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.fields.size.div_ceil(4096).saturating_mul(4096)
+    }
+}
+
+/// What outlives the tasks of a restart, and goes again with one that fails.
+pub(crate) struct Remains(KVVec<Created>);
+
+impl Remains {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self(KVVec::new())
+    }
+
+    /// One more.
+    pub(crate) fn add(&mut self, created: Created) -> Result {
+        Ok(self.0.push(created, GFP_KERNEL)?)
+    }
+
+    /// All of it stays.
+    pub(crate) fn keep(&mut self) {
+        self.0.iter_mut().for_each(Created::keep);
+    }
 }
 
 /// A pipe that has been made: files that keep it, and, of an anonymous one, its first open files until they are taken.
@@ -151,6 +200,11 @@ impl Made {
         }
     }
 
+    /// The object.
+    pub(crate) fn get_mut(&mut self, objref: u32) -> Option<&mut Object> {
+        self.objects.get_mut((objref as usize).checked_sub(1)?)
+    }
+
     /// The object, if it is a regular file without a name.
     pub(crate) fn nameless(&mut self, objref: u32) -> Option<&mut Nameless> {
         match self.objects.get_mut((objref as usize).checked_sub(1)?)? {
@@ -164,6 +218,11 @@ impl Made {
         match self.get(objref)? {
             Object::File(f, ..) => Some(f),
             Object::Shmem(..)
+            | Object::Segment(..)
+            | Object::Sem(..)
+            | Object::Msg(..)
+            | Object::Mqueue(..)
+            | Object::Undo(..)
             | Object::Pipe(..)
             | Object::Nameless(..)
             | Object::Layer(..)

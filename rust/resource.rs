@@ -7,13 +7,13 @@
 use crate::{
     error::{Fault, Result},
     freeze::{Process, Root},
-    objects::{Made, Seen},
+    objects::{Made, Remains, Seen},
     statefile::{Reader, Writer},
     wrapper::{
         cred::Cred,
         file::File,
         mm::Mm,
-        ns::Nsproxy,
+        ns::{IpcLimits, Nsproxy},
         path::Fs,
         pid::PidNs,
         syscall::CurrentTask,
@@ -21,7 +21,7 @@ use crate::{
         timer::PosixTimer, //
     },
 };
-use ckpt_uapi::record::{event::Timerfd, tree::Tree, RecordType};
+use ckpt_uapi::record::{event::Timerfd, mqueue::MqNotify, tree::Tree, RecordType};
 use core::cell::RefCell;
 use external::External;
 use kernel::prelude::*;
@@ -32,6 +32,7 @@ mod fd;
 mod file;
 mod fpu;
 mod fs;
+mod ipc;
 mod itimer;
 mod landlock;
 mod mempolicy;
@@ -73,6 +74,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) users: Users,
     /// Mappings of shared memory that have been met.
     pub(crate) mappings: RefCell<Mappings>,
+    /// System V shared memory that has been met.
+    pub(crate) segments: RefCell<Segments>,
     /// Files without a name that have been met.
     pub(crate) holders: RefCell<Holders>,
     /// Root and working directory of the caller.
@@ -138,6 +141,8 @@ pub(crate) mod share {
     pub(crate) const HANDLERS: u32 = 1 << 3;
     /// Namespaces. Not among what a section may lack: every task says which it has.
     pub(crate) const NSPROXY: u32 = 1 << 4;
+    /// Objects of an ipc namespace that has just been met.
+    pub(crate) const IPC: u32 = 1 << 5;
     /// Everything that is not shared: always there.
     pub(crate) const NOTHING: u32 = 1 << 31;
 }
@@ -158,6 +163,8 @@ pub(crate) struct Restore<'a> {
     pub(crate) input: &'a mut Reader,
     /// Objects made so far.
     pub(crate) made: &'a mut Made,
+    /// Those of them that outlive the tasks.
+    pub(crate) remains: &'a mut Remains,
     /// The task's entry in the tree.
     pub(crate) entry: &'a Tree,
     /// Its index in the tree.
@@ -213,6 +220,8 @@ pub(crate) struct Late {
     pub(crate) posix_timers: KVVec<PosixTimer>,
     /// Armed timerfds, and those with expirations that nobody has read, likewise.
     pub(crate) timerfds: KVVec<(File, Timerfd)>,
+    /// How the process is told of messages in POSIX queues, likewise.
+    pub(crate) notified: KVVec<MqNotify>,
     /// As prctl(PR_SET_TSC, PR_TSC_SIGSEGV).
     pub(crate) tsc_off: bool,
     /// The process has had what cannot be saved, and is killed before it runs.
@@ -231,6 +240,8 @@ pub(crate) struct Late {
     pub(crate) fs_owner: Option<Task>,
     /// The task is in its namespaces.
     pub(crate) in_namespaces: bool,
+    /// Limits of the ipc namespace, while its objects are still to come.
+    pub(crate) ipc_limits: Option<IpcLimits>,
     /// The mount namespace while it is being built.
     pub(crate) mounts: Option<ns::Building>,
     /// The network namespace while it is being built.
@@ -244,6 +255,7 @@ impl Late {
             && (self.new & share::FILES == 0 || self.fds == Some(true))
             && self.has_all_mounts()
             && self.has_all_devices()
+            && self.ipc_limits.is_none()
     }
 }
 
@@ -376,6 +388,7 @@ const fn room<R: Resource>() -> Room {
 pub(crate) const ROOMS: &[Room] = &[
     room::<task::TaskRoom>(),
     room::<ns::NsRoom>(),
+    room::<ipc::IpcRoom>(),
     room::<file::FileRoom>(),
     room::<mm::MmRoom>(),
     room::<fd::FdRoom>(),
@@ -384,6 +397,8 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<itimer::ItimerRoom>(),
     room::<rlimit::RlimitRoom>(),
     room::<landlock::LayerRoom>(),
+    room::<file::NotifyRoom>(),
+    room::<ipc::UndoRoom>(),
     room::<sched::SchedRoom>(),
     room::<prctl::PrctlRoom>(),
     room::<mempolicy::MempolicyRoom>(),
@@ -399,12 +414,14 @@ pub(crate) const ROOMS: &[Room] = &[
 ];
 
 /// Where rooms meet: what one room refers to by objref, another one writes and makes.
-pub(crate) use mm::{post_dump, Mappings, Snapshot};
+pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, count_mapped, dump_file, each_extent, held, is_sealed_for_writers, refuse_device,
     restore_shmem_pages, Census, Holders,
 };
+
+pub(crate) use ipc::{check_objects, dump_segment, Segments};
 
 pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};

@@ -6,7 +6,7 @@
 
 use crate::{
     error::{Fault, Result},
-    objects::Made,
+    objects::{Made, Remains},
     resource::{
         external::External,
         prepare,
@@ -55,6 +55,7 @@ const NOBODY: u32 = u32::MAX;
 struct Stream {
     reader: Reader,
     made: Made,
+    remains: Remains,
     ghosts: Ghosts,
     /// See [`Restore::keyring`].
     keyring: Option<Task>,
@@ -203,6 +204,7 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
     let stream = Stream {
         reader,
         made: Made::new(),
+        remains: Remains::new(),
         ghosts: Ghosts::new(),
         keyring: None,
     };
@@ -365,8 +367,10 @@ impl Restart {
                 // Kills whoever holds the stream, too: a read from a silent pipe would last.
                 self.fail(of_task(fault, me));
                 me.task().kill();
-                // Objects may refer to what holds the session.
-                self.stream.lock().made = Made::new();
+                // Objects may refer to what holds the session; and what nobody will need is to be gone when the failure is known.
+                let mut stream = self.stream.lock();
+                stream.made = Made::new();
+                stream.remains = Remains::new();
                 Err(EINTR.into())
             }
         }
@@ -690,6 +694,7 @@ impl Restart {
                 me,
                 input: &mut stream.reader,
                 made: &mut stream.made,
+                remains: &mut stream.remains,
                 entry,
                 index,
                 keeps_process,
@@ -781,6 +786,7 @@ impl Restart {
         // From here on nobody dies with the coordinator: all of them go on, whatever becomes of it.
         self.arm_death_signals();
         self.stop();
+        self.stream.lock().remains.keep();
         self.released.store(true, Ordering::Release);
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();

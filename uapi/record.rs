@@ -15,11 +15,14 @@ pub mod file;
 pub mod fpu;
 pub mod fs;
 pub mod header;
+pub mod ipc;
 pub mod itimer;
 pub mod landlock;
 pub mod mempolicy;
 pub mod mm;
 pub mod mnt;
+pub mod mqueue;
+pub mod msg;
 pub mod nameless;
 pub mod net;
 pub mod ns;
@@ -32,6 +35,8 @@ pub mod restart_block;
 pub mod rlimit;
 pub mod sched;
 pub mod seccomp;
+pub mod sem;
+pub mod shm;
 pub mod shmem;
 pub mod signal;
 pub mod task;
@@ -161,6 +166,26 @@ record_types! {
     Nameless = 0x4c, "nameless";
     /// Content of a file without a name: [`nameless::NamelessData`] and the bytes.
     NamelessData = 0x4d, "nameless-data";
+    /// A segment of System V shared memory: [`shm::Shm`]; [`mm::Pages`] records with its objref follow.
+    Shm = 0x50, "shm";
+    /// A set of System V semaphores: [`sem::Sem`] and [`sem::SemValue`] entries.
+    Sem = 0x51, "sem";
+    /// What is undone at exit: [`sem::SemUndo`] and [`sem::SemAdjustment`] entries.
+    SemUndo = 0x52, "sem-undo";
+    /// A System V message queue: [`msg::Msg`].
+    Msg = 0x53, "msg";
+    /// A message of a System V queue: [`msg::MsgText`] and the bytes.
+    MsgText = 0x54, "msg-text";
+    /// A POSIX message queue: [`mqueue::Mqueue`] and its name.
+    Mqueue = 0x55, "mqueue";
+    /// A message of a POSIX queue: [`mqueue::MqueueText`] and the bytes.
+    MqueueText = 0x56, "mqueue-text";
+    /// An open POSIX message queue: [`mqueue::Mqd`] and its name.
+    Mqd = 0x57, "mqd";
+    /// Who is told of a message: [`mqueue::MqNotify`].
+    MqNotify = 0x58, "mq-notify";
+    /// The objects of an ipc namespace are complete: [`ipc::IpcEnd`].
+    IpcEnd = 0x59, "ipc-end";
     /// Namespaces of a task: [`ns::Nsproxy`].
     Nsproxy = 0x60, "nsproxy";
     /// A uts namespace: [`ns::UtsNs`].

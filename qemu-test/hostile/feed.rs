@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::process::Command;
 
 /// A good statefile, and where mutated ones are put.
 pub struct Feeder {
@@ -20,6 +21,16 @@ pub struct Feeder {
     place: File,
     accepted: usize,
     refused: BTreeMap<i32, usize>,
+}
+
+/// Identifiers of what there is of System V IPC.
+fn ipc_objects() -> Vec<String> {
+    let ids = |kind| {
+        let text = fs::read_to_string(format!("/proc/sysvipc/{kind}")).unwrap_or_default();
+        let id = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
+        text.lines().filter_map(id).collect::<Vec<_>>()
+    };
+    ["shm", "sem", "msg"].into_iter().flat_map(ids).collect()
 }
 
 /// What the kernel made of a statefile.
@@ -136,6 +147,7 @@ impl Feeder {
             placement: Placement::Detached,
             ..RestartOptions::default()
         };
+        let objects = ipc_objects();
         let answer = match restart(&self.place, &options) {
             Ok(program) => {
                 let mut family = descendants(program.pid() as i32);
@@ -154,6 +166,15 @@ impl Feeder {
             "a task is left: {}",
             harness::process::describe(self.pid)
         );
+        let now = ipc_objects();
+        ensure!(
+            answer == Answer::Accepted || now == objects,
+            "a refused statefile has left objects of System V IPC"
+        );
+        if answer == Answer::Accepted && !now.is_empty() {
+            // They outlive the program, and would be in the way of the next one.
+            Command::new("ipcrm").arg("--all").status()?;
+        }
         self.note(answer);
         Ok(answer)
     }

@@ -497,6 +497,27 @@ pub fn pid_namespaces_of_children(context: &Context) -> Result {
     })
 }
 
+/// The same for System V IPC and POSIX message queues: those of a namespace of its own, and what is in the caller's.
+pub fn values_of_ipc(context: &Context) -> Result {
+    let kinds = [
+        RecordType::IpcNs,
+        RecordType::Shm,
+        RecordType::Sem,
+        RecordType::SemUndo,
+        RecordType::Msg,
+        RecordType::MsgText,
+        RecordType::Mqueue,
+        RecordType::MqueueText,
+        RecordType::Mqd,
+        RecordType::MqNotify,
+        RecordType::IpcEnd,
+        RecordType::Vma,
+    ]
+    .map(RecordType::number);
+    feed_kinds(context, "ipc_small", &[], &kinds, 16)?;
+    feed_kinds(context, "ipc_small", &["shared"], &kinds[1..4], 8)
+}
+
 /// The same for trees: pid namespaces in each other, processes without their main thread, stopped ones.
 pub fn values_of_trees(context: &Context) -> Result {
     let kinds = [

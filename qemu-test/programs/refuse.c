@@ -12,6 +12,7 @@
 #include <linux/filter.h>
 #include <linux/perf_event.h>
 #include <linux/seccomp.h>
+#include <mqueue.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
@@ -21,7 +22,9 @@
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/msg.h>
 #include <sys/prctl.h>
+#include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -405,17 +408,134 @@ static void posix_timer_thread(void)
 	CHECK(timer_delete(timer) == 0);
 }
 
-static void shm_sysv(void)
+static void hold_segment(char *memory)
 {
-	int id = shmget(IPC_PRIVATE, PAGE, 0600);
-	char *memory = shmat(id, NULL, 0);
-
-	shmctl(id, IPC_RMID, NULL);
-	say("expect shm|System V|SysV");
 	expect_address(memory);
 	strcpy(memory, "data");
 	hold();
 	CHECK(strcmp(memory, "data") == 0);
+}
+
+static void shm_outside(void)
+{
+	int id = shmget(IPC_PRIVATE, PAGE, 0600);
+	char *memory = shmat(id, NULL, 0);
+	pid_t sibling = outsider(0);
+
+	CHECK(shmctl(id, IPC_RMID, NULL) == 0);
+	say("expect segment %d", id);
+	say("expect outside of the target");
+	hold_segment(memory);
+	CHECK(kill(sibling, SIGKILL) == 0);
+}
+
+static void shm_huge(void)
+{
+	int id = shmget(IPC_PRIVATE, 2 << 20, 0600 | SHM_HUGETLB);
+	char *memory;
+
+	if (id < 0)
+		skip("SHM_HUGETLB: errno %d", errno);
+	memory = shmat(id, NULL, 0);
+	CHECK(shmctl(id, IPC_RMID, NULL) == 0);
+	say("expect hugetlb");
+	hold_segment(memory);
+}
+
+static void shm_namespace(void)
+{
+	int id = shmget(IPC_PRIVATE, PAGE, 0600);
+	char *memory = shmat(id, NULL, 0);
+
+	CHECK(shmctl(id, IPC_RMID, NULL) == 0);
+	if (unshare(CLONE_NEWIPC) == -1)
+		skip("unshare: errno %d", errno);
+	say("expect another ipc namespace");
+	hold_segment(memory);
+}
+
+static pthread_barrier_t inside;
+
+static void *lives_elsewhere(void *id)
+{
+	if (unshare(CLONE_NEWIPC) == 0)
+		*(int *)id = shmget(IPC_PRIVATE, PAGE, 0600);
+	pthread_barrier_wait(&inside);
+	wait_go();
+	return NULL;
+}
+
+static void shm_thread(void)
+{
+	pthread_t thread;
+	int id = -1;
+
+	CHECK(pthread_barrier_init(&inside, NULL, 2) == 0);
+	CHECK(pthread_create(&thread, NULL, lives_elsewhere, &id) == 0);
+	pthread_barrier_wait(&inside);
+	if (id < 0)
+		skip("unshare: errno %d", errno);
+	say("expect segment %d", id);
+	say("expect thread");
+	hold();
+	CHECK(pthread_join(thread, NULL) == 0);
+}
+
+static void sem_outside(void)
+{
+	struct sembuf give = { .sem_num = 0, .sem_op = 1, .sem_flg = SEM_UNDO };
+	int id = semget(IPC_PRIVATE, 1, 0600);
+	pid_t sibling;
+
+	CHECK(semop(id, &give, 1) == 0);
+	sibling = outsider(CLONE_SYSVSEM);
+	say("expect CLONE_SYSVSEM");
+	hold();
+	CHECK_EQ(semctl(id, 0, GETVAL), 1);
+	CHECK(kill(sibling, SIGKILL) == 0);
+	CHECK(semctl(id, 0, IPC_RMID) == 0);
+}
+
+static void msg_long(void)
+{
+	static struct {
+		long type;
+		char text[100000];
+	} message = { .type = 1 };
+	int id;
+
+	if (unshare(CLONE_NEWIPC) == -1)
+		skip("unshare: errno %d", errno);
+	for (int i = 0; i < 2; i++) {
+		int fd = open(i ? "/proc/sys/kernel/msgmax" : "/proc/sys/kernel/msgmnb", O_WRONLY);
+
+		CHECK(write(fd, "200000", 6) == 6 && close(fd) == 0);
+	}
+	id = msgget(IPC_PRIVATE, 0600);
+	CHECK(msgsnd(id, &message, sizeof(message.text), 0) == 0);
+	say("expect queue %d", id);
+	say("expect 61440");
+	hold();
+	CHECK_EQ(msgrcv(id, &message, sizeof(message.text), 0, IPC_NOWAIT), sizeof(message.text));
+}
+
+static void told(union sigval value)
+{
+	(void)value;
+}
+
+static void queue_thread(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD, .sigev_notify_function = told };
+	mqd_t queue = mq_open("/ckpt-refuse", O_RDWR | O_CREAT, 0600, NULL);
+
+	if (queue < 0 || mq_notify(queue, &event) == -1)
+		skip("mq_notify: errno %d", errno);
+	CHECK(mq_unlink("/ckpt-refuse") == 0);
+	say("expect SIGEV_THREAD");
+	expect_fd(queue);
+	hold();
+	CHECK(mq_send(queue, "x", 1, 0) == 0);
 }
 
 static void shared_policy(void)
@@ -624,15 +744,6 @@ static void pid_namespace(void)
 		skip("unshare: errno %d", errno);
 	say("expect namespace");
 	say("expect pid");
-	hold();
-}
-
-static void ipc_namespace_with_objects(void)
-{
-	if (unshare(CLONE_NEWIPC) == -1)
-		skip("unshare: errno %d", errno);
-	CHECK(shmget(IPC_PRIVATE, PAGE, IPC_CREAT | 0600) >= 0);
-	say("expect ipc namespace");
 	hold();
 }
 
@@ -997,7 +1108,13 @@ static const struct {
 	{ "aio", aio },
 	{ "posix_timer", posix_timer },
 	{ "posix_timer_thread", posix_timer_thread },
-	{ "shm_sysv", shm_sysv },
+	{ "shm_attached_outside", shm_outside },
+	{ "shm_huge", shm_huge },
+	{ "shm_of_another_namespace", shm_namespace },
+	{ "shm_of_the_namespace_of_a_thread", shm_thread },
+	{ "sem_undo_shared_outside", sem_outside },
+	{ "msg_too_long", msg_long },
+	{ "mqueue_thread", queue_thread },
 	{ "shared_policy", shared_policy },
 	{ "deadline", deadline },
 	{ "hugetlb", hugetlb },
@@ -1013,7 +1130,6 @@ static const struct {
 	{ "landlock_port", landlock_port },
 	{ "landlock_thread", landlock_thread },
 	{ "pid_namespace", pid_namespace },
-	{ "ipc_namespace_with_objects", ipc_namespace_with_objects },
 	{ "network_bridge", network_bridge },
 	{ "network_macvlan", network_macvlan },
 	{ "network_tun", network_tun },

@@ -145,7 +145,39 @@ static enum ckpt_nameless ckpt_nowhere(struct file *f)
 	return CKPT_NAMELESS_NOT;
 }
 
+/*
+ * Another name of a file whose own has been removed: sem_open(3) links what it has made to its name. Of a tmpfs, where all names are in
+ * memory. With references.
+ */
+bool ckpt_other_name(struct file *f, struct path *out)
+{
+	struct dentry *alias;
+
+	if (f->f_inode->i_sb->s_magic != TMPFS_MAGIC || !S_ISREG(f->f_inode->i_mode) || !d_unlinked(f->f_path.dentry))
+		return false;
+	alias = d_find_alias(f->f_inode);
+	if (!alias)
+		return false;
+	if (d_unlinked(alias)) {
+		dput(alias);
+		return false;
+	}
+	out->mnt = mntget(f->f_path.mnt);
+	out->dentry = alias;
+	return true;
+}
+
 /* Of a regular file. */
+static bool has_other_name(struct file *f)
+{
+	struct path path;
+	bool has = ckpt_other_name(f, &path);
+
+	if (has)
+		path_put(&path);
+	return has;
+}
+
 enum ckpt_nameless ckpt_file_nameless(struct file *f)
 {
 	struct dentry *dentry = f->f_path.dentry, *parent;
@@ -165,7 +197,7 @@ enum ckpt_nameless ckpt_file_nameless(struct file *f)
 	if (is_file_hugepages(f))
 		return CKPT_NAMELESS_HUGE;
 	if (inode->i_nlink)
-		return CKPT_NAMELESS_LINKED;
+		return has_other_name(f) ? CKPT_NAMELESS_NOT : CKPT_NAMELESS_LINKED;
 	if (inode_state_read_once(inode) & I_LINKABLE)
 		found = CKPT_NAMELESS_LINKABLE;
 	parent = dget_parent(dentry);

@@ -68,6 +68,7 @@ enum ckpt_nameless {
 	CKPT_NAMELESS_SECRET,
 };
 
+bool ckpt_other_name(struct file *f, struct path *out);
 enum ckpt_nameless ckpt_file_nameless(struct file *f);
 unsigned long ckpt_inode_users(struct file *f);
 unsigned int ckpt_memfd_seals(struct file *f);
@@ -292,12 +293,89 @@ int ckpt_adopt_nsproxy(struct task_struct *from);
 struct file *ckpt_open_own_namespace(enum ckpt_ns_kind kind);
 bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind);
 void ckpt_uts_names(struct nsproxy *ns, char *nodename, char *domainname);
-unsigned int ckpt_ipc_objects(struct nsproxy *ns);
 void ckpt_ipc_limits(struct nsproxy *ns, struct ckpt_ipc_limits *out);
 int ckpt_set_ipc_limits(const struct ckpt_ipc_limits *in);
 void ckpt_time_offsets(struct nsproxy *ns, bool children, s64 *monotonic, s64 *boottime);
 int ckpt_set_time_offsets(struct file *f, s64 monotonic, s64 boottime);
 u32 ckpt_id_seen(const struct cred *viewer, u32 id, bool group);
+
+/* ipc.c */
+/* As the kinds are numbered in ipc/util.h. */
+enum ckpt_ipc_kind {
+	CKPT_IPC_SEM,
+	CKPT_IPC_MSG,
+	CKPT_IPC_SHM,
+};
+
+/* A System V object. What is not of its kind is zero. */
+struct ckpt_ipc_object {
+	/* Of the kernel's structure; compared only. */
+	unsigned long address;
+	int id;
+	u32 key;
+	u32 uid, gid, cuid, cgid;
+	u32 mode;
+	/* Size of a segment, number of semaphores, most bytes of a queue. */
+	u64 size;
+	/* Attached, detached; last operation, none; sent, received: and then changed. */
+	s64 times[3];
+	/* Made by, used last by; none; sent by, received by. */
+	u32 pids[2];
+	/* Attachments of a segment; messages; whether anybody waits for semaphores or has something to undo. */
+	u64 used;
+	bool removed, locked, huge, noreserve, policy;
+	/* Address of the task that has made a segment, if that lives. */
+	unsigned long creator;
+	/* Address of the file of a segment, with a reference to it. */
+	unsigned long file;
+};
+
+struct ckpt_sem {
+	u32 value;
+	u32 pid;
+};
+
+struct ipc_namespace;
+struct msg_msg;
+int ckpt_ipc_next(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int *index, const struct cred *viewer,
+		  struct pid_namespace *pids, struct ckpt_ipc_object *out);
+int ckpt_ipc_get(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int id, const struct cred *viewer,
+		 struct pid_namespace *pids, struct ckpt_ipc_object *out);
+void ckpt_shm_of_file(struct file *f, int *id, const void **ns);
+int ckpt_sem_values(struct ipc_namespace *ns, int id, struct pid_namespace *pids, struct ckpt_sem *out, unsigned int n);
+const void *ckpt_undo_list(struct task_struct *t);
+int ckpt_sem_adjustments(struct ipc_namespace *ns, int id, const void *list, s16 *out, unsigned int n, unsigned int *users);
+bool ckpt_copy_message(struct msg_msg *msg, u8 *out, size_t size);
+ssize_t ckpt_msg_text(struct ipc_namespace *ns, int id, unsigned long nth, s64 *type, u8 *out, size_t size);
+void ckpt_ipc_ids(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, u32 *seq, int *last, u32 *cursor);
+int ckpt_ipc_set_ids(enum ckpt_ipc_kind kind, u32 seq, int last, u32 cursor);
+int ckpt_ipc_set_next_id(enum ckpt_ipc_kind kind, int id);
+int ckpt_ipc_set(enum ckpt_ipc_kind kind, const struct ckpt_ipc_object *want, bool whole, struct pid_namespace *pids);
+void ckpt_shm_set_creator(int id, unsigned long address, struct task_struct *creator);
+int ckpt_sem_set_pids(int id, unsigned long address, const struct ckpt_sem *values, unsigned int n, struct pid_namespace *pids);
+int ckpt_sem_set_adjustment(int id, unsigned long address, unsigned int number, s16 adjust, s64 otime);
+int ckpt_adopt_undo(struct task_struct *from);
+void ckpt_ipc_remove(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int id, unsigned long address);
+struct ipc_namespace *ckpt_ipc_of(struct nsproxy *ns);
+struct ipc_namespace *ckpt_get_own_ipc(void);
+
+/* mqueue.c */
+/* A POSIX message queue. */
+struct ckpt_mqueue {
+	/* Addresses of the inode and of the ipc namespace; compared only. */
+	unsigned long inode, ns;
+	u64 maxmsg, msgsize, messages;
+	/* Whether the process that was asked about is told of messages, and how. */
+	bool tells;
+	u32 notify;
+	u32 signal;
+	u64 value;
+};
+
+const void *ckpt_inode_ops(struct file *f);
+void ckpt_mqueue_root(struct nsproxy *ns, struct path *out);
+void ckpt_mqueue(struct file *f, struct task_struct *t, struct ckpt_mqueue *out);
+ssize_t ckpt_mqueue_text(struct file *f, unsigned long nth, u32 *priority, u8 *out, size_t size);
 
 /* net.c */
 struct socket;
@@ -377,7 +455,6 @@ bool ckpt_has_seccomp(struct task_struct *t);
 void ckpt_let_sleep(struct task_struct *t);
 void ckpt_module_get(void);
 void ckpt_module_put(void);
-bool ckpt_has_sem_undo(struct task_struct *t);
 pid_t ckpt_first_child(struct task_struct *t);
 bool ckpt_has_other_label(struct task_struct *t);
 unsigned int ckpt_task_state(struct task_struct *t);

@@ -13,12 +13,11 @@
 #include <linux/utsname.h>
 #include <net/net_namespace.h>
 
+#include "ipc/util.h"
+
 #include "helpers.h"
 #include "mount.h"
 #include "symbol.h"
-
-/* Most objects of a kind, as in ipc/util.h. */
-#define IPCMNI 32768
 
 /* The namespaces that the task lives in, with a reference; NULL when it has exited. */
 struct nsproxy *ckpt_get_nsproxy(struct task_struct *t)
@@ -260,17 +259,6 @@ void ckpt_uts_names(struct nsproxy *ns, char *nodename, char *domainname)
 	memcpy(nodename, ns->uts_ns->name.nodename, __NEW_UTS_LEN);
 	memcpy(domainname, ns->uts_ns->name.domainname, __NEW_UTS_LEN);
 	up_read(sem);
-}
-
-/* System V objects and POSIX message queues that there are. */
-unsigned int ckpt_ipc_objects(struct nsproxy *ns)
-{
-	struct ipc_namespace *ipc = ns->ipc_ns;
-	unsigned int i, n = 0;
-
-	for (i = 0; i < ARRAY_SIZE(ipc->ids); i++)
-		n += READ_ONCE(ipc->ids[i].in_use);
-	return n + READ_ONCE(ipc->mq_queues_count);
 }
 
 void ckpt_ipc_limits(struct nsproxy *ns, struct ckpt_ipc_limits *out)

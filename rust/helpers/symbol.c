@@ -4,6 +4,7 @@
 #include <linux/static_call.h>
 #include <linux/uprobes.h>
 #include "fs/internal.h"
+#include "ipc/util.h"
 #include "mm/internal.h"
 
 #include "symbol.h"

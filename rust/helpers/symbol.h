@@ -17,6 +17,8 @@
 #include <linux/file.h>
 #include <linux/fs_context.h>
 #include <linux/fs_struct.h>
+#include <linux/ipc.h>
+#include <linux/ipc_namespace.h>
 #include <linux/kernfs.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
@@ -33,16 +35,24 @@
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/sched/task_stack.h>
+#include <linux/sem.h>
 #include <linux/task_work.h>
 #include <linux/time_namespace.h>
 #include <linux/tty.h>
 
 /*
- * The two prototypes that the build cannot check: static in arch/x86/entry/syscall_64.c, and hidden from modules in
- * asm/tlbflush.h.
+ * Prototypes that the build cannot check: static in arch/x86/entry/syscall_64.c, and hidden from modules in asm/tlbflush.h; and
+ * three further down.
  */
 extern long x64_sys_call(const struct pt_regs *regs, unsigned int nr);
 extern void flush_tlb_mm_range(struct mm_struct *mm, unsigned long start, unsigned long end, unsigned int shift, bool freed);
+/* Static in ipc/shm.c, sem.c and msg.c: all three are what free_ipcs() takes. */
+extern void do_shm_rmid(struct ipc_namespace *ns, struct kern_ipc_perm *ipcp);
+extern void freeary(struct ipc_namespace *ns, struct kern_ipc_perm *ipcp);
+extern void freeque(struct ipc_namespace *ns, struct kern_ipc_perm *ipcp);
+/* In ipc/util.h, which symbol.c includes to check them. */
+extern struct kern_ipc_perm *ipc_obtain_object_idr(struct ipc_ids *ids, int id);
+extern void ipc_set_key_private(struct ipc_ids *ids, struct kern_ipc_perm *ipcp);
 /* In fs/internal.h, which symbol.c includes to check it. */
 extern struct file *open_namespace_file(struct ns_common *ns);
 /* In mm/internal.h and uprobes.h, which symbol.c includes to check them. */
@@ -79,10 +89,14 @@ extern void uprobe_end_dup_mmap(void);
 	X(struct file *, dentry_open_nonotify, (const struct path *path, int flags, const struct cred *cred),	\
 	  (path, flags, cred))											\
 	X(void, do_group_exit, (int status), (status))                                                                     \
+	X(void, do_shm_rmid, (struct ipc_namespace *ns, struct kern_ipc_perm *ipcp), (ns, ipcp))                        \
 	X(int, dup_mmap, (struct mm_struct *mm, struct mm_struct *oldmm), (mm, oldmm))                                  \
 	X(int, exec_task_namespaces, (void), ())                                                                           \
+	X(void, exit_sem, (struct task_struct *t), (t))                                                                    \
 	X(int, f_dupfd, (unsigned int from, struct file *file, unsigned int flags), (from, file, flags))                \
 	X(void, free_fs_struct, (struct fs_struct *fs), (fs))                                                              \
+	X(void, freeary, (struct ipc_namespace *ns, struct kern_ipc_perm *ipcp), (ns, ipcp))                            \
+	X(void, freeque, (struct ipc_namespace *ns, struct kern_ipc_perm *ipcp), (ns, ipcp))                            \
 	X(struct fs_context *, fs_context_for_reconfigure,                                                                \
 	  (struct dentry *dentry, unsigned int sb_flags, unsigned int sb_flags_mask), (dentry, sb_flags, sb_flags_mask)) \
 	X(void, free_pids, (struct pid **pids), (pids))                                                                    \
@@ -96,6 +110,8 @@ extern void uprobe_end_dup_mmap(void);
 	X(pte_t *, get_locked_pte, (struct mm_struct *mm, unsigned long addr, spinlock_t **ptl), (mm, addr, ptl))          \
 	X(unsigned long, get_wchan, (struct task_struct *t), (t))                                                       \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
+	X(struct kern_ipc_perm *, ipc_obtain_object_idr, (struct ipc_ids *ids, int id), (ids, id))                         \
+	X(void, ipc_set_key_private, (struct ipc_ids *ids, struct kern_ipc_perm *ipcp), (ids, ipcp))                    \
 	X(const struct ns_common *, kernfs_super_ns, (struct super_block *sb), (sb))				\
 	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \
 	X(struct mm_struct *, mm_alloc, (void), ())                                                                     \
@@ -108,6 +124,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(int, proc_timens_set_offset,                                                                                  \
 	  (struct file *f, struct task_struct *t, struct proc_timens_offset *offsets, int n), (f, t, offsets, n))       \
 	X(bool, ptrace_may_access, (struct task_struct *t, unsigned int mode), (t, mode))                               \
+	X(void, put_ipc_ns, (struct ipc_namespace *ns), (ns))                                                              \
 	X(void, put_files_struct, (struct files_struct *files), (files))                                                   \
 	X(void, put_task_stack, (struct task_struct *t), (t))                                                           \
 	X(int, replace_mm_exe_file, (struct mm_struct *mm, struct file *file), (mm, file))                              \
@@ -137,6 +154,9 @@ extern void uprobe_end_dup_mmap(void);
 	X(futex_wait_restart)                                                                                           \
 	X(eventfd_fops)                                                                                                 \
 	X(eventpoll_fops)                                                                                               \
+	X(mqueue_file_operations)                                                                                       \
+	X(shm_file_operations)                                                                                          \
+	X(shm_file_operations_huge)                                                                                     \
 	X(signalfd_fops)                                                                                                \
 	X(timerfd_fops)                                                                                                 \
 	X(tasklist_lock)                                                                                                \

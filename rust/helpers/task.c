@@ -327,24 +327,6 @@ void ckpt_module_put(void)
 	module_put(THIS_MODULE);
 }
 
-/* As in ipc/sem.c, which keeps it to itself. Threads share one from their creation on, so only its entries count. */
-struct sem_undo_list {
-	refcount_t refcnt;
-	spinlock_t lock;
-	struct list_head list_proc;
-};
-
-bool ckpt_has_sem_undo(struct task_struct *t)
-{
-	struct sem_undo_list *undo = READ_ONCE(t->sysvsem.undo_list);
-	struct list_head *next;
-
-	/* An exiting task frees it: believe what was read only if it is still there. */
-	if (!undo || copy_from_kernel_nofault(&next, &undo->list_proc.next, sizeof(next)))
-		return false;
-	return READ_ONCE(t->sysvsem.undo_list) == undo && next != &undo->list_proc;
-}
-
 /* Process id of the first child of any of the process's threads in the caller's pid namespace; 0 without one. */
 pid_t ckpt_first_child(struct task_struct *t)
 {

@@ -37,6 +37,7 @@ use ckpt_uapi::{
         event::{Epoll, EpollItems, Eventfd, Signalfd, Timerfd},
         file::{denied, kind, File as FileRecord},
         mm::{Extent, Pages},
+        mqueue::Mqd,
         nameless::{Nameless, NamelessData},
         pipe::Pipe as PipeRecord,
         shmem::Shmem,
@@ -49,10 +50,12 @@ use zerocopy::FromZeros;
 
 mod census;
 mod event;
+mod mqueue;
 mod nameless;
 mod pipe;
 
 pub(crate) use census::Census;
+pub(crate) use mqueue::NotifyRoom;
 pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
 
 pub(crate) struct FileRoom;
@@ -132,6 +135,12 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
     }
     if let Some(event) = event::Kind::of(file) {
         return match event.check(target, file, held)? {
+            None => Ok((EVENT, Stat::default(), path)),
+            Some(what) => Err(refuse(file, what)),
+        };
+    }
+    if mqueue::is_queue(target, file)? {
+        return match mqueue::check(target, file)? {
             None => Ok((EVENT, Stat::default(), path)),
             Some(what) => Err(refuse(file, what)),
         };
@@ -275,6 +284,9 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     if let Some(event) = event::Kind::of(file) {
         return event.dump(target, file, dump);
     }
+    if mqueue::is_queue(target, file)? {
+        return mqueue::dump(target, file, dump);
+    }
     let stdio = target.whole.census.standard(file)?;
     let (kind, stat, path) = classify(target, file, stdio, held)?;
     let pipe_objref = match Pipe::of(file) {
@@ -332,6 +344,7 @@ impl Resource for FileRoom {
         EpollItems::TYPE,
         Nameless::TYPE,
         NamelessData::TYPE,
+        Mqd::TYPE,
     ];
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
@@ -410,6 +423,7 @@ impl Resource for FileRoom {
             RecordType::EpollItems => return event::restore_items(restore),
             RecordType::Nameless => nameless::restore(restore)?,
             RecordType::NamelessData => return nameless::restore_data(restore),
+            RecordType::Mqd => mqueue::restore(restore)?,
             RecordType::Eventfd | RecordType::Signalfd | RecordType::Timerfd | RecordType::Epoll => {
                 event::restore(kind, restore)?
             }
@@ -575,12 +589,15 @@ fn lock(me: &CurrentTask, file: &File, operation: u32) -> kernel::error::Result 
 
 /// Reads a page record of a shared memory object: its memory is mapped into the caller for that time.
 pub(crate) fn restore_shmem_pages(restore: &mut Restore<'_>, mm: &Mm, pages: &Pages) -> Result {
-    let Some(Object::Shmem(file, size)) = restore.made.get(pages.objref) else {
-        return Err(restore
-            .input
-            .bad(EBADMSG, format_args!("object {} is no shared memory", pages.objref)));
+    let (file, size) = match restore.made.get(pages.objref) {
+        Some(Object::Shmem(file, size)) => (file.clone(), *size),
+        Some(Object::Segment(segment)) => (segment.file.clone(), segment.bytes()),
+        _ => {
+            return Err(restore
+                .input
+                .bad(EBADMSG, format_args!("object {} is no shared memory", pages.objref)))
+        }
     };
-    let (file, size) = (file.clone(), *size);
     if restore.input.entries::<Extent>(pages.extents)?.any(|e| e.flags != 0) {
         return Err(restore
             .input

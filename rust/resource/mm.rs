@@ -37,7 +37,7 @@ mod pages;
 mod vma;
 
 pub(crate) use pages::{post_dump, Snapshot};
-pub(crate) use vma::Mappings;
+pub(crate) use vma::{dump_shmem_pages, Mappings};
 
 pub(crate) struct MmRoom;
 
@@ -50,6 +50,8 @@ pub(crate) struct Building {
     vmas: KVVec<Vma>,
     /// The (new) address space.
     mm: Mm,
+    /// Parts of attached segments for which there is only room so far.
+    parts: KVVec<Vma>,
     /// The address space whose pages it shares.
     parent: Option<Mm>,
     /// Its areas have been made children of the parent's.
@@ -324,6 +326,7 @@ fn begin(restore: &mut Restore<'_>) -> Result {
         fields,
         auxv,
         vmas: KVVec::new(),
+        parts: KVVec::new(),
         mm,
         parent,
         inherits: false,
@@ -349,6 +352,12 @@ fn finish(restore: &mut Restore<'_>) -> Result {
         ));
     }
     vma::finish(me, &building.vmas)?;
+    vma::refresh_segments(restore)?;
+    let (me, input) = (restore.me, &*restore.input);
+    let Some(building) = restore.late.mm.as_mut() else {
+        return Err(input.bad(EBADMSG, format_args!("address space ends before it begins")));
+    };
+    let f = &building.fields;
 
     // struct prctl_mm_map: eleven addresses, the auxiliary vector, and no executable (set below).
     let auxv_at = 4096;

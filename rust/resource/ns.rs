@@ -210,7 +210,7 @@ impl Resource for NsRoom {
         }
         let to_look_at = |kind| is_foreign(whole, &ns, kind) && is_first(whole, task, &ns, kind);
         if to_look_at(Kind::Ipc) {
-            ipc::check(&ns, &mut refuse);
+            ipc::check(whole, task, &ns, &mut refuse)?;
         }
         time::check(whole, task, &ns, &mut refuse);
         if to_look_at(Kind::Mnt) {

@@ -378,6 +378,15 @@ impl File {
 
     /// Its path as seen from the root of `fs`; false when it cannot be reached from there.
     pub(crate) fn print_path(&self, fs: &Fs, out: &mut PathBuf) -> Result<bool> {
+        let mut other = bindings::path::default();
+        // SAFETY: alive; the helper takes references, which are given up here.
+        unsafe {
+            if bindings::ckpt_other_name(self.as_ptr(), &mut other) {
+                let printed = out.print(&other, fs.root());
+                bindings::path_put(&other);
+                return printed;
+            }
+        }
         // SAFETY: the path lives in the file.
         out.print(unsafe { bindings::ckpt_file_path(self.as_ptr()) }, fs.root())
     }

@@ -232,6 +232,11 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
+    /// That with this root.
+    pub(super) fn at(root: Fs, viewer: Cred) -> Self {
+        Self { root, viewer }
+    }
+
     /// Opens a file by its path from the root, without a trace; the empty path is the root. Directories and regular files can be
     /// read, all others are opened with O_PATH, as are symbolic links themselves.
     pub(crate) fn open(&self, path: &[u8], flags: u32) -> Result<File> {

@@ -139,12 +139,6 @@ impl Nsproxy {
         (node, domain)
     }
 
-    /// Number of objects in the ipc namespace.
-    pub(crate) fn ipc_objects(&self) -> u32 {
-        // SAFETY: alive; single words.
-        unsafe { bindings::ckpt_ipc_objects(self.0.as_ptr()) }
-    }
-
     /// Limits of the ipc namespace.
     pub(crate) fn ipc_limits(&self) -> IpcLimits {
         let mut out = IpcLimits::default();

@@ -71,7 +71,7 @@ impl RestartFn {
     }
 }
 
-/// Drivers of open files that have no name.
+/// Drivers of open files that no path leads to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operations {
     /// eventfd(2)
@@ -80,6 +80,12 @@ pub(crate) enum Operations {
     Epoll = bindings::ckpt_address_index_CKPT_ADDRESS_eventpoll_fops as isize,
     /// signalfd(2)
     Signalfd = bindings::ckpt_address_index_CKPT_ADDRESS_signalfd_fops as isize,
+    /// mq_open(3)
+    Mqueue = bindings::ckpt_address_index_CKPT_ADDRESS_mqueue_file_operations as isize,
+    /// shmat(2)
+    Shm = bindings::ckpt_address_index_CKPT_ADDRESS_shm_file_operations as isize,
+    /// shmat(2) of huge pages
+    ShmHuge = bindings::ckpt_address_index_CKPT_ADDRESS_shm_file_operations_huge as isize,
     /// timerfd_create(2)
     Timerfd = bindings::ckpt_address_index_CKPT_ADDRESS_timerfd_fops as isize,
 }

@@ -523,9 +523,6 @@ impl Task {
             if !(*t).io_uring.is_null() {
                 f("it uses io_uring");
             }
-            if bindings::ckpt_has_sem_undo(t) {
-                f("it has System V semaphore undo values");
-            }
             if !(*t).perf_event_ctxp.is_null() {
                 f("it has perf events");
             }

@@ -102,6 +102,9 @@ pub mod vma_kind {
     pub const SHMEM: u32 = 4;
     /// Part of the vdso or of its data; made by the kernel.
     pub const SPECIAL: u32 = 5;
+    /// Part of a System V shared memory segment that is attached (shmat(2)): `objref` is the segment. Parts that began at the same
+    /// address are of one attachment.
+    pub const SYSV: u32 = 6;
 }
 
 /// Values of [`Vma::flags`].
@@ -136,8 +139,10 @@ pub mod vma_flags {
     pub const SEALED: u64 = 1 << 13;
     /// The memory is charged although it cannot be written: it has been writable once (the relocated part of a library).
     pub const CHARGED: u64 = 1 << 14;
+    /// Attached with SHM_RDONLY.
+    pub const ATTACHED_READ_ONLY: u64 = 1 << 15;
     /// All known flags.
-    pub const ALL: u64 = (1 << 15) - 1;
+    pub const ALL: u64 = (1 << 16) - 1;
 }
 
 /// One mapping.

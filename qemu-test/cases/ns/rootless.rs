@@ -47,8 +47,13 @@ pub struct Container {
 impl Container {
     /// Starts one, through commands.
     pub fn start(context: &Context, through: &[&[&str]], args: &[&str]) -> Result<Self> {
+        Self::of(context, "ns_user", through, args)
+    }
+
+    /// The same with another program in it.
+    fn of(context: &Context, program: &str, through: &[&[&str]], args: &[&str]) -> Result<Self> {
         let mut words: Vec<String> = through.concat().iter().map(|word| (*word).to_owned()).collect();
-        words.push(format!("{}/ns_user", harness::PROGRAMS));
+        words.push(format!("{}/{program}", harness::PROGRAMS));
         words.extend(args.iter().map(|arg| (*arg).to_owned()));
         let [out, file, go] = ["said", "rootless.ckpt", "go"].map(|name| context.path(name));
         let said = File::create(&out)?;
@@ -149,8 +154,13 @@ pub fn by_root(context: &Context) -> Result {
 
 /// The user that has made it does both.
 pub fn by_user(context: &Context) -> Result {
+    program_by_user(context, "ns_user")
+}
+
+/// The same with another program in it.
+pub fn program_by_user(context: &Context, program: &str) -> Result {
     let device = libckpt::uapi::ioctl::DEVICE;
-    let mut container = Container::start(context, &[USER, CONTAINER], &[])?;
+    let mut container = Container::of(context, program, &[USER, CONTAINER], &[])?;
     open_up(device)?;
     let moved = (0..2).try_for_each(|_| {
         container.save_and_kill(USER)?;

@@ -5,23 +5,26 @@
 //! Saved: private and shared file mappings, private and shared anonymous memory, stack growth, protection, madvise(2)
 //! advice, NUMA policies (mbind) with their home node, mlock(2), MAP_NORESERVE, MAP_DROPPABLE (without its contents: it may be dropped at any time, and random number
 //! state must not be used twice), names, seals; the vdso and its data pages by place.
-//! Refused: hugetlbfs, device memory, System V shared memory, protection keys, shadow stacks,
+//! Saved: attachments of System V shared memory (shmat(2)), also in parts; the segments are ipc/shm.rs.
+//! Refused: hugetlbfs, device memory, protection keys, shadow stacks,
 //! userfaultfd, NUMA policies of shared memory, anonymous memory shared with a process outside of the target.
 
 use super::{
-    super::{policy::Action, Target},
+    super::{dump_segment, policy::Action, Target},
     check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, refuse_device, Dump, Obstacles,
     Restore, Whole,
 };
 use crate::{
     error::{Context, Fault, Result},
     freeze::Scope as Extent,
-    objects::{Keeper, Object},
+    objects::{Keeper, Made, Object, Segment},
     statefile::Writer,
     wrapper::{
         file::File,
+        ipc::{attached, Kind as IpcKind},
         mm::{map, prot, task_size, vm, vm_mmap, Batch, Vma as Area},
         path::PathBuf,
+        pid::PidNs,
         syscall::{nr, CurrentTask},
         task::{fatal_signal_pending, sleep_killable, Task}, //
     },
@@ -178,7 +181,9 @@ pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Resul
     let mut last = None;
     for area in areas.iter() {
         target.whole.mappings.borrow_mut().count(area, target.leader)?;
-        if let Some(file) = &area.file {
+        if let Some((id, ns)) = area.file.as_ref().and_then(attached) {
+            target.whole.segments.borrow_mut().count(target, id, ns, area.start)?;
+        } else if let Some(file) = &area.file {
             count_mapped(target, file)?;
         }
         // Parts of one file stand side by side: once is enough.
@@ -251,7 +256,7 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
     let Some(file) = &area.file else {
         return Ok(());
     };
-    if is_shared_anon(area)? {
+    if is_shared_anon(area)? || attached(file).is_some() {
         return Ok(());
     }
     let written = vm::SHARED | vm::MAYWRITE;
@@ -290,6 +295,12 @@ pub(super) fn entries(target: &Target<'_>, areas: &[Area], dump: &mut Dump<'_>) 
                 if is_shared_anon(area)? {
                     v.kind = vma_kind::SHMEM;
                     v.objref = dump_shmem(file, area, dump)?;
+                } else if let Some((id, _)) = attached(file) {
+                    v.kind = vma_kind::SYSV;
+                    v.objref = dump_segment(target, id, dump).map_err(|f| f.address(area.start))?;
+                    if !file.is_writable() {
+                        v.flags |= vma_flags::ATTACHED_READ_ONLY;
+                    }
                 } else {
                     v.kind = if private {
                         vma_kind::FILE_PRIVATE
@@ -327,7 +338,7 @@ const SEEK_DATA: i32 = 3;
 const SEEK_HOLE: i32 = 4;
 
 /// Only what is there: holes stay holes.
-fn dump_shmem_pages(file: &File, objref: u32, size: u64, out: &mut Writer) -> Result {
+pub(crate) fn dump_shmem_pages(file: &File, objref: u32, size: u64, out: &mut Writer) -> Result {
     let mut batch = Batch::new(1024, 1024)?;
     let mut at = 0i64;
     while (at as u64) < size {
@@ -430,6 +441,134 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
         let merge_any = building.fields.flags & mm_flags::MERGE_ANY != 0;
         restore_area(restore.me, &v, object, restore.flags, merge_any).map_err(|f| f.address(v.start))?;
         building.vmas.push(v, GFP_KERNEL)?;
+        if let Some(segment) = is_part(&v, object) {
+            check_part(&v, segment)
+                .map_err(|text| restore.input.bad(EBADMSG, format_args!("{text}")).address(v.start))?;
+            building.parts.push(v, GFP_KERNEL)?;
+        }
+    }
+    if building.vmas.len() == building.fields.vmas as usize {
+        let merge_any = building.fields.flags & mm_flags::MERGE_ANY != 0;
+        let parts = core::mem::take(&mut building.parts);
+        place_parts(restore.me, parts, restore.made, merge_any)?;
+    }
+    Ok(())
+}
+
+/// The segment of which a mapping is only a part.
+fn is_part<'a>(v: &Vma, object: Option<&'a Object>) -> Option<&'a Segment> {
+    match object {
+        Some(Object::Segment(s)) if v.offset != 0 || v.end - v.start != s.bytes() => Some(s),
+        _ => None,
+    }
+}
+
+fn check_part(v: &Vma, segment: &Segment) -> core::result::Result<(), &'static str> {
+    match v.offset.checked_add(v.end - v.start) {
+        Some(end) if end <= segment.bytes() => Ok(()),
+        _ => Err("a mapping ends behind the segment"),
+    }
+}
+
+/// Which attachment a mapping is a part of: segment, address where that begins, whether it is for reading only.
+fn attachment(v: &Vma) -> (u32, u64, bool) {
+    let read_only = v.flags & vma_flags::ATTACHED_READ_ONLY != 0;
+    (v.objref, v.start.wrapping_sub(v.offset), read_only)
+}
+
+/// Attaches segments of which only parts are mapped: each as a whole, wherever there is room, from where the parts move to their places.
+/// There they have been kept free, and so they are of one attachment.
+fn place_parts(me: &CurrentTask, parts: KVVec<Vma>, made: &Made, merge_any: bool) -> Result {
+    const MREMAP_MAYMOVE: u64 = 1;
+    const MREMAP_FIXED: u64 = 2;
+    let mut sorted: RBTree<((u32, u64, bool), u64), &Vma> = RBTree::new();
+    for v in &parts {
+        sorted.try_create_and_insert((attachment(v), v.start), v, GFP_KERNEL)?;
+    }
+    // The one that is being taken apart: where it is, and how long.
+    let mut whole: Option<((u32, u64, bool), u64, u64)> = None;
+    for ((of, _), v) in sorted.iter() {
+        let Some(Object::Segment(segment)) = made.get(v.objref) else {
+            continue;
+        };
+        let id = segment.fields.id;
+        let from = match whole.take() {
+            Some((same, from, _)) if same == *of => from,
+            other => {
+                drop_rest(me, other)?;
+                me.shmat(id, 0, of.2)
+                    .context(format_args!("cannot attach shared memory segment {id}"))?
+            }
+        };
+        whole = Some((*of, from, segment.bytes()));
+        let len = v.end - v.start;
+        let how = MREMAP_MAYMOVE | MREMAP_FIXED;
+        me.call(nr::__NR_mremap, &[from + v.offset, len, len, how, v.start])
+            .context(format_args!("cannot move a part of shared memory segment {id}"))
+            .map_err(|f| f.address(v.start))?;
+        protect_attached(me, v)?;
+        advise(me, v, merge_any)?;
+    }
+    drop_rest(me, whole)
+}
+
+/// What is left of an attachment where its parts were taken from.
+fn drop_rest(me: &CurrentTask, whole: Option<((u32, u64, bool), u64, u64)>) -> Result {
+    if let Some((_, from, bytes)) = whole {
+        me.call(nr::__NR_munmap, &[from, bytes])?;
+    }
+    Ok(())
+}
+
+/// Gives an attachment the protection that it had got by mprotect(2).
+fn protect_attached(me: &CurrentTask, v: &Vma) -> Result {
+    let born = if v.flags & vma_flags::ATTACHED_READ_ONLY != 0 {
+        prot::READ
+    } else {
+        prot::READ | prot::WRITE
+    };
+    if v.prot != born {
+        me.call(nr::__NR_mprotect, &[v.start, v.end - v.start, u64::from(v.prot)])
+            .context(format_args!("cannot protect memory"))
+            .map_err(|f| f.address(v.start))?;
+    }
+    Ok(())
+}
+
+fn attach(me: &CurrentTask, v: &Vma, segment: &Segment, merge_any: bool) -> Result {
+    let len = v.end - v.start;
+    if v.offset != 0 || len != segment.bytes() {
+        let how = map::PRIVATE | map::ANONYMOUS | map::NORESERVE | map::FIXED_NOREPLACE;
+        vm_mmap(None, v.start, len, 0, how, 0).context(format_args!("cannot map {len} bytes"))?;
+        return Ok(());
+    }
+    let (_, _, read_only) = attachment(v);
+    let id = segment.fields.id;
+    let at = me
+        .shmat(id, v.start, read_only)
+        .context(format_args!("cannot attach shared memory segment {id}"))?;
+    if at != v.start {
+        return Err(Fault::new(EBADMSG, format_args!("a segment cannot be attached there")));
+    }
+    protect_attached(me, v)?;
+    advise(me, v, merge_any)
+}
+
+/// Attaching and detaching has left its traces in the segments.
+pub(super) fn refresh_segments(restore: &Restore<'_>) -> Result {
+    let Some(building) = &restore.late.mm else {
+        return Ok(());
+    };
+    let root = PidNs::of(&(restore.task_at)(0).ok_or(ESRCH)?)?;
+    let mut last = 0;
+    for v in building.vmas.iter().filter(|v| v.kind == vma_kind::SYSV) {
+        if v.objref == last {
+            continue;
+        }
+        last = v.objref;
+        if let Some(Object::Segment(segment)) = restore.made.get(v.objref) {
+            restore.me.set_ipc(IpcKind::Shm, &segment.fields, false, &root)?;
+        }
     }
     Ok(())
 }
@@ -453,6 +592,7 @@ fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32, 
         }
         (vma_kind::FILE_SHARED, Some(Object::File(f, ..))) => (Some(f), map::SHARED),
         (vma_kind::SHMEM, Some(Object::Shmem(f, _))) => (Some(f), map::SHARED),
+        (vma_kind::SYSV, Some(Object::Segment(segment))) => return attach(me, v, segment, merge_any),
         _ => return Err(Fault::new(EBADMSG, format_args!("mapping and object do not fit"))),
     };
     let droppable = v.flags & vma_flags::DROPPABLE != 0;
@@ -473,6 +613,11 @@ fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32, 
     let first = if charged { v.prot | prot::WRITE } else { v.prot };
     vm_mmap(file, v.start, v.end - v.start, first, how, v.offset)
         .context(format_args!("cannot map {} bytes", v.end - v.start))?;
+    advise(me, v, merge_any)
+}
+
+fn advise(me: &CurrentTask, v: &Vma, merge_any: bool) -> Result {
+    let droppable = v.flags & vma_flags::DROPPABLE != 0;
     for (flag, advice) in ADVICE {
         // MAP_DROPPABLE brings its own advice, and refuses to be told.
         let implied = droppable && flag & (vma_flags::WIPEONFORK | vma_flags::DONTDUMP) != 0;

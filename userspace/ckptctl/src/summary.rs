@@ -17,6 +17,8 @@ use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::landlock::{self, Landlock};
 use libckpt::uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
+use libckpt::uapi::record::mqueue::{MqNotify, Mqd, Mqueue};
+use libckpt::uapi::record::msg::Msg;
 use libckpt::uapi::record::nameless::Nameless;
 use libckpt::uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetRoute};
 use libckpt::uapi::record::ns::{user_flags, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
@@ -28,6 +30,8 @@ use libckpt::uapi::record::restart_block::{self, RestartBlock};
 use libckpt::uapi::record::rlimit::Rlimits;
 use libckpt::uapi::record::sched::Sched;
 use libckpt::uapi::record::seccomp::{self, Seccomp, SeccompFilter};
+use libckpt::uapi::record::sem::{Sem, SemAdjustment, SemUndo, SemValue};
+use libckpt::uapi::record::shm::Shm;
 use libckpt::uapi::record::shmem::Shmem;
 use libckpt::uapi::record::signal::{Actions, Mask};
 use libckpt::uapi::record::task::Task;
@@ -89,6 +93,14 @@ enum Object {
         shmem: Shmem,
         pages: u64,
     },
+    Shm {
+        shm: Box<Shm>,
+        pages: u64,
+    },
+    Sem(Sem, Vec<SemValue>),
+    Msg(Box<Msg>),
+    Mqueue(Mqueue, Vec<u8>),
+    Mqd(Mqd, Vec<u8>),
     UtsNs(Box<UtsNs>),
     IpcNs(IpcNs),
     TimeNs(TimeNs),
@@ -144,6 +156,7 @@ struct TaskSummary {
     pending: Vec<u32>,
     restart_block: Option<RestartBlock>,
     namespaces: Option<Nsproxy>,
+    undo: Option<(SemUndo, Vec<SemAdjustment>)>,
 }
 
 /// What a process has for all its threads. What another process has as well stands with the first of them only.
@@ -162,6 +175,7 @@ struct Process {
     actions: Option<Box<Actions>>,
     itimers: Option<Itimers>,
     timers: Vec<PosixTimer>,
+    notified: Vec<MqNotify>,
     rlimits: Option<Box<Rlimits>>,
     pending: Vec<u32>,
 }
@@ -258,6 +272,21 @@ impl Summary {
             Body::Shmem(shmem) => {
                 self.objects.insert(shmem.objref, Object::Shmem { shmem, pages: 0 });
             }
+            Body::Shm(shm) => {
+                self.objects.insert(shm.objref, Object::Shm { shm, pages: 0 });
+            }
+            Body::Sem(sem, values) => {
+                self.objects.insert(sem.objref, Object::Sem(sem, values));
+            }
+            Body::Msg(msg) => {
+                self.objects.insert(msg.objref, Object::Msg(msg));
+            }
+            Body::Mqueue(queue, name) => {
+                self.objects.insert(queue.objref, Object::Mqueue(queue, name));
+            }
+            Body::Mqd(mqd, name) => {
+                self.objects.insert(mqd.objref, Object::Mqd(mqd, name));
+            }
             Body::UtsNs(uts) => {
                 self.objects.insert(uts.objref, Object::UtsNs(uts));
             }
@@ -300,7 +329,9 @@ impl Summary {
                     let chosen = extents.iter().filter(|extent| extent.flags == guard);
                     chosen.map(|extent| u64::from(extent.pages)).sum::<u64>()
                 };
-                if let Some(Object::Shmem { pages: total, .. }) = self.objects.get_mut(&pages.objref) {
+                if let Some(Object::Shmem { pages: total, .. } | Object::Shm { pages: total, .. }) =
+                    self.objects.get_mut(&pages.objref)
+                {
                     *total += count(0);
                 } else if let Some(process) = self.process() {
                     process.pages += count(0);
@@ -364,6 +395,7 @@ impl TaskSummary {
             pending: Vec::new(),
             restart_block: None,
             namespaces: None,
+            undo: None,
         }
     }
 
@@ -380,6 +412,9 @@ impl TaskSummary {
             Body::SignalMask(mask) => self.mask = Some(mask),
             Body::RestartBlock(block) => self.restart_block = Some(block),
             Body::Nsproxy(namespaces) => self.namespaces = Some(namespaces),
+            Body::SemUndo(list, entries) => {
+                self.undo.get_or_insert((list, Vec::new())).1.extend(entries);
+            }
             Body::SignalPending(pending, infos) => {
                 // The signal's number is the first word of siginfo_t.
                 let numbers = infos.iter().map(|info| {
@@ -418,6 +453,7 @@ impl Process {
             Body::SignalAction(actions) => self.actions = Some(actions),
             Body::Itimer(itimers) => self.itimers = Some(itimers),
             Body::PosixTimer(_, timers) => self.timers.extend(timers),
+            Body::MqNotify(notify) => self.notified.push(notify),
             Body::Rlimit(rlimits) => self.rlimits = Some(rlimits),
             _ => {}
         }
@@ -488,6 +524,7 @@ fn mapping_kind(kind: u32) -> &'static str {
         vma_kind::FILE_SHARED => "file-shared",
         vma_kind::SHMEM => "shmem",
         vma_kind::SPECIAL => "special",
+        vma_kind::SYSV => "sysv",
         _ => "unknown",
     }
 }
@@ -543,6 +580,7 @@ const VMA_FLAGS: &[(u64, &str)] = &[
     (vma_flags::RANDOM, "random"),
     (vma_flags::SEALED, "sealed"),
     (vma_flags::CHARGED, "charged"),
+    (vma_flags::ATTACHED_READ_ONLY, "attached-read-only"),
 ];
 
 const TREE_FLAGS: &[(u64, &str)] = &[

@@ -23,11 +23,14 @@ use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::{self, Header};
+use ckpt_uapi::record::ipc::{Ids, IpcEnd, Perm};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
+use ckpt_uapi::record::mqueue::{self, MqNotify, Mqd, Mqueue, MqueueText};
+use ckpt_uapi::record::msg::{Msg, MsgText};
 use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{device_kind, peer, NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute, NO_INET6};
 use ckpt_uapi::record::ns::{CgroupNs, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
@@ -40,6 +43,8 @@ use ckpt_uapi::record::restart_block::{self, RestartBlock};
 use ckpt_uapi::record::rlimit::Rlimits;
 use ckpt_uapi::record::sched::Sched;
 use ckpt_uapi::record::seccomp::{self, Seccomp, SeccompFilter};
+use ckpt_uapi::record::sem::{Sem, SemAdjustment, SemUndo, SemValue};
+use ckpt_uapi::record::shm::{self, Shm};
 use ckpt_uapi::record::shmem::Shmem;
 use ckpt_uapi::record::signal::{Actions, Info, Mask, Pending};
 use ckpt_uapi::record::task::Task;
@@ -362,7 +367,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 36, 6)
+    Statefile::new(records, 42, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -501,17 +506,24 @@ fn zombie() -> Vec<Part> {
 fn init() -> Vec<Part> {
     let mut records = vec![task(INIT, "init", [16, 17, 18, 19])];
     records.extend(namespaces());
+    records.extend(ipc());
     records.extend(small_memory(&[]));
     records.extend(events());
     records.extend(nameless_files());
     records.extend([
-        Part::new(&Fds { count: 2, more: 0 }).entries(&[fd(9, 0, 31), fd(10, 0, 33)]),
+        open_queue(),
+        Part::new(&Fds { count: 3, more: 0 }).entries(&[fd(9, 0, 35), fd(10, 0, 37), fd(11, 0, 38)]),
         fs(),
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(34, 0), layer(35, 34)]);
-    records.extend(thread(None, 35, true));
+    records.extend([layer(39, 0), layer(40, 39), told()]);
+    records.push(Part::new(&SemUndo { objref: 41, count: 1 }).entries(&[SemAdjustment {
+        set: 29,
+        number: 1,
+        adjust: -3,
+    }]));
+    records.extend(thread(None, 40, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -539,7 +551,7 @@ const EXE: u32 = 5;
 const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
-const FILTER: u32 = 36;
+const FILTER: u32 = 42;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -767,6 +779,100 @@ fn namespaces() -> Vec<Part> {
     ]
 }
 
+fn perm(id: u32) -> Perm {
+    Perm {
+        id,
+        key: 0x4711,
+        mode: 0o600,
+        ..Perm::new_zeroed()
+    }
+}
+
+/// What is in the ipc namespace.
+fn ipc() -> Vec<Part> {
+    vec![
+        Part::new(&Shm {
+            objref: 28,
+            flags: shm::flags::DEST,
+            perm: perm(3),
+            size: PAGE_ALIGN + 1,
+            creator: 1,
+            ..Shm::new_zeroed()
+        }),
+        Part::new(&Pages { objref: 28, extents: 1 })
+            .entries(&[Extent {
+                address: PAGE_ALIGN,
+                pages: 1,
+                flags: 0,
+            }])
+            .payload(vec![0x33; PAGE_ALIGN as usize]),
+        Part::new(&Sem {
+            objref: 29,
+            perm: perm(32_768),
+            count: 2,
+            ..Sem::new_zeroed()
+        })
+        .entries(&[SemValue { value: 5, pid: 1 }, SemValue { value: 0, pid: 0 }]),
+        Part::new(&Msg {
+            objref: 30,
+            messages: 1,
+            perm: perm(0),
+            qbytes: 16_384,
+            ..Msg::new_zeroed()
+        }),
+        Part::new(&MsgText {
+            queue: 30,
+            length: 5,
+            mtype: 7,
+        })
+        .entries(b"hello"),
+        Part::new(&Mqueue {
+            objref: 31,
+            mode: 0o600,
+            maxmsg: 10,
+            msgsize: 8192,
+            messages: 1,
+            name_len: 5,
+            ..Mqueue::new_zeroed()
+        })
+        .entries(b"queue"),
+        Part::new(&MqueueText {
+            queue: 31,
+            length: 4,
+            priority: 9,
+            reserved: 0,
+        })
+        .entries(b"text"),
+        Part::new(&IpcEnd {
+            shm: Ids {
+                seq: 1,
+                last: 4,
+                cursor: 4,
+            },
+            ..IpcEnd::new_zeroed()
+        }),
+    ]
+}
+
+fn open_queue() -> Part {
+    Part::new(&Mqd {
+        objref: 38,
+        flags: mqueue::FLAGS & 0o4000,
+        name_len: 5,
+        reserved: 0,
+    })
+    .entries(b"queue")
+}
+
+fn told() -> Part {
+    Part::new(&MqNotify {
+        fd: 11,
+        notify: mqueue::notify::SIGNAL,
+        signal: 12,
+        ..MqNotify::new_zeroed()
+    })
+}
+
 fn inet(address: [u8; 4]) -> [u8; 16] {
     let mut out = [0; 16];
     out[..4].copy_from_slice(&address);
@@ -807,31 +913,31 @@ fn descriptors() -> Vec<Part> {
 fn events() -> Vec<Part> {
     let item = EpollItem {
         fd: 7,
-        file: 28,
+        file: 32,
         events: 1,
         reserved: 0,
         data: 42,
     };
     vec![
         Part::new(&Eventfd {
-            objref: 28,
+            objref: 32,
             count: 3,
             ..Eventfd::new_zeroed()
         }),
         Part::new(&Signalfd {
-            objref: 29,
+            objref: 33,
             flags: event::FLAGS,
             mask: 1 << 9,
         }),
         Part::new(&Timerfd {
-            objref: 30,
+            objref: 34,
             clock: 1,
             value_ns: 5_000_000_000,
             interval_ns: 1_000_000_000,
             ..Timerfd::new_zeroed()
         }),
-        Part::new(&Epoll { objref: 31, flags: 0 }),
-        Part::new(&EpollItems { epoll: 31, count: 1 }).entries(&[item]),
+        Part::new(&Epoll { objref: 35, flags: 0 }),
+        Part::new(&EpollItems { epoll: 35, count: 1 }).entries(&[item]),
     ]
 }
 
@@ -840,7 +946,7 @@ fn nameless_files() -> Vec<Part> {
     let (path, content) = ("/tmp/deleted", b"content");
     vec![
         Part::new(&Nameless {
-            objref: 32,
+            objref: 36,
             flags: nameless::flags::LINKABLE,
             mode: 0o100_600,
             size: 2 * PAGE_ALIGN,
@@ -849,14 +955,14 @@ fn nameless_files() -> Vec<Part> {
         })
         .entries(path.as_bytes()),
         Part::new(&NamelessData {
-            objref: 32,
+            objref: 36,
             length: content.len() as u32,
             offset: PAGE_ALIGN,
         })
         .entries(content),
         Part::new(&File {
-            nameless: 32,
-            ..file(33, file::kind::NAMELESS, "")
+            nameless: 36,
+            ..file(37, file::kind::NAMELESS, "")
         }),
     ]
 }

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::text::{printable, until_nul, uuid};
+use libckpt::uapi::record::ipc::Perm;
 use libckpt::uapi::record::nameless;
 use serde_json::{json, Map, Value};
 
@@ -123,6 +124,27 @@ fn object_json(objref: u32, object: &Object) -> Value {
         Object::Shmem { shmem, pages } => json!({
             "objref": objref, "type": "shmem", "size": shmem.size, "noreserve": shmem.noreserve == 1, "pages": pages,
         }),
+        Object::Shm { shm, pages } => json!({
+            "objref": objref, "type": "shm", "flags": shm.flags, "perm": perm_json(&shm.perm), "size": shm.size,
+            "atime": shm.atime, "dtime": shm.dtime, "ctime": shm.ctime, "cpid": shm.cpid, "lpid": shm.lpid,
+            "creator": shm.creator.checked_sub(1), "pages": pages,
+        }),
+        Object::Sem(sem, values) => json!({
+            "objref": objref, "type": "sem", "flags": sem.flags, "perm": perm_json(&sem.perm), "otime": sem.otime,
+            "ctime": sem.ctime, "values": values.iter().map(|sem| json!([sem.value, sem.pid])).collect::<Vec<_>>(),
+        }),
+        Object::Msg(msg) => json!({
+            "objref": objref, "type": "msg", "perm": perm_json(&msg.perm), "messages": msg.messages, "qbytes": msg.qbytes,
+            "stime": msg.stime, "rtime": msg.rtime, "ctime": msg.ctime, "lspid": msg.lspid, "lrpid": msg.lrpid,
+        }),
+        Object::Mqueue(queue, name) => json!({
+            "objref": objref, "type": "mqueue", "name": printable(name), "mode": queue.mode, "uid": queue.uid,
+            "gid": queue.gid, "maxmsg": queue.maxmsg, "msgsize": queue.msgsize, "messages": queue.messages,
+            "atime_ns": queue.atime_ns, "mtime_ns": queue.mtime_ns,
+        }),
+        Object::Mqd(mqd, name) => json!({
+            "objref": objref, "type": "mqd", "name": printable(name), "flags": mqd.flags,
+        }),
         Object::UtsNs(uts) => json!({
             "objref": objref, "type": "uts-ns", "nodename": until_nul(&uts.nodename),
             "domainname": until_nul(&uts.domainname),
@@ -145,6 +167,13 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "objref": objref, "type": "time-ns", "monotonic_ns": time.monotonic_ns, "boottime_ns": time.boottime_ns,
         }),
     }
+}
+
+fn perm_json(perm: &Perm) -> Value {
+    json!({
+        "id": perm.id, "key": perm.key, "uid": perm.uid, "gid": perm.gid, "cuid": perm.cuid, "cgid": perm.cgid,
+        "mode": perm.mode,
+    })
 }
 
 fn task_json(entry: &Tree, task: &TaskSummary) -> Value {
@@ -223,6 +252,13 @@ fn task_json(entry: &Tree, task: &TaskSummary) -> Value {
             .then_some(namespaces.pid_for_children)
             .into();
     }
+    if let Some((list, entries)) = &task.undo {
+        let entries: Vec<Value> = entries
+            .iter()
+            .map(|entry| json!({"set": entry.set, "number": entry.number, "adjust": entry.adjust}))
+            .collect();
+        document["sem_undo"] = json!({"objref": list.objref, "adjustments": entries});
+    }
     if let Some(block) = &task.restart_block {
         document["restart_block"] = json!({
             "kind": call_kind(block.kind), "clock": block.clock, "timed": block.timed == 1,
@@ -277,6 +313,11 @@ fn process_json(process: &Process) -> Value {
         document["itimers"] =
             json!({"real": one(itimers.real), "virtual": one(itimers.virt), "prof": one(itimers.prof)});
     }
+    document["mq_notify"] = process
+        .notified
+        .iter()
+        .map(|n| json!({"fd": n.fd, "notify": n.notify, "signal": n.signal, "value": n.value}))
+        .collect();
     document["posix_timers"] = process
         .timers
         .iter()

@@ -4,8 +4,10 @@
 
 use super::*;
 use crate::text::{bytes, count, date, flags, printable, ranges, seconds, signal, signals, until_nul, uuid};
+use libckpt::uapi::record::mqueue::notify;
 use libckpt::uapi::record::nameless;
 use libckpt::uapi::record::net::{device_flags, peer};
+use libckpt::uapi::record::shm;
 use std::fmt::{Result, Write};
 
 const INFINITY: u64 = u64::MAX;
@@ -49,11 +51,28 @@ impl Summary {
         )?;
         writeln!(out, "  Contents:  {}, {objects}", count(self.tree.len() as u64, "task"))?;
         self.write_tree(out)?;
+        self.write_ipc(out)?;
         for (entry, task) in self.tree.iter().zip(&self.tasks) {
             self.write_task(out, entry, task)?;
         }
         if let Some(records) = &self.records {
             write_records(out, records)?;
+        }
+        Ok(())
+    }
+
+    /// Shared memory segments, semaphores and message queues.
+    fn write_ipc(&self, out: &mut String) -> Result {
+        let is_ipc = |object: &Object| {
+            matches!(
+                object,
+                Object::Shm { .. } | Object::Sem(..) | Object::Msg(_) | Object::Mqueue(..)
+            )
+        };
+        let mut title = "\nSystem V IPC and POSIX message queues:\n";
+        for (objref, _) in self.objects.iter().filter(|(_, object)| is_ipc(object)) {
+            writeln!(out, "{title}  {}", self.object(*objref))?;
+            title = "";
         }
         Ok(())
     }
@@ -180,6 +199,13 @@ impl Summary {
         if let Some(first @ 1..) = task.namespaces.map(|namespaces| namespaces.pid_for_children) {
             writeln!(out, "  Children to come live in the pid namespace of task {first}")?;
         }
+        if let Some((list, entries)) = &task.undo {
+            writeln!(out, "  Undone at exit: list {}", list.objref)?;
+            for entry in entries {
+                let set = self.object(entry.set);
+                writeln!(out, "    {:+} to semaphore {} of {set}", entry.adjust, entry.number)?;
+            }
+        }
         if let Some(block) = &task.restart_block {
             let left = if block.timed == 1 {
                 format!(", {} s left", seconds(block.remaining_ns))
@@ -302,6 +328,13 @@ impl Summary {
                     writeln!(out, "  Timer {name}: in {value} s, then every {interval} s")?;
                 }
             }
+        }
+        for notified in &process.notified {
+            let how = match notified.notify {
+                notify::SIGNAL => format!("by signal {}", signal(notified.signal)),
+                _ => "silently".into(),
+            };
+            writeln!(out, "  Told of messages: descriptor {}, {how}", notified.fd)?;
         }
         for timer in &process.timers {
             let pending = if timer.flags & posix_timer::flags::PENDING != 0 {
@@ -472,6 +505,33 @@ impl Summary {
                 };
                 format!("filter {objref} of {} instructions{behind}", filter.count)
             }
+            Some(Object::Shm { shm, pages }) => {
+                let removed = if shm.flags & shm::flags::DEST == 0 {
+                    ""
+                } else {
+                    ", removed"
+                };
+                format!(
+                    "segment {} ({objref}), key {:#x}: {}{removed}, {} saved",
+                    shm.perm.id,
+                    shm.perm.key,
+                    bytes(shm.size),
+                    count(*pages, "page")
+                )
+            }
+            Some(Object::Sem(sem, values)) => {
+                let number = count(values.len() as u64, "semaphore");
+                format!("set {} ({objref}), key {:#x}: {number}", sem.perm.id, sem.perm.key)
+            }
+            Some(Object::Msg(msg)) => {
+                let number = count(u64::from(msg.messages), "message");
+                format!("queue {} ({objref}), key {:#x}: {number}", msg.perm.id, msg.perm.key)
+            }
+            Some(Object::Mqueue(queue, name)) => {
+                let number = count(u64::from(queue.messages), "message");
+                format!("queue /{} ({objref}): {number}", printable(name))
+            }
+            Some(Object::Mqd(_, name)) => format!("message queue /{}", printable(name)),
             Some(Object::UtsNs(uts)) => {
                 let domain = until_nul(&uts.domainname);
                 format!("{objref}: host {}, domain {domain}", until_nul(&uts.nodename))

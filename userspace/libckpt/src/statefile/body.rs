@@ -10,11 +10,14 @@ use ckpt_uapi::record::file::File;
 use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::Header;
+use ckpt_uapi::record::ipc::{self, IpcEnd, Perm};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{self, Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{self, Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
+use ckpt_uapi::record::mqueue::{self, MqNotify, Mqd, Mqueue, MqueueText};
+use ckpt_uapi::record::msg::{self, Msg, MsgText};
 use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute};
 use ckpt_uapi::record::ns::{CgroupNs, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
@@ -27,6 +30,8 @@ use ckpt_uapi::record::restart_block::RestartBlock;
 use ckpt_uapi::record::rlimit::Rlimits;
 use ckpt_uapi::record::sched::Sched;
 use ckpt_uapi::record::seccomp::{self, Seccomp, SeccompFilter};
+use ckpt_uapi::record::sem::{self, Sem, SemAdjustment, SemUndo, SemValue};
+use ckpt_uapi::record::shm::{self, Shm};
 use ckpt_uapi::record::shmem::Shmem;
 use ckpt_uapi::record::signal::{self, Actions, Mask, Pending};
 use ckpt_uapi::record::task::Task;
@@ -83,6 +88,18 @@ pub enum Body {
     EpollItems(EpollItems, Vec<EpollItem>),
     Nameless(Nameless, Vec<u8>),
     NamelessData(NamelessData, Vec<u8>),
+    Shm(Box<Shm>),
+    Sem(Sem, Vec<SemValue>),
+    SemUndo(SemUndo, Vec<SemAdjustment>),
+    Msg(Box<Msg>),
+    MsgText(MsgText, Vec<u8>),
+    /// Its name.
+    Mqueue(Mqueue, Vec<u8>),
+    MqueueText(MqueueText, Vec<u8>),
+    /// The name of the queue.
+    Mqd(Mqd, Vec<u8>),
+    MqNotify(MqNotify),
+    IpcEnd(IpcEnd),
     Landlock(Landlock),
     LandlockLayer(landlock::Layer),
     Nsproxy(Nsproxy),
@@ -448,6 +465,16 @@ impl Body {
                 )?;
                 Self::NamelessData(fixed, parts.entries(fixed.length)?)
             }
+            RecordType::Shm
+            | RecordType::Sem
+            | RecordType::SemUndo
+            | RecordType::Msg
+            | RecordType::MsgText
+            | RecordType::Mqueue
+            | RecordType::MqueueText
+            | RecordType::Mqd
+            | RecordType::MqNotify
+            | RecordType::IpcEnd => Self::parse_ipc(kind, parts)?,
             RecordType::Landlock => {
                 let fixed: Landlock = parts.alone()?;
                 zero(fixed.reserved)?;
@@ -606,6 +633,106 @@ impl Body {
         })
     }
 
+    fn parse_ipc(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {
+        Ok(match kind {
+            RecordType::Shm => {
+                let fixed: Shm = parts.alone()?;
+                object_of_ipc(fixed.objref, &fixed.perm)?;
+                known(fixed.flags, shm::flags::ALL)?;
+                check(
+                    fixed.size > 0 && i64::try_from(fixed.size).is_ok(),
+                    "the size of a segment is out of range",
+                )?;
+                zero(fixed.reserved)?;
+                Self::Shm(Box::new(fixed))
+            }
+            RecordType::Sem => {
+                let fixed: Sem = parts.fixed()?;
+                object_of_ipc(fixed.objref, &fixed.perm)?;
+                known(fixed.flags, sem::flags::ALL)?;
+                zero(fixed.reserved)?;
+                check(
+                    (1..=sem::SEMS_MAX).contains(&fixed.count),
+                    "the number of semaphores is out of range",
+                )?;
+                let values = parts.entries::<SemValue>(fixed.count)?;
+                check(
+                    values.iter().all(|sem| sem.value <= sem::VALUE_MAX),
+                    "the value of a semaphore is out of range",
+                )?;
+                Self::Sem(fixed, values)
+            }
+            RecordType::SemUndo => {
+                let fixed: SemUndo = parts.fixed()?;
+                objref(fixed.objref)?;
+                check(fixed.count <= sem::ADJUSTMENTS_MAX, "there are too many adjustments")?;
+                let entries = parts.entries::<SemAdjustment>(fixed.count)?;
+                check(
+                    entries.iter().all(|entry| i16::try_from(entry.adjust).is_ok()),
+                    "an adjustment is out of range",
+                )?;
+                Self::SemUndo(fixed, entries)
+            }
+            RecordType::Msg => {
+                let fixed: Msg = parts.alone()?;
+                object_of_ipc(fixed.objref, &fixed.perm)?;
+                Self::Msg(Box::new(fixed))
+            }
+            RecordType::MsgText => {
+                let fixed: MsgText = parts.fixed()?;
+                check(fixed.length <= msg::TEXT_MAX, "a message is too long")?;
+                check(
+                    i64::try_from(fixed.mtype).is_ok_and(|mtype| mtype > 0),
+                    "the type of a message is out of range",
+                )?;
+                Self::MsgText(fixed, parts.entries(fixed.length)?)
+            }
+            RecordType::Mqueue => {
+                let fixed: Mqueue = parts.fixed()?;
+                objref(fixed.objref)?;
+                known(fixed.mode, 0o7777u32)?;
+                check(
+                    fixed.messages <= fixed.maxmsg,
+                    "there are more messages than the queue may hold",
+                )?;
+                Self::Mqueue(fixed, queue_name(parts, fixed.name_len)?)
+            }
+            RecordType::MqueueText => {
+                let fixed: MqueueText = parts.fixed()?;
+                check(fixed.length <= mqueue::TEXT_MAX, "a message is too long")?;
+                check(
+                    fixed.priority <= mqueue::PRIORITY_MAX,
+                    "the priority of a message is out of range",
+                )?;
+                zero(fixed.reserved)?;
+                Self::MqueueText(fixed, parts.entries(fixed.length)?)
+            }
+            RecordType::Mqd => {
+                let fixed: Mqd = parts.fixed()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, mqueue::FLAGS)?;
+                zero(fixed.reserved)?;
+                Self::Mqd(fixed, queue_name(parts, fixed.name_len)?)
+            }
+            RecordType::MqNotify => {
+                let fixed: MqNotify = parts.alone()?;
+                zero(fixed.reserved)?;
+                let right = match fixed.notify {
+                    mqueue::notify::SIGNAL => (1..=64).contains(&fixed.signal),
+                    mqueue::notify::NONE => fixed.signal == 0,
+                    _ => false,
+                };
+                check(right, "nobody can be told of a message like that")?;
+                Self::MqNotify(fixed)
+            }
+            _ => {
+                let fixed: IpcEnd = parts.alone()?;
+                zero(fixed.reserved)?;
+                Self::IpcEnd(fixed)
+            }
+        })
+    }
+
     fn parse_mounts(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {
         Ok(match kind {
             RecordType::MntNs => {
@@ -750,6 +877,22 @@ fn check_layer(layer: &landlock::Layer) -> Result<()> {
     )
 }
 
+fn object_of_ipc(number: u32, perm: &Perm) -> Result<()> {
+    objref(number)?;
+    check(perm.id <= ipc::ID_MAX, "an identifier is out of range")?;
+    known(perm.mode, ipc::MODE)?;
+    zero(perm.reserved)
+}
+
+fn queue_name(parts: &Parts<'_>, length: u32) -> Result<Vec<u8>> {
+    let name = parts.text(length, mqueue::NAME_MAX)?;
+    check(
+        !name.is_empty() && !name.contains(&b'/'),
+        "the name of a queue is impossible",
+    )?;
+    Ok(name)
+}
+
 fn check_timer(timer: &PosixTimer) -> Result<()> {
     const CLOCK_REALTIME: i32 = 0;
     known(timer.flags, posix_timer::flags::ALL)?;
@@ -816,14 +959,14 @@ fn check_file(file: &File) -> Result<()> {
 }
 
 fn check_vma(vma: &Vma) -> Result<()> {
-    use record::mm::vma_kind::{ANON, FILE_PRIVATE, FILE_SHARED, SHMEM, SPECIAL};
+    use record::mm::vma_kind::{ANON, FILE_PRIVATE, FILE_SHARED, SHMEM, SYSV};
     zero(vma.reserved)?;
     known(vma.flags, record::mm::vma_flags::ALL)?;
     known(vma.prot, 7u32)?;
     range(vma.start, vma.end)?;
-    check((ANON..=SPECIAL).contains(&vma.kind), "the kind of mapping is not known")?;
+    check((ANON..=SYSV).contains(&vma.kind), "the kind of mapping is not known")?;
     match vma.kind {
-        FILE_PRIVATE | FILE_SHARED | SHMEM => {
+        FILE_PRIVATE | FILE_SHARED | SHMEM | SYSV => {
             page_aligned(vma.offset)?;
             objref(vma.objref)
         }

@@ -8,8 +8,10 @@ use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::landlock::{self, LAYERS_MAX};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
 use ckpt_uapi::record::net::peer;
+use ckpt_uapi::record::sem::SemAdjustment;
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::tree::{flags, Tree};
+use ckpt_uapi::record::{mqueue, msg};
 use std::collections::{HashMap, HashSet};
 
 /// Kinds of shared objects.
@@ -19,6 +21,11 @@ enum Object {
     Pipe,
     Nameless,
     Shmem,
+    Segment,
+    Sem,
+    Msg,
+    Mqueue,
+    Undo,
     Mm,
     Files,
     Fs,
@@ -77,7 +84,7 @@ enum State {
     SignalAction,
     Itimer,
     Rlimit,
-    /// Layers of the Landlock domains of all threads before it.
+    /// Layers of the Landlock domains of all threads before it, then sets of semaphores and what is undone at exit.
     LeaderSched,
     Sched,
     Prctl,
@@ -106,20 +113,20 @@ impl State {
             Self::Pids => "pids, user-ns or prologue-end",
             Self::PrologueEnd => "prologue-end",
             Self::Task => "task or trailer",
-            Self::Mm(None) => "file, pipe, nameless, nameless-data, shmem or mm",
-            Self::Mm(Some(_)) => "pages of the shmem, file, pipe, nameless, shmem or mm",
+            Self::Mm(None) => "file, pipe, nameless, nameless-data, shmem, shm or mm",
+            Self::Mm(Some(_)) => "pages of the shmem or shm, file, pipe, nameless, shmem, shm or mm",
             Self::Vma => "vma, vma-name, vma-policy, pages or mm-end",
             Self::VmaName => "vma-name, vma-policy, pages or mm-end",
             Self::VmaPolicy => "vma-policy, pages or mm-end",
             Self::Pages => "pages or mm-end",
-            Self::Fd => "file, pipe, nameless, nameless-data or fd",
+            Self::Fd => "file, pipe, nameless, nameless-data, mqd, an event or fd",
             Self::MoreFd => "fd",
             Self::Fs => "fs",
             Self::SignalAction => "signal-action",
             Self::Itimer => "itimer",
             Self::Rlimit => "rlimit",
-            Self::LeaderSched => "landlock-layer or sched",
-            Self::Sched => "sched",
+            Self::LeaderSched => "landlock-layer, sem, sem-undo or sched",
+            Self::Sched => "sem, sem-undo or sched",
             Self::Prctl => "prctl",
             Self::Mempolicy => "mempolicy, landlock, seccomp-filter, seccomp or cred",
             Self::Landlock => "landlock, seccomp-filter, seccomp or cred",
@@ -180,6 +187,13 @@ pub(super) struct Order {
     ends: HashSet<(u32, u32)>,
     /// What a restart has to be told has come.
     external: bool,
+    /// The objects of the ipc namespace that the current task has made may come, and those of the segment with this objref.
+    ipc: bool,
+    segment: Option<u32>,
+    /// How many messages of a queue are still to come, by objref.
+    messages: HashMap<u32, u32>,
+    /// The undo list of the current task.
+    undo: u32,
 }
 
 /// A network namespace while its records come.
@@ -294,6 +308,9 @@ impl Order {
             return Ok(state);
         }
         self.before_namespaces = false;
+        if self.accept_ipc(body)? {
+            return Ok(state);
+        }
         Ok(match (state, body) {
             (State::Mm(_), Body::File(file, _)) => {
                 self.add_file(file)?;
@@ -311,6 +328,11 @@ impl Order {
                 self.add_object(shmem.objref, Object::Shmem)?;
                 self.sizes.insert(shmem.objref, shmem.size);
                 State::Mm(Some(shmem.objref))
+            }
+            (State::Mm(_), Body::Shm(shm)) => {
+                self.add_object(shm.objref, Object::Segment)?;
+                self.sizes.insert(shm.objref, shm.size.div_ceil(4096) * 4096);
+                State::Mm(Some(shm.objref))
             }
             (State::Mm(Some(shmem)), Body::Pages(pages, extents)) if pages.objref == shmem => {
                 self.check_shmem(shmem, extents)?;
@@ -368,6 +390,10 @@ impl Order {
                 self.accept_nameless(body)?;
                 State::Fd
             }
+            (State::Fd, Body::Mqd(mqd, _)) => {
+                self.add_object(mqd.objref, Object::File)?;
+                State::Fd
+            }
             (State::Fd, Body::Pipe(pipe, _)) => {
                 self.add_object(pipe.objref, Object::Pipe)?;
                 State::Fd
@@ -418,13 +444,25 @@ impl Order {
             (State::Fs, Body::Fs(..)) => self.part(3),
 
             (State::SignalAction, Body::SignalAction(_)) => self.part(4),
+            (State::LeaderSched, Body::MqNotify(_)) => state,
             (State::Itimer, Body::Itimer(_)) => State::Rlimit,
             (State::Rlimit, Body::Rlimit(_)) => State::LeaderSched,
             (State::LeaderSched, Body::LandlockLayer(layer)) => {
                 self.add_layer(layer)?;
                 State::LeaderSched
             }
-            (State::LeaderSched | State::Sched, Body::Sched(..)) => State::Prctl,
+            (State::LeaderSched | State::Sched, Body::Sem(sem, _)) => {
+                self.add_object(sem.objref, Object::Sem)?;
+                State::Sched
+            }
+            (State::LeaderSched | State::Sched, Body::SemUndo(list, entries)) => {
+                self.add_undo(list.objref, entries)?;
+                State::Sched
+            }
+            (State::LeaderSched | State::Sched, Body::Sched(..)) => {
+                self.undo = 0;
+                State::Prctl
+            }
             (State::Prctl, Body::Prctl(_)) => State::Mempolicy,
             (State::Mempolicy, Body::Mempolicy(..)) => State::Landlock,
             (State::Mempolicy | State::Landlock, Body::Landlock(landlock)) => {
@@ -677,7 +715,10 @@ impl Order {
         }
         let (objref, namespace) = match body {
             Body::UtsNs(fixed) => (fixed.objref, Namespace::Uts),
-            Body::IpcNs(fixed) => (fixed.objref, Namespace::Ipc),
+            Body::IpcNs(fixed) => {
+                self.ipc |= self.before_namespaces;
+                (fixed.objref, Namespace::Ipc)
+            }
             Body::TimeNs(fixed) => (fixed.objref, Namespace::Time),
             Body::CgroupNs(fixed) => (fixed.objref, Namespace::Cgroup),
             Body::NetNs(fixed) => {
@@ -749,6 +790,76 @@ impl Order {
         }
         self.add_object(objref, Object::Namespace(namespace))?;
         Ok(true)
+    }
+
+    /// The objects of a new ipc namespace stand between the nsproxy record and what comes next, whatever that is.
+    fn accept_ipc(&mut self, body: &Body) -> Result<bool> {
+        if !self.ipc {
+            return Ok(false);
+        }
+        let segment = self.segment;
+        match body {
+            Body::Pages(pages, extents) if segment == Some(pages.objref) => {
+                self.check_shmem(pages.objref, extents)?;
+                return Ok(true);
+            }
+            Body::Shm(shm) => {
+                self.add_object(shm.objref, Object::Segment)?;
+                self.sizes.insert(shm.objref, shm.size.div_ceil(4096) * 4096);
+                self.segment = Some(shm.objref);
+                return Ok(true);
+            }
+            Body::Sem(sem, _) => self.add_object(sem.objref, Object::Sem)?,
+            Body::Msg(msg) => {
+                self.add_object(msg.objref, Object::Msg)?;
+                self.messages.insert(msg.objref, msg.messages);
+            }
+            Body::Mqueue(queue, _) => {
+                self.add_object(queue.objref, Object::Mqueue)?;
+                self.messages.insert(queue.objref, queue.messages);
+            }
+            Body::MsgText(msg::MsgText { queue, .. }, _) | Body::MqueueText(mqueue::MqueueText { queue, .. }, _) => {
+                let wanted = if matches!(body, Body::MsgText(..)) {
+                    Object::Msg
+                } else {
+                    Object::Mqueue
+                };
+                let left = self.messages.get(queue).copied().unwrap_or(0);
+                check(
+                    left > 0 && self.object(*queue) == Some(wanted),
+                    "a message does not belong to a queue",
+                )?;
+                self.messages.insert(*queue, left - 1);
+            }
+            Body::IpcEnd(_) => {
+                check(self.messages.values().all(|left| *left == 0), "a queue lacks messages")?;
+                self.ipc = false;
+            }
+            _ => {
+                return Err(Problem::Order(
+                    "shm, pages of it, sem, msg, msg-text, mqueue, mqueue-text or ipc-end",
+                ))
+            }
+        }
+        self.segment = None;
+        Ok(true)
+    }
+
+    fn add_undo(&mut self, objref: u32, entries: &[SemAdjustment]) -> Result<()> {
+        if objref as usize == self.objects.len() + 1 {
+            check(self.undo == 0, "a task has two lists of adjustments")?;
+            self.add_object(objref, Object::Undo)?;
+            self.undo = objref;
+        } else if self.undo != objref {
+            check(
+                self.object(objref) == Some(Object::Undo) && entries.is_empty() && self.undo == 0,
+                "a task shares adjustments that are not there",
+            )?;
+        }
+        check(
+            entries.iter().all(|entry| self.object(entry.set) == Some(Object::Sem)),
+            "an adjustment is for no set of semaphores",
+        )
     }
 
     fn add_object(&mut self, objref: u32, object: Object) -> Result<()> {
@@ -838,6 +949,7 @@ impl Order {
         let wanted = match vma.kind {
             vma_kind::FILE_PRIVATE | vma_kind::FILE_SHARED => Some(Object::File),
             vma_kind::SHMEM => Some(Object::Shmem),
+            vma_kind::SYSV => Some(Object::Segment),
             _ => None,
         };
         let right = wanted.is_none() || self.object(vma.objref) == wanted;

@@ -5,11 +5,16 @@
 use super::*;
 use crate::testing::{sample, Mutator, Part, Statefile};
 use ckpt_uapi::record::file::File;
+use ckpt_uapi::record::ipc::IpcEnd;
 use ckpt_uapi::record::landlock::{Landlock, Layer};
+use ckpt_uapi::record::mqueue::{MqNotify, Mqd, Mqueue, MqueueText};
+use ckpt_uapi::record::msg::{Msg, MsgText};
 use ckpt_uapi::record::nameless::{Nameless, NamelessData};
 use ckpt_uapi::record::pipe::{Pipe, CONTENT_MAX};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::seccomp::{Seccomp, SeccompFilter};
+use ckpt_uapi::record::sem::{Sem, SemUndo};
+use ckpt_uapi::record::shm::Shm;
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{flags, Head, Tree};
@@ -249,6 +254,39 @@ fn refuses_values_that_contradict_each_other() {
         wrong!(NamelessData, offset + 7, 0xff, "outside of its file"),
         wrong!(NamelessData, length, 1, "number of entries"),
         wrong!(NamelessData, length + 3, 1, "too long for a record"),
+        (RecordType::Shm, 0, 8, "not the next number"),
+        wrong!(Shm, flags, 16, "unknown flag"),
+        wrong!(Shm, perm + 3, 0x80, "identifier"),
+        wrong!(Shm, perm + 25, 2, "unknown flag"),
+        wrong!(Shm, perm + 28, 1, "reserved"),
+        wrong!(Shm, size + 7, 0x80, "size of a segment"),
+        wrong!(Shm, size + 1, 0, "outside of the shared memory"),
+        wrong!(Sem, flags, 1, "unknown flag"),
+        wrong!(Sem, count, 3, "number of entries"),
+        wrong!(Sem, count + 1, 0x7e, "number of semaphores"),
+        (RecordType::Sem, size_of::<Sem>() + 1, 0x80, "value of a semaphore"),
+        (RecordType::SemUndo, 0, 40, "adjustments that are not there"),
+        (RecordType::SemUndo, size_of::<SemUndo>(), 28, "no set of semaphores"),
+        (
+            RecordType::SemUndo,
+            size_of::<SemUndo>() + 11,
+            1,
+            "adjustment is out of range",
+        ),
+        wrong!(Msg, messages, 2, "lacks messages"),
+        wrong!(Msg, messages, 0, "belong to a queue"),
+        (RecordType::MsgText, 0, 31, "belong to a queue"),
+        wrong!(MsgText, mtype + 7, 0x80, "type of a message"),
+        wrong!(MsgText, length + 2, 1, "too long"),
+        wrong!(Mqueue, messages, 11, "than the queue may hold"),
+        (RecordType::Mqueue, size_of::<Mqueue>(), b'/', "name of a queue"),
+        (RecordType::MqueueText, 0, 30, "belong to a queue"),
+        wrong!(MqueueText, priority + 1, 0x80, "priority"),
+        wrong!(Mqd, flags, 4, "unknown flag"),
+        wrong!(Mqd, name_len, 4, "length of a text"),
+        wrong!(MqNotify, notify, 2, "told of a message"),
+        wrong!(MqNotify, signal, 65, "told of a message"),
+        (RecordType::IpcEnd, size_of::<IpcEnd>() - 1, 1, "reserved"),
         (RecordType::LandlockLayer, 0, 8, "not the next number"),
         wrong!(Layer, below, 7, "on no layer"),
         wrong!(Layer, below, 1, "on no layer"),
@@ -334,14 +372,16 @@ fn counts_the_layers_of_landlock_domains() {
         changed(|records| {
             let at = index(RecordType::LandlockLayer) + 2;
             let template = records[at - 1].clone();
-            for objref in 36..34 + count {
+            for objref in 41..39 + count {
                 let mut part = template.clone();
                 let (layer, _) = Layer::mut_from_prefix(&mut part.body).unwrap();
                 (layer.objref, layer.below) = (objref, objref - 1);
-                records.insert(at + objref as usize - 36, part);
+                records.insert(at + objref as usize - 41, part);
             }
             // What comes after them is numbered after them.
-            let filter = 34 + count;
+            let (undo, filter) = (39 + count, 40 + count);
+            let part = &mut records[index(RecordType::SemUndo) + count as usize - 2];
+            SemUndo::mut_from_prefix(&mut part.body).unwrap().0.objref = undo;
             let part = &mut records[index(RecordType::SeccompFilter) + count as usize - 2];
             SeccompFilter::mut_from_prefix(&mut part.body).unwrap().0.objref = filter;
             let part = &mut records[index(RecordType::Seccomp) + count as usize - 2];

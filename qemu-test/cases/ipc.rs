@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
+
+//! Kinds shm, sem, msg and mqueue: System V IPC and POSIX message queues.
+
+use super::{ns::rootless, quiet};
+use harness::case::During;
+use harness::ckptctl::{self, exit};
+use harness::process::exists;
+use harness::{ensure, Case, Context, Program, Result};
+use std::ffi::OsStr;
+use std::fs;
+use std::process::Command;
+
+/// The cases of these kinds.
+pub fn cases() -> Vec<Case> {
+    vec![
+        quiet("shm_attached", &[]).case("ipc/keeps_attached_segments"),
+        quiet("shm_attached", &["own"]).case("ipc/keeps_all_segments_of_a_namespace"),
+        quiet("shm_family", &[]).case("ipc/keeps_a_segment_of_a_family"),
+        quiet("sem_undo", &[]).case("ipc/keeps_semaphores_with_something_to_undo"),
+        quiet("sem_undo", &["own"]).case("ipc/keeps_all_semaphores_of_a_namespace"),
+        quiet("msg_queues", &[]).case("ipc/keeps_message_queues_of_a_namespace"),
+        quiet("mqueue_open", &[]).case("ipc/keeps_open_posix_queues"),
+        Case::new("ipc/keeps_all_posix_queues_of_a_namespace", |context| {
+            made_anew(&Program::own(context, "mqueue_open").args(&["own"]), context)
+        }),
+        Case::new("ipc/keeps_posix_shared_memory_of_a_container", |context| {
+            made_anew(&Program::own(context, "shm_posix"), context)
+        }),
+        Case::new("ipc/conflicts_refuse_the_restart", conflicts),
+        Case::new("ipc/keeps_objects_of_a_rootless_container", |context| {
+            rootless::program_by_user(context, "ipc_small")
+        })
+        .limit(180),
+        Case::new("ipc/goes_on_under_load", under_load).limit(300),
+        Case::new("ipc/what_is_left_alone_is_named", left_alone),
+    ]
+}
+
+/// Not by a table: seen from outside, queues and files of a tmpfs that are made anew have other inode numbers.
+fn made_anew(program: &Program, context: &Context) -> Result {
+    let file = context.path("posix.ckpt");
+    let mut target = program.start()?;
+    target.wait_ready()?;
+    target.checkpoint(&file)?;
+    for _ in 0..2 {
+        fs::remove_file(&file)?;
+        target.checkpoint_kill(&file)?;
+        target.restart(&file)?;
+    }
+    target.finish()
+}
+
+/// A family of processes that wait for each other in all of it is saved wherever it is just then.
+fn under_load(context: &Context) -> Result {
+    let file = context.path("load.ckpt");
+    let mut target = Program::own(context, "ipc_load").start()?;
+    target.wait_ready()?;
+    for _ in 0..6 {
+        target.wait_more_lines_of_other_process(1)?;
+        target.checkpoint(&file)?;
+        target.wait_more_lines_of_other_process(1)?;
+        fs::remove_file(&file)?;
+        target.checkpoint_kill(&file)?;
+        target.restart(&file)?;
+    }
+    target.wait_more_lines_of_other_process(1)?;
+    target.finish()
+}
+
+/// What there is of System V IPC in this namespace, without what only tells of its use.
+fn objects() -> Result<String> {
+    let mut all = String::new();
+    for kind in ["shm", "sem", "msg"] {
+        let text = fs::read_to_string(format!("/proc/sysvipc/{kind}"))?;
+        for line in text.lines().skip(1) {
+            let words: Vec<&str> = line.split_whitespace().take(4).collect();
+            all += &format!("{kind} {}\n", words.join(" "));
+        }
+    }
+    Ok(all)
+}
+
+fn command(words: &[&str]) -> Result {
+    let status = Command::new(words[0]).args(&words[1..]).status()?;
+    ensure!(status.success(), "{words:?}: {status}");
+    Ok(())
+}
+
+/// Another segment with the key, or with the identifier: the restart is refused, names it and leaves nothing. Without it, it works.
+fn conflicts(context: &Context) -> Result {
+    const KEY: &str = "0x4711c0de";
+    let file = context.path("conflict.ckpt");
+    let empty = objects()?;
+    let mut target = Program::own(context, "shm_attached").start()?;
+    target.wait_ready()?;
+    target.checkpoint_kill(&file)?;
+    let left = objects()?;
+    ensure!(left.contains("1192345822"), "the segment is not left: {left}");
+    let refused = |words: &[&str]| -> Result {
+        let before = objects()?;
+        let args = [OsStr::new("restart"), file.as_os_str(), OsStr::new("--detach")];
+        let done = ckptctl::run(&args)?.expect(exit::FAILED)?;
+        done.names(words)?;
+        ensure!(!exists(target.pid), "a failed restart has left a process");
+        let after = objects()?;
+        ensure!(before == after, "a failed restart has changed\n{before}to\n{after}");
+        Ok(())
+    };
+    // What is left is used by somebody.
+    let attach = "import ctypes, time; l = ctypes.CDLL(None); l.shmat.restype = ctypes.c_void_p; \
+                  l.shmat(l.shmget(0x4711c0de, 0, 0), None, 0); print('ready', flush=True); time.sleep(600)";
+    let mut user = Program::command(context, &["python3", "-c", attach])
+        .out(&context.path("user"))
+        .start()?;
+    user.wait_ready()?;
+    refused(&["identifier", "taken"]).during("used segment")?;
+    user.kill()?;
+    // Another one has its key.
+    command(&["ipcrm", "-M", KEY])?;
+    let make = "import ctypes; assert ctypes.CDLL(None).shmget(0x4711c0de, 4096, 0o1600) >= 0";
+    command(&["python3", "-c", make])?;
+    refused(&["key", KEY, "taken"]).during("another segment")?;
+    command(&["ipcrm", "-M", KEY])?;
+    target.restart(&file)?;
+    target.finish()?;
+    ensure!(objects()? == empty, "something is left: {}", objects()?);
+    Ok(())
+}
+
+/// Objects that the target has made in the caller's namespace, and that cannot be known to be its own.
+fn left_alone(context: &Context) -> Result {
+    let script = [
+        "import ctypes, os, time",
+        "l = ctypes.CDLL(None)",
+        "shm = l.shmget(0, 4096, 0o600); sem = l.semget(0, 1, 0o600); msg = l.msgget(0, 0o600)",
+        "assert l.semctl(sem, 0, 16, 3) == 0",
+        "assert l.msgsnd(msg, (ctypes.c_long * 2)(1, 0), 8, 0) == 0",
+        "print('expect', shm, sem, msg)",
+        "print('ready', flush=True)",
+        "while not os.path.exists(os.environ['CKPT_GO']): time.sleep(0.02)",
+        "assert l.semctl(sem, 0, 12) == 3",
+        "assert l.shmctl(shm, 0, 0) == 0 and l.semctl(sem, 0, 0) == 0 and l.msgctl(msg, 0, 0) == 0",
+        "print('OK', flush=True)",
+    ]
+    .join("\n");
+    let file = context.path("left.ckpt");
+    let mut target = Program::command(context, &["python3", "-c", &script]).start()?;
+    target.wait_ready()?;
+    let done = ckptctl::run(&["check", &target.pid.to_string()])?.expect(exit::DONE)?;
+    let lines = target.lines();
+    let ids: Vec<&str> = lines[0].split(' ').skip(1).collect();
+    done.names(&[
+        format!("segment {}", ids[0]),
+        format!("set {}", ids[1]),
+        format!("queue {}", ids[2]),
+    ])?;
+    target.checkpoint_kill(&file)?;
+    target.restart(&file)?;
+    target.finish()
+}
