@@ -245,7 +245,11 @@ pub(super) fn check_lists(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> R
 
 /// Whether no thread has come or gone since the target was looked at.
 fn is_complete(whole: &Whole<'_>) -> bool {
-    let same = |p: &Process| p.threads.first().is_none_or(|t| t.nr_threads() as usize == p.nr_tasks());
+    let same = |p: &Process| {
+        p.threads
+            .first()
+            .is_none_or(|t| t.nr_threads() as usize == p.nr_tasks())
+    };
     whole.processes.iter().all(same)
 }
 
