@@ -783,10 +783,10 @@ impl Restart {
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| EINTR.into()));
         }
+        self.stream.lock().remains.keep();
         // From here on nobody dies with the coordinator: all of them go on, whatever becomes of it.
         self.arm_death_signals();
         self.stop();
-        self.stream.lock().remains.keep();
         self.released.store(true, Ordering::Release);
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();

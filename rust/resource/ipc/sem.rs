@@ -9,7 +9,7 @@
 //! Record: [`ckpt_uapi::record::sem`].  C source: `ipc/sem.c`
 
 use super::*;
-use crate::wrapper::ipc::Sem as Value;
+use crate::{freeze::Process, wrapper::ipc::Sem as Value};
 use ckpt_uapi::record::sem::{flags, SemAdjustment, SemUndo, SemValue, ADJUSTMENTS_MAX, SEMS_MAX, VALUE_MAX};
 use zerocopy::FromZeros;
 
@@ -226,8 +226,8 @@ pub(super) fn check_lists(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> R
             }
             Ok(())
         })?;
-        // While it runs, threads come and go.
-        if strange && whole.stopped_ns != 0 {
+        // While it runs, threads come and go: those that have come since would look like strangers.
+        if strange && (whole.stopped_ns != 0 || is_complete(whole)) {
             obstacles.add(
                 Fault::new(
                     EOPNOTSUPP,
@@ -241,6 +241,16 @@ pub(super) fn check_lists(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> R
         }
     }
     Ok(())
+}
+
+/// Whether no thread has come or gone since the target was looked at.
+fn is_complete(whole: &Whole<'_>) -> bool {
+    let same = |p: &Process| {
+        p.threads
+            .first()
+            .is_none_or(|t| t.nr_threads() as usize == p.nr_tasks())
+    };
+    whole.processes.iter().all(same)
 }
 
 fn restore_list(restore: &mut Restore<'_>) -> Result {
