@@ -34,6 +34,7 @@ pub mod sched;
 pub mod seccomp;
 pub mod shmem;
 pub mod signal;
+pub mod socket;
 pub mod task;
 pub mod trailer;
 pub mod tree;
@@ -161,6 +162,12 @@ record_types! {
     Nameless = 0x4c, "nameless";
     /// Content of a file without a name: [`nameless::NamelessData`] and the bytes.
     NamelessData = 0x4d, "nameless-data";
+    /// A Unix socket: [`socket::Socket`].
+    Socket = 0x48, "socket";
+    /// A message that waits in a Unix socket: [`socket::SocketMessage`] and its bytes.
+    SocketMessage = 0x49, "socket-message";
+    /// Options of a Unix socket, when its messages are there: [`socket::SocketOptions`].
+    SocketOptions = 0x4a, "socket-options";
     /// Namespaces of a task: [`ns::Nsproxy`].
     Nsproxy = 0x60, "nsproxy";
     /// A uts namespace: [`ns::UtsNs`].

@@ -42,6 +42,7 @@ use ckpt_uapi::record::sched::Sched;
 use ckpt_uapi::record::seccomp::{self, Seccomp, SeccompFilter};
 use ckpt_uapi::record::shmem::Shmem;
 use ckpt_uapi::record::signal::{Actions, Info, Mask, Pending};
+use ckpt_uapi::record::socket::{self, Socket, SocketMessage, SocketOptions};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{self, Head, Tree};
@@ -362,7 +363,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 36, 6)
+    Statefile::new(records, 39, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -504,16 +505,69 @@ fn init() -> Vec<Part> {
     records.extend(small_memory(&[]));
     records.extend(events());
     records.extend(nameless_files());
+    records.extend(sockets());
     records.extend([
-        Part::new(&Fds { count: 2, more: 0 }).entries(&[fd(9, 0, 31), fd(10, 0, 33)]),
+        Part::new(&Fds { count: 4, more: 0 }).entries(&[
+            fd(9, 0, 31),
+            fd(10, 0, 33),
+            fd(11, 0, LISTENER),
+            fd(12, 0, LISTENER + 1),
+        ]),
         fs(),
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(34, 0), layer(35, 34)]);
-    records.extend(thread(None, 35, true));
+    records.extend([layer(37, 0), layer(38, 37)]);
+    records.extend(thread(None, 38, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
+}
+
+/// One that listens, and a connection that it has accepted.
+fn sockets() -> Vec<Part> {
+    let (name, path) = (b"socket", b"/run/socket");
+    let options = |socket| {
+        Part::new(&SocketOptions {
+            socket,
+            rcvlowat: 1,
+            peek_off: -1,
+            ..SocketOptions::new_zeroed()
+        })
+    };
+    let socket = |objref, pair, listener| Socket {
+        objref,
+        kind: socket::kind::STREAM,
+        pair,
+        listener,
+        ..Socket::new_zeroed()
+    };
+    vec![
+        Part::new(&Socket {
+            listening: 1,
+            backlog: 5,
+            name_len: name.len() as u32,
+            path_len: path.len() as u32,
+            mode: 0o755,
+            name: socket::name::BOUND,
+            ..socket(LISTENER, socket::pair::ALONE, 0)
+        })
+        .entries(name)
+        .entries(path),
+        Part::new(&socket(LISTENER + 1, socket::pair::FIRST, LISTENER)),
+        Part::new(&socket(LISTENER + 2, socket::pair::SECOND, 0)),
+        Part::new(&SocketMessage {
+            socket: LISTENER + 1,
+            sender: LISTENER + 2,
+            length: 4,
+            files: 1,
+            ..SocketMessage::new_zeroed()
+        })
+        .entries(&[EXE])
+        .entries(b"data"),
+        options(LISTENER),
+        options(LISTENER + 1),
+        options(LISTENER + 2),
+    ]
 }
 
 /// Numbers are those of the address space, descriptors, directories and signal handlers.
@@ -539,7 +593,8 @@ const EXE: u32 = 5;
 const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
-const FILTER: u32 = 36;
+const LISTENER: u32 = 34;
+const FILTER: u32 = 39;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
