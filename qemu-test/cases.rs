@@ -30,6 +30,7 @@ mod seccomp;
 mod shmem;
 mod signal;
 mod silent;
+mod socket;
 mod task;
 mod tree;
 
@@ -61,6 +62,7 @@ pub fn all() -> Vec<Case> {
         fd::cases(),
         file::cases(),
         policy::cases(),
+        socket::cases(),
         freeze::cases(),
         silent::cases(),
         run::cases(),

@@ -44,6 +44,7 @@ pub fn all() -> Vec<Case> {
             statefiles::values_of_files_without_a_name,
         )
         .limit(600),
+        Case::new("hostile/values_of_sockets", statefiles::values_of_sockets).limit(600),
         Case::new("hostile/values_of_task_state", statefiles::values_of_task_state).limit(600),
         Case::new(
             "hostile/values_of_a_program_with_threads",

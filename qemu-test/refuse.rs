@@ -17,7 +17,13 @@ use std::process::{Command, Stdio};
 /// Kinds that `programs/refuse.c` makes.
 const KINDS: &[&str] = &[
     "socket_listening",
-    "socket_pair",
+    "socket_held_by_another",
+    "socket_peer_outside",
+    "socket_server_outside",
+    "socket_client_outside",
+    "socket_datagrams_outside",
+    "socket_carries_a_watch",
+    "socket_carries_what_another_holds",
     "fifo",
     "epoll_shared_outside",
     "eventfd_shared_outside",

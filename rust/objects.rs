@@ -13,6 +13,7 @@ use crate::{
         ipc::{Created, Fields},
         landlock::Layer,
         ns::Kind,
+        socket::Unix,
         task::Task, //
     },
 };
@@ -26,6 +27,18 @@ use kernel::{prelude::*, rbtree::RBTree};
 pub(crate) struct Seen {
     by_address: RBTree<usize, u32>,
     held: KVVec<Keeper>,
+    /// Sockets whose messages and options are still to be written.
+    pub(crate) sockets: KVVec<Unfinished>,
+    /// Objrefs of sockets that nobody has any more.
+    pub(crate) closed: KVVec<u32>,
+}
+
+/// A Unix socket whose record has been written.
+pub(crate) struct Unfinished {
+    pub(crate) objref: u32,
+    pub(crate) socket: Unix,
+    /// Its open file; none while it waits to be accepted.
+    pub(crate) file: Option<File>,
 }
 
 /// What keeps an object that has been written.
@@ -44,6 +57,8 @@ impl Seen {
         Self {
             by_address: RBTree::new(),
             held: KVVec::new(),
+            sockets: KVVec::new(),
+            closed: KVVec::new(),
         }
     }
 
@@ -74,6 +89,14 @@ impl Seen {
 pub(crate) enum Object {
     /// An open file, and the size and modification time that it had.
     File(File, u64, u64),
+    /// A socket.
+    Socket(File),
+    /// A socket that nobody in the target has: it will be closed again, and no descriptor refers to it.
+    Ghost(File),
+    /// A socket that waits to be accepted.
+    Waiting(Unix),
+    /// A socket that has been closed again: it was closed, and its peer was not.
+    ClosedSocket,
     /// Shared memory: the file that the kernel keeps behind it, and its size in bytes.
     Shmem(File, u64),
     /// A segment of System V shared memory.
@@ -158,6 +181,28 @@ pub(crate) struct Made {
     objects: KVVec<Object>,
     /// Ends of veth pairs that have been made with the other one, and whose own records have not come.
     pub(crate) ends: usize,
+    sockets: Sockets,
+}
+
+/// What is left to be done with sockets that have been made.
+#[derive(Default)]
+pub(crate) struct Sockets {
+    /// The second one of a pair, until its record comes.
+    pub(crate) second: Option<File>,
+    /// Sockets whose peers are known by their credentials: process, user and group.
+    pub(crate) peers: KVVec<(Unix, [u32; 3])>,
+    /// Messages whose senders are not named yet.
+    pub(crate) unnamed: KVVec<Unnamed>,
+}
+
+/// A message from a process that the restoring task may not speak for.
+pub(crate) struct Unnamed {
+    /// Where it waits, and at which place.
+    pub(crate) socket: Unix,
+    pub(crate) nth: u32,
+    pub(crate) sender: Option<Task>,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
 impl Made {
@@ -166,12 +211,47 @@ impl Made {
         Self {
             objects: KVVec::new(),
             ends: 0,
+            sockets: Sockets::default(),
         }
     }
 
     /// What an object waits for that has not come.
     pub(crate) fn awaits(&self) -> Option<&'static str> {
         (self.ends > 0).then_some("the other end of a pair of network devices")
+    }
+
+    /// What is left to be done with sockets.
+    pub(crate) fn sockets(&mut self) -> &mut Sockets {
+        &mut self.sockets
+    }
+
+    /// The object, if it is a socket that has not been closed again.
+    pub(crate) fn socket(&self, objref: u32) -> Option<&File> {
+        match self.get(objref)? {
+            Object::Socket(f) | Object::Ghost(f) => Some(f),
+            _ => None,
+        }
+    }
+
+    /// The object, if it is a socket that has not been closed again: also one that waits to be accepted.
+    pub(crate) fn unix(&self, objref: u32) -> Option<Unix> {
+        match self.get(objref)? {
+            Object::Socket(f) | Object::Ghost(f) => Unix::of(f),
+            Object::Waiting(socket) => Some(socket.clone()),
+            _ => None,
+        }
+    }
+
+    /// Forgets a socket that nobody in the target has, and that is to be closed: its file.
+    pub(crate) fn close_socket(&mut self, objref: u32) -> Option<File> {
+        let object = self.objects.get_mut((objref as usize).checked_sub(1)?)?;
+        match core::mem::replace(object, Object::ClosedSocket) {
+            Object::Ghost(f) => Some(f),
+            other => {
+                *object = other;
+                None
+            }
+        }
     }
 
     /// The objref that the next object must have.
@@ -216,8 +296,11 @@ impl Made {
     /// The object, if it is an open file.
     pub(crate) fn file(&self, objref: u32) -> Option<&File> {
         match self.get(objref)? {
-            Object::File(f, ..) => Some(f),
-            Object::Shmem(..)
+            Object::File(f, ..) | Object::Socket(f) => Some(f),
+            Object::ClosedSocket
+            | Object::Ghost(..)
+            | Object::Waiting(..)
+            | Object::Shmem(..)
             | Object::Segment(..)
             | Object::Sem(..)
             | Object::Msg(..)

@@ -417,8 +417,8 @@ pub(crate) const ROOMS: &[Room] = &[
 pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
-    check_mapped, count_mapped, dump_file, each_extent, held, is_sealed_for_writers, refuse_device,
-    restore_shmem_pages, Census, Holders,
+    check_mapped, count_mapped, dump_file, each_extent, finish_sockets, held, is_sealed_for_writers, name_peers,
+    refuse_device, restore_shmem_pages, Census, Holders,
 };
 
 pub(crate) use ipc::{check_objects, dump_segment, Segments};

@@ -9,7 +9,7 @@ use crate::{
     objects::{Made, Remains},
     resource::{
         external::External,
-        prepare,
+        name_peers, prepare,
         prologue::Prologue,
         raise_limits, release, set_name, share,
         tree::{self, Ghosts},
@@ -746,6 +746,12 @@ impl Restart {
         if let Some(what) = stream.made.awaits() {
             return Err(stream.reader.bad(EBADMSG, format_args!("{what} has not come")));
         }
+        // All tasks have their credentials by now.
+        name_peers(
+            &mut stream.made,
+            &|number| self.task_of(number),
+            self.task_at(0).as_ref(),
+        );
         // The tasks have their own references; an end of a pipe that nobody has must be closed.
         stream.made = Made::new();
         stream.keyring = None;

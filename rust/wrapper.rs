@@ -24,6 +24,7 @@ pub(crate) mod pipe;
 pub(crate) mod regset;
 pub(crate) mod seccomp;
 pub(crate) mod sighand;
+pub(crate) mod socket;
 pub(crate) mod symbol;
 pub(crate) mod syscall;
 pub(crate) mod task;

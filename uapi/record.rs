@@ -39,6 +39,7 @@ pub mod sem;
 pub mod shm;
 pub mod shmem;
 pub mod signal;
+pub mod socket;
 pub mod task;
 pub mod trailer;
 pub mod tree;
@@ -166,6 +167,12 @@ record_types! {
     Nameless = 0x4c, "nameless";
     /// Content of a file without a name: [`nameless::NamelessData`] and the bytes.
     NamelessData = 0x4d, "nameless-data";
+    /// A Unix socket: [`socket::Socket`].
+    Socket = 0x48, "socket";
+    /// A message that waits in a Unix socket: [`socket::SocketMessage`] and its bytes.
+    SocketMessage = 0x49, "socket-message";
+    /// Options of a Unix socket, when its messages are there: [`socket::SocketOptions`].
+    SocketOptions = 0x4a, "socket-options";
     /// A segment of System V shared memory: [`shm::Shm`]; [`mm::Pages`] records with its objref follow.
     Shm = 0x50, "shm";
     /// A set of System V semaphores: [`sem::Sem`] and [`sem::SemValue`] entries.

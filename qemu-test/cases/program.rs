@@ -29,6 +29,15 @@ pub fn cases() -> Vec<Case> {
             Ok(Program::command(context, &words).args(&["Compute", work]).patience(400))
         }
     };
+    // In a directory of their own, where their sockets are.
+    let serving = |program: &'static str| {
+        Recipe::busy(move |context| {
+            let path = format!("{}/{program}", harness::PROGRAMS);
+            Ok(Program::command(context, &["python3", &path])
+                .cwd(context.dir())
+                .patience(240))
+        })
+    };
     let mut cases = vec![
         printing("avx_sums").cases("program/avx_sums", &Mode::ALL),
         printing("pthreads").cases("program/pthreads", &Mode::ALL),
@@ -38,7 +47,12 @@ pub fn cases() -> Vec<Case> {
         Recipe::busy(|context| Ok(Program::command(context, &["python3", "/ckpt/programs/pool.py"]).patience(120)))
             .cases("program/python3_pool", &[Mode::LeftRunning, Mode::Restart, Mode::Twice]),
         sqlite::recipe().cases("program/sqlite3", &Mode::ALL),
+        serving("sockets.py").cases(
+            "program/python3_asyncio",
+            &[Mode::LeftRunning, Mode::Restart, Mode::Twice],
+        ),
     ];
+    let redis = serving("redis.py").cases("program/redis", &[Mode::LeftRunning, Mode::Restart, Mode::Twice]);
     let slow = |cases: Vec<Case>| cases.into_iter().map(|case| case.limit(900)).collect::<Vec<_>>();
     cases.push(slow(
         Recipe::busy(java("busy")).cases("program/java_busy", &[Mode::LeftRunning, Mode::Twice]),
@@ -48,6 +62,7 @@ pub fn cases() -> Vec<Case> {
             .goes_on(|target| target.is_unharmed())
             .cases("program/java_idle", &[Mode::Restart, Mode::Pipe]),
     ));
+    cases.push(slow(redis));
     cases.push(slow(xz::cases()));
     cases.push(vec![
         Case::new("program/make", make::builds).limit(300),
@@ -106,6 +121,13 @@ const DISTURBED: &[&[&str]] = &[
     &["fd_table"],
     &["fd_many", "100"],
     &["file_pipe"],
+    &["socket_datagrams"],
+    &["socket_named"],
+    &["socket_names"],
+    &["socket_pair"],
+    &["socket_rights"],
+    &["socket_tree"],
+    &["socket_waiting"],
     &["file_flock"],
     &["file_deleted"],
     &["file_memfd"],

@@ -532,6 +532,16 @@ pub fn values_of_trees(context: &Context) -> Result {
     feed_kinds(context, "tree_stopped", &[], &kinds, 16)
 }
 
+/// The same for Unix sockets: every kind of pair and what waits in it, and servers with their connections.
+pub fn values_of_sockets(context: &Context) -> Result {
+    let kinds = [RecordType::Socket, RecordType::SocketMessage, RecordType::SocketOptions].map(RecordType::number);
+    feed_kinds(context, "socket_pair", &[], &kinds, 48)?;
+    feed_kinds(context, "socket_named", &["alone"], &kinds, 12)?;
+    feed_kinds(context, "socket_waiting", &["alone"], &kinds, 16)?;
+    feed_kinds(context, "socket_rights", &["alone"], &kinds, 16)?;
+    feed_kinds(context, "socket_datagrams", &["alone"], &kinds, 16)
+}
+
 /// The same for namespaces, mounts, and what is in a tmpfs.
 pub fn values_of_namespaces(context: &Context) -> Result {
     let kinds = [

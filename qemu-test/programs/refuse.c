@@ -4,7 +4,7 @@
  * Holds one thing that cannot be saved, chosen by name, and says in lines "expect WORD" what a refusal has to name
  * ("a|b": one of them). It goes on when it is told to and checks that the thing still works. Usage: refuse KIND
  */
-#include "target.h"
+#include "unix_socket.h"
 
 #include <arpa/inet.h>
 #include <grp.h>
@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 #include <mqueue.h>
 #include <net/if.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -79,19 +80,6 @@ static void socket_listening(void)
 	CHECK_EQ(backlog, 1);
 }
 
-static void socket_pair(void)
-{
-	int fds[2];
-	char byte;
-
-	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
-	say("expect socket");
-	expect_fd(fds[0]);
-	expect_fd(fds[1]);
-	hold();
-	CHECK(write(fds[0], "x", 1) == 1 && read(fds[1], &byte, 1) == 1);
-}
-
 /*
  * Somebody outside of the target: a sibling that ends when told, or with SIGKILL. It closes a descriptor (-1: none), and says so by
  * the pipe @done, if there is one.
@@ -124,6 +112,147 @@ static pid_t outsider(uint64_t flags)
 static pid_t outsider_with(int close_fd, const int *done)
 {
 	return outsider_of(0, close_fd, done);
+}
+
+/* Ends it, and waits until it has: it is nobody's child here. */
+static void end_outsider(pid_t sibling)
+{
+	struct pollfd ended = { .fd = syscall(SYS_pidfd_open, sibling, 0), .events = POLLIN };
+
+	CHECK(kill(sibling, SIGKILL) == 0);
+	CHECK_EQ(poll(&ended, 1, 10000), 1);
+	close(ended.fd);
+}
+
+static void socket_held_by_another(void)
+{
+	int fds[2];
+	char byte;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+	pid_t sibling = outsider(0);
+	say("expect Unix socket that another process holds");
+	expect_fd(fds[0]);
+	expect_fd(fds[1]);
+	hold();
+	CHECK(write(fds[0], "x", 1) == 1 && read(fds[1], &byte, 1) == 1);
+	end_outsider(sibling);
+}
+
+static void socket_peer_outside(void)
+{
+	int fds[2], done[2];
+	char byte;
+
+	CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fds) == 0 && pipe(done) == 0);
+	pid_t sibling = outsider_with(fds[0], done);
+	CHECK(close(fds[1]) == 0 && close(done[1]) == 0 && read(done[0], &byte, 1) == 1 && close(done[0]) == 0);
+	say("expect Unix socket whose peer is outside");
+	expect_fd(fds[0]);
+	hold();
+	/* It goes when it is told to, as well. */
+	CHECK(send(fds[0], "x", 1, MSG_NOSIGNAL) == 1 || errno == EPIPE);
+	end_outsider(sibling);
+}
+
+/* An address, and a socket that is bound to it; of the outsider, which keeps the first one of the pair for messages. */
+static int outsiders_socket(const char *path, int type, int connects)
+{
+	struct name at = name(path);
+	int done[2], fd = -1;
+	char byte;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, done) == 0);
+	if (connects) {
+		fd = listen_at(&at, type, 5);
+	}
+	struct {
+		uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup;
+	} arguments = { .flags = CLONE_PARENT };
+	pid_t sibling = syscall(SYS_clone3, &arguments, sizeof(arguments));
+	CHECK(sibling >= 0);
+	if (sibling == 0) {
+		if (connects) {
+			close(fd);
+			connect_to(&at, type);
+		} else {
+			fd = bound_at(&at, type);
+			if (type != SOCK_DGRAM)
+				CHECK(listen(fd, 5) == 0);
+		}
+		CHECK_EQ(write(done[1], "x", 1), 1);
+		close(done[0]), close(done[1]);
+		while (!go_given())
+			sleep_ms(20);
+		_exit(0);
+	}
+	close(done[1]);
+	CHECK_EQ(read(done[0], &byte, 1), 1);
+	close(done[0]);
+	return connects ? fd : connect_to(&at, type);
+}
+
+static void socket_server_outside(void)
+{
+	int fd = outsiders_socket("outside", SOCK_STREAM, 0);
+
+	say("expect Unix socket whose peer is outside");
+	expect_fd(fd);
+	hold();
+	struct name outside = name("outside");
+	check_name(fd, 1, &outside);
+}
+
+static void socket_client_outside(void)
+{
+	int fd = outsiders_socket("inside", SOCK_STREAM, 1);
+
+	say("expect Unix socket at which somebody outside");
+	expect_fd(fd);
+	hold();
+	CHECK(accept(fd, NULL, NULL) >= 0);
+}
+
+static void socket_datagrams_outside(void)
+{
+	int fd = outsiders_socket("outside", SOCK_DGRAM, 0);
+
+	say("expect Unix socket whose peer is outside");
+	expect_fd(fd);
+	hold();
+	struct name outside = name("outside");
+	check_name(fd, 1, &outside);
+}
+
+static void socket_carries_a_watch(void)
+{
+	int fds[2], watch = inotify_init1(0);
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0);
+	give_files(fds[0], "watch", &watch, 1);
+	close(watch);
+	say("expect inotify");
+	expect_fd(fds[1]);
+	hold();
+	take_files(fds[1], "watch", &watch, 1);
+	CHECK(inotify_add_watch(watch, ".", IN_CREATE) >= 0);
+}
+
+static void socket_carries_what_another_holds(void)
+{
+	int fds[2], ends[2], got;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0 && pipe(ends) == 0);
+	pid_t sibling = outsider_with(fds[1], NULL);
+	give_files(fds[0], "end", &ends[1], 1);
+	close(ends[1]);
+	close(fds[0]);
+	say("expect pipe that another process holds");
+	expect_fd(fds[1]);
+	expect_fd(ends[0]);
+	hold();
+	take_files(fds[1], "end", &got, 1);
+	end_outsider(sibling);
 }
 
 static void fifo(void)
@@ -1085,7 +1214,13 @@ static const struct {
 	void (*hold)(void);
 } kinds[] = {
 	{ "socket_listening", socket_listening },
-	{ "socket_pair", socket_pair },
+	{ "socket_held_by_another", socket_held_by_another },
+	{ "socket_peer_outside", socket_peer_outside },
+	{ "socket_server_outside", socket_server_outside },
+	{ "socket_client_outside", socket_client_outside },
+	{ "socket_datagrams_outside", socket_datagrams_outside },
+	{ "socket_carries_a_watch", socket_carries_a_watch },
+	{ "socket_carries_what_another_holds", socket_carries_what_another_holds },
 	{ "fifo", fifo },
 	{ "epoll_shared_outside", epoll },
 	{ "eventfd_shared_outside", event_fd },

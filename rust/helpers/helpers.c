@@ -16,6 +16,7 @@
 #include "ns.c"
 #include "pipe.c"
 #include "seccomp.c"
+#include "socket.c"
 #include "symbol.c"
 #include "task.c"
 #include "timer.c"

@@ -11,6 +11,7 @@
 #include <linux/nsproxy.h>
 #include <linux/path.h>
 #include <linux/sched.h>
+#include <linux/socket.h>
 
 /* completion.c */
 void ckpt_init_completion(struct completion *x);
@@ -412,6 +413,92 @@ bool ckpt_may_read_filters(void);
 unsigned int ckpt_seccomp_chain(struct task_struct *t, const void **out, unsigned int max);
 int ckpt_seccomp_copy(struct task_struct *t, const void *address, u64 *out, unsigned int max, struct ckpt_filter *info);
 int ckpt_seccomp_adopt(struct task_struct *from, const void *address);
+
+/* socket.c */
+#define CKPT_UNIX_PASSCRED 1
+#define CKPT_UNIX_PASSSEC 2
+#define CKPT_UNIX_PASSPIDFD 4
+#define CKPT_UNIX_PASSRIGHTS 8
+#define CKPT_UNIX_INQ 16
+#define CKPT_UNIX_RIGHTS_NOTRUNC 32
+#define CKPT_UNIX_OOBINLINE 64
+
+struct ckpt_unix {
+	/* As socket(2), and SHUT_RD + 1 | SHUT_WR + 1. */
+	u32 type, shutdown;
+	u32 sndbuf, rcvbuf;
+	s32 error, rcvlowat, peek_off;
+	/* CKPT_UNIX_* */
+	u32 options;
+	u64 rcvtimeo_us, sndtimeo_us;
+	u32 messages;
+	/* As SO_PEERCRED. */
+	u32 peer_pid, peer_uid, peer_gid;
+	/* Its other end, to be compared only, the open file of that, and that of the socket at which it waits to be accepted. */
+	const void *peer;
+	struct file *peer_file, *waits_at;
+	const void *net;
+	bool listening, peer_closed, mutual;
+	u32 backlog;
+	/* Address of its address, or NULL. It is another socket's, who accepted it, when it is not its own. */
+	const void *address;
+	bool own_address;
+	/* sun_path, and how long that is. */
+	u32 name_len;
+	u8 name[108];
+	/* What it is called in the file system, whether that has been removed, and of whom it is. */
+	struct path path;
+	bool unlinked;
+	u32 mode, uid, gid;
+	/* A filter, a BPF map, timestamps. */
+	bool unusual;
+};
+
+struct ckpt_message {
+	/* The socket that it was sent from, to be compared only, and the open file of that. */
+	const void *sender;
+	struct file *sender_file;
+	/* sun_path of the sender's address, and how long that is. */
+	u32 name_len;
+	u8 name[108];
+	size_t length;
+	u32 pid, uid, gid;
+	bool has_cred, oob;
+};
+
+/* A message that is to be sent again. */
+struct ckpt_sending {
+	const void *bytes;
+	size_t len;
+	/* Credentials, or NULL; @unknown: of a process that is gone, whatever they say. */
+	const struct ucred *cred;
+	bool unknown, oob;
+	/* Descriptors of the caller. */
+	const int *fds;
+	u32 files;
+};
+
+struct sock *ckpt_file_sock(struct file *f);
+unsigned int ckpt_sock_family(const struct sock *sk);
+void ckpt_unix_state(struct sock *sk, struct pid_namespace *pids, const struct cred *viewer, struct ckpt_unix *out);
+int ckpt_unix_message(struct sock *sk, unsigned int nth, struct task_struct *viewer, void *buf, size_t size,
+		      struct ckpt_message *out);
+int ckpt_unix_files(struct sock *sk, unsigned int nth, struct file **out, int max);
+unsigned int ckpt_unix_flying(struct sock *sk);
+struct sock *ckpt_unix_waiting(struct sock *sk, unsigned int nth);
+struct sock *ckpt_unix_peer(struct sock *sk);
+ssize_t ckpt_unix_send(struct file *from, struct sock *to, const struct ckpt_sending *what);
+int ckpt_unix_connect(struct sock *sk, struct sock *other);
+void ckpt_unix_set_options(struct sock *sk, u32 options);
+void ckpt_sock_hold(struct sock *sk);
+void ckpt_sock_put(struct sock *sk);
+void ckpt_unix_put_path(struct path *path);
+const void *ckpt_unix_listens_at(struct sock *sk);
+int ckpt_unix_set_name(struct sock *sk, const char *name, size_t len);
+int ckpt_unix_share_address(struct sock *sk, struct sock *listener);
+void ckpt_unix_set_error(struct sock *sk, int error);
+void ckpt_unix_set_sender(struct sock *sk, unsigned int nth, struct task_struct *task);
+void ckpt_unix_set_peer(struct sock *sk, struct task_struct *peer, struct task_struct *as);
 
 /* task.c */
 void ckpt_task_lock(struct task_struct *t);

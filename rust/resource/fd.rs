@@ -7,7 +7,9 @@
 //!
 //! Record: [`ckpt_uapi::record::fd`].  C header: `include/linux/fdtable.h`
 
-use super::{allow_descriptor, dump_file, held, share, Dump, FrozenTask, Resource, Restore, Scope, Target};
+use super::{
+    allow_descriptor, dump_file, finish_sockets, held, share, Dump, FrozenTask, Resource, Restore, Scope, Target,
+};
 use crate::{
     error::{Context, Result},
     wrapper::{file as open, syscall::nr}, //
@@ -49,6 +51,7 @@ impl Resource for FdRoom {
                 break;
             }
         }
+        finish_sockets(target, dump)?;
         let mut rest = &table[..];
         loop {
             let (now, later) = rest.split_at(rest.len().min(ENTRIES));

@@ -3,14 +3,14 @@
 //! Open files: regular files and directories by path, devices without state, inherited stdio, sessions of ckpt.
 //!
 //! Saved: path, O_* flags, offset, sharing of one open file between descriptors; identity (device, inode, size,
-//! modification time); locks of flock(2); pipes inside the target (file/pipe.rs); files without a name and memfds
-//! (file/nameless.rs); that Landlock denied it to be truncated, or
+//! modification time); locks of flock(2); pipes and Unix sockets inside the target (file/pipe.rs, file/socket.rs); files without a
+//! name and memfds (file/nameless.rs); that Landlock denied it to be truncated, or
 //! ioctls of the device, when it was opened; the statefile itself, if it has no name (O_TMPFILE) and a member of the target writes
 //! it, as /dev/null.
 //! Not saved: contents of files that have a name, also of those of POSIX shared memory (/dev/shm): they stay where they are, for as
 //! long as the machine runs; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
 //! becomes the restarter's.
-//! Refused: deleted directories, sockets, pipes and terminals that are not stdio, anonymous inodes (inotify, io_uring, ...; for
+//! Refused: deleted directories, other sockets, pipes and terminals that are not stdio, anonymous inodes (inotify, io_uring, ...; for
 //! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH, POSIX and OFD locks, leases,
 //! F_SETOWN; an inherited pipe or terminal that only a thread with descriptors of its own has.
 //!
@@ -29,7 +29,7 @@ use crate::{
         path::PathBuf,
         pipe::Pipe,
         syscall::{nr, CurrentTask},
-        task::Task, //
+        task::{fatal_signal_pending, Task}, //
     },
 };
 use ckpt_uapi::{
@@ -41,11 +41,12 @@ use ckpt_uapi::{
         nameless::{Nameless, NamelessData},
         pipe::Pipe as PipeRecord,
         shmem::Shmem,
+        socket::{Socket as SocketRecord, SocketMessage, SocketOptions},
         Record, RecordType,
     },
     statefile::PATH_MAX,
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, rbtree::RBTree};
 use zerocopy::FromZeros;
 
 mod census;
@@ -53,10 +54,12 @@ mod event;
 mod mqueue;
 mod nameless;
 mod pipe;
+mod socket;
 
 pub(crate) use census::Census;
 pub(crate) use mqueue::NotifyRoom;
 pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
+pub(crate) use socket::{finish_sockets, name_peers};
 
 pub(crate) struct FileRoom;
 
@@ -78,6 +81,7 @@ const MEM_MINORS: [u64; 5] = [3, 5, 7, 8, 9];
 
 /// What [`classify`] says of a file that has a record of its own kind.
 const EVENT: u32 = 0;
+const SOCKET: u32 = 0;
 
 /// Device number of /dev/null.
 const NULL: u64 = 0x103;
@@ -169,7 +173,10 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
             _ if Pipe::is_named(file) => return Err(refuse(file, "FIFO that another process holds")),
             _ => return Err(refuse(file, "pipe that another process holds")),
         },
-        mode::SOCKET => return Err(refuse(file, "socket")),
+        mode::SOCKET => {
+            socket::check(target, file, held)?;
+            return Ok((SOCKET, saved, path));
+        }
         mode::CHAR if file.ops() == target.whole.session_ops => kind::SESSION,
         mode::CHAR if major(saved.rdev) == MEM_MAJOR && MEM_MINORS.contains(&minor(saved.rdev)) => kind::DEVICE,
         mode::CHAR if is_terminal(saved.rdev) && stdio.is_some() => kind::STDIO,
@@ -287,6 +294,10 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     if mqueue::is_queue(target, file)? {
         return mqueue::dump(target, file, dump);
     }
+    if file.mode() & mode::FMT == mode::SOCKET {
+        classify(target, file, None, held)?;
+        return socket::dump(target, file, dump);
+    }
     let stdio = target.whole.census.standard(file)?;
     let (kind, stat, path) = classify(target, file, stdio, held)?;
     let pipe_objref = match Pipe::of(file) {
@@ -332,6 +343,71 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     Ok(objref)
 }
 
+/// Names what keeps an open file from being saved, to which a descriptor refers. `leader`: that of a thread with
+/// descriptors of its own.
+fn check_open(
+    target: &Target<'_>,
+    fd: u32,
+    file: &File,
+    held: usize,
+    leader: Option<&Task>,
+    obstacles: &mut dyn Obstacles,
+) -> Result {
+    let stdio = target.whole.census.standard(file)?;
+    match classify(target, file, stdio, held) {
+        // By the thread's turn its leader has its own descriptors again, and the restarter's are gone.
+        Ok((kind::STDIO, ..)) if leader.is_some_and(|leader| !matches!(has(leader, file), Ok(true))) => obstacles.add(
+            Fault::new(
+                EOPNOTSUPP,
+                format_args!("inherited file that only a thread with descriptors of its own has"),
+            )
+            .kind(RecordType::File)
+            .fd(fd),
+        ),
+        Ok((kind::NAMELESS, ..)) => target.whole.holders.borrow_mut().set_fd(file, fd),
+        Ok(_) => {}
+        Err(fault) if fault.errno() == EOPNOTSUPP => {
+            match target.whole.decisions.decide(target.leader, file, fault.fd(fd)) {
+                Ok(decided) => obstacles.warn(decided),
+                Err(fault) => obstacles.add(fault),
+            }
+        }
+        Err(fault) => return Err(fault.fd(fd)),
+    }
+    Ok(())
+}
+
+/// The same of what is on its way in the messages of a Unix socket, in those of sockets that are on their way there, and so on. `met` are
+/// those that have been looked at.
+fn check_flying(
+    target: &Target<'_>,
+    fd: &Fd,
+    lot: &[Fd],
+    met: &mut RBTree<usize, ()>,
+    leader: Option<&Task>,
+    obstacles: &mut dyn Obstacles,
+) -> Result {
+    let mut carriers: KVVec<File> = KVVec::new();
+    carriers.push(fd.file.clone(), GFP_KERNEL)?;
+    while let Some(carrier) = carriers.pop() {
+        let files = census::flying(&carrier)?;
+        for file in files.iter() {
+            if met.get(&file.address()).is_some() {
+                continue;
+            }
+            met.try_create_and_insert(file.address(), (), GFP_KERNEL)?;
+            let is_same = |other: &&File| other.address() == file.address();
+            let ours = files.iter().filter(is_same).count() + usize::from(is_same(&&carrier));
+            check_open(target, fd.fd, file, ours + held(lot, file), leader, obstacles)?;
+            carriers.push(file.clone(), GFP_KERNEL)?;
+        }
+        if fatal_signal_pending() {
+            return Err(EINTR.into());
+        }
+    }
+    Ok(())
+}
+
 impl Resource for FileRoom {
     const RECORDS: &'static [RecordType] = &[
         FileRecord::TYPE,
@@ -345,6 +421,9 @@ impl Resource for FileRoom {
         Nameless::TYPE,
         NamelessData::TYPE,
         Mqd::TYPE,
+        SocketRecord::TYPE,
+        SocketMessage::TYPE,
+        SocketOptions::TYPE,
     ];
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
@@ -355,32 +434,15 @@ impl Resource for FileRoom {
         if own && task.shared().files == target.leader.shared().files {
             return Ok(());
         }
+        let leader = own.then_some(target.leader);
         let seen = target.seen_by(task);
+        let mut met: RBTree<usize, ()> = RBTree::new();
         let mut from = Some(0);
         loop {
             let lot = collect_fds(task, &mut from)?;
             for fd in lot.iter().filter(|fd| !is_nameless_statefile(target, &fd.file)) {
-                let stdio = target.whole.census.standard(&fd.file)?;
-                match classify(&seen, &fd.file, stdio, held(&lot, &fd.file)) {
-                    // By the thread's turn its leader has its own descriptors again, and the restarter's are gone.
-                    Ok((kind::STDIO, ..)) if own && !has(target.leader, &fd.file)? => obstacles.add(
-                        Fault::new(
-                            EOPNOTSUPP,
-                            format_args!("inherited file that only a thread with descriptors of its own has"),
-                        )
-                        .kind(RecordType::File)
-                        .fd(fd.fd),
-                    ),
-                    Ok((kind::NAMELESS, ..)) => target.whole.holders.borrow_mut().set_fd(&fd.file, fd.fd),
-                    Ok(_) => {}
-                    Err(fault) if fault.errno() == EOPNOTSUPP => {
-                        match target.whole.decisions.decide(target.leader, &fd.file, fault.fd(fd.fd)) {
-                            Ok(decided) => obstacles.warn(decided),
-                            Err(fault) => obstacles.add(fault),
-                        }
-                    }
-                    Err(fault) => return Err(fault.fd(fd.fd)),
-                }
+                check_open(&seen, fd.fd, &fd.file, held(&lot, &fd.file), leader, obstacles)?;
+                check_flying(&seen, fd, &lot, &mut met, leader, obstacles)?;
             }
             if from.is_none() {
                 return Ok(());
@@ -413,6 +475,10 @@ impl Resource for FileRoom {
                 }
             }
         }
+        let flying = target.whole.census.flying().iter();
+        for file in flying.filter(|file| file.nameless() != Name::Not && !is_nameless_statefile(target, file)) {
+            nameless::dump(target, file, dump)?;
+        }
         Ok(())
     }
 
@@ -424,6 +490,9 @@ impl Resource for FileRoom {
             RecordType::Nameless => nameless::restore(restore)?,
             RecordType::NamelessData => return nameless::restore_data(restore),
             RecordType::Mqd => mqueue::restore(restore)?,
+            RecordType::SocketMessage => return socket::restore_message(restore),
+            RecordType::SocketOptions => return socket::restore_options(restore),
+            RecordType::Socket => socket::restore(restore)?,
             RecordType::Eventfd | RecordType::Signalfd | RecordType::Timerfd | RecordType::Epoll => {
                 event::restore(kind, restore)?
             }

@@ -168,20 +168,20 @@ impl Snapshot {
                 if own == harness { own } else { "another one".into() },
             );
         }
-        let mut pipes = Vec::new();
+        let mut numbered = Vec::new();
         let names = list(&format!("{root}/fd"));
         let mut fds: Vec<u32> = names.iter().filter_map(|fd| fd.parse().ok()).collect();
         fds.sort_unstable();
         for fd in fds {
             let link = read_link(Path::new(&format!("{root}/fd/{fd}")));
-            let is_pipe = link.starts_with("pipe:[");
+            let is_numbered = is_numbered(&link);
             let is_deleted = link.ends_with(DELETED);
-            put(format!("fd/{fd}"), normal_pipe(normal_deleted(&link), &mut pipes));
+            put(format!("fd/{fd}"), normal_link(normal_deleted(&link), &mut numbered));
             let info = fs::read_to_string(format!("{root}/fdinfo/{fd}")).unwrap_or_default();
             let lines = info.lines().filter_map(|line| line.split_once(':'));
             for (name, value) in lines.filter(|(name, _)| {
                 let of_inode = ["ino", "lock"].contains(name);
-                !((is_pipe || is_deleted) && of_inode || *name == "tfd")
+                !((is_numbered || is_deleted) && of_inode || *name == "tfd")
             }) {
                 put(format!("fd/{fd}/fdinfo/{name}"), value.trim().into());
             }
@@ -362,16 +362,22 @@ fn list(dir: &str) -> Vec<String> {
         .collect()
 }
 
-/// A pipe has an inode number that is chance: numbered by appearance, so that ends of one pipe still show as such.
-fn normal_pipe(link: String, pipes: &mut Vec<String>) -> String {
-    if !link.starts_with("pipe:[") {
+/// Whether it is a pipe or a socket, whose inode number is chance.
+fn is_numbered(link: &str) -> bool {
+    link.starts_with("pipe:[") || link.starts_with("socket:[")
+}
+
+/// Pipes and sockets are numbered by appearance, so that ends of one pipe still show as such.
+fn normal_link(link: String, numbered: &mut Vec<String>) -> String {
+    if !is_numbered(&link) {
         return link;
     }
-    let number = pipes.iter().position(|pipe| *pipe == link).unwrap_or_else(|| {
-        pipes.push(link);
-        pipes.len() - 1
+    let kind = link.split(':').next().unwrap_or_default().to_owned();
+    let number = numbered.iter().position(|other| *other == link).unwrap_or_else(|| {
+        numbered.push(link);
+        numbered.len() - 1
     });
-    format!("pipe number {number}")
+    format!("{kind} number {number}")
 }
 
 /// What /proc adds to the path of a file without a name.

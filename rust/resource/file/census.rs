@@ -10,6 +10,7 @@ use crate::{
     wrapper::{
         file::{collect_fds, mode, File},
         pipe::Pipe,
+        socket::Unix,
         task::{fatal_signal_pending, sleep_killable}, //
     },
 };
@@ -37,6 +38,10 @@ pub(crate) struct Census {
     descriptors: RBTree<usize, u32>,
     /// Address of a pipe: its ends.
     pipes: RBTree<usize, Ends>,
+    /// Address of an address at which a Unix socket listens: its open file.
+    listeners: RBTree<usize, usize>,
+    /// Open files on their way in messages of Unix sockets (SCM_RIGHTS).
+    flying: KVVec<File>,
     /// In the order of the processes: the root's come first.
     standard: KVVec<Standard>,
     /// Addresses of open files that have been looked at, of those that it is enough to look at once.
@@ -49,10 +54,13 @@ impl Census {
         let mut census = Self {
             descriptors: RBTree::new(),
             pipes: RBTree::new(),
+            listeners: RBTree::new(),
+            flying: KVVec::new(),
             standard: KVVec::new(),
             looked_at: RefCell::new(RBTree::new()),
         };
         let mut tables: RBTree<usize, ()> = RBTree::new();
+        let mut sockets: KVVec<File> = KVVec::new();
         for task in processes.iter().flat_map(|p| p.threads.iter()) {
             let table = task.shared().files;
             if table == 0 || tables.get(&table).is_some() {
@@ -62,17 +70,59 @@ impl Census {
             let mut from = Some(0);
             while from.is_some() {
                 for fd in collect_fds(task, &mut from)?.iter() {
-                    census.count(fd.fd, &fd.file)?;
+                    if census.count(fd.fd, &fd.file)? && Unix::of(&fd.file).is_some() {
+                        sockets.push(fd.file.clone(), GFP_KERNEL)?;
+                    }
                 }
                 if fatal_signal_pending() {
                     return Err(EINTR.into());
                 }
             }
         }
+        while let Some(socket) = sockets.pop() {
+            for file in flying(&socket)? {
+                // The message has a reference, and so have we.
+                let is_new = census.count(STDIO, &file)?;
+                census.count(STDIO, &file)?;
+                if is_new && Unix::of(&file).is_some() {
+                    sockets.push(file.clone(), GFP_KERNEL)?;
+                }
+                census.flying.push(file, GFP_KERNEL)?;
+            }
+            if fatal_signal_pending() {
+                return Err(EINTR.into());
+            }
+        }
         Ok(census)
     }
 
-    fn count(&mut self, number: u32, file: &File) -> Result {
+    /// Open files that are on their way in messages.
+    pub(super) fn flying(&self) -> &[File] {
+        &self.flying
+    }
+
+    /// The open file at an address, by any descriptor of the target, or on its way to one.
+    pub(crate) fn find(&self, processes: &[Process], address: usize) -> Result<Option<File>> {
+        if self.descriptors.get(&address).is_none() {
+            return Ok(None);
+        }
+        if let Some(file) = self.flying.iter().find(|file| file.address() == address) {
+            return Ok(Some(file.clone()));
+        }
+        for task in processes.iter().flat_map(|p| p.threads.iter()) {
+            let mut from = Some(0);
+            while from.is_some() {
+                let mut lot = collect_fds(task, &mut from)?.into_iter();
+                if let Some(found) = lot.find(|fd| fd.file.address() == address) {
+                    return Ok(Some(found.file));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Counts a descriptor; whether it is the first one of that open file.
+    fn count(&mut self, number: u32, file: &File) -> Result<bool> {
         let address = file.address();
         let format = file.mode() & mode::FMT;
         if number < STDIO && matches!(format, mode::FIFO | mode::CHAR) {
@@ -86,16 +136,20 @@ impl Census {
         }
         if let Some(n) = self.descriptors.get_mut(&address) {
             *n += 1;
-            return Ok(());
+            return Ok(false);
         }
         self.descriptors.try_create_and_insert(address, 1, GFP_KERNEL)?;
+        match Unix::of(file).map(|socket| socket.listens_at()) {
+            None | Some(0) => {}
+            Some(at) => drop(self.listeners.try_create_and_insert(at, address, GFP_KERNEL)?),
+        }
         if let Some(pipe) = Pipe::of(file) {
             let mut ends = self.pipes.get(&pipe.address()).copied().unwrap_or_default();
             ends.readers += u32::from(file.is_readable());
             ends.writers += u32::from(file.is_writable());
             self.pipes.try_create_and_insert(pipe.address(), ends, GFP_KERNEL)?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Whether nobody has asked for this open file before: others of the target may have it, too.
@@ -106,9 +160,14 @@ impl Census {
             .is_none())
     }
 
-    /// Number of descriptors of the target that refer to this open file.
+    /// Number of descriptors of the target that refer to this open file, and of references by messages, and by us.
     pub(super) fn descriptors(&self, file: &File) -> usize {
         self.descriptors.get(&file.address()).map_or(0, |n| *n as usize)
+    }
+
+    /// Address of the open file of the Unix socket that listens at this address.
+    pub(super) fn listener(&self, at: usize) -> Option<usize> {
+        self.listeners.get(&at).copied()
     }
 
     /// Whether all open files of a pipe with that many of them are the target's.
@@ -137,6 +196,37 @@ impl Census {
             .find(|s| s.terminal != 0 && (s.terminal == rdev || (major(rdev) == 5 && is_terminal(rdev))));
         Ok(found.map(|s| s.number))
     }
+}
+
+/// The open files in the messages of a Unix socket, or of the connections that wait at it.
+pub(super) fn flying(file: &File) -> Result<KVVec<File>> {
+    let mut files = KVVec::new();
+    let Some(socket) = Unix::of(file).filter(|socket| socket.flying() > 0) else {
+        return Ok(files);
+    };
+    for nth in 0.. {
+        let Some(waiting) = socket.waiting(nth) else {
+            break;
+        };
+        add_flying(&waiting, &mut files)?;
+    }
+    add_flying(&socket, &mut files)?;
+    Ok(files)
+}
+
+fn add_flying(socket: &Unix, files: &mut KVVec<File>) -> Result {
+    for nth in 0.. {
+        match socket.files(nth) {
+            Ok(of_message) => {
+                for file in of_message {
+                    files.push(file, GFP_KERNEL)?;
+                }
+            }
+            Err(e) if e == ENOENT => break,
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Whether the open file is the target's alone, not shared by fork with another process, or on its way to one. `held` references are

@@ -34,6 +34,7 @@ use libckpt::uapi::record::sem::{Sem, SemAdjustment, SemUndo, SemValue};
 use libckpt::uapi::record::shm::Shm;
 use libckpt::uapi::record::shmem::Shmem;
 use libckpt::uapi::record::signal::{Actions, Mask};
+use libckpt::uapi::record::socket::{self, Socket, SocketOptions};
 use libckpt::uapi::record::task::Task;
 use libckpt::uapi::record::tree::{flags as tree_flags, Tree};
 use libckpt::uapi::statefile::Prefix;
@@ -80,6 +81,15 @@ struct RecordLine {
     payload: u64,
 }
 
+/// What waits in a socket.
+#[derive(Default)]
+struct Waiting {
+    messages: u64,
+    bytes: u64,
+    /// Objrefs of open files.
+    files: Vec<u32>,
+}
+
 enum Object {
     File(File, Vec<u8>),
     Pipe(Pipe),
@@ -89,6 +99,8 @@ enum Object {
     Epoll(Epoll, Vec<EpollItem>),
     /// The path or name, and bytes of content.
     Nameless(Nameless, Vec<u8>, u64),
+    /// What it is, its address, its options, and what waits in it.
+    Socket(Socket, Vec<u8>, Option<SocketOptions>, Waiting),
     Shmem {
         shmem: Shmem,
         pages: u64,
@@ -261,6 +273,22 @@ impl Summary {
             Body::NamelessData(data, _) => {
                 if let Some(Object::Nameless(_, _, content)) = self.objects.get_mut(&data.objref) {
                     *content += u64::from(data.length);
+                }
+            }
+            Body::Socket(socket, name, _) => {
+                self.objects
+                    .insert(socket.objref, Object::Socket(socket, name, None, Waiting::default()));
+            }
+            Body::SocketMessage(message, files, _) => {
+                if let Some(Object::Socket(_, _, _, waiting)) = self.objects.get_mut(&message.socket) {
+                    waiting.messages += 1;
+                    waiting.bytes += u64::from(message.length);
+                    waiting.files.extend(files);
+                }
+            }
+            Body::SocketOptions(set) => {
+                if let Some(Object::Socket(_, _, options, _)) = self.objects.get_mut(&set.socket) {
+                    *options = Some(set);
                 }
             }
             Body::LandlockLayer(layer) => {
@@ -494,6 +522,26 @@ fn pipe_end(file: &File) -> &'static str {
     match file.flags & 3 {
         0 => "read",
         _ => "write",
+    }
+}
+
+/// Type of a socket.
+fn socket_kind(kind: u32) -> &'static str {
+    match kind {
+        socket::kind::STREAM => "stream",
+        socket::kind::DGRAM => "datagram",
+        socket::kind::SEQPACKET => "seqpacket",
+        _ => "unknown",
+    }
+}
+
+/// Objref of the other end.
+fn socket_peer(socket: &Socket, options: Option<&SocketOptions>) -> Option<u32> {
+    match socket.pair {
+        socket::pair::FIRST => socket.objref.checked_add(1),
+        socket::pair::SECOND => socket.objref.checked_sub(1),
+        socket::pair::WAITING => Some(socket.client),
+        _ => options.map(|options| options.peer).filter(|peer| *peer != 0),
     }
 }
 

@@ -47,6 +47,7 @@ use ckpt_uapi::record::sem::{Sem, SemAdjustment, SemUndo, SemValue};
 use ckpt_uapi::record::shm::{self, Shm};
 use ckpt_uapi::record::shmem::Shmem;
 use ckpt_uapi::record::signal::{Actions, Info, Mask, Pending};
+use ckpt_uapi::record::socket::{self, Socket, SocketMessage, SocketOptions};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{self, Head, Tree};
@@ -367,7 +368,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 42, 6)
+    Statefile::new(records, 45, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -510,22 +511,76 @@ fn init() -> Vec<Part> {
     records.extend(small_memory(&[]));
     records.extend(events());
     records.extend(nameless_files());
+    records.push(open_queue());
+    records.extend(sockets());
     records.extend([
-        open_queue(),
-        Part::new(&Fds { count: 3, more: 0 }).entries(&[fd(9, 0, 35), fd(10, 0, 37), fd(11, 0, 38)]),
+        Part::new(&Fds { count: 5, more: 0 }).entries(&[
+            fd(9, 0, 35),
+            fd(10, 0, 37),
+            fd(11, 0, 38),
+            fd(12, 0, LISTENER),
+            fd(13, 0, LISTENER + 1),
+        ]),
         fs(),
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(39, 0), layer(40, 39), told()]);
-    records.push(Part::new(&SemUndo { objref: 41, count: 1 }).entries(&[SemAdjustment {
+    records.extend([layer(42, 0), layer(43, 42), told()]);
+    records.push(Part::new(&SemUndo { objref: 44, count: 1 }).entries(&[SemAdjustment {
         set: 29,
         number: 1,
         adjust: -3,
     }]));
-    records.extend(thread(None, 40, true));
+    records.extend(thread(None, 43, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
+}
+
+/// One that listens, and a connection that it has accepted.
+fn sockets() -> Vec<Part> {
+    let (name, path) = (b"socket", b"/run/socket");
+    let options = |socket| {
+        Part::new(&SocketOptions {
+            socket,
+            rcvlowat: 1,
+            peek_off: -1,
+            ..SocketOptions::new_zeroed()
+        })
+    };
+    let socket = |objref, pair, listener| Socket {
+        objref,
+        kind: socket::kind::STREAM,
+        pair,
+        listener,
+        ..Socket::new_zeroed()
+    };
+    vec![
+        Part::new(&Socket {
+            listening: 1,
+            backlog: 5,
+            name_len: name.len() as u32,
+            path_len: path.len() as u32,
+            mode: 0o755,
+            name: socket::name::BOUND,
+            ..socket(LISTENER, socket::pair::ALONE, 0)
+        })
+        .entries(name)
+        .entries(path),
+        Part::new(&socket(LISTENER + 1, socket::pair::FIRST, LISTENER)),
+        Part::new(&socket(LISTENER + 2, socket::pair::SECOND, 0)),
+        Part::new(&SocketMessage {
+            socket: LISTENER + 1,
+            sender: LISTENER + 2,
+            length: 4,
+            files: 1,
+            ..SocketMessage::new_zeroed()
+        })
+        .entries(&[EXE])
+        .entries(b"data"),
+        options(LISTENER),
+        options(LISTENER + 1),
+        options(LISTENER + 2),
+    ]
 }
 
 /// Numbers are those of the address space, descriptors, directories and signal handlers.
@@ -551,7 +606,8 @@ const EXE: u32 = 5;
 const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
-const FILTER: u32 = 42;
+const LISTENER: u32 = 39;
+const FILTER: u32 = 45;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {

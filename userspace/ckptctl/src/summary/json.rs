@@ -110,6 +110,17 @@ fn object_json(objref: u32, object: &Object) -> Value {
                 .collect();
             json!({ "objref": objref, "type": "epoll", "flags": epoll.flags, "items": items })
         }
+        Object::Socket(socket, name, options, waiting) => json!({
+            "objref": objref, "type": "socket", "kind": socket_kind(socket.kind), "flags": socket.flags,
+            "peer": socket_peer(socket, options.as_ref()),
+            "messages": waiting.messages, "bytes": waiting.bytes, "files": waiting.files,
+            "name": printable(name), "bound": socket.name == socket::name::BOUND, "listening": socket.listening == 1, "backlog": socket.backlog,
+            "listener": (socket.listener != 0).then_some(socket.listener),
+            "closed": options.is_some_and(|o| o.closed == 1), "shutdown": options.map(|o| o.shutdown),
+            "options": options.map(|o| o.options), "sndbuf": options.map(|o| o.sndbuf),
+            "rcvbuf": options.map(|o| o.rcvbuf), "peer_pid": options.map(|o| o.peer_pid),
+            "peer_uid": options.map(|o| o.peer_uid), "peer_gid": options.map(|o| o.peer_gid),
+        }),
         Object::LandlockLayer(layer) => json!({
             "objref": objref, "type": "landlock-layer", "below": (layer.below != 0).then_some(layer.below),
             "handled_access_fs": layer.handled_access_fs, "handled_access_net": layer.handled_access_net,

@@ -489,6 +489,35 @@ impl Summary {
                 count(timerfd.ticks, "expiration")
             ),
             Some(Object::Epoll(_, items)) => format!("epoll {objref}: {}", count(items.len() as u64, "file")),
+            Some(Object::Socket(socket, name, options, waiting)) => {
+                let kind = socket_kind(socket.kind);
+                let peer = match socket_peer(socket, options.as_ref()) {
+                    Some(peer) => format!(", connected to {peer}"),
+                    None => String::new(),
+                };
+                let at = match (socket.listener, name.as_slice()) {
+                    (0, []) => String::new(),
+                    (0, [0, name @ ..]) => format!(" at @{}", printable(name)),
+                    (0, name) => format!(" at {}", printable(name)),
+                    (listener, _) if socket.client != 0 => format!(" to be accepted by {listener}"),
+                    (listener, _) => format!(" accepted by {listener}"),
+                };
+                let carried = match waiting.files.len() {
+                    0 => String::new(),
+                    files => format!(" with {}", count(files as u64, "open file")),
+                };
+                let listening = if socket.listening == 1 { " listening" } else { "" };
+                let closed = if options.is_some_and(|o| o.closed == 1) {
+                    ", closed"
+                } else {
+                    ""
+                };
+                format!(
+                    "Unix socket {objref}: {kind}{listening}{at}{peer}{closed}, {} of {} waiting{carried}",
+                    count(waiting.messages, "message"),
+                    bytes(waiting.bytes)
+                )
+            }
             Some(Object::LandlockLayer(_)) => format!("Landlock layer {objref}"),
             Some(Object::Shmem { shmem, pages }) => {
                 format!(

@@ -34,6 +34,7 @@ use ckpt_uapi::record::sem::{self, Sem, SemAdjustment, SemUndo, SemValue};
 use ckpt_uapi::record::shm::{self, Shm};
 use ckpt_uapi::record::shmem::Shmem;
 use ckpt_uapi::record::signal::{self, Actions, Mask, Pending};
+use ckpt_uapi::record::socket::{self, Socket, SocketMessage, SocketOptions};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{Head, Tree};
@@ -88,6 +89,11 @@ pub enum Body {
     EpollItems(EpollItems, Vec<EpollItem>),
     Nameless(Nameless, Vec<u8>),
     NamelessData(NamelessData, Vec<u8>),
+    /// Address, path of its file.
+    Socket(Socket, Vec<u8>, Vec<u8>),
+    /// Objrefs of open files, bytes.
+    SocketMessage(SocketMessage, Vec<u32>, Vec<u8>),
+    SocketOptions(SocketOptions),
     Shm(Box<Shm>),
     Sem(Sem, Vec<SemValue>),
     SemUndo(SemUndo, Vec<SemAdjustment>),
@@ -438,6 +444,9 @@ impl Body {
                 text(path, fixed.path_len, PATH_MAX)?;
                 Self::Pipe(fixed, content.to_vec())
             }
+            RecordType::Socket | RecordType::SocketMessage | RecordType::SocketOptions => {
+                Self::parse_socket(kind, parts)?
+            }
             RecordType::Eventfd
             | RecordType::Signalfd
             | RecordType::Timerfd
@@ -515,6 +524,105 @@ impl Body {
             | RecordType::VmaPolicy
             | RecordType::MmEnd
             | RecordType::Shmem => Self::parse_memory(kind, parts)?,
+        })
+    }
+
+    fn parse_socket(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {
+        Ok(match kind {
+            RecordType::Socket => {
+                let fixed: Socket = parts.fixed()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, socket::FLAGS)?;
+                check(
+                    [socket::kind::STREAM, socket::kind::DGRAM, socket::kind::SEQPACKET].contains(&fixed.kind),
+                    "the kind of socket is not known",
+                )?;
+                check(
+                    fixed.pair <= socket::pair::WAITING,
+                    "how a socket is connected is not known",
+                )?;
+                check(fixed.listening <= 1, "a yes-or-no field is neither")?;
+                check(
+                    (fixed.client != 0) == (fixed.pair == socket::pair::WAITING),
+                    "only what waits to be accepted has a client",
+                )?;
+                check(
+                    fixed.client == 0 || (fixed.listener != 0 && fixed.listening == 0),
+                    "what waits to be accepted waits nowhere",
+                )?;
+                check(
+                    fixed.name <= socket::name::CLOSED,
+                    "the kind of an address is not known",
+                )?;
+                check(
+                    fixed.name == socket::name::CLOSED || (fixed.name == socket::name::NONE) == (fixed.name_len == 0),
+                    "an address has no text",
+                )?;
+                check(
+                    fixed.name == socket::name::NONE || fixed.listener == 0,
+                    "a socket has two addresses",
+                )?;
+                check(
+                    fixed.listening == 0 || fixed.name_len > 0,
+                    "a socket listens without an address",
+                )?;
+                check(
+                    fixed.name != socket::name::CLOSED || (fixed.listening == 0 && fixed.client == 0),
+                    "a socket that is closed listens, or waits",
+                )?;
+                check(
+                    fixed.name_len <= socket::NAME_MAX && fixed.path_len < socket::NAME_MAX,
+                    "the address of a socket is too long",
+                )?;
+                check(i32::try_from(fixed.backlog).is_ok(), "a backlog is out of range")?;
+                known(fixed.mode, 0o7777u32)?;
+                let (name, path) = parts.pair(fixed.name_len)?;
+                let is_abstract = name.first().is_none_or(|first| *first == 0);
+                check(
+                    (fixed.name == socket::name::BOUND && !is_abstract) != path.is_empty(),
+                    "an address is neither abstract nor a path",
+                )?;
+                check(
+                    path.is_empty() || path.first() == Some(&b'/'),
+                    "the path of a socket is not absolute",
+                )?;
+                Self::Socket(fixed, name.to_vec(), text(path, fixed.path_len, PATH_MAX)?)
+            }
+            RecordType::SocketMessage => {
+                let fixed: SocketMessage = parts.fixed()?;
+                objref(fixed.socket)?;
+                objref(fixed.sender)?;
+                zero(fixed.reserved)?;
+                check(fixed.credentials <= 1, "a yes-or-no field is neither")?;
+                check(
+                    fixed.credentials == 1 || (fixed.pid, fixed.uid, fixed.gid) == (0, 0, 0),
+                    "a message without credentials has a sender",
+                )?;
+                check(fixed.length <= socket::MESSAGE_MAX, "a message is too long")?;
+                check(fixed.files <= socket::FILES_MAX, "a message has too many open files")?;
+                check(fixed.oob <= 1, "a yes-or-no field is neither")?;
+                let body: Vec<u8> = parts.entries(fixed.length.saturating_add(4 * fixed.files))?;
+                let (files, bytes) = body.split_at(4 * fixed.files as usize);
+                let files = files
+                    .chunks_exact(4)
+                    .map(|file| u32::from_ne_bytes(file.try_into().unwrap_or_default()));
+                Self::SocketMessage(fixed, files.collect(), bytes.to_vec())
+            }
+            _ => {
+                const ECONNRESET: u32 = 104;
+                let fixed: SocketOptions = parts.alone()?;
+                objref(fixed.socket)?;
+                check(fixed.closed <= 1, "a yes-or-no field is neither")?;
+                zero(fixed.reserved)?;
+                known(fixed.shutdown, socket::shutdown::ALL)?;
+                known(fixed.options, socket::options::ALL)?;
+                check(i32::try_from(fixed.rcvlowat).is_ok(), "SO_RCVLOWAT is out of range")?;
+                check(
+                    [0, ECONNRESET].contains(&fixed.error),
+                    "the error of a socket is not known",
+                )?;
+                Self::SocketOptions(fixed)
+            }
         })
     }
 

@@ -9,6 +9,7 @@ use ckpt_uapi::record::landlock::{self, LAYERS_MAX};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
 use ckpt_uapi::record::net::peer;
 use ckpt_uapi::record::sem::SemAdjustment;
+use ckpt_uapi::record::socket::{name, pair};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::tree::{flags, Tree};
 use ckpt_uapi::record::{mqueue, msg};
@@ -20,6 +21,11 @@ enum Object {
     File,
     Pipe,
     Nameless,
+    /// One end of a pair, the other one of which comes next.
+    FirstSocket,
+    Socket,
+    /// One that has not been accepted yet, or is closed: no descriptor refers to it.
+    HiddenSocket,
     Shmem,
     Segment,
     Sem,
@@ -119,7 +125,9 @@ impl State {
             Self::VmaName => "vma-name, vma-policy, pages or mm-end",
             Self::VmaPolicy => "vma-policy, pages or mm-end",
             Self::Pages => "pages or mm-end",
-            Self::Fd => "file, pipe, nameless, nameless-data, mqd, an event or fd",
+            Self::Fd => {
+                "file, pipe, nameless, nameless-data, socket, socket-message, socket-options, mqd, an event or fd"
+            }
             Self::MoreFd => "fd",
             Self::Fs => "fs",
             Self::SignalAction => "signal-action",
@@ -324,6 +332,10 @@ impl Order {
                 self.accept_nameless(body)?;
                 State::Mm(None)
             }
+            (State::Fd, Body::Socket(..) | Body::SocketMessage(..) | Body::SocketOptions(_)) => {
+                self.accept_socket(body)?;
+                state
+            }
             (State::Mm(_), Body::Shmem(shmem)) => {
                 self.add_object(shmem.objref, Object::Shmem)?;
                 self.sizes.insert(shmem.objref, shmem.size);
@@ -429,10 +441,7 @@ impl Order {
                         fd.fd >= self.next_fd,
                         "descriptors are not in the order of their numbers",
                     )?;
-                    check(
-                        self.object(fd.objref) == Some(Object::File),
-                        "a descriptor refers to no file",
-                    )?;
+                    check(self.is_open_file(fd.objref), "a descriptor refers to no file")?;
                     self.next_fd = fd.fd.saturating_add(1);
                 }
                 if table.more == 1 {
@@ -860,6 +869,60 @@ impl Order {
             entries.iter().all(|entry| self.object(entry.set) == Some(Object::Sem)),
             "an adjustment is for no set of semaphores",
         )
+    }
+
+    fn is_open_file(&self, objref: u32) -> bool {
+        matches!(
+            self.object(objref),
+            Some(Object::File | Object::FirstSocket | Object::Socket)
+        )
+    }
+
+    fn accept_socket(&mut self, body: &Body) -> Result<()> {
+        let is_socket = |objref| {
+            matches!(
+                self.object(objref),
+                Some(Object::Socket | Object::FirstSocket | Object::HiddenSocket)
+            )
+        };
+        match body {
+            Body::Socket(socket, ..) => {
+                check(
+                    socket.listener == 0 || is_socket(socket.listener),
+                    "a socket was accepted by what is no socket",
+                )?;
+                check(
+                    socket.client == 0 || is_socket(socket.client),
+                    "a connection was made by what is no socket",
+                )?;
+                check(
+                    (self.objects.last() == Some(&Object::FirstSocket)) == (socket.pair == pair::SECOND),
+                    "the two sockets of a pair do not follow each other",
+                )?;
+                let object = match socket.pair {
+                    pair::FIRST => Object::FirstSocket,
+                    pair::WAITING => Object::HiddenSocket,
+                    _ if socket.name == name::CLOSED => Object::HiddenSocket,
+                    _ => Object::Socket,
+                };
+                self.add_object(socket.objref, object)
+            }
+            Body::SocketMessage(message, files, _) => {
+                check(
+                    is_socket(message.socket) && is_socket(message.sender),
+                    "a message is not from a socket to a socket",
+                )?;
+                check(
+                    files.iter().all(|file| self.is_open_file(*file)),
+                    "a message carries what is no open file",
+                )
+            }
+            Body::SocketOptions(options) => check(
+                is_socket(options.socket) && (options.peer == 0 || is_socket(options.peer)),
+                "options are those of no socket",
+            ),
+            _ => Ok(()),
+        }
     }
 
     fn add_object(&mut self, objref: u32, object: Object) -> Result<()> {

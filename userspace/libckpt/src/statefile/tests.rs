@@ -15,6 +15,7 @@ use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::seccomp::{Seccomp, SeccompFilter};
 use ckpt_uapi::record::sem::{Sem, SemUndo};
 use ckpt_uapi::record::shm::Shm;
+use ckpt_uapi::record::socket::{Socket, SocketMessage, SocketOptions};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{flags, Head, Tree};
@@ -287,6 +288,48 @@ fn refuses_values_that_contradict_each_other() {
         wrong!(MqNotify, notify, 2, "told of a message"),
         wrong!(MqNotify, signal, 65, "told of a message"),
         (RecordType::IpcEnd, size_of::<IpcEnd>() - 1, 1, "reserved"),
+        wrong!(Socket, objref, 1, "not the next number"),
+        wrong!(Socket, flags, 1, "unknown flag"),
+        wrong!(Socket, kind, 3, "kind of socket"),
+        wrong!(Socket, pair, 4, "how a socket"),
+        wrong!(Socket, pair, 1, "a pair"),
+        wrong!(Socket, pair, 2, "a pair"),
+        wrong!(Socket, listening, 2, "yes-or-no"),
+        wrong!(Socket, backlog + 3, 0x80, "backlog"),
+        wrong!(Socket, name_len, 109, "too long"),
+        wrong!(Socket, name_len, 7, "not absolute"),
+        wrong!(Socket, path_len, 1, "length of a text"),
+        wrong!(Socket, mode + 1, 0x10, "unknown flag"),
+        wrong!(SocketMessage, socket, 5, "to a socket"),
+        wrong!(SocketMessage, sender, 5, "to a socket"),
+        wrong!(SocketMessage, length, 3, "does not match"),
+        wrong!(SocketMessage, length + 2, 4, "too long"),
+        wrong!(SocketMessage, credentials, 2, "yes-or-no"),
+        wrong!(SocketMessage, pid, 1, "has a sender"),
+        wrong!(SocketMessage, reserved, 1, "reserved"),
+        wrong!(SocketMessage, files, 254, "too many open files"),
+        wrong!(SocketMessage, oob, 2, "yes-or-no"),
+        (
+            RecordType::SocketMessage,
+            size_of::<SocketMessage>(),
+            8,
+            "carries what is no open file",
+        ),
+        wrong!(Socket, client, 1, "has a client"),
+        wrong!(Socket, pair, 3, "has a client"),
+        wrong!(Socket, name, 4, "kind of an address"),
+        wrong!(Socket, name, 3, "closed listens"),
+        wrong!(Socket, name, 0, "no text"),
+        wrong!(Socket, name, 2, "an address is neither"),
+        wrong!(Socket, listener, 1, "two addresses"),
+        wrong!(SocketOptions, peer, 5, "of no socket"),
+        wrong!(SocketOptions, reserved, 1, "reserved"),
+        wrong!(SocketOptions, socket, 5, "of no socket"),
+        wrong!(SocketOptions, closed, 2, "yes-or-no"),
+        wrong!(SocketOptions, shutdown, 4, "unknown flag"),
+        wrong!(SocketOptions, options, 128, "unknown flag"),
+        wrong!(SocketOptions, rcvlowat + 3, 0x80, "SO_RCVLOWAT"),
+        wrong!(SocketOptions, error, 1, "error of a socket"),
         (RecordType::LandlockLayer, 0, 8, "not the next number"),
         wrong!(Layer, below, 7, "on no layer"),
         wrong!(Layer, below, 1, "on no layer"),
@@ -372,14 +415,14 @@ fn counts_the_layers_of_landlock_domains() {
         changed(|records| {
             let at = index(RecordType::LandlockLayer) + 2;
             let template = records[at - 1].clone();
-            for objref in 41..39 + count {
+            for objref in 44..42 + count {
                 let mut part = template.clone();
                 let (layer, _) = Layer::mut_from_prefix(&mut part.body).unwrap();
                 (layer.objref, layer.below) = (objref, objref - 1);
-                records.insert(at + objref as usize - 41, part);
+                records.insert(at + objref as usize - 44, part);
             }
             // What comes after them is numbered after them.
-            let (undo, filter) = (39 + count, 40 + count);
+            let (undo, filter) = (42 + count, 43 + count);
             let part = &mut records[index(RecordType::SemUndo) + count as usize - 2];
             SemUndo::mut_from_prefix(&mut part.body).unwrap().0.objref = undo;
             let part = &mut records[index(RecordType::SeccompFilter) + count as usize - 2];

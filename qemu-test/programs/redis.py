@@ -1,0 +1,164 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Real program: redis-server, which persists what it is told, and clients in processes of their own over a Unix socket. What it has
+acknowledged is there at the end, and again in a new server that reads the files."""
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+PATH = "redis.sock"
+CLIENTS = 3
+
+
+def say(text):
+    os.write(1, (text + "\n").encode())
+
+
+class Connection:
+    """The protocol of redis, as far as it is used here."""
+
+    def __init__(self, patience=120):
+        end = time.monotonic() + patience
+        while True:
+            self.socket = socket.socket(socket.AF_UNIX)
+            try:
+                self.socket.connect(PATH)
+                break
+            except OSError:
+                self.socket.close()
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+        self.file = self.socket.makefile("rb")
+
+    def send(self, *words):
+        text = b"*%d\r\n" % len(words)
+        for word in words:
+            word = str(word).encode()
+            text += b"$%d\r\n%s\r\n" % (len(word), word)
+        self.socket.sendall(text)
+
+    def answer(self):
+        line = self.file.readline().rstrip()
+        kind, rest = line[:1], line[1:]
+        if kind == b"-":
+            raise ValueError(rest)
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            size = int(rest)
+            return None if size < 0 else self.file.read(size + 2)[:-2]
+        if kind == b"*":
+            return [self.answer() for _ in range(int(rest))]
+        if not line:
+            raise EOFError
+        return rest
+
+    def ask(self, *words):
+        self.send(*words)
+        return self.answer()
+
+    def when_ready(self):
+        while True:
+            try:
+                self.ask("PING")
+                return self
+            except ValueError:
+                # It still reads its files.
+                time.sleep(0.1)
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def server():
+    words = ["redis-server", "--port", "0", "--unixsocket", os.path.abspath(PATH), "--dir", ".", "--appendonly", "yes"]
+    words += ["--appendfsync", "everysec", "--save", "3 10", "--daemonize", "no", "--loglevel", "warning"]
+    return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+
+
+def client(number, report):
+    connection, sent, rounds = Connection().when_ready(), 0, 0
+    status = 0
+    try:
+        while not os.path.exists(os.environ["CKPT_GO"]):
+            rounds += 1
+            # Many requests at once, whose answers wait in the socket.
+            for step in range(20):
+                connection.send("INCRBY", f"client:{number}", step)
+                connection.send("RPUSH", f"list:{number}", "v" * (rounds % 300))
+            for step in range(20):
+                sent += step
+                got = connection.answer()
+                if got != sent:
+                    raise ValueError(f"client {number} has {got} instead of {sent}")
+                if connection.answer() != (rounds - 1) * 20 + step + 1:
+                    raise ValueError("a list has lost its length")
+            if rounds % 10 == 0:
+                connection.close()
+                connection = Connection()
+    except Exception as error:
+        say(f"FAIL {error!r}")
+        status = 1
+    os.write(report, b"%d %d\n" % (sent, rounds * 20))
+    os._exit(status)
+
+
+def check(connection, wanted):
+    for number, (total, length) in enumerate(wanted):
+        got = int(connection.ask("GET", f"client:{number}")), connection.ask("LLEN", f"list:{number}")
+        if got != (total, length):
+            say(f"FAIL client {number} has {got} instead of {total} and {length}")
+            return 1
+    return 0
+
+
+def main():
+    disturb = os.environ.get("CKPT_DISTURB") == "1"
+    redis = server()
+    own = Connection().when_ready()
+    reports, children = [], []
+    for number in range(CLIENTS):
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            own.close()
+            client(number, writer)
+        os.close(writer)
+        reports.append(reader)
+        children.append(pid)
+    shown = 0
+    while not os.path.exists(os.environ["CKPT_GO"]):
+        time.sleep(0.1)
+        shown += 1
+        say(f"keys {own.ask('DBSIZE')} {own.ask('GET', 'client:0')}")
+        if shown == 15:
+            own.ask("BGREWRITEAOF")
+        if shown == 20:
+            say("ready")
+        if disturb and shown == 22:
+            own.ask("INCR", "client:1")
+    status = 0
+    for pid in children:
+        status |= os.waitpid(pid, 0)[1]
+    wanted = [tuple(int(word) for word in os.read(reader, 100).split()) for reader in reports]
+    status |= check(own, wanted)
+    own.send("SHUTDOWN")
+    status |= redis.wait(120)
+    own.close()
+    # Once more, from its files.
+    redis = server()
+    own = Connection().when_ready()
+    status |= check(own, wanted)
+    redis.send_signal(signal.SIGTERM)
+    redis.wait(120)
+    if status == 0:
+        say("OK")
+    return int(status != 0)
+
+
+sys.exit(main())

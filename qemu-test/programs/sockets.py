@@ -1,0 +1,116 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0
+"""Real program: an asyncio server and clients in processes of their own, over a Unix socket. Each connection adds up what it is sent;
+clients check every answer, and connect anew after some."""
+import asyncio
+import os
+import sys
+
+PATH = "server"
+CLIENTS = 3
+CONNECTIONS = 4
+
+
+def say(text):
+    os.write(1, (text + "\n").encode())
+
+
+async def serve(reader, writer, totals):
+    total = 0
+    # A client that has closed its side gets no answer any more.
+    while line := await reader.readline():
+        total += int(line)
+        totals["all"] += int(line)
+        # More than one write, and more than fits into a packet of its own.
+        writer.write(b"%d " % total)
+        await asyncio.sleep(0)
+        writer.write(b"x" * (total % 5000) + b"\n")
+        await writer.drain()
+    writer.close()
+
+
+async def ask(number, given, stop):
+    step = 0
+    while not stop():
+        reader, writer = await asyncio.open_unix_connection(PATH)
+        total = 0
+        for _ in range(25):
+            step += 1
+            value = number * 1000 + step
+            writer.write(b"%d\n" % value)
+            total += value
+            given["all"] += value
+            answer, filler = (await reader.readline()).split(b" ")
+            if int(answer) != total or len(filler) != total % 5000 + 1:
+                raise ValueError(f"{answer} with {len(filler)} bytes instead of {total}")
+        given["rounds"] += 1
+        writer.close()
+        await writer.wait_closed()
+
+
+def client(number, report):
+    given = {"all": 0, "rounds": 0}
+
+    def stop():
+        return os.path.exists(os.environ["CKPT_GO"])
+
+    async def run():
+        await asyncio.gather(*(ask(number * CONNECTIONS + n, given, stop) for n in range(CONNECTIONS)))
+
+    status = 0
+    try:
+        asyncio.run(run())
+    except Exception as error:
+        say(f"FAIL {error!r}")
+        status = 1
+    os.write(report, b"%d\n" % given["all"])
+    os._exit(status)
+
+
+async def main():
+    disturb = os.environ.get("CKPT_DISTURB") == "1"
+    totals = {"all": 0}
+    server = await asyncio.start_unix_server(lambda r, w: serve(r, w, totals), PATH, backlog=100)
+    reports, children = [], []
+    for number in range(CLIENTS):
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            # The loop of the parent is not the child's; its epoll is shared with it.
+            asyncio.events._set_running_loop(None)
+            for fd in range(3, writer):
+                try:
+                    os.close(fd)
+                except OSError:
+                    pass
+            client(number, writer)
+        os.close(writer)
+        reports.append(reader)
+        children.append(pid)
+    shown = 0
+    while not os.path.exists(os.environ["CKPT_GO"]):
+        await asyncio.sleep(0.05)
+        shown += 1
+        say(f"total {totals['all']}")
+        if shown == 10:
+            say("ready")
+        if disturb and shown == 12:
+            totals["all"] += 1
+    status = 0
+    for pid in children:
+        while True:
+            done, code = os.waitpid(pid, os.WNOHANG)
+            if done:
+                break
+            await asyncio.sleep(0.05)
+        status |= code
+    server.close()
+    given = sum(int(os.read(reader, 100)) for reader in reports)
+    if status == 0 and given == totals["all"]:
+        say("OK")
+        return 0
+    say(f"FAIL {totals['all']} instead of {given}, status {status}")
+    return 1
+
+
+sys.exit(asyncio.run(main()))
