@@ -19,6 +19,7 @@ pub mod ns;
 mod posix_timer;
 mod prctl;
 mod program;
+mod pty;
 mod regs;
 mod restart_block;
 mod rlimit;
@@ -57,6 +58,7 @@ pub fn all() -> Vec<Case> {
         fs::cases(),
         fd::cases(),
         file::cases(),
+        pty::cases(),
         freeze::cases(),
         silent::cases(),
         run::cases(),

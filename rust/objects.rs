@@ -12,7 +12,8 @@ use crate::{
         file::File,
         landlock::Layer,
         ns::Kind,
-        task::Task, //
+        task::Task,
+        tty::Master, //
     },
 };
 use ckpt_uapi::{record::nameless::Nameless as Record, statefile::OBJECTS_MAX};
@@ -74,6 +75,8 @@ pub(crate) enum Object {
     Shmem(File, u64),
     /// A pipe.
     Pipe(Pipe),
+    /// A pseudoterminal, by its master.
+    Pty(Master),
     /// A regular file without a name.
     Nameless(Nameless),
     /// A file system that has been mounted: the file that stands for its root.
@@ -153,6 +156,7 @@ impl Made {
             Object::File(f, ..) => Some(f),
             Object::Shmem(..)
             | Object::Pipe(..)
+            | Object::Pty(..)
             | Object::Nameless(..)
             | Object::Layer(..)
             | Object::Shared(..)

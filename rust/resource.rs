@@ -18,7 +18,8 @@ use crate::{
         pid::PidNs,
         syscall::CurrentTask,
         task::{Restart, Task},
-        timer::PosixTimer, //
+        timer::PosixTimer,
+        tty::Master, //
     },
 };
 use ckpt_uapi::record::{event::Timerfd, tree::Tree, RecordType};
@@ -27,6 +28,7 @@ use external::External;
 use kernel::prelude::*;
 
 mod cred;
+mod ctty;
 pub(crate) mod external;
 mod fd;
 mod file;
@@ -224,6 +226,10 @@ pub(crate) struct Late {
     pub(crate) exit_status: Option<u32>,
     /// Whose root and working directory the task shares.
     pub(crate) fs_owner: Option<Task>,
+    /// Its controlling terminal, and whether its process group is the foreground one.
+    pub(crate) ctty: Option<(Master, bool)>,
+    /// Pseudoterminals that it has made, their flags and packet events.
+    pub(crate) ptys: KVVec<(Master, u32, u32)>,
     /// The task is in its namespaces.
     pub(crate) in_namespaces: bool,
     /// The mount namespace while it is being built.
@@ -306,6 +312,11 @@ pub(crate) trait Resource {
     /// Restores one record, which is the current one of `restore.input`.
     fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result;
 
+    /// Does what has to wait until all tasks are there, before any of them goes on.
+    fn join(_me: &CurrentTask, _late: &mut Late) -> Result {
+        Ok(())
+    }
+
     /// Does what has to wait until all tasks can go on: times begin to count. The others of the process wait for the task that
     /// keeps it.
     fn start(_me: &CurrentTask, _late: &Late) -> Result {
@@ -341,6 +352,8 @@ pub(crate) struct Room {
     pub(crate) dump: fn(&Target<'_>, &FrozenTask<'_>, &mut Dump<'_>) -> Result,
     /// [`Resource::restore`]
     pub(crate) restore: fn(RecordType, &mut Restore<'_>) -> Result,
+    /// [`Resource::join`]
+    pub(crate) join: fn(&CurrentTask, &mut Late) -> Result,
     /// [`Resource::start`]
     pub(crate) start: fn(&CurrentTask, &Late) -> Result,
 }
@@ -360,6 +373,7 @@ const fn room<R: Resource>() -> Room {
         dump_exited: R::dump_exited,
         dump: R::dump,
         restore: R::restore,
+        join: R::join,
         start: R::start,
     }
 }
@@ -373,6 +387,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<ns::NsRoom>(),
     room::<file::FileRoom>(),
     room::<mm::MmRoom>(),
+    room::<ctty::CttyRoom>(),
     room::<fd::FdRoom>(),
     room::<fs::FsRoom>(),
     room::<signal::ActionRoom>(),
@@ -397,8 +412,8 @@ pub(crate) const ROOMS: &[Room] = &[
 pub(crate) use mm::{post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
-    check_mapped, count_mapped, dump_file, each_extent, held, is_sealed_for_writers, restore_shmem_pages, Census,
-    Holders,
+    check_mapped, check_pair, count_mapped, dump_file, dump_pair, each_extent, finish_ptys, held,
+    is_sealed_for_writers, restore_shmem_pages, Census, Holders,
 };
 
 pub(crate) use landlock::open_denied;

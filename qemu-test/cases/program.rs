@@ -109,6 +109,8 @@ const DISTURBED: &[&[&str]] = &[
     &["file_flock"],
     &["file_deleted"],
     &["file_memfd"],
+    &["pty_kept"],
+    &["pty_session"],
     &["syscall_blocked", "sigsuspend"],
     &["syscall_timed", "nanosleep", "400"],
     &["storm"],

@@ -17,3 +17,4 @@
 #include "task.c"
 #include "timer.c"
 #include "tree.c"
+#include "tty.c"

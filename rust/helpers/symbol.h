@@ -137,6 +137,10 @@ extern void uprobe_end_dup_mmap(void);
 	X(eventpoll_fops)                                                                                               \
 	X(signalfd_fops)                                                                                                \
 	X(timerfd_fops)                                                                                                 \
+	X(console_fops)                                                                                                 \
+	X(hung_up_tty_fops)                                                                                             \
+	X(ptmx_fops)                                                                                                    \
+	X(tty_fops)                                                                                                     \
 	X(tasklist_lock)                                                                                                \
 	X(namespace_sem)                                                                                                \
 	X(uts_sem)

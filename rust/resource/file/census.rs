@@ -3,14 +3,15 @@
 //! Who has which open file: counted once for the whole target, so that a file or a pipe that somebody outside of it has too is
 //! seen before the first byte is written.
 
-use super::{is_terminal, major, Whole, STDIO};
+use super::{Whole, STDIO};
 use crate::{
     error::Result,
     freeze::Process,
     wrapper::{
         file::{collect_fds, mode, File},
         pipe::Pipe,
-        task::{fatal_signal_pending, sleep_killable}, //
+        task::{fatal_signal_pending, sleep_killable},
+        tty::{Master, Tty}, //
     },
 };
 use kernel::{prelude::*, rbtree::RBTree};
@@ -22,12 +23,21 @@ struct Ends {
     writers: u32,
 }
 
+/// Open files of a pseudoterminal.
+#[derive(Clone, Copy, Default)]
+struct Pair {
+    masters: u32,
+    slaves: u32,
+    /// Address of an open file of the master.
+    master: usize,
+}
+
 /// A descriptor 0, 1 or 2 that may be relinked to that of the restarter.
 struct Standard {
     number: u32,
     address: usize,
-    /// Device number of a terminal, 0 for something else.
-    terminal: u64,
+    /// Address of a terminal, 0 for something else.
+    terminal: usize,
 }
 
 /// All open files of a target.
@@ -36,6 +46,8 @@ pub(crate) struct Census {
     descriptors: RBTree<usize, u32>,
     /// Address of a pipe: its ends.
     pipes: RBTree<usize, Ends>,
+    /// Address of the master of a pseudoterminal: its open files.
+    pairs: RBTree<usize, Pair>,
     /// In the order of the processes: the root's come first.
     standard: KVVec<Standard>,
 }
@@ -46,6 +58,7 @@ impl Census {
         let mut census = Self {
             descriptors: RBTree::new(),
             pipes: RBTree::new(),
+            pairs: RBTree::new(),
             standard: KVVec::new(),
         };
         let mut tables: RBTree<usize, ()> = RBTree::new();
@@ -88,12 +101,12 @@ impl Census {
     fn count(&mut self, number: u32, file: &File) -> Result {
         let address = file.address();
         let format = file.mode() & mode::FMT;
+        let tty = Tty::of(file);
         if number < STDIO && matches!(format, mode::FIFO | mode::CHAR) {
-            let rdev = if format == mode::CHAR { file.stat()?.rdev } else { 0 };
             let standard = Standard {
                 number,
                 address,
-                terminal: if is_terminal(rdev) { rdev } else { 0 },
+                terminal: tty.as_ref().map_or(0, Tty::address),
             };
             self.standard.push(standard, GFP_KERNEL)?;
         }
@@ -108,6 +121,16 @@ impl Census {
             ends.writers += u32::from(file.is_writable());
             self.pipes.try_create_and_insert(pipe.address(), ends, GFP_KERNEL)?;
         }
+        if let Some((tty, at)) = tty.and_then(|tty| tty.pair().map(|at| (tty, at))) {
+            let mut pair = self.pairs.get(&at).copied().unwrap_or_default();
+            if tty.is_master() {
+                pair.masters += 1;
+                pair.master = address;
+            } else {
+                pair.slaves += 1;
+            }
+            self.pairs.try_create_and_insert(at, pair, GFP_KERNEL)?;
+        }
         Ok(())
     }
 
@@ -119,6 +142,25 @@ impl Census {
     /// Whether all open files of a pipe with that many of them are the target's.
     pub(super) fn has_all_ends(&self, pipe: &Pipe<'_>, readers: u32, writers: u32) -> bool {
         self.pipes.get(&pipe.address()) == Some(&Ends { readers, writers })
+    }
+
+    /// Whether the target has the master of a pseudoterminal.
+    pub(crate) fn has_master(&self, pair: usize) -> bool {
+        self.pairs.get(&pair).is_some_and(|pair| pair.masters > 0)
+    }
+
+    /// Whether all open files of a pseudoterminal, so many of the master and of the slave, are the target's.
+    pub(super) fn has_all_of(&self, pair: usize, (masters, slaves): (u32, u32)) -> bool {
+        let ours = self.pairs.get(&pair);
+        ours.is_some_and(|ours| (ours.masters, ours.slaves) == (masters, slaves))
+    }
+
+    /// The master of a pseudoterminal, if the target has it.
+    pub(super) fn master(&self, processes: &[Process], pair: usize) -> Result<Option<Master>> {
+        let Some(pair) = self.pairs.get(&pair).filter(|pair| pair.masters > 0) else {
+            return Ok(None);
+        };
+        Ok(self.find(processes, pair.master)?.and_then(|file| Master::of(&file)))
     }
 
     /// The standard descriptor of the restarter that stands for an inherited file: the one that this open file has, or
@@ -134,12 +176,11 @@ impl Census {
         if format == mode::FIFO {
             return Ok(None);
         }
-        let rdev = file.stat()?.rdev;
-        // /dev/tty (5:0) is whatever the controlling terminal is.
-        let found = self
-            .standard
-            .iter()
-            .find(|s| s.terminal != 0 && (s.terminal == rdev || (major(rdev) == 5 && is_terminal(rdev))));
+        // Also one of /dev/tty.
+        let Some(tty) = Tty::of(file) else {
+            return Ok(None);
+        };
+        let found = self.standard.iter().find(|s| s.terminal == tty.address());
         Ok(found.map(|s| s.number))
     }
 }
