@@ -35,6 +35,7 @@ use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
 use ckpt_uapi::record::prctl::Prctl;
+use ckpt_uapi::record::pty::{self, Ctty, Pty, PtyFile};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::{self, RestartBlock};
 use ckpt_uapi::record::rlimit::Rlimits;
@@ -362,7 +363,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 36, 6)
+    Statefile::new(records, 38, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -504,14 +505,15 @@ fn init() -> Vec<Part> {
     records.extend(small_memory(&[]));
     records.extend(events());
     records.extend(nameless_files());
+    records.extend(terminal());
     records.extend([
-        Part::new(&Fds { count: 2, more: 0 }).entries(&[fd(9, 0, 31), fd(10, 0, 33)]),
+        Part::new(&Fds { count: 3, more: 0 }).entries(&[fd(9, 0, 31), fd(10, 0, 33), fd(11, 0, 35)]),
         fs(),
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(34, 0), layer(35, 34)]);
-    records.extend(thread(None, 35, true));
+    records.extend([layer(36, 0), layer(37, 36)]);
+    records.extend(thread(None, 37, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -539,7 +541,7 @@ const EXE: u32 = 5;
 const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
-const FILTER: u32 = 36;
+const FILTER: u32 = 38;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -857,6 +859,42 @@ fn nameless_files() -> Vec<Part> {
         Part::new(&File {
             nameless: 32,
             ..file(33, file::kind::NAMELESS, "")
+        }),
+    ]
+}
+
+/// A pty with half a line typed, its slave, and that it is the controlling terminal.
+fn terminal() -> Vec<Part> {
+    let (path, out, line, marks, echo) = ("/dev/ptmx", "out", "line\nhalf", [0x10u8, 0], "half");
+    let body = [
+        path.as_bytes(),
+        out.as_bytes(),
+        line.as_bytes(),
+        &marks,
+        echo.as_bytes(),
+    ]
+    .concat();
+    vec![
+        Part::new(&Pty {
+            objref: 34,
+            index: 3,
+            path_len: path.len() as u32,
+            master_read: out.len() as u32,
+            slave_read: line.len() as u32,
+            canon_head: 5,
+            echo: echo.len() as u32,
+            echo_commit: 2,
+            echo_mark: 4,
+            mode: 0o620,
+            ..Pty::new_zeroed()
+        })
+        .entries(&body),
+        Part::new(&Ctty { pty: 34, foreground: 1 }),
+        Part::new(&PtyFile {
+            objref: 35,
+            end: pty::end::SLAVE,
+            pty: 34,
+            ..PtyFile::new_zeroed()
         }),
     ]
 }

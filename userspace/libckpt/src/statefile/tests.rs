@@ -8,6 +8,7 @@ use ckpt_uapi::record::file::File;
 use ckpt_uapi::record::landlock::{Landlock, Layer};
 use ckpt_uapi::record::nameless::{Nameless, NamelessData};
 use ckpt_uapi::record::pipe::{Pipe, CONTENT_MAX};
+use ckpt_uapi::record::pty::{Ctty, Pty, PtyFile};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::seccomp::{Seccomp, SeccompFilter};
 use ckpt_uapi::record::task::Task;
@@ -318,6 +319,26 @@ fn refuses_values_that_contradict_each_other() {
             1,
             "too long for a record",
         ),
+        (RecordType::Pty, 0, 1, "not the next number"),
+        (RecordType::Pty, offset_of!(Pty, index) + 2, 0x10, "number of a pty"),
+        (RecordType::Pty, offset_of!(Pty, flags) + 1, 0x20, "unknown flag"),
+        (RecordType::Pty, offset_of!(Pty, master_read), 1, "match its lengths"),
+        (RecordType::Pty, offset_of!(Pty, slave_read) + 1, 0x20, "is too long"),
+        (RecordType::Pty, offset_of!(Pty, slave_flip) + 2, 2, "is too long"),
+        (RecordType::Pty, offset_of!(Pty, canon_head), 0x10, "than the whole"),
+        (RecordType::Pty, offset_of!(Pty, echo_mark), 8, "than the whole"),
+        (RecordType::Pty, offset_of!(Pty, lookahead), 1, "than the whole"),
+        (RecordType::Pty, offset_of!(Pty, packet_status) + 1, 1, "packet events"),
+        (RecordType::Pty, offset_of!(Pty, mode) + 1, 0x10, "permissions of a pty"),
+        (RecordType::Pty, offset_of!(Pty, reserved), 1, "reserved"),
+        (RecordType::Pty, size_of::<Pty>(), b'x', "an impossible path"),
+        (RecordType::PtyFile, offset_of!(PtyFile, end), 5, "end of a pty"),
+        (RecordType::PtyFile, offset_of!(PtyFile, end), 4, "a hung-up one has"),
+        (RecordType::PtyFile, offset_of!(PtyFile, pty), 1, "to no pty"),
+        (RecordType::PtyFile, offset_of!(PtyFile, lock), 4, "kind of lock"),
+        (RecordType::PtyFile, offset_of!(PtyFile, end), 3, "an impossible path"),
+        (RecordType::Ctty, offset_of!(Ctty, pty), 1, "is no pty"),
+        (RecordType::Ctty, offset_of!(Ctty, foreground), 2, "neither"),
         (RecordType::LandlockLayer, 0, 8, "not the next number"),
         (RecordType::LandlockLayer, offset_of!(Layer, below), 7, "on no layer"),
         (RecordType::LandlockLayer, offset_of!(Layer, below), 1, "on no layer"),
@@ -401,14 +422,14 @@ fn counts_the_layers_of_landlock_domains() {
         changed(|records| {
             let at = index(RecordType::LandlockLayer) + 2;
             let template = records[at - 1].clone();
-            for objref in 36..34 + count {
+            for objref in 38..36 + count {
                 let mut part = template.clone();
                 let (layer, _) = Layer::mut_from_prefix(&mut part.body).unwrap();
                 (layer.objref, layer.below) = (objref, objref - 1);
-                records.insert(at + objref as usize - 36, part);
+                records.insert(at + objref as usize - 38, part);
             }
             // What comes after them is numbered after them.
-            let filter = 34 + count;
+            let filter = 36 + count;
             let part = &mut records[index(RecordType::SeccompFilter) + count as usize - 2];
             SeccompFilter::mut_from_prefix(&mut part.body).unwrap().0.objref = filter;
             let part = &mut records[index(RecordType::Seccomp) + count as usize - 2];
