@@ -21,7 +21,7 @@ impl Session {
         let keys = context.path("keys");
         let made = Command::new("mkfifo").arg(&keys).status()?;
         ensure!(made.success(), "mkfifo: {made}");
-        let shell = "bash --norc --noprofile -i";
+        let shell = "exec bash --norc --noprofile -i";
         let script = format!("exec script -qfc '{shell}' /dev/null <>'{}'", keys.display());
         let target = Program::command(context, &["sh", "-c", &script])
             .cwd(context.dir())
