@@ -114,6 +114,7 @@ const DISTURBED: &[&[&str]] = &[
     &["file_memfd"],
     &["pty_kept"],
     &["pty_session"],
+    &["pty_session", "own"],
     &["syscall_blocked", "sigsuspend"],
     &["syscall_timed", "nanosleep", "400"],
     &["storm"],

@@ -2,11 +2,15 @@
 /*
  * Kind pty: pairs of pseudoterminals in all states: lines half typed, lines and end-of-file marks that nobody has read, output that
  * waits, echo that waits, stopped output, packet mode, locked, exclusive, never opened, closed on one side.
+ *
+ * "private": in a devpts of its own.
  */
 #include "target.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <termios.h>
 
@@ -104,6 +108,7 @@ static void settle(void)
 
 /* Canonical: two lines, an end-of-file mark behind half a line, an empty one, and a line half typed with a tab in it. */
 static struct pair lines;
+static struct stat node;
 
 static void prepare_lines(void)
 {
@@ -122,6 +127,7 @@ static void prepare_lines(void)
 	expect(lines.slave, "fi");
 	expect(lines.master, "first\r\nse");
 	CHECK_EQ(fchmod(lines.slave, 0642), 0);
+	CHECK_EQ(fstat(lines.slave, &node), 0);
 }
 
 static void check_lines(void)
@@ -138,6 +144,7 @@ static void check_lines(void)
 	CHECK(size.ws_row == 33 && size.ws_col == 111 && size.ws_xpixel == 5 && size.ws_ypixel == 6);
 	CHECK_EQ(fstat(lines.slave, &st), 0);
 	CHECK_EQ(st.st_mode & 07777, 0642);
+	CHECK(st.st_uid == node.st_uid && st.st_gid == node.st_gid && st.st_rdev == node.st_rdev);
 	CHECK(strcmp(ttyname(lines.slave), lines.name) == 0);
 	CHECK_EQ(number_of(lines.master), lines.number);
 	/* Not one read for two lines. */
@@ -362,8 +369,17 @@ static void check_sides(void)
 	CHECK_EQ(errno, EIO);
 }
 
-int main(void)
+static void enter_private(void)
 {
+	CHECK_EQ(unshare(CLONE_NEWNS), 0);
+	CHECK_EQ(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	CHECK_EQ(mount("pts", "/dev/pts", "devpts", MS_NOEXEC, "newinstance,gid=5,mode=620,ptmxmode=666"), 0);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "private") == 0)
+		enter_private();
 	/* Numbers below those of the pairs are free when they are made again. */
 	struct pair first = new_pair(), other = new_pair();
 

@@ -3,6 +3,8 @@
  * Kind pty: a session with a controlling terminal, whose master is another process's: its leader, the foreground group, a group in
  * the background, an orphan that was adopted by somebody who comes earlier, a process that has given it up, and one without any
  * descriptor for it.
+ *
+ * "own": the session is the root process's, which has the terminal and its master.
  */
 #include "family.h"
 
@@ -201,7 +203,45 @@ static void expect(const char *text)
 	}
 }
 
-int main(void)
+/* The root process leads the session, and a group of it has the terminal. */
+__attribute__((noreturn)) static void own(void)
+{
+	char name[32];
+	pid_t child;
+	int tty;
+
+	CHECK(getsid(0) == getpid() || setsid() > 0);
+	leader = getpid();
+	catch(SIGINT);
+	snprintf(name, sizeof(name), "/dev/pts/%d", number);
+	tty = open(name, O_RDWR);
+	CHECK(tty >= 0);
+	open_gate(&gate);
+	child = fork_child();
+	if (child == 0) {
+		CHECK_EQ(setpgid(0, 0), 0);
+		catch(SIGINT);
+		prepared(&gate);
+		wait_for(&interrupted);
+		CHECK_EQ(getsid(0), leader);
+		pass_on();
+	}
+	CHECK(setpgid(child, child) == 0 || errno == EACCES);
+	shared->front = child;
+	CHECK_EQ(tcsetpgrp(tty, child), 0);
+	wait_prepared(&gate);
+	ready();
+	wait_go();
+	CHECK_EQ(getsid(0), leader);
+	check_terminal(-1);
+	CHECK_EQ(write(master, disturbed() ? "\032" : "\003", 1), 1);
+	expect("^C");
+	end_of(child);
+	CHECK_EQ(interrupted, 0);
+	pass();
+}
+
+int main(int argc, char **argv)
 {
 	pid_t child;
 
@@ -212,6 +252,8 @@ int main(void)
 	CHECK(master >= 0);
 	CHECK_EQ(unlockpt(master), 0);
 	CHECK_EQ(ioctl(master, TIOCGPTN, &number), 0);
+	if (argc > 1 && strcmp(argv[1], "own") == 0)
+		own();
 	open_gate(&gate);
 	child = fork_child();
 	if (child == 0)

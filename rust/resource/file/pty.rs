@@ -405,8 +405,8 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     }
     let me = restore.me;
     let master = make(restore, path, r.open_flags, r.flags & flags::OUTSIDE != 0, r.index)?;
-    unlock(me, &master).context(format_args!("cannot unlock a pty"))?;
     set_node(me, &master, &r)?;
+    unlock(me, &master).context(format_args!("cannot unlock a pty"))?;
     set_settings(me, &master, &r).context(format_args!("cannot set a terminal"))?;
     if r.flags & flags::SLAVE_CLOSED != 0 {
         let fd = open_peer(me, &master, O_RDWR).context(format_args!("cannot open a pty"))?;
