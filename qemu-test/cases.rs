@@ -21,6 +21,7 @@ pub mod policy;
 mod posix_timer;
 mod prctl;
 mod program;
+mod pty;
 mod regs;
 mod restart_block;
 mod rlimit;
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Case> {
         file::cases(),
         policy::cases(),
         socket::cases(),
+        pty::cases(),
         freeze::cases(),
         silent::cases(),
         run::cases(),

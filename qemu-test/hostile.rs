@@ -37,6 +37,7 @@ pub fn all() -> Vec<Case> {
         .limit(600),
         Case::new("hostile/values_of_events", statefiles::values_of_events).limit(600),
         Case::new("hostile/values_of_ipc", statefiles::values_of_ipc).limit(900),
+        Case::new("hostile/values_of_terminals", statefiles::values_of_terminals).limit(900),
         Case::new("hostile/values_of_trees", statefiles::values_of_trees).limit(900),
         Case::new("hostile/values_of_decided_files", statefiles::values_of_decided_files).limit(600),
         Case::new(

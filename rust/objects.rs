@@ -14,7 +14,8 @@ use crate::{
         landlock::Layer,
         ns::Kind,
         socket::Unix,
-        task::Task, //
+        task::Task,
+        tty::Master, //
     },
 };
 use ckpt_uapi::{
@@ -111,6 +112,8 @@ pub(crate) enum Object {
     Undo(Task),
     /// A pipe.
     Pipe(Pipe),
+    /// A pseudoterminal, by its master.
+    Pty(Master),
     /// A regular file without a name.
     Nameless(Nameless),
     /// A file system that has been mounted: the file that stands for its root.
@@ -307,6 +310,7 @@ impl Made {
             | Object::Mqueue(..)
             | Object::Undo(..)
             | Object::Pipe(..)
+            | Object::Pty(..)
             | Object::Nameless(..)
             | Object::Layer(..)
             | Object::Shared(..)

@@ -18,7 +18,8 @@ use crate::{
         pid::PidNs,
         syscall::CurrentTask,
         task::{Restart, Task},
-        timer::PosixTimer, //
+        timer::PosixTimer,
+        tty::Master, //
     },
 };
 use ckpt_uapi::record::{event::Timerfd, mqueue::MqNotify, tree::Tree, RecordType};
@@ -27,6 +28,7 @@ use external::External;
 use kernel::prelude::*;
 
 mod cred;
+mod ctty;
 pub(crate) mod external;
 mod fd;
 mod file;
@@ -238,6 +240,10 @@ pub(crate) struct Late {
     pub(crate) exit_status: Option<u32>,
     /// Whose root and working directory the task shares.
     pub(crate) fs_owner: Option<Task>,
+    /// Its controlling terminal, and whether its process group is the foreground one.
+    pub(crate) ctty: Option<(Master, bool)>,
+    /// Pseudoterminals that it has made, their flags and packet events.
+    pub(crate) ptys: KVVec<(Master, u32, u32)>,
     /// The task is in its namespaces.
     pub(crate) in_namespaces: bool,
     /// Limits of the ipc namespace, while its objects are still to come.
@@ -323,6 +329,11 @@ pub(crate) trait Resource {
     /// Restores one record, which is the current one of `restore.input`.
     fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result;
 
+    /// Does what has to wait until all tasks are there, before any of them goes on.
+    fn join(_me: &CurrentTask, _late: &mut Late) -> Result {
+        Ok(())
+    }
+
     /// Does what has to wait until all tasks can go on: times begin to count. The others of the process wait for the task that
     /// keeps it.
     fn start(_me: &CurrentTask, _late: &Late) -> Result {
@@ -358,6 +369,8 @@ pub(crate) struct Room {
     pub(crate) dump: fn(&Target<'_>, &FrozenTask<'_>, &mut Dump<'_>) -> Result,
     /// [`Resource::restore`]
     pub(crate) restore: fn(RecordType, &mut Restore<'_>) -> Result,
+    /// [`Resource::join`]
+    pub(crate) join: fn(&CurrentTask, &mut Late) -> Result,
     /// [`Resource::start`]
     pub(crate) start: fn(&CurrentTask, &Late) -> Result,
 }
@@ -377,6 +390,7 @@ const fn room<R: Resource>() -> Room {
         dump_exited: R::dump_exited,
         dump: R::dump,
         restore: R::restore,
+        join: R::join,
         start: R::start,
     }
 }
@@ -391,6 +405,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<ipc::IpcRoom>(),
     room::<file::FileRoom>(),
     room::<mm::MmRoom>(),
+    room::<ctty::CttyRoom>(),
     room::<fd::FdRoom>(),
     room::<fs::FsRoom>(),
     room::<signal::ActionRoom>(),
@@ -417,8 +432,8 @@ pub(crate) const ROOMS: &[Room] = &[
 pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
-    check_mapped, count_mapped, dump_file, each_extent, finish_sockets, held, is_sealed_for_writers, name_peers,
-    refuse_device, restore_shmem_pages, Census, Holders,
+    check_mapped, check_pair, count_mapped, dump_file, dump_pair, each_extent, finish_ptys, finish_sockets, held,
+    is_sealed_for_writers, name_peers, refuse_device, restore_shmem_pages, Census, Holders,
 };
 
 pub(crate) use ipc::{check_objects, dump_segment, Segments};

@@ -30,6 +30,7 @@ pub(crate) mod syscall;
 pub(crate) mod task;
 pub(crate) mod time;
 pub(crate) mod timer;
+pub(crate) mod tty;
 
 pub(crate) use ckpt_bindings as bindings;
 

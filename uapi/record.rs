@@ -30,6 +30,7 @@ pub mod pids;
 pub mod pipe;
 pub mod posix_timer;
 pub mod prctl;
+pub mod pty;
 pub mod regs;
 pub mod restart_block;
 pub mod rlimit;
@@ -163,10 +164,16 @@ record_types! {
     Epoll = 0x46, "epoll";
     /// What an epoll watches: [`event::EpollItems`] and [`event::EpollItem`] entries.
     EpollItems = 0x47, "epoll-items";
+    /// A pseudoterminal: [`pty::Pty`], the path of its master, and what has not been read.
+    Pty = 0x4b, "pty";
     /// A regular file without a name: [`nameless::Nameless`] and the path that it had.
     Nameless = 0x4c, "nameless";
     /// Content of a file without a name: [`nameless::NamelessData`] and the bytes.
     NamelessData = 0x4d, "nameless-data";
+    /// An open file of a pseudoterminal: [`pty::PtyFile`] and the path of /dev/tty.
+    PtyFile = 0x4e, "pty-file";
+    /// Controlling terminal of a process: [`pty::Ctty`].
+    Ctty = 0x4f, "ctty";
     /// A Unix socket: [`socket::Socket`].
     Socket = 0x48, "socket";
     /// A message that waits in a Unix socket: [`socket::SocketMessage`] and its bytes.

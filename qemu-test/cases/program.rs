@@ -5,6 +5,7 @@
 mod bash;
 mod make;
 mod sqlite;
+mod terminal;
 mod xz;
 
 use harness::{Case, Mode, Program, Recipe};
@@ -67,6 +68,8 @@ pub fn cases() -> Vec<Case> {
     cases.push(vec![
         Case::new("program/make", make::builds).limit(300),
         Case::new("program/bash", bash::goes_on).limit(240),
+        Case::new("program/script_with_bash", terminal::job_control).limit(240),
+        Case::new("program/script_with_vim", terminal::editor).limit(240),
     ]);
     let notices = Case::new("program/targets_notice_disturbance", targets_notice).limit(300);
     cases.push(vec![notices]);
@@ -131,6 +134,9 @@ const DISTURBED: &[&[&str]] = &[
     &["file_flock"],
     &["file_deleted"],
     &["file_memfd"],
+    &["pty_kept"],
+    &["pty_session"],
+    &["pty_session", "own"],
     &["syscall_blocked", "sigsuspend"],
     &["syscall_timed", "nanosleep", "400"],
     &["storm"],

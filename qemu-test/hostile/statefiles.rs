@@ -725,6 +725,14 @@ fn feed_records(feeder: &mut Feeder, kinds: &[u16], stride: usize) -> Result {
     })
 }
 
+/// Pairs, their open files, and whose terminal they are.
+pub fn values_of_terminals(context: &Context) -> Result {
+    let pairs = [RecordType::Pty, RecordType::PtyFile].map(RecordType::number);
+    feed_kinds(context, "pty_kept", &[], &pairs, 16)?;
+    let sessions = [RecordType::PtyFile, RecordType::Ctty].map(RecordType::number);
+    feed_kinds(context, "pty_session", &[], &sessions, 6)
+}
+
 /// The same with threads, whose tasks restore themselves in parallel.
 pub fn values_of_threads(context: &Context) -> Result {
     let mut feeder = Feeder::of(context, "task_threads", &["3"])?;

@@ -729,14 +729,104 @@ static void device_mapped(void)
 	(void)*memory;
 }
 
-static void terminal_master(void)
+/* A pair of pseudoterminals whose slave is open. */
+static void open_pty(int *master, int *slave)
 {
-	int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	char name[32];
+	int number;
 
-	say("expect ptmx|terminal|tty|device");
-	expect_fd(fd);
+	*master = open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	CHECK(*master >= 0 && unlockpt(*master) == 0 && ioctl(*master, TIOCGPTN, &number) == 0);
+	snprintf(name, sizeof(name), "/dev/pts/%d", number);
+	*slave = open(name, O_RDWR | O_NOCTTY);
+	CHECK(*slave >= 0);
+}
+
+/* An outsider has one end, and the target the other. */
+static void pty_apart(int ours, int theirs, const char *name)
+{
+	pid_t sibling;
+	int done[2];
+	char byte;
+
+	CHECK(pipe(done) == 0);
+	sibling = outsider_with(ours, done);
+	CHECK(read(done[0], &byte, 1) == 1 && close(done[0]) == 0 && close(done[1]) == 0);
+	CHECK_EQ(close(theirs), 0);
+	say("expect %s", name);
+	expect_fd(ours);
 	hold();
-	CHECK(fcntl(fd, F_GETFD) >= 0);
+	CHECK_EQ(fcntl(ours, F_GETFD), 0);
+	CHECK(kill(sibling, SIGKILL) == 0 || errno == ESRCH);
+}
+
+static void pty_slave_outside(void)
+{
+	int master, slave;
+
+	open_pty(&master, &slave);
+	pty_apart(master, slave, "pty that another process holds");
+}
+
+static void pty_master_outside(void)
+{
+	int master, slave;
+
+	open_pty(&master, &slave);
+	pty_apart(slave, master, "terminal");
+}
+
+/* Nobody else has an open file of it, but a session outside of the target has it as controlling terminal. */
+static void pty_session_outside(void)
+{
+	int master, slave, done[2];
+	pid_t sibling;
+	char byte;
+
+	open_pty(&master, &slave);
+	CHECK(pipe(done) == 0);
+	sibling = syscall(SYS_clone, CLONE_PARENT, 0, 0, 0, 0);
+	CHECK(sibling >= 0);
+	if (sibling == 0) {
+		CHECK(setsid() > 0 && ioctl(slave, TIOCSCTTY, 0) == 0);
+		CHECK(close(slave) == 0 && close(master) == 0 && close(done[0]) == 0);
+		CHECK(write(done[1], "x", 1) == 1 && close(done[1]) == 0);
+		while (!go_given())
+			sleep_ms(20);
+		_exit(0);
+	}
+	CHECK(read(done[0], &byte, 1) == 1 && close(done[0]) == 0 && close(done[1]) == 0);
+	say("expect controlling terminal of another session");
+	expect_fd(master);
+	expect_fd(slave);
+	hold();
+	CHECK_EQ(fcntl(master, F_GETFD), 0);
+}
+
+static void pty_line_discipline(void)
+{
+	int master, slave, discipline = 27; /* N_NULL */
+
+	open_pty(&master, &slave);
+	if (ioctl(slave, TIOCSETD, &discipline) == -1)
+		skip("no N_NULL: errno %d", errno);
+	say("expect line discipline");
+	expect_fd(master);
+	expect_fd(slave);
+	hold();
+	CHECK_EQ(fcntl(master, F_GETFD), 0);
+}
+
+static void pty_hung_up(void)
+{
+	int master, slave;
+
+	open_pty(&master, &slave);
+	CHECK_EQ(ioctl(slave, TIOCVHANGUP), 0);
+	say("expect hung up");
+	expect_fd(slave);
+	hold();
+	CHECK_EQ(fcntl(master, F_GETFD), 0);
 }
 
 static void locked_posix(void)
@@ -1255,7 +1345,11 @@ static const struct {
 	{ "hugetlb", hugetlb },
 	{ "device_open", device_open },
 	{ "device_mapped", device_mapped },
-	{ "terminal_master", terminal_master },
+	{ "pty_slave_outside", pty_slave_outside },
+	{ "pty_master_outside", pty_master_outside },
+	{ "pty_session_outside", pty_session_outside },
+	{ "pty_line_discipline", pty_line_discipline },
+	{ "pty_hung_up", pty_hung_up },
 	{ "locked_posix", locked_posix },
 	{ "leased", leased },
 	{ "notified_directory", notified_directory },

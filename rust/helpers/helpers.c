@@ -21,3 +21,4 @@
 #include "task.c"
 #include "timer.c"
 #include "tree.c"
+#include "tty.c"

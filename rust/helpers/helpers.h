@@ -12,6 +12,7 @@
 #include <linux/path.h>
 #include <linux/sched.h>
 #include <linux/socket.h>
+#include <linux/tty.h>
 
 /* completion.c */
 void ckpt_init_completion(struct completion *x);
@@ -620,5 +621,78 @@ void ckpt_free_unused_pid(struct pid *pid);
 int ckpt_adopt_files(struct task_struct *from);
 int ckpt_adopt_fs(struct task_struct *from);
 void ckpt_shared(struct task_struct *t, struct ckpt_shared *out);
+
+/* tty.c */
+/* What a pair is like: bits of [`ckpt_pty.flags`], as the statefile has them. */
+#define CKPT_PTY_LOCKED (1 << 0)
+#define CKPT_PTY_PACKET (1 << 1)
+#define CKPT_PTY_MASTER_EXCLUSIVE (1 << 2)
+#define CKPT_PTY_SLAVE_EXCLUSIVE (1 << 3)
+#define CKPT_PTY_MASTER_STOPPED (1 << 4)
+#define CKPT_PTY_MASTER_OFF (1 << 5)
+#define CKPT_PTY_SLAVE_STOPPED (1 << 6)
+#define CKPT_PTY_SLAVE_OFF (1 << 7)
+#define CKPT_PTY_SLAVE_CLOSED (1 << 8)
+#define CKPT_PTY_LITERAL_NEXT (1 << 9)
+#define CKPT_PTY_ERASING (1 << 10)
+#define CKPT_PTY_PUSHED (1 << 11)
+
+struct ckpt_pty {
+	u32 index;
+	u32 flags;
+	u32 master_read;
+	u32 master_flip;
+	u32 slave_read;
+	u32 slave_flip;
+	u32 echo;
+	u32 echo_commit;
+	u32 echo_mark;
+	u32 canon_head;
+	u32 column;
+	u32 canon_column;
+	u32 lookahead;
+	u32 packet_status;
+	struct winsize winsize;
+	struct ktermios termios;
+};
+
+struct ckpt_pty_node {
+	u32 mode;
+	u32 uid;
+	u32 gid;
+};
+
+struct ckpt_task_tty {
+	/* Address of the master of the pair, if it is one whose master is open; or 0. */
+	unsigned long pair;
+	/* Its process group is the foreground one. */
+	bool foreground;
+	/* It is the terminal of the task's session. */
+	bool of_session;
+};
+
+struct ckpt_tty {
+	unsigned long address;
+	/* Of a pty: address of the master. */
+	unsigned long pair;
+	u32 index;
+	/* Open files. */
+	int masters;
+	int slaves;
+	bool master;
+	bool hung_up;
+	/* With the usual line discipline, and without locked settings. */
+	bool plain;
+};
+
+bool ckpt_tty(struct file *f, struct ckpt_tty *out);
+int ckpt_pty_session(struct file *master, struct pid_namespace *ns);
+bool ckpt_task_tty(struct task_struct *t, struct ckpt_task_tty *out);
+void ckpt_pty_node(struct file *master, const struct cred *viewer, struct ckpt_pty_node *out);
+int ckpt_pty_save(struct file *f, struct ckpt_pty *state, u8 *buf, size_t size);
+int ckpt_pty_fill(struct file *f, const struct ckpt_pty *state, const u8 *bytes, size_t size);
+void ckpt_pty_finish(struct file *f, unsigned int flags, unsigned int packet_status);
+int ckpt_adopt_tty(struct file *master, bool foreground);
+struct file *ckpt_open_tty(struct file *master, const char *path, int flags);
 
 #endif

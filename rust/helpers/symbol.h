@@ -159,6 +159,10 @@ extern void uprobe_end_dup_mmap(void);
 	X(shm_file_operations_huge)                                                                                     \
 	X(signalfd_fops)                                                                                                \
 	X(timerfd_fops)                                                                                                 \
+	X(console_fops)                                                                                                 \
+	X(hung_up_tty_fops)                                                                                             \
+	X(ptmx_fops)                                                                                                    \
+	X(tty_fops)                                                                                                     \
 	X(tasklist_lock)                                                                                                \
 	X(namespace_sem)                                                                                                \
 	X(uts_sem)

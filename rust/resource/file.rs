@@ -3,14 +3,14 @@
 //! Open files: regular files and directories by path, devices without state, inherited stdio, sessions of ckpt.
 //!
 //! Saved: path, O_* flags, offset, sharing of one open file between descriptors; identity (device, inode, size,
-//! modification time); locks of flock(2); pipes and Unix sockets inside the target (file/pipe.rs, file/socket.rs); files without a
-//! name and memfds (file/nameless.rs); that Landlock denied it to be truncated, or
+//! modification time); locks of flock(2); pipes, Unix sockets and pseudoterminals inside the target (file/pipe.rs, file/socket.rs,
+//! file/pty.rs); files without a name and memfds (file/nameless.rs); that Landlock denied it to be truncated, or
 //! ioctls of the device, when it was opened; the statefile itself, if it has no name (O_TMPFILE) and a member of the target writes
 //! it, as /dev/null.
 //! Not saved: contents of files that have a name, also of those of POSIX shared memory (/dev/shm): they stay where they are, for as
 //! long as the machine runs; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
 //! becomes the restarter's.
-//! Refused: deleted directories, other sockets, pipes and terminals that are not stdio, anonymous inodes (inotify, io_uring, ...; for
+//! Refused: deleted directories, other sockets, pipes and terminals that are neither in the target nor stdio, anonymous inodes (inotify, io_uring, ...; for
 //! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH, POSIX and OFD locks, leases,
 //! F_SETOWN; an inherited pipe or terminal that only a thread with descriptors of its own has.
 //!
@@ -29,7 +29,8 @@ use crate::{
         path::PathBuf,
         pipe::Pipe,
         syscall::{nr, CurrentTask},
-        task::{fatal_signal_pending, Task}, //
+        task::{fatal_signal_pending, Task},
+        tty::Tty, //
     },
 };
 use ckpt_uapi::{
@@ -40,6 +41,7 @@ use ckpt_uapi::{
         mqueue::Mqd,
         nameless::{Nameless, NamelessData},
         pipe::Pipe as PipeRecord,
+        pty::{Pty, PtyFile},
         shmem::Shmem,
         socket::{Socket as SocketRecord, SocketMessage, SocketOptions},
         Record, RecordType,
@@ -54,11 +56,13 @@ mod event;
 mod mqueue;
 mod nameless;
 mod pipe;
+mod pty;
 mod socket;
 
 pub(crate) use census::Census;
 pub(crate) use mqueue::NotifyRoom;
 pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
+pub(crate) use pty::{check_pair, dump_pair, finish as finish_ptys};
 pub(crate) use socket::{finish_sockets, name_peers};
 
 pub(crate) struct FileRoom;
@@ -80,7 +84,7 @@ const MEM_MAJOR: u64 = 1;
 const MEM_MINORS: [u64; 5] = [3, 5, 7, 8, 9];
 
 /// What [`classify`] says of a file that has a record of its own kind.
-const EVENT: u32 = 0;
+const OWN: u32 = 0;
 const SOCKET: u32 = 0;
 
 /// Device number of /dev/null.
@@ -139,15 +143,23 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
     }
     if let Some(event) = event::Kind::of(file) {
         return match event.check(target, file, held)? {
-            None => Ok((EVENT, Stat::default(), path)),
+            None => Ok((OWN, Stat::default(), path)),
             Some(what) => Err(refuse(file, what)),
         };
     }
     if mqueue::is_queue(target, file)? {
         return match mqueue::check(target, file)? {
-            None => Ok((EVENT, Stat::default(), path)),
+            None => Ok((OWN, Stat::default(), path)),
             Some(what) => Err(refuse(file, what)),
         };
+    }
+    if let Some(tty) = Tty::of(file) {
+        if pty::end_of(target, file, &tty, held)?.is_some() {
+            return match pty::check(target, file, &tty, held)? {
+                None => Ok((OWN, Stat::default(), path)),
+                Some(what) => Err(refuse(file, what)),
+            };
+        }
     }
     let format = file.mode() & mode::FMT;
     let saved = match format {
@@ -294,6 +306,11 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     if mqueue::is_queue(target, file)? {
         return mqueue::dump(target, file, dump);
     }
+    if let Some(tty) = Tty::of(file) {
+        if let Some(end) = pty::end_of(target, file, &tty, held)? {
+            return pty::dump(target, file, &tty, end, dump);
+        }
+    }
     if file.mode() & mode::FMT == mode::SOCKET {
         classify(target, file, None, held)?;
         return socket::dump(target, file, dump);
@@ -413,6 +430,8 @@ impl Resource for FileRoom {
         FileRecord::TYPE,
         Shmem::TYPE,
         PipeRecord::TYPE,
+        Pty::TYPE,
+        PtyFile::TYPE,
         Eventfd::TYPE,
         Signalfd::TYPE,
         Timerfd::TYPE,
@@ -486,6 +505,8 @@ impl Resource for FileRoom {
         let object = match kind {
             RecordType::Shmem => restore_shmem(restore)?,
             RecordType::Pipe => pipe::restore(restore)?,
+            RecordType::Pty => pty::restore(restore)?,
+            RecordType::PtyFile => pty::restore_file(restore)?,
             RecordType::EpollItems => return event::restore_items(restore),
             RecordType::Nameless => nameless::restore(restore)?,
             RecordType::NamelessData => return nameless::restore_data(restore),

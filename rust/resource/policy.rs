@@ -42,7 +42,8 @@ impl Policies {
     /// Texts `PATTERN=ACTION`, each with a NUL at its end. `EINVAL` for what is none.
     pub(crate) fn new(texts: KVVec<u8>) -> Result<Self> {
         let policies = Self(texts);
-        if !policies.0.is_empty() && (policies.0.last() != Some(&0) || policies.split().any(|p| p.is_none())) {
+        let right = policies.0.is_empty() || policies.0.last() == Some(&0);
+        if !right || policies.texts().any(|text| part(text).is_none()) {
             return Err(Fault::new(
                 EINVAL,
                 format_args!("invalid argument: a policy is PATTERN=refuse, close, kill or replace:/PATH"),
@@ -51,34 +52,38 @@ impl Policies {
         Ok(policies)
     }
 
-    /// Patterns and actions.
-    fn split(&self) -> impl Iterator<Item = Option<(&[u8], Action<'_>)>> {
-        let texts = self
-            .0
-            .strip_suffix(b"\0")
-            .into_iter()
-            .flat_map(|t| t.split(|b| *b == 0));
-        texts.map(|text| {
-            let at = text.iter().rposition(|b| *b == b'=')?;
-            let action = match &text[at + 1..] {
-                b"refuse" => Action::Refuse,
-                b"close" => Action::Close,
-                b"kill" => Action::Kill,
-                other => Action::Replace(other.strip_prefix(b"replace:").filter(|p| p.first() == Some(&b'/'))?),
-            };
-            (at > 0 && text.len() <= TEXT_MAX).then_some((&text[..at], action))
-        })
+    fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let texts = self.0.strip_suffix(b"\0");
+        texts.into_iter().flat_map(|texts| texts.split(|byte| *byte == 0))
     }
 
     /// Number and action of the first that is about a name.
     fn of(&self, name: &[u8]) -> Option<(usize, Action<'_>)> {
-        let mut policies = self.split().flatten().enumerate();
-        policies.find_map(|(i, (pattern, action))| fits(pattern, name).then_some((i, action)))
+        for (i, text) in self.texts().enumerate() {
+            match part(text) {
+                Some((pattern, action)) if fits(pattern, name) => return Some((i, action)),
+                _ => {}
+            }
+        }
+        None
     }
 
     fn nth(&self, number: usize) -> Option<Action<'_>> {
-        self.split().flatten().nth(number).map(|(_, action)| action)
+        let text = self.texts().nth(number)?;
+        part(text).map(|(_, action)| action)
     }
+}
+
+/// Pattern and action of a policy.
+fn part(text: &[u8]) -> Option<(&[u8], Action<'_>)> {
+    let at = text.iter().rposition(|byte| *byte == b'=')?;
+    let action = match &text[at + 1..] {
+        b"refuse" => Action::Refuse,
+        b"close" => Action::Close,
+        b"kill" => Action::Kill,
+        other => Action::Replace(other.strip_prefix(b"replace:").filter(|p| p.first() == Some(&b'/'))?),
+    };
+    (at > 0 && text.len() <= TEXT_MAX).then_some((&text[..at], action))
 }
 
 /// Whether a name fits a pattern, in which `*` stands for any bytes. Where it does not fit, the last star takes a byte more: no other need
@@ -151,12 +156,12 @@ impl<'a> Decisions<'a> {
 
     /// What has been decided about an open file.
     pub(crate) fn of(&self, file: &File) -> Option<Action<'a>> {
-        let number = self.files.borrow().get(&file.address()).copied()?;
+        let number = self.files.try_borrow().ok()?.get(&file.address()).copied()?;
         self.policies.nth(number)
     }
 
     /// Whether the process of this leader is to be killed.
     pub(crate) fn dooms(&self, leader: &Task) -> bool {
-        self.doomed.borrow().get(&leader.tgid()).is_some()
+        self.doomed.try_borrow().is_ok_and(|doomed| doomed.get(&leader.tgid()).is_some())
     }
 }

@@ -37,8 +37,8 @@ pub(crate) mod nr {
     pub(crate) use ckpt_bindings::{
         __NR_arch_prctl, __NR_bind, __NR_capset, __NR_chdir, __NR_chroot, __NR_clock_gettime, __NR_close,
         __NR_close_range, __NR_connect, __NR_epoll_create1, __NR_eventfd2, __NR_fchdir, __NR_fchmod, __NR_fchmodat,
-        __NR_fchown, __NR_fchownat, __NR_fcntl, __NR_flock, __NR_fsconfig, __NR_fsmount, __NR_fsopen, __NR_fspick,
-        __NR_ftruncate, __NR_ioctl, __NR_ioprio_set, __NR_keyctl, __NR_landlock_create_ruleset,
+        __NR_fchmodat2, __NR_fchown, __NR_fchownat, __NR_fcntl, __NR_flock, __NR_fsconfig, __NR_fsmount, __NR_fsopen,
+        __NR_fspick, __NR_ftruncate, __NR_ioctl, __NR_ioprio_set, __NR_keyctl, __NR_landlock_create_ruleset,
         __NR_landlock_restrict_self, __NR_linkat, __NR_listen, __NR_madvise, __NR_mbind, __NR_membarrier,
         __NR_memfd_create, __NR_mkdirat, __NR_mknodat, __NR_mlock2, __NR_mlockall, __NR_mount, __NR_mount_setattr,
         __NR_move_mount, __NR_mprotect, __NR_mq_notify, __NR_mq_open, __NR_mq_timedsend, __NR_mremap, __NR_mseal,

@@ -3,7 +3,7 @@
 //! Who has which open file: counted once for the whole target, so that a file or a pipe that somebody outside of it has too is
 //! seen before the first byte is written.
 
-use super::{is_terminal, major, Whole, STDIO};
+use super::{Whole, STDIO};
 use crate::{
     error::Result,
     freeze::Process,
@@ -11,7 +11,8 @@ use crate::{
         file::{collect_fds, mode, File},
         pipe::Pipe,
         socket::Unix,
-        task::{fatal_signal_pending, sleep_killable}, //
+        task::{fatal_signal_pending, sleep_killable},
+        tty::{Master, Tty}, //
     },
 };
 use core::cell::RefCell;
@@ -24,12 +25,21 @@ struct Ends {
     writers: u32,
 }
 
+/// Open files of a pseudoterminal.
+#[derive(Clone, Copy, Default)]
+struct Pair {
+    masters: u32,
+    slaves: u32,
+    /// Address of an open file of the master.
+    master: usize,
+}
+
 /// A descriptor 0, 1 or 2 that may be relinked to that of the restarter.
 struct Standard {
     number: u32,
     address: usize,
-    /// Device number of a terminal, 0 for something else.
-    terminal: u64,
+    /// Address of a terminal, 0 for something else.
+    terminal: usize,
 }
 
 /// All open files of a target.
@@ -42,6 +52,8 @@ pub(crate) struct Census {
     listeners: RBTree<usize, usize>,
     /// Open files on their way in messages of Unix sockets (SCM_RIGHTS).
     flying: KVVec<File>,
+    /// Address of the master of a pseudoterminal: its open files.
+    pairs: RBTree<usize, Pair>,
     /// In the order of the processes: the root's come first.
     standard: KVVec<Standard>,
     /// Addresses of open files that have been looked at, of those that it is enough to look at once.
@@ -56,6 +68,7 @@ impl Census {
             pipes: RBTree::new(),
             listeners: RBTree::new(),
             flying: KVVec::new(),
+            pairs: RBTree::new(),
             standard: KVVec::new(),
             looked_at: RefCell::new(RBTree::new()),
         };
@@ -125,12 +138,12 @@ impl Census {
     fn count(&mut self, number: u32, file: &File) -> Result<bool> {
         let address = file.address();
         let format = file.mode() & mode::FMT;
+        let tty = Tty::of(file);
         if number < STDIO && matches!(format, mode::FIFO | mode::CHAR) {
-            let rdev = if format == mode::CHAR { file.stat()?.rdev } else { 0 };
             let standard = Standard {
                 number,
                 address,
-                terminal: if is_terminal(rdev) { rdev } else { 0 },
+                terminal: tty.as_ref().map_or(0, Tty::address),
             };
             self.standard.push(standard, GFP_KERNEL)?;
         }
@@ -148,6 +161,16 @@ impl Census {
             ends.readers += u32::from(file.is_readable());
             ends.writers += u32::from(file.is_writable());
             self.pipes.try_create_and_insert(pipe.address(), ends, GFP_KERNEL)?;
+        }
+        if let Some((tty, at)) = tty.and_then(|tty| tty.pair().map(|at| (tty, at))) {
+            let mut pair = self.pairs.get(&at).copied().unwrap_or_default();
+            if tty.is_master() {
+                pair.masters += 1;
+                pair.master = address;
+            } else {
+                pair.slaves += 1;
+            }
+            self.pairs.try_create_and_insert(at, pair, GFP_KERNEL)?;
         }
         Ok(true)
     }
@@ -175,6 +198,25 @@ impl Census {
         self.pipes.get(&pipe.address()) == Some(&Ends { readers, writers })
     }
 
+    /// Whether the target has the master of a pseudoterminal.
+    pub(crate) fn has_master(&self, pair: usize) -> bool {
+        self.pairs.get(&pair).is_some_and(|pair| pair.masters > 0)
+    }
+
+    /// Whether all open files of a pseudoterminal, so many of the master and of the slave, are the target's.
+    pub(super) fn has_all_of(&self, pair: usize, (masters, slaves): (u32, u32)) -> bool {
+        let ours = self.pairs.get(&pair);
+        ours.is_some_and(|ours| (ours.masters, ours.slaves) == (masters, slaves))
+    }
+
+    /// The master of a pseudoterminal, if the target has it.
+    pub(super) fn master(&self, processes: &[Process], pair: usize) -> Result<Option<Master>> {
+        let Some(pair) = self.pairs.get(&pair).filter(|pair| pair.masters > 0) else {
+            return Ok(None);
+        };
+        Ok(self.find(processes, pair.master)?.and_then(|file| Master::of(&file)))
+    }
+
     /// The standard descriptor of the restarter that stands for an inherited file: the one that this open file has, or
     /// another open file of the same terminal, as a shell keeps it.
     pub(super) fn standard(&self, file: &File) -> Result<Option<u32>> {
@@ -188,12 +230,11 @@ impl Census {
         if format == mode::FIFO {
             return Ok(None);
         }
-        let rdev = file.stat()?.rdev;
-        // /dev/tty (5:0) is whatever the controlling terminal is.
-        let found = self
-            .standard
-            .iter()
-            .find(|s| s.terminal != 0 && (s.terminal == rdev || (major(rdev) == 5 && is_terminal(rdev))));
+        // Also one of /dev/tty.
+        let Some(tty) = Tty::of(file) else {
+            return Ok(None);
+        };
+        let found = self.standard.iter().find(|s| s.terminal == tty.address());
         Ok(found.map(|s| s.number))
     }
 }

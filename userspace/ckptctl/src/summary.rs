@@ -25,6 +25,7 @@ use libckpt::uapi::record::ns::{user_flags, IdExtent, IpcNs, Nsproxy, TimeNs, Us
 use libckpt::uapi::record::pipe::Pipe;
 use libckpt::uapi::record::posix_timer::{self, PosixTimer};
 use libckpt::uapi::record::prctl::{self, Prctl};
+use libckpt::uapi::record::pty::{self, Ctty, Pty, PtyFile};
 use libckpt::uapi::record::regs::Regs;
 use libckpt::uapi::record::restart_block::{self, RestartBlock};
 use libckpt::uapi::record::rlimit::Rlimits;
@@ -93,6 +94,9 @@ struct Waiting {
 enum Object {
     File(File, Vec<u8>),
     Pipe(Pipe),
+    /// The path of its master.
+    Pty(Box<Pty>, Vec<u8>),
+    PtyFile(PtyFile),
     Eventfd(Eventfd),
     Signalfd(Signalfd),
     Timerfd(Timerfd),
@@ -186,6 +190,7 @@ struct Process {
     fds: Option<Vec<Fd>>,
     actions: Option<Box<Actions>>,
     itimers: Option<Itimers>,
+    terminal: Option<Ctty>,
     timers: Vec<PosixTimer>,
     notified: Vec<MqNotify>,
     rlimits: Option<Box<Rlimits>>,
@@ -249,6 +254,12 @@ impl Summary {
             }
             Body::Pipe(pipe, _) => {
                 self.objects.insert(pipe.objref, Object::Pipe(pipe));
+            }
+            Body::Pty(pty, path) => {
+                self.objects.insert(pty.objref, Object::Pty(pty, path));
+            }
+            Body::PtyFile(file, _) => {
+                self.objects.insert(file.objref, Object::PtyFile(file));
             }
             Body::Eventfd(eventfd) => {
                 self.objects.insert(eventfd.objref, Object::Eventfd(eventfd));
@@ -480,6 +491,7 @@ impl Process {
             Body::Fd(_, fds) => self.fds.get_or_insert_default().extend(fds),
             Body::SignalAction(actions) => self.actions = Some(actions),
             Body::Itimer(itimers) => self.itimers = Some(itimers),
+            Body::Ctty(ctty) => self.terminal = Some(ctty),
             Body::PosixTimer(_, timers) => self.timers.extend(timers),
             Body::MqNotify(notify) => self.notified.push(notify),
             Body::Rlimit(rlimits) => self.rlimits = Some(rlimits),
@@ -500,6 +512,24 @@ fn is_leader(task: &Tree) -> bool {
 
 fn has_exited(task: &Tree) -> bool {
     task.flags & (tree_flags::ZOMBIE | tree_flags::EXITED) != 0
+}
+
+/// Bytes that have been written to a pty, and that nobody has read: for the reader of the master, and of the slave.
+fn waiting(pty: &Pty) -> (u64, u64) {
+    let sum = |a: u32, b: u32| u64::from(a) + u64::from(b);
+    (
+        sum(pty.master_read, pty.master_flip),
+        sum(pty.slave_read, pty.slave_flip),
+    )
+}
+
+fn pty_end(file: &PtyFile) -> &'static str {
+    match file.end {
+        pty::end::MASTER => "master",
+        pty::end::SLAVE => "slave",
+        pty::end::TTY => "/dev/tty",
+        _ => "hung-up slave",
+    }
 }
 
 fn file_kind(kind: u32) -> &'static str {

@@ -38,6 +38,7 @@ use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
 use ckpt_uapi::record::prctl::Prctl;
+use ckpt_uapi::record::pty::{self, Ctty, Pty, PtyFile};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::{self, RestartBlock};
 use ckpt_uapi::record::rlimit::Rlimits;
@@ -368,7 +369,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 45, 6)
+    Statefile::new(records, 47, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -513,25 +514,27 @@ fn init() -> Vec<Part> {
     records.extend(nameless_files());
     records.push(open_queue());
     records.extend(sockets());
+    records.extend(terminal());
     records.extend([
-        Part::new(&Fds { count: 5, more: 0 }).entries(&[
+        Part::new(&Fds { count: 6, more: 0 }).entries(&[
             fd(9, 0, 35),
             fd(10, 0, 37),
             fd(11, 0, 38),
             fd(12, 0, LISTENER),
             fd(13, 0, LISTENER + 1),
+            fd(14, 0, TERMINAL + 1),
         ]),
         fs(),
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(42, 0), layer(43, 42), told()]);
-    records.push(Part::new(&SemUndo { objref: 44, count: 1 }).entries(&[SemAdjustment {
+    records.extend([layer(44, 0), layer(45, 44), told()]);
+    records.push(Part::new(&SemUndo { objref: 46, count: 1 }).entries(&[SemAdjustment {
         set: 29,
         number: 1,
         adjust: -3,
     }]));
-    records.extend(thread(None, 43, true));
+    records.extend(thread(None, 45, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -607,7 +610,8 @@ const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
 const LISTENER: u32 = 39;
-const FILTER: u32 = 45;
+const TERMINAL: u32 = 42;
+const FILTER: u32 = 47;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -1019,6 +1023,45 @@ fn nameless_files() -> Vec<Part> {
         Part::new(&File {
             nameless: 36,
             ..file(37, file::kind::NAMELESS, "")
+        }),
+    ]
+}
+
+/// A pty with half a line typed, its slave, and that it is the controlling terminal.
+fn terminal() -> Vec<Part> {
+    let (path, out, line, marks, echo) = ("/dev/ptmx", "out", "line\nhalf", [0x10u8, 0], "half");
+    let body = [
+        path.as_bytes(),
+        out.as_bytes(),
+        line.as_bytes(),
+        &marks,
+        echo.as_bytes(),
+    ]
+    .concat();
+    vec![
+        Part::new(&Pty {
+            objref: TERMINAL,
+            index: 3,
+            path_len: path.len() as u32,
+            master_read: out.len() as u32,
+            slave_read: line.len() as u32,
+            canon_head: 5,
+            echo: echo.len() as u32,
+            echo_commit: 2,
+            echo_mark: 4,
+            mode: 0o620,
+            ..Pty::new_zeroed()
+        })
+        .entries(&body),
+        Part::new(&Ctty {
+            pty: TERMINAL,
+            foreground: 1,
+        }),
+        Part::new(&PtyFile {
+            objref: TERMINAL + 1,
+            end: pty::end::SLAVE,
+            pty: TERMINAL,
+            ..PtyFile::new_zeroed()
         }),
     ]
 }

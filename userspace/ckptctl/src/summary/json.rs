@@ -91,6 +91,17 @@ fn object_json(objref: u32, object: &Object) -> Value {
         Object::Pipe(pipe) => json!({
             "objref": objref, "type": "pipe", "capacity": pipe.capacity, "content": pipe.content,
         }),
+        Object::Pty(pty, path) => json!({
+            "objref": objref, "type": "pty", "index": pty.index, "path": printable(path), "flags": pty.flags,
+            "winsize": pty.winsize, "iflag": pty.iflag, "oflag": pty.oflag, "cflag": pty.cflag, "lflag": pty.lflag,
+            "line": pty.line, "cc": pty.cc, "ispeed": pty.ispeed, "ospeed": pty.ospeed, "mode": pty.mode,
+            "uid": pty.uid, "gid": pty.gid, "open_flags": pty.open_flags, "packet_status": pty.packet_status,
+            "waiting_for_master": waiting(pty).0, "waiting_for_slave": waiting(pty).1, "echo": pty.echo,
+        }),
+        Object::PtyFile(file) => json!({
+            "objref": objref, "type": "pty-file", "end": pty_end(file), "pty": (file.pty != 0).then_some(file.pty),
+            "flags": file.flags, "lock": lock_kind(file.lock),
+        }),
         Object::Eventfd(eventfd) => json!({
             "objref": objref, "type": "eventfd", "flags": eventfd.flags, "count": eventfd.count,
             "semaphore": eventfd.semaphore == 1,
@@ -318,6 +329,9 @@ fn process_json(process: &Process) -> Value {
                 })
             })
             .collect();
+    }
+    if let Some(terminal) = &process.terminal {
+        document["terminal"] = json!({"pty": terminal.pty, "foreground": terminal.foreground == 1});
     }
     if let Some(itimers) = &process.itimers {
         let one = |timer: libckpt::uapi::record::itimer::Itimer| json!({"value_ns": timer.value_ns, "interval_ns": timer.interval_ns});

@@ -317,6 +317,14 @@ impl Summary {
                 none_or(&pending)
             )?;
         }
+        if let Some(terminal) = &process.terminal {
+            let ground = if terminal.foreground == 1 { "fore" } else { "back" };
+            writeln!(
+                out,
+                "  controlling terminal, in the {ground}ground: {}",
+                self.object(terminal.pty)
+            )?;
+        }
         if let Some(itimers) = &process.itimers {
             for (name, timer) in [
                 ("real", itimers.real),
@@ -476,6 +484,18 @@ impl Summary {
                     bytes(pipe.content.into())
                 )
             }
+            Some(Object::Pty(pty, path)) => {
+                let (master, slave) = waiting(pty);
+                format!(
+                    "pty {objref}: /dev/pts/{} of {}, {} waiting for the master, {} for the slave",
+                    pty.index,
+                    printable(path),
+                    bytes(master),
+                    bytes(slave)
+                )
+            }
+            Some(Object::PtyFile(file)) if file.pty == 0 => format!("{} of a pty", pty_end(file)),
+            Some(Object::PtyFile(file)) => format!("{} of {}", pty_end(file), self.object(file.pty)),
             Some(Object::Eventfd(eventfd)) => {
                 let kind = if eventfd.semaphore == 1 { "semaphore" } else { "counter" };
                 format!("eventfd {objref}: {kind} {}", eventfd.count)

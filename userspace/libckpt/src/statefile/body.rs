@@ -25,6 +25,7 @@ use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::{self, Pipe};
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
 use ckpt_uapi::record::prctl::{self, Prctl};
+use ckpt_uapi::record::pty::{self, Ctty, Pty, PtyFile};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::RestartBlock;
 use ckpt_uapi::record::rlimit::Rlimits;
@@ -82,6 +83,11 @@ pub enum Body {
     Fd(Fds, Vec<Fd>),
     File(File, Vec<u8>),
     Pipe(Pipe, Vec<u8>),
+    /// The path of its master.
+    Pty(Box<Pty>, Vec<u8>),
+    /// The path of /dev/tty.
+    PtyFile(PtyFile, Vec<u8>),
+    Ctty(Ctty),
     Eventfd(Eventfd),
     Signalfd(Signalfd),
     Timerfd(Timerfd),
@@ -447,6 +453,7 @@ impl Body {
             RecordType::Socket | RecordType::SocketMessage | RecordType::SocketOptions => {
                 Self::parse_socket(kind, parts)?
             }
+            RecordType::Pty | RecordType::PtyFile | RecordType::Ctty => Self::parse_terminal(kind, parts)?,
             RecordType::Eventfd
             | RecordType::Signalfd
             | RecordType::Timerfd
@@ -687,6 +694,60 @@ impl Body {
                 objref(fixed.objref)?;
                 check(fixed.reserved == 0, "a reserved field is not zero")?;
                 Self::Nsproxy(fixed)
+            }
+        })
+    }
+
+    fn parse_terminal(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {
+        Ok(match kind {
+            RecordType::Pty => {
+                let fixed: Pty = parts.fixed()?;
+                objref(fixed.objref)?;
+                check_pty(&fixed)?;
+                let (path, content) = parts.pair(fixed.path_len)?;
+                let path = text(path, fixed.path_len, PATH_MAX)?;
+                check(path.first() == Some(&b'/'), "a pty has an impossible path")?;
+                let sizes = [
+                    fixed.master_read,
+                    fixed.master_flip,
+                    fixed.slave_read,
+                    pty::mark_bytes(fixed.slave_read),
+                    fixed.slave_flip,
+                    fixed.echo,
+                ];
+                let length: u64 = sizes.into_iter().map(u64::from).sum();
+                check(
+                    content.len() as u64 == length,
+                    "the content of a pty does not match its lengths",
+                )?;
+                Self::Pty(Box::new(fixed), path)
+            }
+            RecordType::PtyFile => {
+                let fixed: PtyFile = parts.fixed()?;
+                objref(fixed.objref)?;
+                check(
+                    (pty::end::MASTER..=pty::end::HUNG_UP).contains(&fixed.end),
+                    "the end of a pty is not known",
+                )?;
+                check(
+                    (fixed.pty == 0) == (fixed.end == pty::end::HUNG_UP),
+                    "an open file of a pty has none, or a hung-up one has",
+                )?;
+                check(fixed.lock <= LOCK_EX, "the kind of lock is not known")?;
+                let path = parts.text(fixed.path_len, PATH_MAX)?;
+                let right = if fixed.end == pty::end::TTY {
+                    path.first() == Some(&b'/')
+                } else {
+                    path.is_empty()
+                };
+                check(right, "an open file of a pty has an impossible path")?;
+                Self::PtyFile(fixed, path)
+            }
+            _ => {
+                let fixed: Ctty = parts.alone()?;
+                objref(fixed.pty)?;
+                check(fixed.foreground <= 1, "a yes-or-no field is neither")?;
+                Self::Ctty(fixed)
             }
         })
     }
@@ -1025,12 +1086,39 @@ fn check_nameless(file: &Nameless) -> Result<()> {
     zero(file.reserved)
 }
 
+/// As in `asm-generic/fcntl.h`.
+const LOCK_EX: u32 = 2;
+
+fn check_pty(pty: &Pty) -> Result<()> {
+    use pty::{flags, ECHO_MAX, FLIP_MAX, INDEX_MAX, READ_MAX};
+    const PERMISSIONS: u32 = 0o7777;
+    known(pty.flags, flags::ALL)?;
+    check(pty.index <= INDEX_MAX, "the number of a pty is out of range")?;
+    check(
+        pty.master_read.max(pty.slave_read) <= READ_MAX
+            && pty.master_flip.max(pty.slave_flip) <= FLIP_MAX
+            && pty.echo <= ECHO_MAX,
+        "the content of a pty is too long",
+    )?;
+    check(
+        pty.echo_commit.max(pty.echo_mark) <= pty.echo
+            && pty.canon_head <= pty.slave_read
+            && pty.lookahead <= pty.slave_flip,
+        "a part of the content of a pty is longer than the whole",
+    )?;
+    check(pty.packet_status <= 0xff, "the packet events of a pty are out of range")?;
+    check(
+        pty.mode & !PERMISSIONS == 0,
+        "the permissions of a pty are out of range",
+    )?;
+    zero(pty.reserved)
+}
+
 fn check_file(file: &File) -> Result<()> {
     use record::file::denied::{IOCTL_DEV, TRUNCATE};
     use record::file::kind::{CLOSED, DEVICE, NAMELESS, PIPE, REGULAR, REPLACED, SESSION, STDIO};
     const O_ACCMODE: u32 = 3;
     const O_WRONLY: u32 = 1;
-    const LOCK_EX: u32 = 2;
     check(
         (REGULAR..=NAMELESS).contains(&file.kind) || matches!(file.kind, CLOSED | REPLACED),
         "the kind of file is not known",

@@ -20,6 +20,7 @@ use std::collections::{HashMap, HashSet};
 enum Object {
     File,
     Pipe,
+    Pty,
     Nameless,
     /// One end of a pair, the other one of which comes next.
     FirstSocket,
@@ -119,14 +120,14 @@ impl State {
             Self::Pids => "pids, user-ns or prologue-end",
             Self::PrologueEnd => "prologue-end",
             Self::Task => "task or trailer",
-            Self::Mm(None) => "file, pipe, nameless, nameless-data, shmem, shm or mm",
+            Self::Mm(None) => "file, pipe, pty, pty-file, nameless, nameless-data, shmem, shm or mm",
             Self::Mm(Some(_)) => "pages of the shmem or shm, file, pipe, nameless, shmem, shm or mm",
             Self::Vma => "vma, vma-name, vma-policy, pages or mm-end",
             Self::VmaName => "vma-name, vma-policy, pages or mm-end",
             Self::VmaPolicy => "vma-policy, pages or mm-end",
             Self::Pages => "pages or mm-end",
             Self::Fd => {
-                "file, pipe, nameless, nameless-data, socket, socket-message, socket-options, mqd, an event or fd"
+                "ctty, file, pipe, pty, pty-file, nameless, nameless-data, socket, socket-message, socket-options, mqd, an event or fd"
             }
             Self::MoreFd => "fd",
             Self::Fs => "fs",
@@ -184,6 +185,8 @@ pub(super) struct Order {
     vmas_left: u32,
     /// Lowest descriptor number that may come next.
     next_fd: u32,
+    /// The controlling terminal of the current process may still come.
+    before_descriptors: bool,
     /// Namespaces of the current task may still come.
     before_namespaces: bool,
     /// Mounts of the mount namespace that have come, and how many are still to come.
@@ -319,6 +322,10 @@ impl Order {
         if self.accept_ipc(body)? {
             return Ok(state);
         }
+        self.before_descriptors &= !matches!(
+            body,
+            Body::Fd(..) | Body::Fs(..) | Body::SignalAction(_) | Body::Itimer(_)
+        );
         Ok(match (state, body) {
             (State::Mm(_), Body::File(file, _)) => {
                 self.add_file(file)?;
@@ -326,6 +333,10 @@ impl Order {
             }
             (State::Mm(_), Body::Pipe(pipe, _)) => {
                 self.add_object(pipe.objref, Object::Pipe)?;
+                State::Mm(None)
+            }
+            (State::Mm(_), Body::Pty(..) | Body::PtyFile(..)) => {
+                self.accept_terminal(body)?;
                 State::Mm(None)
             }
             (State::Mm(_), Body::Nameless(..) | Body::NamelessData(..)) => {
@@ -396,6 +407,16 @@ impl Order {
 
             (State::Fd, Body::File(file, _)) => {
                 self.add_file(file)?;
+                State::Fd
+            }
+            (State::Fd | State::Fs | State::SignalAction | State::Itimer, Body::Pty(..) | Body::Ctty(_))
+                if self.before_descriptors =>
+            {
+                self.accept_terminal(body)?;
+                state
+            }
+            (State::Fd, Body::Pty(..) | Body::PtyFile(..)) => {
+                self.accept_terminal(body)?;
                 State::Fd
             }
             (State::Fd, Body::Nameless(..) | Body::NamelessData(..)) => {
@@ -613,7 +634,7 @@ impl Order {
             has_exited || task.exit_status == 0,
             "a task that lives has the status of one that has exited",
         )?;
-        (self.parts, self.has_process) = ([false; 4], false);
+        (self.parts, self.has_process, self.before_descriptors) = ([false; 4], false, false);
         if entry.flags & flags::ZOMBIE != 0 || entry.flags & flags::EXITED != 0 && numbers == NOTHING {
             check(numbers == NOTHING, "a task that has exited uses something")?;
             return Ok(State::LastCred);
@@ -628,7 +649,7 @@ impl Order {
             self.find_parts(numbers)?;
             return Ok(self.part(0));
         }
-        self.has_process = true;
+        (self.has_process, self.before_descriptors) = (true, true);
         self.find_parts(numbers)?;
         let owner = self.uses.get(&entry.vm);
         let shares = |at: usize| owner.is_some_and(|owner| owner[at] == numbers[at]);
@@ -963,6 +984,28 @@ impl Order {
                 let size = self.sizes.get(&data.objref).copied().unwrap_or(0);
                 let end = data.offset.checked_add(data.length.into());
                 check(end.is_some_and(|end| end <= size), "content is outside of its file")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A pair, an open file of one, or that one is the controlling terminal, which comes before the descriptors.
+    fn accept_terminal(&mut self, body: &Body) -> Result<()> {
+        match body {
+            Body::Pty(pty, _) => self.add_object(pty.objref, Object::Pty),
+            Body::PtyFile(file, _) => {
+                check(
+                    file.pty == 0 || self.object(file.pty) == Some(Object::Pty),
+                    "an open file refers to no pty",
+                )?;
+                self.add_object(file.objref, Object::File)
+            }
+            Body::Ctty(ctty) => {
+                self.before_descriptors = false;
+                check(
+                    self.object(ctty.pty) == Some(Object::Pty),
+                    "a controlling terminal is no pty",
+                )
             }
             _ => Ok(()),
         }

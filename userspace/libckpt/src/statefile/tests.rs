@@ -11,6 +11,7 @@ use ckpt_uapi::record::mqueue::{MqNotify, Mqd, Mqueue, MqueueText};
 use ckpt_uapi::record::msg::{Msg, MsgText};
 use ckpt_uapi::record::nameless::{Nameless, NamelessData};
 use ckpt_uapi::record::pipe::{Pipe, CONTENT_MAX};
+use ckpt_uapi::record::pty::{Ctty, Pty, PtyFile};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::seccomp::{Seccomp, SeccompFilter};
 use ckpt_uapi::record::sem::{Sem, SemUndo};
@@ -330,6 +331,26 @@ fn refuses_values_that_contradict_each_other() {
         wrong!(SocketOptions, options, 128, "unknown flag"),
         wrong!(SocketOptions, rcvlowat + 3, 0x80, "SO_RCVLOWAT"),
         wrong!(SocketOptions, error, 1, "error of a socket"),
+        (RecordType::Pty, 0, 1, "not the next number"),
+        wrong!(Pty, index + 2, 0x10, "number of a pty"),
+        wrong!(Pty, flags + 1, 0x20, "unknown flag"),
+        wrong!(Pty, master_read, 1, "match its lengths"),
+        wrong!(Pty, slave_read + 1, 0x20, "is too long"),
+        wrong!(Pty, slave_flip + 2, 2, "is too long"),
+        wrong!(Pty, canon_head, 0x10, "than the whole"),
+        wrong!(Pty, echo_mark, 8, "than the whole"),
+        wrong!(Pty, lookahead, 1, "than the whole"),
+        wrong!(Pty, packet_status + 1, 1, "packet events"),
+        wrong!(Pty, mode + 1, 0x10, "permissions of a pty"),
+        wrong!(Pty, reserved, 1, "reserved"),
+        (RecordType::Pty, size_of::<Pty>(), b'x', "an impossible path"),
+        wrong!(PtyFile, end, 5, "end of a pty"),
+        wrong!(PtyFile, end, 4, "a hung-up one has"),
+        wrong!(PtyFile, pty, 1, "to no pty"),
+        wrong!(PtyFile, lock, 4, "kind of lock"),
+        wrong!(PtyFile, end, 3, "an impossible path"),
+        wrong!(Ctty, pty, 1, "is no pty"),
+        wrong!(Ctty, foreground, 2, "neither"),
         (RecordType::LandlockLayer, 0, 8, "not the next number"),
         wrong!(Layer, below, 7, "on no layer"),
         wrong!(Layer, below, 1, "on no layer"),
@@ -415,14 +436,14 @@ fn counts_the_layers_of_landlock_domains() {
         changed(|records| {
             let at = index(RecordType::LandlockLayer) + 2;
             let template = records[at - 1].clone();
-            for objref in 44..42 + count {
+            for objref in 46..44 + count {
                 let mut part = template.clone();
                 let (layer, _) = Layer::mut_from_prefix(&mut part.body).unwrap();
                 (layer.objref, layer.below) = (objref, objref - 1);
-                records.insert(at + objref as usize - 44, part);
+                records.insert(at + objref as usize - 46, part);
             }
             // What comes after them is numbered after them.
-            let (undo, filter) = (42 + count, 43 + count);
+            let (undo, filter) = (44 + count, 45 + count);
             let part = &mut records[index(RecordType::SemUndo) + count as usize - 2];
             SemUndo::mut_from_prefix(&mut part.body).unwrap().0.objref = undo;
             let part = &mut records[index(RecordType::SeccompFilter) + count as usize - 2];
