@@ -19,6 +19,7 @@ pub(crate) mod ns;
 pub(crate) mod park;
 pub(crate) mod path;
 pub(crate) mod pid;
+pub(crate) mod pidfd;
 pub(crate) mod pipe;
 pub(crate) mod regset;
 pub(crate) mod seccomp;

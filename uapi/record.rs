@@ -23,6 +23,7 @@ pub mod mnt;
 pub mod nameless;
 pub mod net;
 pub mod ns;
+pub mod pidfd;
 pub mod pids;
 pub mod pipe;
 pub mod posix_timer;
@@ -195,6 +196,8 @@ record_types! {
     NetAddress = 0x6f, "net-address";
     /// A permanent neighbour: [`net::NetNeighbour`].
     NetNeighbour = 0x70, "net-neighbour";
+    /// A pidfd: [`pidfd::Pidfd`].
+    Pidfd = 0x78, "pidfd";
 }
 
 /// A record with a fixed struct.

@@ -458,6 +458,11 @@ pub fn values_of_events(context: &Context) -> Result {
     feed_kinds(context, "fd_events", &[], &kinds, 6)
 }
 
+/// The same for pidfds, of all kinds of processes.
+pub fn values_of_pidfds(context: &Context) -> Result {
+    feed_kinds(context, "file_pidfd", &[], &[RecordType::Pidfd.number()], 2)
+}
+
 /// Children to come live in a pid namespace below, by its first process: no other task is taken for that.
 pub fn pid_namespaces_of_children(context: &Context) -> Result {
     use libckpt::uapi::record::ns::Nsproxy;

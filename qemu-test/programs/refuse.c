@@ -909,7 +909,7 @@ static void pid_fd(void)
 {
 	int fd = syscall(SYS_pidfd_open, getppid(), 0);
 
-	say("expect pidfd");
+	say("expect pidfd of a process outside");
 	expect_fd(fd);
 	hold();
 	CHECK(fcntl(fd, F_GETFD) >= 0);

@@ -12,6 +12,7 @@
 #include "mount.c"
 #include "net.c"
 #include "ns.c"
+#include "pidfd.c"
 #include "pipe.c"
 #include "seccomp.c"
 #include "symbol.c"

@@ -309,6 +309,14 @@ bool ckpt_net_filter(struct nsproxy *ns, char *buf, unsigned int size);
 bool ckpt_net_setting(struct nsproxy *ns, unsigned int *next, char *buf, unsigned int size);
 bool ckpt_net_lacks_inet6(struct nsproxy *ns, int ifindex);
 
+/* pidfd.c */
+struct task_struct *ckpt_pidfd_task(struct file *f);
+bool ckpt_pidfd_status(struct file *f, unsigned int *status);
+bool ckpt_pidfd_has_xattrs(struct file *f);
+struct file *ckpt_pidfd_open(struct task_struct *t, unsigned int flags);
+struct file *ckpt_pidfd_again(struct file *of, unsigned int flags);
+struct file *ckpt_pidfd_reaped(const unsigned int *status, unsigned int flags);
+
 /* pipe.c */
 struct ckpt_pipe_state {
 	unsigned int readers, writers;

@@ -24,6 +24,7 @@
 #include <linux/nsproxy.h>
 #include <linux/pagewalk.h>
 #include <linux/pid.h>
+#include <linux/pidfs.h>
 #include <linux/ptrace.h>
 #include <linux/rmap.h>
 #include <linux/sched.h>
@@ -102,6 +103,8 @@ extern void uprobe_end_dup_mmap(void);
 	X(pmd_t *, mm_find_pmd, (struct mm_struct *mm, unsigned long addr), (mm, addr))                                    \
 	X(struct file *, open_namespace_file, (struct ns_common *ns), (ns))                                                \
 	X(struct task_struct *, pidfd_get_task, (int pidfd, unsigned int *flags), (pidfd, flags))                       \
+	X(struct pid *, pidfd_pid, (const struct file *file), (file))                                                   \
+	X(struct file *, pidfs_alloc_file, (struct pid *pid, unsigned int flags), (pid, flags))                         \
 	X(pte_t *, pte_offset_map_lock,                                                                                 \
 	  (struct mm_struct *mm, pmd_t *pmd, unsigned long addr, spinlock_t **ptlp), (mm, pmd, addr, ptlp))             \
 	X(void, proc_clear_tty, (struct task_struct *t), (t))                                                              \

@@ -27,6 +27,7 @@ use crate::{
         mm::{map, prot, vm_mmap, Mm},
         mount::open_below,
         path::PathBuf,
+        pidfd::Pidfd,
         pipe::Pipe,
         syscall::{nr, CurrentTask},
         task::Task, //
@@ -38,6 +39,7 @@ use ckpt_uapi::{
         file::{denied, kind, File as FileRecord},
         mm::{Extent, Pages},
         nameless::{Nameless, NamelessData},
+        pidfd::Pidfd as PidfdRecord,
         pipe::Pipe as PipeRecord,
         shmem::Shmem,
         Record, RecordType,
@@ -50,6 +52,7 @@ use zerocopy::FromZeros;
 mod census;
 mod event;
 mod nameless;
+mod pidfd;
 mod pipe;
 
 pub(crate) use census::Census;
@@ -74,7 +77,37 @@ const MEM_MAJOR: u64 = 1;
 const MEM_MINORS: [u64; 5] = [3, 5, 7, 8, 9];
 
 /// What [`classify`] says of a file that has a record of its own kind.
-const EVENT: u32 = 0;
+const OWN: u32 = 0;
+
+/// What has a record of its own kind, which says all of it.
+enum Own<'a> {
+    Event(event::Kind),
+    Pidfd(Pidfd<'a>),
+}
+
+impl<'a> Own<'a> {
+    /// What an open file is, if it is one of these.
+    fn of(file: &'a File) -> Option<Self> {
+        let event = event::Kind::of(file).map(Self::Event);
+        event.or_else(|| Pidfd::of(file).map(Self::Pidfd))
+    }
+
+    /// Why it cannot be saved, if it cannot. `held` is the number of references to the file that the caller has.
+    fn check(&self, target: &Target<'_>, file: &File, held: usize) -> Result<Option<&'static str>> {
+        match self {
+            Self::Event(event) => event.check(target, file, held),
+            Self::Pidfd(pidfd) => Ok(pidfd::check(target, file, pidfd)),
+        }
+    }
+
+    /// Writes the object; its objref.
+    fn dump(&self, target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Result<u32> {
+        match self {
+            Self::Event(event) => event.dump(target, file, dump),
+            Self::Pidfd(pidfd) => pidfd::dump(target, file, pidfd, dump),
+        }
+    }
+}
 
 /// Device number of /dev/null.
 const NULL: u64 = 0x103;
@@ -121,9 +154,9 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
         )
         .kind(RecordType::File));
     }
-    if let Some(event) = event::Kind::of(file) {
-        return match event.check(target, file, held)? {
-            None => Ok((EVENT, Stat::default(), path)),
+    if let Some(own) = Own::of(file) {
+        return match own.check(target, file, held)? {
+            None => Ok((OWN, Stat::default(), path)),
             Some(what) => Err(refuse(file, what)),
         };
     }
@@ -263,8 +296,8 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     if is_nameless_statefile(target, file) {
         return dump_nameless_statefile(file, dump);
     }
-    if let Some(event) = event::Kind::of(file) {
-        return event.dump(target, file, dump);
+    if let Some(own) = Own::of(file) {
+        return own.dump(target, file, dump);
     }
     let stdio = target.whole.census.standard(file)?;
     let (kind, stat, path) = classify(target, file, stdio, held)?;
@@ -323,6 +356,7 @@ impl Resource for FileRoom {
         EpollItems::TYPE,
         Nameless::TYPE,
         NamelessData::TYPE,
+        PidfdRecord::TYPE,
     ];
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
@@ -399,6 +433,7 @@ impl Resource for FileRoom {
             RecordType::Shmem => restore_shmem(restore)?,
             RecordType::Pipe => pipe::restore(restore)?,
             RecordType::EpollItems => return event::restore_items(restore),
+            RecordType::Pidfd => pidfd::restore(restore)?,
             RecordType::Nameless => nameless::restore(restore)?,
             RecordType::NamelessData => return nameless::restore_data(restore),
             RecordType::Eventfd | RecordType::Signalfd | RecordType::Timerfd | RecordType::Epoll => {

@@ -175,13 +175,15 @@ impl Snapshot {
         for fd in fds {
             let link = read_link(Path::new(&format!("{root}/fd/{fd}")));
             let is_pipe = link.starts_with("pipe:[");
+            // The kernel numbers processes, too, which pidfds show.
+            let is_pidfd = link == "anon_inode:[pidfd]";
             let is_deleted = link.ends_with(DELETED);
             put(format!("fd/{fd}"), normal_pipe(normal_deleted(&link), &mut pipes));
             let info = fs::read_to_string(format!("{root}/fdinfo/{fd}")).unwrap_or_default();
             let lines = info.lines().filter_map(|line| line.split_once(':'));
             for (name, value) in lines.filter(|(name, _)| {
                 let of_inode = ["ino", "lock"].contains(name);
-                !((is_pipe || is_deleted) && of_inode || *name == "tfd")
+                !((is_pipe || is_pidfd || is_deleted) && of_inode || *name == "tfd")
             }) {
                 put(format!("fd/{fd}/fdinfo/{name}"), value.trim().into());
             }

@@ -20,6 +20,7 @@ use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
 use libckpt::uapi::record::nameless::Nameless;
 use libckpt::uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetRoute};
 use libckpt::uapi::record::ns::{user_flags, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use libckpt::uapi::record::pidfd::{self, Pidfd};
 use libckpt::uapi::record::pipe::Pipe;
 use libckpt::uapi::record::posix_timer::{self, PosixTimer};
 use libckpt::uapi::record::prctl::{self, Prctl};
@@ -83,6 +84,7 @@ enum Object {
     Signalfd(Signalfd),
     Timerfd(Timerfd),
     Epoll(Epoll, Vec<EpollItem>),
+    Pidfd(Pidfd),
     /// The path or name, and bytes of content.
     Nameless(Nameless, Vec<u8>, u64),
     Shmem {
@@ -240,6 +242,9 @@ impl Summary {
                 if let Some(Object::Epoll(_, all)) = self.objects.get_mut(&items.epoll) {
                     all.extend(entries);
                 }
+            }
+            Body::Pidfd(pidfd) => {
+                self.objects.insert(pidfd.objref, Object::Pidfd(pidfd));
             }
             Body::Nameless(file, path) => {
                 self.objects.insert(file.objref, Object::Nameless(file, path, 0));

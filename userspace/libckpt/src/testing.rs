@@ -32,6 +32,7 @@ use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{device_kind, peer, NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute, NO_INET6};
 use ckpt_uapi::record::ns::{CgroupNs, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use ckpt_uapi::record::pids::Pids;
+use ckpt_uapi::record::pidfd::{self, Pidfd};
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
 use ckpt_uapi::record::prctl::Prctl;
@@ -362,7 +363,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 36, 6)
+    Statefile::new(records, 37, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -504,14 +505,22 @@ fn init() -> Vec<Part> {
     records.extend(small_memory(&[]));
     records.extend(events());
     records.extend(nameless_files());
+    records.push(Part::new(&Pidfd {
+        objref: 34,
+        flags: pidfd::THREAD,
+        task: pidfd::task::REAPED,
+        same: 0,
+        status: 9,
+        has_status: 1,
+    }));
     records.extend([
         Part::new(&Fds { count: 2, more: 0 }).entries(&[fd(9, 0, 31), fd(10, 0, 33)]),
         fs(),
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(34, 0), layer(35, 34)]);
-    records.extend(thread(None, 35, true));
+    records.extend([layer(35, 0), layer(36, 35)]);
+    records.extend(thread(None, 36, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -539,7 +548,7 @@ const EXE: u32 = 5;
 const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
-const FILTER: u32 = 36;
+const FILTER: u32 = 37;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {

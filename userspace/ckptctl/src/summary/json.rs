@@ -109,6 +109,12 @@ fn object_json(objref: u32, object: &Object) -> Value {
                 .collect();
             json!({ "objref": objref, "type": "epoll", "flags": epoll.flags, "items": items })
         }
+        Object::Pidfd(pidfd) => json!({
+            "objref": objref, "type": "pidfd", "flags": pidfd.flags,
+            "task": (pidfd.task != pidfd::task::REAPED).then_some(pidfd.task),
+            "same": (pidfd.same != 0).then_some(pidfd.same),
+            "status": (pidfd.has_status == 1).then_some(pidfd.status),
+        }),
         Object::LandlockLayer(layer) => json!({
             "objref": objref, "type": "landlock-layer", "below": (layer.below != 0).then_some(layer.below),
             "handled_access_fs": layer.handled_access_fs, "handled_access_net": layer.handled_access_net,

@@ -456,6 +456,13 @@ impl Summary {
                 count(timerfd.ticks, "expiration")
             ),
             Some(Object::Epoll(_, items)) => format!("epoll {objref}: {}", count(items.len() as u64, "file")),
+            Some(Object::Pidfd(pidfd)) => {
+                let of = match self.tree.get(pidfd.task as usize) {
+                    Some(entry) => format!("task {}", entry.pid),
+                    None => "a process that has been reaped".into(),
+                };
+                format!("pidfd {objref}: of {of}")
+            }
             Some(Object::LandlockLayer(_)) => format!("Landlock layer {objref}"),
             Some(Object::Shmem { shmem, pages }) => {
                 format!(

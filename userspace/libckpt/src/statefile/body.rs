@@ -18,6 +18,7 @@ use ckpt_uapi::record::mnt::{self, Filesystem, Inode, InodeData, InodeXattr, Mnt
 use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute};
 use ckpt_uapi::record::ns::{CgroupNs, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use ckpt_uapi::record::pidfd::{self, Pidfd};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::{self, Pipe};
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
@@ -81,6 +82,7 @@ pub enum Body {
     Timerfd(Timerfd),
     Epoll(Epoll),
     EpollItems(EpollItems, Vec<EpollItem>),
+    Pidfd(Pidfd),
     Nameless(Nameless, Vec<u8>),
     NamelessData(NamelessData, Vec<u8>),
     Landlock(Landlock),
@@ -426,6 +428,7 @@ impl Body {
             | RecordType::Timerfd
             | RecordType::Epoll
             | RecordType::EpollItems => Self::parse_event(kind, parts)?,
+            RecordType::Pidfd => Self::parse_pidfd(parts)?,
             RecordType::Nameless => {
                 let fixed: Nameless = parts.fixed()?;
                 objref(fixed.objref)?;
@@ -554,6 +557,20 @@ impl Body {
                 Self::Nsproxy(fixed)
             }
         })
+    }
+
+    fn parse_pidfd(parts: &Parts<'_>) -> Result<Self> {
+        let fixed: Pidfd = parts.alone()?;
+        objref(fixed.objref)?;
+        known(fixed.flags, pidfd::FLAGS)?;
+        let first_of_reaped = fixed.task == pidfd::task::REAPED && fixed.same == 0;
+        check(
+            (fixed.task == pidfd::task::REAPED || fixed.same == 0)
+                && fixed.has_status <= u32::from(first_of_reaped)
+                && (fixed.has_status == 1 || fixed.status == 0),
+            "a pidfd has an impossible state",
+        )?;
+        Ok(Self::Pidfd(fixed))
     }
 
     fn parse_event(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {

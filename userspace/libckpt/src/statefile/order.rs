@@ -8,6 +8,7 @@ use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::landlock::{self, LAYERS_MAX};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
 use ckpt_uapi::record::net::peer;
+use ckpt_uapi::record::pidfd::{self, Pidfd};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::tree::{flags, Tree};
 use std::collections::{HashMap, HashSet};
@@ -162,6 +163,8 @@ pub(super) struct Order {
     sizes: HashMap<u32, u64>,
     /// Objrefs of those open files that are epolls.
     epolls: HashSet<u32>,
+    /// Objrefs of pidfds of processes that have been reaped.
+    reaped: HashSet<u32>,
     /// How many layers there are up to a layer of a Landlock domain, by objref.
     layers: HashMap<u32, usize>,
     /// Mappings of the current task, and how many are to come.
@@ -379,6 +382,10 @@ impl Order {
                 | Body::Timerfd(Timerfd { objref, .. }),
             ) => {
                 self.add_object(*objref, Object::File)?;
+                State::Fd
+            }
+            (State::Fd, Body::Pidfd(pidfd)) => {
+                self.add_pidfd(pidfd)?;
                 State::Fd
             }
             (State::Fd, Body::Epoll(epoll)) => {
@@ -792,6 +799,21 @@ impl Order {
             }
             _ => Ok(()),
         }
+    }
+
+    fn add_pidfd(&mut self, pidfd: &Pidfd) -> Result<()> {
+        check(
+            pidfd.task == pidfd::task::REAPED || (pidfd.task as usize) < self.tree.len(),
+            "a pidfd is of a task that the tree does not have",
+        )?;
+        check(
+            pidfd.same == 0 || self.reaped.contains(&pidfd.same),
+            "a pidfd is of the same process as what is no pidfd",
+        )?;
+        if pidfd.task == pidfd::task::REAPED {
+            self.reaped.insert(pidfd.objref);
+        }
+        self.add_object(pidfd.objref, Object::File)
     }
 
     fn add_layer(&mut self, layer: &landlock::Layer) -> Result<()> {
