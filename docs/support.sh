@@ -37,6 +37,6 @@ cat <<'TAIL'
 ## Planned
 
 - The other namespaces in full (other network devices, packet filters, sysctls, overlays), nested user namespaces.
-- Descriptors of every kind (sockets, inotify, ...), System V and POSIX IPC, terminals inside the target.
+- Descriptors of every kind (sockets, ...), System V and POSIX IPC, terminals inside the target.
 - TCP, other processors, restart on another kernel release with another vdso, incremental and lazy memory.
 TAIL

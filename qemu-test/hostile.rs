@@ -37,6 +37,7 @@ pub fn all() -> Vec<Case> {
         .limit(600),
         Case::new("hostile/values_of_events", statefiles::values_of_events).limit(600),
         Case::new("hostile/values_of_pidfds", statefiles::values_of_pidfds).limit(600),
+        Case::new("hostile/values_of_inotify", statefiles::values_of_inotify).limit(600),
         Case::new("hostile/values_of_trees", statefiles::values_of_trees).limit(900),
         Case::new(
             "hostile/values_of_files_without_a_name",

@@ -213,6 +213,8 @@ pub(crate) struct Late {
     pub(crate) posix_timers: KVVec<PosixTimer>,
     /// Armed timerfds, and those with expirations that nobody has read, likewise.
     pub(crate) timerfds: KVVec<(File, Timerfd)>,
+    /// What is to be told by inotify.
+    pub(crate) inotifies: KVVec<BuildingInotify>,
     /// As prctl(PR_SET_TSC, PR_TSC_SIGSEGV).
     pub(crate) tsc_off: bool,
     /// The process has had what cannot be saved, and is killed before it runs.
@@ -242,6 +244,7 @@ impl Late {
     pub(crate) fn is_complete(&self) -> bool {
         (self.new & share::MM == 0 || self.mm.as_ref().is_some_and(mm::Building::is_done))
             && (self.new & share::FILES == 0 || self.fds == Some(true))
+            && self.inotifies.last().is_none_or(BuildingInotify::is_done)
             && self.has_all_mounts()
             && self.has_all_devices()
     }
@@ -311,6 +314,11 @@ pub(crate) trait Resource {
     /// Restores one record, which is the current one of `restore.input`.
     fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result;
 
+    /// Does what has to wait until all tasks have opened their files, before any of them goes on.
+    fn begin(_late: &Late) -> Result {
+        Ok(())
+    }
+
     /// Does what has to wait until all tasks can go on: times begin to count. The others of the process wait for the task that
     /// keeps it.
     fn start(_me: &CurrentTask, _late: &Late) -> Result {
@@ -346,6 +354,8 @@ pub(crate) struct Room {
     pub(crate) dump: fn(&Target<'_>, &FrozenTask<'_>, &mut Dump<'_>) -> Result,
     /// [`Resource::restore`]
     pub(crate) restore: fn(RecordType, &mut Restore<'_>) -> Result,
+    /// [`Resource::begin`]
+    pub(crate) begin: fn(&Late) -> Result,
     /// [`Resource::start`]
     pub(crate) start: fn(&CurrentTask, &Late) -> Result,
 }
@@ -365,6 +375,7 @@ const fn room<R: Resource>() -> Room {
         dump_exited: R::dump_exited,
         dump: R::dump,
         restore: R::restore,
+        begin: R::begin,
         start: R::start,
     }
 }
@@ -402,8 +413,8 @@ pub(crate) const ROOMS: &[Room] = &[
 pub(crate) use mm::{post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
-    check_mapped, count_mapped, dump_file, each_extent, held, is_sealed_for_writers, restore_shmem_pages, Census,
-    Holders,
+    check_mapped, count_mapped, dump_file, each_extent, held, is_sealed_for_writers, restore_shmem_pages,
+    BuildingInotify, Census, Holders,
 };
 
 pub(crate) use landlock::open_denied;

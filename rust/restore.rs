@@ -430,6 +430,9 @@ impl Restart {
         self.next_turn(index);
         self.wait(&self.go)?;
         let started = release(me, &mut late).and_then(|()| {
+            for room in ROOMS {
+                (room.begin)(&late).map_err(|f| f.kind(room.records[0]))?;
+            }
             self.leave(gate);
             // Nobody runs its own code before all can: what a program does then to others of its tree is no loss of a restart.
             self.wait_on_its_own(&self.all_left)?;

@@ -11,6 +11,7 @@ pub(crate) mod cred;
 pub(crate) mod epoll;
 pub(crate) mod file;
 pub(crate) mod hash;
+pub(crate) mod inotify;
 pub(crate) mod landlock;
 pub(crate) mod mm;
 pub(crate) mod mount;

@@ -15,6 +15,7 @@ pub mod file;
 pub mod fpu;
 pub mod fs;
 pub mod header;
+pub mod inotify;
 pub mod itimer;
 pub mod landlock;
 pub mod mempolicy;
@@ -198,6 +199,12 @@ record_types! {
     NetNeighbour = 0x70, "net-neighbour";
     /// A pidfd: [`pidfd::Pidfd`].
     Pidfd = 0x78, "pidfd";
+    /// An inotify: [`inotify::Inotify`].
+    Inotify = 0x79, "inotify";
+    /// Events of an inotify that nobody has read: [`inotify::Events`] and the events.
+    InotifyEvents = 0x7a, "inotify-events";
+    /// A watch of an inotify: [`inotify::Watch`] and the path.
+    InotifyWatch = 0x7b, "inotify-watch";
 }
 
 /// A record with a fixed struct.

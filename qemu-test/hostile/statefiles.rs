@@ -463,6 +463,12 @@ pub fn values_of_pidfds(context: &Context) -> Result {
     feed_kinds(context, "file_pidfd", &[], &[RecordType::Pidfd.number()], 2)
 }
 
+/// The same for inotify: what is watched, and what has not been told.
+pub fn values_of_inotify(context: &Context) -> Result {
+    let kinds = [RecordType::Inotify, RecordType::InotifyEvents, RecordType::InotifyWatch].map(RecordType::number);
+    feed_kinds(context, "file_inotify", &[], &kinds, 24)
+}
+
 /// Children to come live in a pid namespace below, by its first process: no other task is taken for that.
 pub fn pid_namespaces_of_children(context: &Context) -> Result {
     use libckpt::uapi::record::ns::Nsproxy;

@@ -177,15 +177,21 @@ static void signal_fd(void)
 
 static void inotify(void)
 {
-	int fd = inotify_init1(0);
+	int fd = inotify_init1(0), file = open("removed", O_RDWR | O_CREAT, 0600);
 
-	CHECK(inotify_add_watch(fd, ".", IN_CREATE) >= 0);
-	say("expect inotify");
+	CHECK(inotify_add_watch(fd, "removed", IN_MODIFY) >= 0);
+	CHECK(unlink("removed") == 0);
+	say("expect inotify that watches a file without a name");
 	expect_fd(fd);
 	hold();
-	CHECK(mkdir("watched", 0700) == 0);
+	CHECK(write(file, "x", 1) == 1);
 	char buffer[256];
 	CHECK(read(fd, buffer, sizeof(buffer)) > 0);
+}
+
+static void inotify_shared(void)
+{
+	shared_outside(inotify_init1(0), "inotify that another process holds");
 }
 
 static void memfd(void)
@@ -980,7 +986,8 @@ static const struct {
 	{ "eventfd_shared_outside", event_fd },
 	{ "timerfd_shared_outside", timer_fd },
 	{ "signalfd_shared_outside", signal_fd },
-	{ "inotify", inotify },
+	{ "inotify_of_a_removed_file", inotify },
+	{ "inotify_shared_outside", inotify_shared },
 	{ "memfd_shared_outside", memfd },
 	{ "memfd_mapped_outside", memfd_mapped },
 	{ "memory_mapped_outside", memory_mapped },

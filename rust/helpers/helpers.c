@@ -10,6 +10,7 @@
 #include "landlock.c"
 #include "mm.c"
 #include "mount.c"
+#include "inotify.c"
 #include "net.c"
 #include "ns.c"
 #include "pidfd.c"

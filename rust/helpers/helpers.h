@@ -86,6 +86,25 @@ unsigned int ckpt_file_fmode(struct file *f);
 ssize_t ckpt_write(struct file *f, const void *bytes, size_t len, loff_t *pos);
 ssize_t ckpt_iter_bvec(struct file *f, bool write, struct bio_vec *bvec, unsigned long nr, size_t len, loff_t *pos);
 
+/* inotify.c */
+struct ckpt_watch {
+	int wd;
+	unsigned int mask;
+	struct inode *inode;
+};
+
+struct inotify_event;
+
+unsigned int ckpt_inotify_watches(struct file *f, struct ckpt_watch *out, unsigned int max);
+unsigned int ckpt_inotify_next(struct file *f);
+unsigned int ckpt_inotify_queued(struct file *f);
+unsigned int ckpt_inotify_events(struct file *f, unsigned int from, char *buf, unsigned int size, unsigned int *used);
+int ckpt_inotify_queue(struct file *f, const struct inotify_event *from, const char *name, unsigned int length);
+unsigned int ckpt_inotify_begin(struct file *f, unsigned int events, const int *oneshot, unsigned int n);
+void ckpt_iput(struct inode *inode);
+bool ckpt_inode_nameless(struct inode *inode);
+char *ckpt_inode_path(struct inode *inode, const struct path *root, char *buf, int size);
+
 /* landlock.c */
 #define CKPT_LANDLOCK_LAYERS 16
 

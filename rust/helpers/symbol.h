@@ -17,6 +17,7 @@
 #include <linux/file.h>
 #include <linux/fs_context.h>
 #include <linux/fs_struct.h>
+#include <linux/fsnotify_backend.h>
 #include <linux/kernfs.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
@@ -83,6 +84,12 @@ extern void uprobe_end_dup_mmap(void);
 	X(int, dup_mmap, (struct mm_struct *mm, struct mm_struct *oldmm), (mm, oldmm))                                  \
 	X(int, exec_task_namespaces, (void), ())                                                                           \
 	X(int, f_dupfd, (unsigned int from, struct file *file, unsigned int flags), (from, file, flags))                \
+	X(void, fsnotify_destroy_event, (struct fsnotify_group *group, struct fsnotify_event *event), (group, event))      \
+	X(int, fsnotify_insert_event,                                                                                      \
+	  (struct fsnotify_group *group, struct fsnotify_event *event,                                                  \
+	   int (*merge)(struct fsnotify_group *, struct fsnotify_event *),                                              \
+	   void (*insert)(struct fsnotify_group *, struct fsnotify_event *)),                                           \
+	  (group, event, merge, insert))                                                                                \
 	X(void, free_fs_struct, (struct fs_struct *fs), (fs))                                                              \
 	X(struct fs_context *, fs_context_for_reconfigure,                                                                \
 	  (struct dentry *dentry, unsigned int sb_flags, unsigned int sb_flags_mask), (dentry, sb_flags, sb_flags_mask)) \
@@ -141,6 +148,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(eventfd_fops)                                                                                                 \
 	X(eventpoll_fops)                                                                                               \
 	X(signalfd_fops)                                                                                                \
+	X(inotify_fops)                                                                                                 \
 	X(timerfd_fops)                                                                                                 \
 	X(tasklist_lock)                                                                                                \
 	X(namespace_sem)                                                                                                \

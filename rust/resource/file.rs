@@ -10,7 +10,7 @@
 //! Not saved: contents of files that have a name, also of those of POSIX shared memory (/dev/shm): they stay where they are, for as
 //! long as the machine runs; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
 //! becomes the restarter's.
-//! Refused: deleted directories, sockets, pipes and terminals that are not stdio, anonymous inodes (inotify, io_uring, ...; for
+//! Refused: deleted directories, sockets, pipes and terminals that are not stdio, anonymous inodes (io_uring, userfaultfd, ...; for
 //! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH, POSIX and OFD locks, leases,
 //! F_SETOWN; an inherited pipe or terminal that only a thread with descriptors of its own has.
 //!
@@ -24,6 +24,7 @@ use crate::{
     objects::{Keeper, Object},
     wrapper::{
         file::{collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, REOPEN_FLAGS, TMPFILE},
+        inotify::Inotify,
         mm::{map, prot, vm_mmap, Mm},
         mount::open_below,
         path::PathBuf,
@@ -37,6 +38,7 @@ use ckpt_uapi::{
     record::{
         event::{Epoll, EpollItems, Eventfd, Signalfd, Timerfd},
         file::{denied, kind, File as FileRecord},
+        inotify::{Events as InotifyEvents, Inotify as InotifyRecord, Watch as InotifyWatch},
         mm::{Extent, Pages},
         nameless::{Nameless, NamelessData},
         pidfd::Pidfd as PidfdRecord,
@@ -51,11 +53,13 @@ use zerocopy::FromZeros;
 
 mod census;
 mod event;
+mod inotify;
 mod nameless;
 mod pidfd;
 mod pipe;
 
 pub(crate) use census::Census;
+pub(crate) use inotify::Building as BuildingInotify;
 pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
 
 pub(crate) struct FileRoom;
@@ -83,13 +87,16 @@ const OWN: u32 = 0;
 enum Own<'a> {
     Event(event::Kind),
     Pidfd(Pidfd<'a>),
+    Inotify(Inotify<'a>),
 }
 
 impl<'a> Own<'a> {
     /// What an open file is, if it is one of these.
     fn of(file: &'a File) -> Option<Self> {
         let event = event::Kind::of(file).map(Self::Event);
-        event.or_else(|| Pidfd::of(file).map(Self::Pidfd))
+        event
+            .or_else(|| Pidfd::of(file).map(Self::Pidfd))
+            .or_else(|| Inotify::of(file).map(Self::Inotify))
     }
 
     /// Why it cannot be saved, if it cannot. `held` is the number of references to the file that the caller has.
@@ -97,6 +104,7 @@ impl<'a> Own<'a> {
         match self {
             Self::Event(event) => event.check(target, file, held),
             Self::Pidfd(pidfd) => Ok(pidfd::check(target, file, pidfd)),
+            Self::Inotify(inotify) => inotify::check(target, file, inotify, held),
         }
     }
 
@@ -105,6 +113,7 @@ impl<'a> Own<'a> {
         match self {
             Self::Event(event) => event.dump(target, file, dump),
             Self::Pidfd(pidfd) => pidfd::dump(target, file, pidfd, dump),
+            Self::Inotify(inotify) => inotify::dump(target, file, inotify, dump),
         }
     }
 }
@@ -357,6 +366,9 @@ impl Resource for FileRoom {
         Nameless::TYPE,
         NamelessData::TYPE,
         PidfdRecord::TYPE,
+        InotifyRecord::TYPE,
+        InotifyEvents::TYPE,
+        InotifyWatch::TYPE,
     ];
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
@@ -434,6 +446,9 @@ impl Resource for FileRoom {
             RecordType::Pipe => pipe::restore(restore)?,
             RecordType::EpollItems => return event::restore_items(restore),
             RecordType::Pidfd => pidfd::restore(restore)?,
+            RecordType::Inotify => inotify::restore(restore)?,
+            RecordType::InotifyEvents => return inotify::restore_events(restore),
+            RecordType::InotifyWatch => return inotify::restore_watch(restore),
             RecordType::Nameless => nameless::restore(restore)?,
             RecordType::NamelessData => return nameless::restore_data(restore),
             RecordType::Eventfd | RecordType::Signalfd | RecordType::Timerfd | RecordType::Epoll => {
@@ -442,6 +457,10 @@ impl Resource for FileRoom {
             _ => restore_file(restore)?,
         };
         restore.made.add(object)
+    }
+
+    fn begin(late: &Late) -> Result {
+        late.inotifies.iter().try_for_each(inotify::begin)
     }
 
     fn start(me: &CurrentTask, late: &Late) -> Result {

@@ -80,6 +80,8 @@ pub(crate) enum Operations {
     Epoll = bindings::ckpt_address_index_CKPT_ADDRESS_eventpoll_fops as isize,
     /// signalfd(2)
     Signalfd = bindings::ckpt_address_index_CKPT_ADDRESS_signalfd_fops as isize,
+    /// inotify_init(2)
+    Inotify = bindings::ckpt_address_index_CKPT_ADDRESS_inotify_fops as isize,
     /// timerfd_create(2)
     Timerfd = bindings::ckpt_address_index_CKPT_ADDRESS_timerfd_fops as isize,
 }

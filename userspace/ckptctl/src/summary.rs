@@ -13,6 +13,7 @@ use libckpt::uapi::record::fd::Fd;
 use libckpt::uapi::record::file::{self, File};
 use libckpt::uapi::record::fpu::Fpu;
 use libckpt::uapi::record::header::Header;
+use libckpt::uapi::record::inotify::{self, Inotify};
 use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::landlock::{self, Landlock};
 use libckpt::uapi::record::mempolicy::{Mempolicy, VmaPolicy};
@@ -85,6 +86,8 @@ enum Object {
     Timerfd(Timerfd),
     Epoll(Epoll, Vec<EpollItem>),
     Pidfd(Pidfd),
+    /// Its watches with their paths, and bytes of events that nobody has read.
+    Inotify(Inotify, Vec<(inotify::Watch, Vec<u8>)>, u64),
     /// The path or name, and bytes of content.
     Nameless(Nameless, Vec<u8>, u64),
     Shmem {
@@ -245,6 +248,20 @@ impl Summary {
             }
             Body::Pidfd(pidfd) => {
                 self.objects.insert(pidfd.objref, Object::Pidfd(pidfd));
+            }
+            Body::Inotify(inotify) => {
+                self.objects
+                    .insert(inotify.objref, Object::Inotify(inotify, Vec::new(), 0));
+            }
+            Body::InotifyEvents(events, _) => {
+                if let Some(Object::Inotify(_, _, waiting)) = self.objects.get_mut(&events.inotify) {
+                    *waiting += u64::from(events.length);
+                }
+            }
+            Body::InotifyWatch(watch, path) => {
+                if let Some(Object::Inotify(_, watches, _)) = self.objects.get_mut(&watch.inotify) {
+                    watches.push((watch, path));
+                }
             }
             Body::Nameless(file, path) => {
                 self.objects.insert(file.objref, Object::Nameless(file, path, 0));

@@ -23,6 +23,7 @@ use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::{self, Header};
+use ckpt_uapi::record::inotify::{self, Inotify};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{Mempolicy, VmaPolicy};
@@ -31,8 +32,8 @@ use ckpt_uapi::record::mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mo
 use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{device_kind, peer, NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute, NO_INET6};
 use ckpt_uapi::record::ns::{CgroupNs, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
-use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pidfd::{self, Pidfd};
+use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
 use ckpt_uapi::record::prctl::Prctl;
@@ -363,7 +364,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 37, 6)
+    Statefile::new(records, 38, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -513,14 +514,15 @@ fn init() -> Vec<Part> {
         status: 9,
         has_status: 1,
     }));
+    records.extend(inotify());
     records.extend([
         Part::new(&Fds { count: 2, more: 0 }).entries(&[fd(9, 0, 31), fd(10, 0, 33)]),
         fs(),
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(35, 0), layer(36, 35)]);
-    records.extend(thread(None, 36, true));
+    records.extend([layer(36, 0), layer(37, 36)]);
+    records.extend(thread(None, 37, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -548,7 +550,7 @@ const EXE: u32 = 5;
 const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
-const FILTER: u32 = 37;
+const FILTER: u32 = 38;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -841,6 +843,35 @@ fn events() -> Vec<Part> {
         }),
         Part::new(&Epoll { objref: 31, flags: 0 }),
         Part::new(&EpollItems { epoll: 31, count: 1 }).entries(&[item]),
+    ]
+}
+
+/// An inotify that has something to tell.
+fn inotify() -> Vec<Part> {
+    let path = "/tmp";
+    let event: Vec<u8> = [1, 0x100, 0, 0]
+        .iter()
+        .flat_map(|word: &u32| word.to_ne_bytes())
+        .collect();
+    vec![
+        Part::new(&Inotify {
+            objref: 35,
+            flags: inotify::FLAGS,
+            watches: 1,
+            next_wd: 2,
+        }),
+        Part::new(&inotify::Events {
+            inotify: 35,
+            length: event.len() as u32,
+        })
+        .entries(&event[..]),
+        Part::new(&inotify::Watch {
+            inotify: 35,
+            wd: 1,
+            mask: 0x100,
+            path_len: path.len() as u32,
+        })
+        .entries(path.as_bytes()),
     ]
 }
 

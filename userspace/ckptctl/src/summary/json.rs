@@ -115,6 +115,16 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "same": (pidfd.same != 0).then_some(pidfd.same),
             "status": (pidfd.has_status == 1).then_some(pidfd.status),
         }),
+        Object::Inotify(inotify, watches, waiting) => {
+            let watches: Vec<Value> = watches
+                .iter()
+                .map(|(watch, path)| json!({ "wd": watch.wd, "mask": watch.mask, "path": printable(path) }))
+                .collect();
+            json!({
+                "objref": objref, "type": "inotify", "flags": inotify.flags, "next_wd": inotify.next_wd,
+                "waiting": waiting, "watches": watches,
+            })
+        }
         Object::LandlockLayer(layer) => json!({
             "objref": objref, "type": "landlock-layer", "below": (layer.below != 0).then_some(layer.below),
             "handled_access_fs": layer.handled_access_fs, "handled_access_net": layer.handled_access_net,

@@ -463,6 +463,11 @@ impl Summary {
                 };
                 format!("pidfd {objref}: of {of}")
             }
+            Some(Object::Inotify(_, watches, waiting)) => format!(
+                "inotify {objref}: {}, {} waiting",
+                count(watches.len() as u64, "file"),
+                bytes(*waiting)
+            ),
             Some(Object::LandlockLayer(_)) => format!("Landlock layer {objref}"),
             Some(Object::Shmem { shmem, pages }) => {
                 format!(

@@ -10,6 +10,7 @@ use ckpt_uapi::record::file::File;
 use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::Header;
+use ckpt_uapi::record::inotify::{self, Inotify};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
 use ckpt_uapi::record::mempolicy::{self, Mempolicy, VmaPolicy};
@@ -83,6 +84,9 @@ pub enum Body {
     Epoll(Epoll),
     EpollItems(EpollItems, Vec<EpollItem>),
     Pidfd(Pidfd),
+    Inotify(Inotify),
+    InotifyEvents(inotify::Events, Vec<u8>),
+    InotifyWatch(inotify::Watch, Vec<u8>),
     Nameless(Nameless, Vec<u8>),
     NamelessData(NamelessData, Vec<u8>),
     Landlock(Landlock),
@@ -429,6 +433,33 @@ impl Body {
             | RecordType::Epoll
             | RecordType::EpollItems => Self::parse_event(kind, parts)?,
             RecordType::Pidfd => Self::parse_pidfd(parts)?,
+            RecordType::Inotify => {
+                let fixed: Inotify = parts.alone()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, inotify::FLAGS)?;
+                check(
+                    i32::try_from(fixed.next_wd).is_ok_and(|wd| wd > 0),
+                    "a watch has an impossible number",
+                )?;
+                Self::Inotify(fixed)
+            }
+            RecordType::InotifyEvents => {
+                let fixed: inotify::Events = parts.fixed()?;
+                objref(fixed.inotify)?;
+                Self::InotifyEvents(fixed, parts.entries::<u8>(fixed.length)?)
+            }
+            RecordType::InotifyWatch => {
+                let fixed: inotify::Watch = parts.fixed()?;
+                objref(fixed.inotify)?;
+                known(fixed.mask, inotify::WATCH_MASK)?;
+                check(
+                    i32::try_from(fixed.wd).is_ok_and(|wd| wd > 0),
+                    "a watch has an impossible number",
+                )?;
+                let path = parts.text(fixed.path_len, PATH_MAX)?;
+                check(path.first() == Some(&b'/'), "a watch has no absolute path")?;
+                Self::InotifyWatch(fixed, path)
+            }
             RecordType::Nameless => {
                 let fixed: Nameless = parts.fixed()?;
                 objref(fixed.objref)?;

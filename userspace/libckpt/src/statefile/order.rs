@@ -163,6 +163,8 @@ pub(super) struct Order {
     sizes: HashMap<u32, u64>,
     /// Objrefs of those open files that are epolls.
     epolls: HashSet<u32>,
+    /// The last inotify: its objref, how many watches have not come, and the number of the last that has.
+    inotify: (u32, u32, u32),
     /// Objrefs of pidfds of processes that have been reaped.
     reaped: HashSet<u32>,
     /// How many layers there are up to a layer of a Landlock domain, by objref.
@@ -386,6 +388,27 @@ impl Order {
             }
             (State::Fd, Body::Pidfd(pidfd)) => {
                 self.add_pidfd(pidfd)?;
+                State::Fd
+            }
+            (State::Fd, Body::Inotify(inotify)) => {
+                self.inotify = (inotify.objref, inotify.watches, 0);
+                self.add_object(inotify.objref, Object::File)?;
+                State::Fd
+            }
+            (State::Fd, Body::InotifyEvents(events, _)) => {
+                check(
+                    self.inotify.0 == events.inotify && self.inotify.2 == 0,
+                    "events stand behind no inotify",
+                )?;
+                State::Fd
+            }
+            (State::Fd, Body::InotifyWatch(watch, _)) => {
+                let (objref, missing, last) = self.inotify;
+                check(
+                    objref == watch.inotify && missing > 0 && watch.wd > last,
+                    "a watch stands behind no inotify that lacks it",
+                )?;
+                self.inotify = (objref, missing - 1, watch.wd);
                 State::Fd
             }
             (State::Fd, Body::Epoll(epoll)) => {
