@@ -23,6 +23,8 @@ const KINDS: &[&str] = &[
     "eventfd_shared_outside",
     "timerfd_shared_outside",
     "signalfd_shared_outside",
+    "namespace_of_a_process_outside",
+    "proc_of_a_process_outside",
     "inotify_of_a_removed_file",
     "inotify_shared_outside",
     "memfd_shared_outside",

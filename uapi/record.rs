@@ -24,11 +24,13 @@ pub mod mnt;
 pub mod nameless;
 pub mod net;
 pub mod ns;
+pub mod nsfd;
 pub mod pidfd;
 pub mod pids;
 pub mod pipe;
 pub mod posix_timer;
 pub mod prctl;
+pub mod proc;
 pub mod regs;
 pub mod restart_block;
 pub mod rlimit;
@@ -205,6 +207,10 @@ record_types! {
     InotifyEvents = 0x7a, "inotify-events";
     /// A watch of an inotify: [`inotify::Watch`] and the path.
     InotifyWatch = 0x7b, "inotify-watch";
+    /// A file of /proc of a process: [`proc::ProcFile`] and two paths.
+    ProcFile = 0x7c, "proc-file";
+    /// A descriptor of a namespace: [`nsfd::NsFd`].
+    NsFd = 0x7d, "namespace-fd";
 }
 
 /// A record with a fixed struct.

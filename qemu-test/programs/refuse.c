@@ -175,6 +175,34 @@ static void signal_fd(void)
 	shared_outside(signalfd(-1, &set, 0), "signalfd");
 }
 
+/* Of a child of somebody else, in a namespace of its own. */
+static void namespace_fd(void)
+{
+	char path[64];
+	pid_t sibling = outsider(CLONE_NEWUTS);
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/uts", sibling);
+	fd = open(path, O_RDONLY);
+	say("expect namespace in which no process of the target lives");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+static void file_of_proc(void)
+{
+	char path[64], text[16];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", getppid());
+	fd = open(path, O_RDONLY);
+	say("expect file of /proc of a process outside");
+	expect_fd(fd);
+	hold();
+	CHECK(read(fd, text, sizeof(text)) > 0);
+}
+
 static void inotify(void)
 {
 	int fd = inotify_init1(0), file = open("removed", O_RDWR | O_CREAT, 0600);
@@ -986,6 +1014,8 @@ static const struct {
 	{ "eventfd_shared_outside", event_fd },
 	{ "timerfd_shared_outside", timer_fd },
 	{ "signalfd_shared_outside", signal_fd },
+	{ "namespace_of_a_process_outside", namespace_fd },
+	{ "proc_of_a_process_outside", file_of_proc },
 	{ "inotify_of_a_removed_file", inotify },
 	{ "inotify_shared_outside", inotify_shared },
 	{ "memfd_shared_outside", memfd },

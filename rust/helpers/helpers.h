@@ -317,6 +317,11 @@ void ckpt_time_offsets(struct nsproxy *ns, bool children, s64 *monotonic, s64 *b
 int ckpt_set_time_offsets(struct file *f, s64 monotonic, s64 boottime);
 u32 ckpt_id_seen(const struct cred *viewer, u32 id, bool group);
 
+/* nsfd.c */
+unsigned int ckpt_nsfd_kind(struct file *f);
+bool ckpt_nsfd_is_of(struct file *f, struct task_struct *t);
+struct file *ckpt_nsfd_open(struct task_struct *t, unsigned int kind, unsigned int flags);
+
 /* net.c */
 struct socket;
 struct socket *ckpt_rtnetlink(struct nsproxy *ns);
@@ -348,6 +353,14 @@ bool ckpt_file_is_named_pipe(struct file *f);
 struct pipe_inode_info *ckpt_file_pipe(struct file *f);
 int ckpt_pipe_state(struct pipe_inode_info *pipe, struct ckpt_pipe_state *out);
 ssize_t ckpt_pipe_copy(struct pipe_inode_info *pipe, void *out, size_t len);
+
+/* proc.c */
+bool ckpt_is_proc(struct file *f);
+char *ckpt_proc_path(struct file *f, char *buf, int size);
+char *ckpt_proc_root(struct file *f, const struct path *from, char *buf, int size);
+struct task_struct *ckpt_proc_task(struct file *f, int number);
+int ckpt_proc_number(struct file *f, struct task_struct *t);
+bool ckpt_proc_is_of(struct file *f, struct task_struct *t);
 
 /* seccomp.c */
 struct ckpt_filter {

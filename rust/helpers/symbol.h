@@ -149,6 +149,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(eventpoll_fops)                                                                                               \
 	X(signalfd_fops)                                                                                                \
 	X(inotify_fops)                                                                                                 \
+	X(ns_file_operations)                                                                                           \
 	X(timerfd_fops)                                                                                                 \
 	X(tasklist_lock)                                                                                                \
 	X(namespace_sem)                                                                                                \

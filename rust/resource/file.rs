@@ -27,9 +27,11 @@ use crate::{
         inotify::Inotify,
         mm::{map, prot, vm_mmap, Mm},
         mount::open_below,
+        nsfd::NsFd,
         path::PathBuf,
         pidfd::Pidfd,
         pipe::Pipe,
+        proc::Proc,
         syscall::{nr, CurrentTask},
         task::Task, //
     },
@@ -41,8 +43,10 @@ use ckpt_uapi::{
         inotify::{Events as InotifyEvents, Inotify as InotifyRecord, Watch as InotifyWatch},
         mm::{Extent, Pages},
         nameless::{Nameless, NamelessData},
+        nsfd::NsFd as NsFdRecord,
         pidfd::Pidfd as PidfdRecord,
         pipe::Pipe as PipeRecord,
+        proc::ProcFile,
         shmem::Shmem,
         Record, RecordType,
     },
@@ -55,8 +59,10 @@ mod census;
 mod event;
 mod inotify;
 mod nameless;
+mod nsfd;
 mod pidfd;
 mod pipe;
+mod proc;
 
 pub(crate) use census::Census;
 pub(crate) use inotify::Building as BuildingInotify;
@@ -88,6 +94,8 @@ enum Own<'a> {
     Event(event::Kind),
     Pidfd(Pidfd<'a>),
     Inotify(Inotify<'a>),
+    Proc(Proc<'a>),
+    NsFd(NsFd<'a>),
 }
 
 impl<'a> Own<'a> {
@@ -97,6 +105,8 @@ impl<'a> Own<'a> {
         event
             .or_else(|| Pidfd::of(file).map(Self::Pidfd))
             .or_else(|| Inotify::of(file).map(Self::Inotify))
+            .or_else(|| proc::of(file).map(Self::Proc))
+            .or_else(|| NsFd::of(file).map(Self::NsFd))
     }
 
     /// Why it cannot be saved, if it cannot. `held` is the number of references to the file that the caller has.
@@ -105,6 +115,8 @@ impl<'a> Own<'a> {
             Self::Event(event) => event.check(target, file, held),
             Self::Pidfd(pidfd) => Ok(pidfd::check(target, file, pidfd)),
             Self::Inotify(inotify) => inotify::check(target, file, inotify, held),
+            Self::Proc(proc) => proc::check(target, file, proc),
+            Self::NsFd(namespace) => Ok(nsfd::check(target, namespace)),
         }
     }
 
@@ -114,6 +126,8 @@ impl<'a> Own<'a> {
             Self::Event(event) => event.dump(target, file, dump),
             Self::Pidfd(pidfd) => pidfd::dump(target, file, pidfd, dump),
             Self::Inotify(inotify) => inotify::dump(target, file, inotify, dump),
+            Self::Proc(proc) => proc::dump(target, file, proc, dump),
+            Self::NsFd(namespace) => nsfd::dump(target, file, namespace, dump),
         }
     }
 }
@@ -369,6 +383,8 @@ impl Resource for FileRoom {
         InotifyRecord::TYPE,
         InotifyEvents::TYPE,
         InotifyWatch::TYPE,
+        ProcFile::TYPE,
+        NsFdRecord::TYPE,
     ];
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
@@ -446,6 +462,8 @@ impl Resource for FileRoom {
             RecordType::Pipe => pipe::restore(restore)?,
             RecordType::EpollItems => return event::restore_items(restore),
             RecordType::Pidfd => pidfd::restore(restore)?,
+            RecordType::NsFd => nsfd::restore(restore)?,
+            RecordType::ProcFile => proc::restore(restore)?,
             RecordType::Inotify => inotify::restore(restore)?,
             RecordType::InotifyEvents => return inotify::restore_events(restore),
             RecordType::InotifyWatch => return inotify::restore_watch(restore),

@@ -82,6 +82,8 @@ pub(crate) enum Operations {
     Signalfd = bindings::ckpt_address_index_CKPT_ADDRESS_signalfd_fops as isize,
     /// inotify_init(2)
     Inotify = bindings::ckpt_address_index_CKPT_ADDRESS_inotify_fops as isize,
+    /// A file of /proc/PID/ns.
+    Namespace = bindings::ckpt_address_index_CKPT_ADDRESS_ns_file_operations as isize,
     /// timerfd_create(2)
     Timerfd = bindings::ckpt_address_index_CKPT_ADDRESS_timerfd_fops as isize,
 }

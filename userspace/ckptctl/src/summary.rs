@@ -21,10 +21,12 @@ use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
 use libckpt::uapi::record::nameless::Nameless;
 use libckpt::uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetRoute};
 use libckpt::uapi::record::ns::{user_flags, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use libckpt::uapi::record::nsfd::NsFd;
 use libckpt::uapi::record::pidfd::{self, Pidfd};
 use libckpt::uapi::record::pipe::Pipe;
 use libckpt::uapi::record::posix_timer::{self, PosixTimer};
 use libckpt::uapi::record::prctl::{self, Prctl};
+use libckpt::uapi::record::proc::{self, ProcFile};
 use libckpt::uapi::record::regs::Regs;
 use libckpt::uapi::record::restart_block::{self, RestartBlock};
 use libckpt::uapi::record::rlimit::Rlimits;
@@ -86,6 +88,9 @@ enum Object {
     Timerfd(Timerfd),
     Epoll(Epoll, Vec<EpollItem>),
     Pidfd(Pidfd),
+    NsFd(NsFd),
+    /// The path of /proc, and that below the number.
+    ProcFile(ProcFile, Vec<u8>, Vec<u8>),
     /// Its watches with their paths, and bytes of events that nobody has read.
     Inotify(Inotify, Vec<(inotify::Watch, Vec<u8>)>, u64),
     /// The path or name, and bytes of content.
@@ -248,6 +253,12 @@ impl Summary {
             }
             Body::Pidfd(pidfd) => {
                 self.objects.insert(pidfd.objref, Object::Pidfd(pidfd));
+            }
+            Body::NsFd(namespace) => {
+                self.objects.insert(namespace.objref, Object::NsFd(namespace));
+            }
+            Body::ProcFile(file, root, path) => {
+                self.objects.insert(file.objref, Object::ProcFile(file, root, path));
             }
             Body::Inotify(inotify) => {
                 self.objects

@@ -32,11 +32,13 @@ use ckpt_uapi::record::mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mo
 use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{device_kind, peer, NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute, NO_INET6};
 use ckpt_uapi::record::ns::{CgroupNs, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use ckpt_uapi::record::nsfd::{self, NsFd};
 use ckpt_uapi::record::pidfd::{self, Pidfd};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
 use ckpt_uapi::record::prctl::Prctl;
+use ckpt_uapi::record::proc::ProcFile;
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::{self, RestartBlock};
 use ckpt_uapi::record::rlimit::Rlimits;
@@ -364,7 +366,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 38, 6)
+    Statefile::new(records, 40, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -515,14 +517,21 @@ fn init() -> Vec<Part> {
         has_status: 1,
     }));
     records.extend(inotify());
+    records.push(file_of_proc());
+    records.push(Part::new(&NsFd {
+        objref: 37,
+        flags: 0,
+        kind: nsfd::PID,
+        task: 0,
+    }));
     records.extend([
         Part::new(&Fds { count: 2, more: 0 }).entries(&[fd(9, 0, 31), fd(10, 0, 33)]),
         fs(),
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(36, 0), layer(37, 36)]);
-    records.extend(thread(None, 37, true));
+    records.extend([layer(38, 0), layer(39, 38)]);
+    records.extend(thread(None, 39, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -550,7 +559,7 @@ const EXE: u32 = 5;
 const SHMEM: u32 = 6;
 const NULL: u32 = 7;
 const PIPE: u32 = 8;
-const FILTER: u32 = 38;
+const FILTER: u32 = 40;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -873,6 +882,22 @@ fn inotify() -> Vec<Part> {
         })
         .entries(path.as_bytes()),
     ]
+}
+
+/// A file of the first thread.
+fn file_of_proc() -> Part {
+    let (proc, path) = ("/proc", "/stat");
+    Part::new(&ProcFile {
+        objref: 36,
+        flags: O_RDONLY,
+        process: 0,
+        thread: 0,
+        pos: 4,
+        proc_len: proc.len() as u32,
+        path_len: path.len() as u32,
+    })
+    .entries(proc.as_bytes())
+    .entries(path.as_bytes())
 }
 
 /// A deleted file with a hole, and an open file of it.

@@ -115,6 +115,15 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "same": (pidfd.same != 0).then_some(pidfd.same),
             "status": (pidfd.has_status == 1).then_some(pidfd.status),
         }),
+        Object::NsFd(namespace) => json!({
+            "objref": objref, "type": "namespace-fd", "flags": namespace.flags, "kind": namespace.kind,
+            "task": namespace.task,
+        }),
+        Object::ProcFile(file, root, path) => json!({
+            "objref": objref, "type": "proc-file", "flags": file.flags, "process": file.process,
+            "thread": (file.thread != proc::PROCESS).then_some(file.thread), "pos": file.pos,
+            "proc": printable(root), "path": printable(path),
+        }),
         Object::Inotify(inotify, watches, waiting) => {
             let watches: Vec<Value> = watches
                 .iter()

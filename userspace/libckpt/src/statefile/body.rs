@@ -19,11 +19,13 @@ use ckpt_uapi::record::mnt::{self, Filesystem, Inode, InodeData, InodeXattr, Mnt
 use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute};
 use ckpt_uapi::record::ns::{CgroupNs, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use ckpt_uapi::record::nsfd::{self, NsFd};
 use ckpt_uapi::record::pidfd::{self, Pidfd};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::{self, Pipe};
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
 use ckpt_uapi::record::prctl::{self, Prctl};
+use ckpt_uapi::record::proc::ProcFile;
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::RestartBlock;
 use ckpt_uapi::record::rlimit::Rlimits;
@@ -84,6 +86,9 @@ pub enum Body {
     Epoll(Epoll),
     EpollItems(EpollItems, Vec<EpollItem>),
     Pidfd(Pidfd),
+    /// The path of /proc, and that below the number.
+    ProcFile(ProcFile, Vec<u8>, Vec<u8>),
+    NsFd(NsFd),
     Inotify(Inotify),
     InotifyEvents(inotify::Events, Vec<u8>),
     InotifyWatch(inotify::Watch, Vec<u8>),
@@ -433,6 +438,28 @@ impl Body {
             | RecordType::Epoll
             | RecordType::EpollItems => Self::parse_event(kind, parts)?,
             RecordType::Pidfd => Self::parse_pidfd(parts)?,
+            RecordType::NsFd => {
+                let fixed: NsFd = parts.alone()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, nsfd::FLAGS)?;
+                check(nsfd::KINDS.contains(&fixed.kind), "a namespace of an unknown kind")?;
+                Self::NsFd(fixed)
+            }
+            RecordType::ProcFile => {
+                let fixed: ProcFile = parts.fixed()?;
+                objref(fixed.objref)?;
+                let (proc, path) = parts.pair(fixed.proc_len)?;
+                check(
+                    proc.first() == Some(&b'/') && (path.is_empty() || path.first() == Some(&b'/')),
+                    "a file of /proc has no absolute path",
+                )?;
+                check(i64::try_from(fixed.pos).is_ok(), "an offset is negative")?;
+                Self::ProcFile(
+                    fixed,
+                    text(proc, fixed.proc_len, PATH_MAX)?,
+                    text(path, fixed.path_len, PATH_MAX)?,
+                )
+            }
             RecordType::Inotify => {
                 let fixed: Inotify = parts.alone()?;
                 objref(fixed.objref)?;

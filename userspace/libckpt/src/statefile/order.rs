@@ -9,6 +9,7 @@ use ckpt_uapi::record::landlock::{self, LAYERS_MAX};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
 use ckpt_uapi::record::net::peer;
 use ckpt_uapi::record::pidfd::{self, Pidfd};
+use ckpt_uapi::record::proc;
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::tree::{flags, Tree};
 use std::collections::{HashMap, HashSet};
@@ -388,6 +389,23 @@ impl Order {
             }
             (State::Fd, Body::Pidfd(pidfd)) => {
                 self.add_pidfd(pidfd)?;
+                State::Fd
+            }
+            (State::Fd, Body::NsFd(namespace)) => {
+                check(
+                    (namespace.task as usize) < self.tree.len(),
+                    "a namespace is of a task that the tree does not have",
+                )?;
+                self.add_object(namespace.objref, Object::File)?;
+                State::Fd
+            }
+            (State::Fd, Body::ProcFile(file, ..)) => {
+                check(
+                    (file.process as usize) < self.tree.len()
+                        && (file.thread == proc::PROCESS || (file.thread as usize) < self.tree.len()),
+                    "a file of /proc is of a task that the tree does not have",
+                )?;
+                self.add_object(file.objref, Object::File)?;
                 State::Fd
             }
             (State::Fd, Body::Inotify(inotify)) => {
