@@ -10,11 +10,11 @@ use super::record;
 pub const FLAGS: u32 = 0o4000;
 
 /// IN_* bits of a watch: events, IN_EXCL_UNLINK and IN_ONESHOT.
-pub const WATCH_MASK: u32 = 0xfff | 1 << 26 | ONESHOT;
+pub const WATCH_MASK: u32 = 0xfff | (1 << 26) | ONESHOT;
 /// IN_ONESHOT.
 pub const ONESHOT: u32 = 1 << 31;
 /// IN_* bits of an event: events, IN_UNMOUNT, IN_Q_OVERFLOW, IN_IGNORED and IN_ISDIR.
-pub const EVENT_MASK: u32 = 0xfff | 1 << 13 | Q_OVERFLOW | 1 << 15 | 1 << 30;
+pub const EVENT_MASK: u32 = 0xfff | (1 << 13) | Q_OVERFLOW | (1 << 15) | (1 << 30);
 /// IN_Q_OVERFLOW.
 pub const Q_OVERFLOW: u32 = 1 << 14;
 

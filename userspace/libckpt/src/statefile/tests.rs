@@ -334,14 +334,15 @@ fn counts_the_layers_of_landlock_domains() {
         changed(|records| {
             let at = index(RecordType::LandlockLayer) + 2;
             let template = records[at - 1].clone();
-            for objref in 36..34 + count {
+            let last = Layer::read_from_prefix(&template.body).unwrap().0.objref;
+            for objref in last + 1..last - 1 + count {
                 let mut part = template.clone();
                 let (layer, _) = Layer::mut_from_prefix(&mut part.body).unwrap();
                 (layer.objref, layer.below) = (objref, objref - 1);
-                records.insert(at + objref as usize - 36, part);
+                records.insert(at + (objref - last) as usize - 1, part);
             }
             // What comes after them is numbered after them.
-            let filter = 34 + count;
+            let filter = last - 1 + count;
             let part = &mut records[index(RecordType::SeccompFilter) + count as usize - 2];
             SeccompFilter::mut_from_prefix(&mut part.body).unwrap().0.objref = filter;
             let part = &mut records[index(RecordType::Seccomp) + count as usize - 2];
