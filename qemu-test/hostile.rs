@@ -38,6 +38,14 @@ pub fn all() -> Vec<Case> {
         Case::new("hostile/values_of_events", statefiles::values_of_events).limit(600),
         Case::new("hostile/values_of_ipc", statefiles::values_of_ipc).limit(900),
         Case::new("hostile/values_of_terminals", statefiles::values_of_terminals).limit(900),
+        Case::new("hostile/values_of_pidfds", statefiles::values_of_pidfds).limit(600),
+        Case::new("hostile/values_of_inotify", statefiles::values_of_inotify).limit(600),
+        Case::new("hostile/values_of_files_of_proc", statefiles::values_of_files_of_proc).limit(600),
+        Case::new(
+            "hostile/values_of_descriptors_of_namespaces",
+            statefiles::values_of_descriptors_of_namespaces,
+        )
+        .limit(600),
         Case::new("hostile/values_of_trees", statefiles::values_of_trees).limit(900),
         Case::new("hostile/values_of_decided_files", statefiles::values_of_decided_files).limit(600),
         Case::new(

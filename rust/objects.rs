@@ -80,6 +80,12 @@ impl Seen {
         Ok(objref)
     }
 
+    /// Lets another address, which its keeper keeps too, stand for an object.
+    pub(crate) fn also(&mut self, address: usize, objref: u32) -> Result {
+        self.by_address.try_create_and_insert(address, objref, GFP_KERNEL)?;
+        Ok(())
+    }
+
     /// Number of objects.
     pub(crate) fn len(&self) -> u32 {
         self.held.len() as u32

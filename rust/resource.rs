@@ -224,6 +224,8 @@ pub(crate) struct Late {
     pub(crate) timerfds: KVVec<(File, Timerfd)>,
     /// How the process is told of messages in POSIX queues, likewise.
     pub(crate) notified: KVVec<MqNotify>,
+    /// What is to be told by inotify.
+    pub(crate) inotifies: KVVec<BuildingInotify>,
     /// As prctl(PR_SET_TSC, PR_TSC_SIGSEGV).
     pub(crate) tsc_off: bool,
     /// The process has had what cannot be saved, and is killed before it runs.
@@ -259,6 +261,7 @@ impl Late {
     pub(crate) fn is_complete(&self) -> bool {
         (self.new & share::MM == 0 || self.mm.as_ref().is_some_and(mm::Building::is_done))
             && (self.new & share::FILES == 0 || self.fds == Some(true))
+            && self.inotifies.last().is_none_or(BuildingInotify::is_done)
             && self.has_all_mounts()
             && self.has_all_devices()
             && self.ipc_limits.is_none()
@@ -334,6 +337,11 @@ pub(crate) trait Resource {
         Ok(())
     }
 
+    /// Does what has to wait until all tasks have opened their files, before any of them goes on.
+    fn begin(_late: &Late) -> Result {
+        Ok(())
+    }
+
     /// Does what has to wait until all tasks can go on: times begin to count. The others of the process wait for the task that
     /// keeps it.
     fn start(_me: &CurrentTask, _late: &Late) -> Result {
@@ -371,6 +379,8 @@ pub(crate) struct Room {
     pub(crate) restore: fn(RecordType, &mut Restore<'_>) -> Result,
     /// [`Resource::join`]
     pub(crate) join: fn(&CurrentTask, &mut Late) -> Result,
+    /// [`Resource::begin`]
+    pub(crate) begin: fn(&Late) -> Result,
     /// [`Resource::start`]
     pub(crate) start: fn(&CurrentTask, &Late) -> Result,
 }
@@ -391,6 +401,7 @@ const fn room<R: Resource>() -> Room {
         dump: R::dump,
         restore: R::restore,
         join: R::join,
+        begin: R::begin,
         start: R::start,
     }
 }
@@ -433,7 +444,7 @@ pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, check_pair, count_mapped, dump_file, dump_pair, each_extent, finish_ptys, finish_sockets, held,
-    is_sealed_for_writers, name_peers, refuse_device, restore_shmem_pages, Census, Holders,
+    is_sealed_for_writers, name_peers, refuse_device, restore_shmem_pages, BuildingInotify, Census, Holders,
 };
 
 pub(crate) use ipc::{check_objects, dump_segment, Segments};

@@ -437,6 +437,9 @@ impl Restart {
             .iter()
             .try_for_each(|room| (room.join)(me, &mut late).map_err(|f| f.kind(room.records[0])));
         let started = joined.and_then(|()| release(me, &mut late)).and_then(|()| {
+            for room in ROOMS {
+                (room.begin)(&late).map_err(|f| f.kind(room.records[0]))?;
+            }
             self.leave(gate);
             // Nobody runs its own code before all can: what a program does then to others of its tree is no loss of a restart.
             self.wait_on_its_own(&self.all_left)?;

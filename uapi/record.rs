@@ -15,6 +15,7 @@ pub mod file;
 pub mod fpu;
 pub mod fs;
 pub mod header;
+pub mod inotify;
 pub mod ipc;
 pub mod itimer;
 pub mod landlock;
@@ -26,10 +27,13 @@ pub mod msg;
 pub mod nameless;
 pub mod net;
 pub mod ns;
+pub mod nsfd;
+pub mod pidfd;
 pub mod pids;
 pub mod pipe;
 pub mod posix_timer;
 pub mod prctl;
+pub mod proc;
 pub mod pty;
 pub mod regs;
 pub mod restart_block;
@@ -234,6 +238,18 @@ record_types! {
     NetAddress = 0x6f, "net-address";
     /// A permanent neighbour: [`net::NetNeighbour`].
     NetNeighbour = 0x70, "net-neighbour";
+    /// A pidfd: [`pidfd::Pidfd`].
+    Pidfd = 0x78, "pidfd";
+    /// An inotify: [`inotify::Inotify`].
+    Inotify = 0x79, "inotify";
+    /// Events of an inotify that nobody has read: [`inotify::Events`] and the events.
+    InotifyEvents = 0x7a, "inotify-events";
+    /// A watch of an inotify: [`inotify::Watch`] and the path.
+    InotifyWatch = 0x7b, "inotify-watch";
+    /// A file of /proc of a process: [`proc::ProcFile`] and two paths.
+    ProcFile = 0x7c, "proc-file";
+    /// A descriptor of a namespace: [`nsfd::NsFd`].
+    NsFd = 0x7d, "namespace-fd";
 }
 
 /// A record with a fixed struct.

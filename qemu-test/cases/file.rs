@@ -15,6 +15,10 @@ pub fn cases() -> Vec<Case> {
     vec![
         quiet("file_pipe", &[]).case("file/keeps_pipes_inside"),
         quiet("fd_events", &[]).case("file/keeps_event_descriptors"),
+        quiet("file_pidfd", &[]).case("file/keeps_pidfds"),
+        quiet("file_inotify", &[]).case("file/keeps_inotify").limit(240),
+        quiet("file_proc", &[]).case("file/keeps_files_of_proc"),
+        quiet("file_namespace", &[]).case("file/keeps_descriptors_of_namespaces"),
         quiet("file_flock", &[]).case("file/keeps_locks_of_flock"),
         quiet("file_deleted", &[]).case("file/keeps_deleted_files"),
         quiet("file_memfd", &[]).case("file/keeps_memfds"),

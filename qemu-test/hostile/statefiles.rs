@@ -459,6 +459,27 @@ pub fn values_of_events(context: &Context) -> Result {
     feed_kinds(context, "fd_events", &[], &kinds, 6)
 }
 
+/// The same for pidfds, of all kinds of processes.
+pub fn values_of_pidfds(context: &Context) -> Result {
+    feed_kinds(context, "file_pidfd", &[], &[RecordType::Pidfd.number()], 2)
+}
+
+/// The same for inotify: what is watched, and what has not been told.
+pub fn values_of_inotify(context: &Context) -> Result {
+    let kinds = [RecordType::Inotify, RecordType::InotifyEvents, RecordType::InotifyWatch].map(RecordType::number);
+    feed_kinds(context, "file_inotify", &["few"], &kinds, 24)
+}
+
+/// The same for files of /proc.
+pub fn values_of_files_of_proc(context: &Context) -> Result {
+    feed_kinds(context, "file_proc", &[], &[RecordType::ProcFile.number()], 6)
+}
+
+/// The same for descriptors of namespaces.
+pub fn values_of_descriptors_of_namespaces(context: &Context) -> Result {
+    feed_kinds(context, "file_namespace", &[], &[RecordType::NsFd.number()], 4)
+}
+
 /// Children to come live in a pid namespace below, by its first process: no other task is taken for that.
 pub fn pid_namespaces_of_children(context: &Context) -> Result {
     use libckpt::uapi::record::ns::Nsproxy;

@@ -307,17 +307,51 @@ static void signal_fd(void)
 	shared_outside(signalfd(-1, &set, 0), "signalfd");
 }
 
-static void inotify(void)
+/* Of a child of somebody else, in a namespace of its own. */
+static void namespace_fd(void)
 {
-	int fd = inotify_init1(0);
+	char path[64];
+	pid_t sibling = outsider(CLONE_NEWUTS);
+	int fd;
 
-	CHECK(inotify_add_watch(fd, ".", IN_CREATE) >= 0);
-	say("expect inotify");
+	snprintf(path, sizeof(path), "/proc/%d/ns/uts", sibling);
+	fd = open(path, O_RDONLY);
+	say("expect namespace in which no process of the target lives");
 	expect_fd(fd);
 	hold();
-	CHECK(mkdir("watched", 0700) == 0);
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+static void file_of_proc(void)
+{
+	char path[64], text[16];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/comm", getppid());
+	fd = open(path, O_RDONLY);
+	say("expect file of /proc of a process outside");
+	expect_fd(fd);
+	hold();
+	CHECK(read(fd, text, sizeof(text)) > 0);
+}
+
+static void inotify(void)
+{
+	int fd = inotify_init1(0), file = open("removed", O_RDWR | O_CREAT, 0600);
+
+	CHECK(inotify_add_watch(fd, "removed", IN_MODIFY) >= 0);
+	CHECK(unlink("removed") == 0);
+	say("expect inotify that watches a file without a name");
+	expect_fd(fd);
+	hold();
+	CHECK(write(file, "x", 1) == 1);
 	char buffer[256];
 	CHECK(read(fd, buffer, sizeof(buffer)) > 0);
+}
+
+static void inotify_shared(void)
+{
+	shared_outside(inotify_init1(0), "inotify that another process holds");
 }
 
 static void memfd(void)
@@ -1239,7 +1273,7 @@ static void pid_fd(void)
 {
 	int fd = syscall(SYS_pidfd_open, getppid(), 0);
 
-	say("expect pidfd");
+	say("expect pidfd of a process outside");
 	expect_fd(fd);
 	hold();
 	CHECK(fcntl(fd, F_GETFD) >= 0);
@@ -1316,7 +1350,10 @@ static const struct {
 	{ "eventfd_shared_outside", event_fd },
 	{ "timerfd_shared_outside", timer_fd },
 	{ "signalfd_shared_outside", signal_fd },
-	{ "inotify", inotify },
+	{ "namespace_of_a_process_outside", namespace_fd },
+	{ "proc_of_a_process_outside", file_of_proc },
+	{ "inotify_of_a_removed_file", inotify },
+	{ "inotify_shared_outside", inotify_shared },
 	{ "memfd_shared_outside", memfd },
 	{ "memfd_mapped_outside", memfd_mapped },
 	{ "memory_mapped_outside", memory_mapped },

@@ -32,6 +32,7 @@
 #include <uapi/asm/ucontext.h>
 #include <uapi/linux/fib_rules.h>
 #include <uapi/linux/if_link.h>
+#include <uapi/linux/inotify.h>
 #include <uapi/linux/landlock.h>
 #include <uapi/linux/mount.h>
 #include <uapi/linux/neighbour.h>

@@ -90,6 +90,25 @@ unsigned int ckpt_file_fmode(struct file *f);
 ssize_t ckpt_write(struct file *f, const void *bytes, size_t len, loff_t *pos);
 ssize_t ckpt_iter_bvec(struct file *f, bool write, struct bio_vec *bvec, unsigned long nr, size_t len, loff_t *pos);
 
+/* inotify.c */
+struct ckpt_watch {
+	int wd;
+	unsigned int mask;
+	struct inode *inode;
+};
+
+struct inotify_event;
+
+unsigned int ckpt_inotify_watches(struct file *f, struct ckpt_watch *out, unsigned int max);
+unsigned int ckpt_inotify_next(struct file *f);
+unsigned int ckpt_inotify_queued(struct file *f);
+unsigned int ckpt_inotify_events(struct file *f, unsigned int from, char *buf, unsigned int size, unsigned int *used);
+int ckpt_inotify_queue(struct file *f, const struct inotify_event *from, const char *name, unsigned int length);
+unsigned int ckpt_inotify_begin(struct file *f, unsigned int events, const int *oneshot, unsigned int n);
+void ckpt_iput(struct inode *inode);
+bool ckpt_inode_nameless(struct inode *inode);
+char *ckpt_inode_path(struct inode *inode, const struct path *root, char *buf, int size);
+
 /* landlock.c */
 #define CKPT_LANDLOCK_LAYERS 16
 
@@ -378,6 +397,10 @@ const void *ckpt_inode_ops(struct file *f);
 void ckpt_mqueue_root(struct nsproxy *ns, struct path *out);
 void ckpt_mqueue(struct file *f, struct task_struct *t, struct ckpt_mqueue *out);
 ssize_t ckpt_mqueue_text(struct file *f, unsigned long nth, u32 *priority, u8 *out, size_t size);
+/* nsfd.c */
+unsigned int ckpt_nsfd_kind(struct file *f);
+bool ckpt_nsfd_is_of(struct file *f, struct task_struct *t);
+struct file *ckpt_nsfd_open(struct task_struct *t, unsigned int kind, unsigned int flags);
 
 /* net.c */
 struct socket;
@@ -389,6 +412,14 @@ const void *ckpt_net_peer(struct nsproxy *ns, int ifindex, int *peer);
 bool ckpt_net_filter(struct nsproxy *ns, char *buf, unsigned int size);
 bool ckpt_net_setting(struct nsproxy *ns, unsigned int *next, char *buf, unsigned int size);
 bool ckpt_net_lacks_inet6(struct nsproxy *ns, int ifindex);
+
+/* pidfd.c */
+struct task_struct *ckpt_pidfd_task(struct file *f);
+bool ckpt_pidfd_status(struct file *f, unsigned int *status);
+bool ckpt_pidfd_has_xattrs(struct file *f);
+struct file *ckpt_pidfd_open(struct task_struct *t, unsigned int flags);
+struct file *ckpt_pidfd_again(struct file *of, unsigned int flags);
+struct file *ckpt_pidfd_reaped(const unsigned int *status, unsigned int flags);
 
 /* pipe.c */
 struct ckpt_pipe_state {
@@ -402,6 +433,14 @@ bool ckpt_file_is_named_pipe(struct file *f);
 struct pipe_inode_info *ckpt_file_pipe(struct file *f);
 int ckpt_pipe_state(struct pipe_inode_info *pipe, struct ckpt_pipe_state *out);
 ssize_t ckpt_pipe_copy(struct pipe_inode_info *pipe, void *out, size_t len);
+
+/* proc.c */
+bool ckpt_is_proc(struct file *f);
+char *ckpt_proc_path(struct file *f, char *buf, int size);
+char *ckpt_proc_root(struct file *f, const struct path *from, char *buf, int size);
+struct task_struct *ckpt_proc_task(struct file *f, int number);
+int ckpt_proc_number(struct file *f, struct task_struct *t);
+bool ckpt_proc_is_of(struct file *f, struct task_struct *t);
 
 /* seccomp.c */
 struct ckpt_filter {

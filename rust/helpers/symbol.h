@@ -17,6 +17,7 @@
 #include <linux/file.h>
 #include <linux/fs_context.h>
 #include <linux/fs_struct.h>
+#include <linux/fsnotify_backend.h>
 #include <linux/ipc.h>
 #include <linux/ipc_namespace.h>
 #include <linux/kernfs.h>
@@ -26,6 +27,7 @@
 #include <linux/nsproxy.h>
 #include <linux/pagewalk.h>
 #include <linux/pid.h>
+#include <linux/pidfs.h>
 #include <linux/ptrace.h>
 #include <linux/rmap.h>
 #include <linux/sched.h>
@@ -94,6 +96,12 @@ extern void uprobe_end_dup_mmap(void);
 	X(int, exec_task_namespaces, (void), ())                                                                           \
 	X(void, exit_sem, (struct task_struct *t), (t))                                                                    \
 	X(int, f_dupfd, (unsigned int from, struct file *file, unsigned int flags), (from, file, flags))                \
+	X(void, fsnotify_destroy_event, (struct fsnotify_group *group, struct fsnotify_event *event), (group, event))      \
+	X(int, fsnotify_insert_event,                                                                                      \
+	  (struct fsnotify_group *group, struct fsnotify_event *event,                                                  \
+	   int (*merge)(struct fsnotify_group *, struct fsnotify_event *),                                              \
+	   void (*insert)(struct fsnotify_group *, struct fsnotify_event *)),                                           \
+	  (group, event, merge, insert))                                                                                \
 	X(void, free_fs_struct, (struct fs_struct *fs), (fs))                                                              \
 	X(void, freeary, (struct ipc_namespace *ns, struct kern_ipc_perm *ipcp), (ns, ipcp))                            \
 	X(void, freeque, (struct ipc_namespace *ns, struct kern_ipc_perm *ipcp), (ns, ipcp))                            \
@@ -118,6 +126,8 @@ extern void uprobe_end_dup_mmap(void);
 	X(pmd_t *, mm_find_pmd, (struct mm_struct *mm, unsigned long addr), (mm, addr))                                    \
 	X(struct file *, open_namespace_file, (struct ns_common *ns), (ns))                                                \
 	X(struct task_struct *, pidfd_get_task, (int pidfd, unsigned int *flags), (pidfd, flags))                       \
+	X(struct pid *, pidfd_pid, (const struct file *file), (file))                                                   \
+	X(struct file *, pidfs_alloc_file, (struct pid *pid, unsigned int flags), (pid, flags))                         \
 	X(pte_t *, pte_offset_map_lock,                                                                                 \
 	  (struct mm_struct *mm, pmd_t *pmd, unsigned long addr, spinlock_t **ptlp), (mm, pmd, addr, ptlp))             \
 	X(void, proc_clear_tty, (struct task_struct *t), (t))                                                              \
@@ -158,6 +168,8 @@ extern void uprobe_end_dup_mmap(void);
 	X(shm_file_operations)                                                                                          \
 	X(shm_file_operations_huge)                                                                                     \
 	X(signalfd_fops)                                                                                                \
+	X(inotify_fops)                                                                                                 \
+	X(ns_file_operations)                                                                                           \
 	X(timerfd_fops)                                                                                                 \
 	X(console_fops)                                                                                                 \
 	X(hung_up_tty_fops)                                                                                             \

@@ -10,7 +10,7 @@
 //! Not saved: contents of files that have a name, also of those of POSIX shared memory (/dev/shm): they stay where they are, for as
 //! long as the machine runs; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
 //! becomes the restarter's.
-//! Refused: deleted directories, other sockets, pipes and terminals that are neither in the target nor stdio, anonymous inodes (inotify, io_uring, ...; for
+//! Refused: deleted directories, other sockets, pipes and terminals that are neither in the target nor stdio, anonymous inodes (io_uring, userfaultfd, ...; for
 //! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH, POSIX and OFD locks, leases,
 //! F_SETOWN; an inherited pipe or terminal that only a thread with descriptors of its own has.
 //!
@@ -24,10 +24,14 @@ use crate::{
     objects::{Keeper, Object},
     wrapper::{
         file::{collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, REOPEN_FLAGS, TMPFILE},
+        inotify::Inotify,
         mm::{map, prot, vm_mmap, Mm},
         mount::open_below,
+        nsfd::NsFd,
         path::PathBuf,
+        pidfd::Pidfd,
         pipe::Pipe,
+        proc::Proc,
         syscall::{nr, CurrentTask},
         task::{fatal_signal_pending, Task},
         tty::Tty, //
@@ -37,10 +41,14 @@ use ckpt_uapi::{
     record::{
         event::{Epoll, EpollItems, Eventfd, Signalfd, Timerfd},
         file::{denied, kind, File as FileRecord},
+        inotify::{Events as InotifyEvents, Inotify as InotifyRecord, Watch as InotifyWatch},
         mm::{Extent, Pages},
         mqueue::Mqd,
         nameless::{Nameless, NamelessData},
+        nsfd::NsFd as NsFdRecord,
+        pidfd::Pidfd as PidfdRecord,
         pipe::Pipe as PipeRecord,
+        proc::ProcFile,
         pty::{Pty, PtyFile},
         shmem::Shmem,
         socket::{Socket as SocketRecord, SocketMessage, SocketOptions},
@@ -53,13 +61,18 @@ use zerocopy::FromZeros;
 
 mod census;
 mod event;
+mod inotify;
 mod mqueue;
 mod nameless;
+mod nsfd;
+mod pidfd;
 mod pipe;
+mod proc;
 mod pty;
 mod socket;
 
 pub(crate) use census::Census;
+pub(crate) use inotify::Building as BuildingInotify;
 pub(crate) use mqueue::NotifyRoom;
 pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
 pub(crate) use pty::{check_pair, dump_pair, finish as finish_ptys};
@@ -86,6 +99,49 @@ const MEM_MINORS: [u64; 5] = [3, 5, 7, 8, 9];
 /// What [`classify`] says of a file that has a record of its own kind.
 const OWN: u32 = 0;
 const SOCKET: u32 = 0;
+
+/// What has a record of its own kind, which says all of it.
+enum Own<'a> {
+    Event(event::Kind),
+    Pidfd(Pidfd<'a>),
+    Inotify(Inotify<'a>),
+    Proc(Proc<'a>),
+    NsFd(NsFd<'a>),
+}
+
+impl<'a> Own<'a> {
+    /// What an open file is, if it is one of these.
+    fn of(file: &'a File) -> Option<Self> {
+        let event = event::Kind::of(file).map(Self::Event);
+        event
+            .or_else(|| Pidfd::of(file).map(Self::Pidfd))
+            .or_else(|| Inotify::of(file).map(Self::Inotify))
+            .or_else(|| proc::of(file).map(Self::Proc))
+            .or_else(|| NsFd::of(file).map(Self::NsFd))
+    }
+
+    /// Why it cannot be saved, if it cannot. `held` is the number of references to the file that the caller has.
+    fn check(&self, target: &Target<'_>, file: &File, held: usize) -> Result<Option<&'static str>> {
+        match self {
+            Self::Event(event) => event.check(target, file, held),
+            Self::Pidfd(pidfd) => Ok(pidfd::check(target, file, pidfd)),
+            Self::Inotify(inotify) => inotify::check(target, file, inotify, held),
+            Self::Proc(proc) => proc::check(target, file, proc),
+            Self::NsFd(namespace) => Ok(nsfd::check(target, namespace)),
+        }
+    }
+
+    /// Writes the object; its objref.
+    fn dump(&self, target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Result<u32> {
+        match self {
+            Self::Event(event) => event.dump(target, file, dump),
+            Self::Pidfd(pidfd) => pidfd::dump(target, file, pidfd, dump),
+            Self::Inotify(inotify) => inotify::dump(target, file, inotify, dump),
+            Self::Proc(proc) => proc::dump(target, file, proc, dump),
+            Self::NsFd(namespace) => nsfd::dump(target, file, namespace, dump),
+        }
+    }
+}
 
 /// Device number of /dev/null.
 const NULL: u64 = 0x103;
@@ -141,8 +197,8 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
         )
         .kind(RecordType::File));
     }
-    if let Some(event) = event::Kind::of(file) {
-        return match event.check(target, file, held)? {
+    if let Some(own) = Own::of(file) {
+        return match own.check(target, file, held)? {
             None => Ok((OWN, Stat::default(), path)),
             Some(what) => Err(refuse(file, what)),
         };
@@ -300,8 +356,8 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     if is_nameless_statefile(target, file) {
         return dump_nameless_statefile(file, dump);
     }
-    if let Some(event) = event::Kind::of(file) {
-        return event.dump(target, file, dump);
+    if let Some(own) = Own::of(file) {
+        return own.dump(target, file, dump);
     }
     if mqueue::is_queue(target, file)? {
         return mqueue::dump(target, file, dump);
@@ -443,6 +499,12 @@ impl Resource for FileRoom {
         SocketRecord::TYPE,
         SocketMessage::TYPE,
         SocketOptions::TYPE,
+        PidfdRecord::TYPE,
+        InotifyRecord::TYPE,
+        InotifyEvents::TYPE,
+        InotifyWatch::TYPE,
+        ProcFile::TYPE,
+        NsFdRecord::TYPE,
     ];
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
@@ -508,6 +570,12 @@ impl Resource for FileRoom {
             RecordType::Pty => pty::restore(restore)?,
             RecordType::PtyFile => pty::restore_file(restore)?,
             RecordType::EpollItems => return event::restore_items(restore),
+            RecordType::Pidfd => pidfd::restore(restore)?,
+            RecordType::NsFd => nsfd::restore(restore)?,
+            RecordType::ProcFile => proc::restore(restore)?,
+            RecordType::Inotify => inotify::restore(restore)?,
+            RecordType::InotifyEvents => return inotify::restore_events(restore),
+            RecordType::InotifyWatch => return inotify::restore_watch(restore),
             RecordType::Nameless => nameless::restore(restore)?,
             RecordType::NamelessData => return nameless::restore_data(restore),
             RecordType::Mqd => mqueue::restore(restore)?,
@@ -520,6 +588,10 @@ impl Resource for FileRoom {
             _ => restore_file(restore)?,
         };
         restore.made.add(object)
+    }
+
+    fn begin(late: &Late) -> Result {
+        late.inotifies.iter().try_for_each(inotify::begin)
     }
 
     fn start(me: &CurrentTask, late: &Late) -> Result {

@@ -103,6 +103,11 @@ pub const EXCEPTIONS: &[(&str, When, &str)] = &[
 /// its user knows.
 const FREE_VM_FLAGS: &[&str] = &["sd"];
 
+/// How links to descriptors of namespaces begin; the number behind that is chance.
+const KINDS_OF_NAMESPACES: &[&str] = &[
+    "uts:[", "ipc:[", "mnt:[", "net:[", "cgroup:[", "time:[", "pid:[", "user:[",
+];
+
 /// What to compare.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Scope {
@@ -175,13 +180,22 @@ impl Snapshot {
         for fd in fds {
             let link = read_link(Path::new(&format!("{root}/fd/{fd}")));
             let is_numbered = is_numbered(&link);
+            // The kernel numbers processes, too, which pidfds show.
+            let is_pidfd = link == "anon_inode:[pidfd]";
+            let is_proc = link.starts_with("/proc/");
+            let is_namespace = link.ends_with(']') && KINDS_OF_NAMESPACES.iter().any(|kind| link.starts_with(kind));
             let is_deleted = link.ends_with(DELETED);
-            put(format!("fd/{fd}"), normal_link(normal_deleted(&link), &mut numbered));
+            let shown = if is_namespace {
+                link.split(':').next().unwrap_or_default().to_owned()
+            } else {
+                normal_link(normal_deleted(&link), &mut numbered)
+            };
+            put(format!("fd/{fd}"), shown);
             let info = fs::read_to_string(format!("{root}/fdinfo/{fd}")).unwrap_or_default();
             let lines = info.lines().filter_map(|line| line.split_once(':'));
             for (name, value) in lines.filter(|(name, _)| {
                 let of_inode = ["ino", "lock"].contains(name);
-                !((is_numbered || is_deleted) && of_inode || *name == "tfd")
+                !((is_numbered || is_pidfd || is_proc || is_namespace || is_deleted) && of_inode || *name == "tfd")
             }) {
                 put(format!("fd/{fd}/fdinfo/{name}"), value.trim().into());
             }

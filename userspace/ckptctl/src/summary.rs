@@ -13,6 +13,7 @@ use libckpt::uapi::record::fd::Fd;
 use libckpt::uapi::record::file::{self, File};
 use libckpt::uapi::record::fpu::Fpu;
 use libckpt::uapi::record::header::Header;
+use libckpt::uapi::record::inotify::{self, Inotify};
 use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::landlock::{self, Landlock};
 use libckpt::uapi::record::mempolicy::{Mempolicy, VmaPolicy};
@@ -22,9 +23,12 @@ use libckpt::uapi::record::msg::Msg;
 use libckpt::uapi::record::nameless::Nameless;
 use libckpt::uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetRoute};
 use libckpt::uapi::record::ns::{user_flags, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use libckpt::uapi::record::nsfd::NsFd;
+use libckpt::uapi::record::pidfd::{self, Pidfd};
 use libckpt::uapi::record::pipe::Pipe;
 use libckpt::uapi::record::posix_timer::{self, PosixTimer};
 use libckpt::uapi::record::prctl::{self, Prctl};
+use libckpt::uapi::record::proc::{self, ProcFile};
 use libckpt::uapi::record::pty::{self, Ctty, Pty, PtyFile};
 use libckpt::uapi::record::regs::Regs;
 use libckpt::uapi::record::restart_block::{self, RestartBlock};
@@ -101,6 +105,12 @@ enum Object {
     Signalfd(Signalfd),
     Timerfd(Timerfd),
     Epoll(Epoll, Vec<EpollItem>),
+    Pidfd(Pidfd),
+    NsFd(NsFd),
+    /// The path of /proc, and that below the number.
+    ProcFile(ProcFile, Vec<u8>, Vec<u8>),
+    /// Its watches with their paths, and bytes of events that nobody has read.
+    Inotify(Inotify, Vec<(inotify::Watch, Vec<u8>)>, u64),
     /// The path or name, and bytes of content.
     Nameless(Nameless, Vec<u8>, u64),
     /// What it is, its address, its options, and what waits in it.
@@ -276,6 +286,29 @@ impl Summary {
             Body::EpollItems(items, entries) => {
                 if let Some(Object::Epoll(_, all)) = self.objects.get_mut(&items.epoll) {
                     all.extend(entries);
+                }
+            }
+            Body::Pidfd(pidfd) => {
+                self.objects.insert(pidfd.objref, Object::Pidfd(pidfd));
+            }
+            Body::NsFd(namespace) => {
+                self.objects.insert(namespace.objref, Object::NsFd(namespace));
+            }
+            Body::ProcFile(file, root, path) => {
+                self.objects.insert(file.objref, Object::ProcFile(file, root, path));
+            }
+            Body::Inotify(inotify) => {
+                self.objects
+                    .insert(inotify.objref, Object::Inotify(inotify, Vec::new(), 0));
+            }
+            Body::InotifyEvents(events, _) => {
+                if let Some(Object::Inotify(_, _, waiting)) = self.objects.get_mut(&events.inotify) {
+                    *waiting += u64::from(events.length);
+                }
+            }
+            Body::InotifyWatch(watch, path) => {
+                if let Some(Object::Inotify(_, watches, _)) = self.objects.get_mut(&watch.inotify) {
+                    watches.push((watch, path));
                 }
             }
             Body::Nameless(file, path) => {

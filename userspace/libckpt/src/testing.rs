@@ -23,6 +23,7 @@ use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::{self, Header};
+use ckpt_uapi::record::inotify::{self, Inotify};
 use ckpt_uapi::record::ipc::{Ids, IpcEnd, Perm};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
@@ -34,10 +35,13 @@ use ckpt_uapi::record::msg::{Msg, MsgText};
 use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{device_kind, peer, NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute, NO_INET6};
 use ckpt_uapi::record::ns::{CgroupNs, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use ckpt_uapi::record::nsfd::{self, NsFd};
+use ckpt_uapi::record::pidfd::{self, Pidfd};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::Pipe;
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
 use ckpt_uapi::record::prctl::Prctl;
+use ckpt_uapi::record::proc::ProcFile;
 use ckpt_uapi::record::pty::{self, Ctty, Pty, PtyFile};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::{self, RestartBlock};
@@ -369,7 +373,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 47, 6)
+    Statefile::new(records, 51, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -515,6 +519,22 @@ fn init() -> Vec<Part> {
     records.push(open_queue());
     records.extend(sockets());
     records.extend(terminal());
+    records.push(Part::new(&Pidfd {
+        objref: PIDFD,
+        flags: pidfd::THREAD,
+        task: pidfd::task::REAPED,
+        same: 0,
+        status: 9,
+        has_status: 1,
+    }));
+    records.extend(inotify());
+    records.push(file_of_proc());
+    records.push(Part::new(&NsFd {
+        objref: PIDFD + 3,
+        flags: 0,
+        kind: nsfd::PID,
+        task: 0,
+    }));
     records.extend([
         Part::new(&Fds { count: 6, more: 0 }).entries(&[
             fd(9, 0, 35),
@@ -528,13 +548,13 @@ fn init() -> Vec<Part> {
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(44, 0), layer(45, 44), told()]);
-    records.push(Part::new(&SemUndo { objref: 46, count: 1 }).entries(&[SemAdjustment {
+    records.extend([layer(48, 0), layer(49, 48), told()]);
+    records.push(Part::new(&SemUndo { objref: 50, count: 1 }).entries(&[SemAdjustment {
         set: 29,
         number: 1,
         adjust: -3,
     }]));
-    records.extend(thread(None, 45, true));
+    records.extend(thread(None, 49, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -611,7 +631,8 @@ const NULL: u32 = 7;
 const PIPE: u32 = 8;
 const LISTENER: u32 = 39;
 const TERMINAL: u32 = 42;
-const FILTER: u32 = 47;
+const PIDFD: u32 = 44;
+const FILTER: u32 = 51;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -999,6 +1020,51 @@ fn events() -> Vec<Part> {
         Part::new(&Epoll { objref: 35, flags: 0 }),
         Part::new(&EpollItems { epoll: 35, count: 1 }).entries(&[item]),
     ]
+}
+
+/// An inotify that has something to tell.
+fn inotify() -> Vec<Part> {
+    let path = "/tmp";
+    let event: Vec<u8> = [1, 0x100, 0, 0]
+        .iter()
+        .flat_map(|word: &u32| word.to_ne_bytes())
+        .collect();
+    vec![
+        Part::new(&Inotify {
+            objref: PIDFD + 1,
+            flags: inotify::FLAGS,
+            watches: 1,
+            next_wd: 2,
+        }),
+        Part::new(&inotify::Events {
+            inotify: PIDFD + 1,
+            length: event.len() as u32,
+        })
+        .entries(&event[..]),
+        Part::new(&inotify::Watch {
+            inotify: PIDFD + 1,
+            wd: 1,
+            mask: 0x100,
+            path_len: path.len() as u32,
+        })
+        .entries(path.as_bytes()),
+    ]
+}
+
+/// A file of the first thread.
+fn file_of_proc() -> Part {
+    let (proc, path) = ("/proc", "/stat");
+    Part::new(&ProcFile {
+        objref: PIDFD + 2,
+        flags: O_RDONLY,
+        process: 0,
+        thread: 0,
+        pos: 4,
+        proc_len: proc.len() as u32,
+        path_len: path.len() as u32,
+    })
+    .entries(proc.as_bytes())
+    .entries(path.as_bytes())
 }
 
 /// A deleted file with a hole, and an open file of it.

@@ -132,6 +132,31 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "rcvbuf": options.map(|o| o.rcvbuf), "peer_pid": options.map(|o| o.peer_pid),
             "peer_uid": options.map(|o| o.peer_uid), "peer_gid": options.map(|o| o.peer_gid),
         }),
+        Object::Pidfd(pidfd) => json!({
+            "objref": objref, "type": "pidfd", "flags": pidfd.flags,
+            "task": (pidfd.task != pidfd::task::REAPED).then_some(pidfd.task),
+            "same": (pidfd.same != 0).then_some(pidfd.same),
+            "status": (pidfd.has_status == 1).then_some(pidfd.status),
+        }),
+        Object::NsFd(namespace) => json!({
+            "objref": objref, "type": "namespace-fd", "flags": namespace.flags, "kind": namespace.kind,
+            "task": namespace.task,
+        }),
+        Object::ProcFile(file, root, path) => json!({
+            "objref": objref, "type": "proc-file", "flags": file.flags, "process": file.process,
+            "thread": (file.thread != proc::PROCESS).then_some(file.thread), "pos": file.pos,
+            "proc": printable(root), "path": printable(path),
+        }),
+        Object::Inotify(inotify, watches, waiting) => {
+            let watches: Vec<Value> = watches
+                .iter()
+                .map(|(watch, path)| json!({ "wd": watch.wd, "mask": watch.mask, "path": printable(path) }))
+                .collect();
+            json!({
+                "objref": objref, "type": "inotify", "flags": inotify.flags, "next_wd": inotify.next_wd,
+                "waiting": waiting, "watches": watches,
+            })
+        }
         Object::LandlockLayer(layer) => json!({
             "objref": objref, "type": "landlock-layer", "below": (layer.below != 0).then_some(layer.below),
             "handled_access_fs": layer.handled_access_fs, "handled_access_net": layer.handled_access_net,

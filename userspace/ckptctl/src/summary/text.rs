@@ -538,6 +538,36 @@ impl Summary {
                     bytes(waiting.bytes)
                 )
             }
+            Some(Object::Pidfd(pidfd)) => {
+                let of = match self.tree.get(pidfd.task as usize) {
+                    Some(entry) => format!("task {}", entry.pid),
+                    None => "a process that has been reaped".into(),
+                };
+                format!("pidfd {objref}: of {of}")
+            }
+            Some(Object::NsFd(namespace)) => {
+                let of = self.tree.get(namespace.task as usize).map_or(0, |entry| entry.pid);
+                format!("namespace {objref}: {:#x} of task {of}", namespace.kind)
+            }
+            Some(Object::ProcFile(file, root, path)) => {
+                let number = |index: u32| self.tree.get(index as usize).map_or(0, |entry| entry.pid);
+                let thread = match file.thread {
+                    proc::PROCESS => String::new(),
+                    index => format!("/task/{}", number(index)),
+                };
+                format!(
+                    "{objref}: {}/{}{thread}{}, offset {}",
+                    printable(root),
+                    number(file.process),
+                    printable(path),
+                    file.pos
+                )
+            }
+            Some(Object::Inotify(_, watches, waiting)) => format!(
+                "inotify {objref}: {}, {} waiting",
+                count(watches.len() as u64, "file"),
+                bytes(*waiting)
+            ),
             Some(Object::LandlockLayer(_)) => format!("Landlock layer {objref}"),
             Some(Object::Shmem { shmem, pages }) => {
                 format!(

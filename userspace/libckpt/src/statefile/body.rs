@@ -10,6 +10,7 @@ use ckpt_uapi::record::file::File;
 use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::Header;
+use ckpt_uapi::record::inotify::{self, Inotify};
 use ckpt_uapi::record::ipc::{self, IpcEnd, Perm};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
@@ -21,10 +22,13 @@ use ckpt_uapi::record::msg::{self, Msg, MsgText};
 use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute};
 use ckpt_uapi::record::ns::{CgroupNs, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use ckpt_uapi::record::nsfd::{self, NsFd};
+use ckpt_uapi::record::pidfd::{self, Pidfd};
 use ckpt_uapi::record::pids::Pids;
 use ckpt_uapi::record::pipe::{self, Pipe};
 use ckpt_uapi::record::posix_timer::{self, PosixTimer, PosixTimers};
 use ckpt_uapi::record::prctl::{self, Prctl};
+use ckpt_uapi::record::proc::ProcFile;
 use ckpt_uapi::record::pty::{self, Ctty, Pty, PtyFile};
 use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::restart_block::RestartBlock;
@@ -93,6 +97,13 @@ pub enum Body {
     Timerfd(Timerfd),
     Epoll(Epoll),
     EpollItems(EpollItems, Vec<EpollItem>),
+    Pidfd(Pidfd),
+    /// The path of /proc, and that below the number.
+    ProcFile(ProcFile, Vec<u8>, Vec<u8>),
+    NsFd(NsFd),
+    Inotify(Inotify),
+    InotifyEvents(inotify::Events, Vec<u8>),
+    InotifyWatch(inotify::Watch, Vec<u8>),
     Nameless(Nameless, Vec<u8>),
     NamelessData(NamelessData, Vec<u8>),
     /// Address, path of its file.
@@ -459,6 +470,56 @@ impl Body {
             | RecordType::Timerfd
             | RecordType::Epoll
             | RecordType::EpollItems => Self::parse_event(kind, parts)?,
+            RecordType::Pidfd => Self::parse_pidfd(parts)?,
+            RecordType::NsFd => {
+                let fixed: NsFd = parts.alone()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, nsfd::FLAGS)?;
+                check(nsfd::KINDS.contains(&fixed.kind), "a namespace of an unknown kind")?;
+                Self::NsFd(fixed)
+            }
+            RecordType::ProcFile => {
+                let fixed: ProcFile = parts.fixed()?;
+                objref(fixed.objref)?;
+                let (proc, path) = parts.pair(fixed.proc_len)?;
+                check(
+                    proc.first() == Some(&b'/') && (path.is_empty() || path.first() == Some(&b'/')),
+                    "a file of /proc has no absolute path",
+                )?;
+                check(i64::try_from(fixed.pos).is_ok(), "an offset is negative")?;
+                Self::ProcFile(
+                    fixed,
+                    text(proc, fixed.proc_len, PATH_MAX)?,
+                    text(path, fixed.path_len, PATH_MAX)?,
+                )
+            }
+            RecordType::Inotify => {
+                let fixed: Inotify = parts.alone()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, inotify::FLAGS)?;
+                check(
+                    i32::try_from(fixed.next_wd).is_ok_and(|wd| wd > 0),
+                    "a watch has an impossible number",
+                )?;
+                Self::Inotify(fixed)
+            }
+            RecordType::InotifyEvents => {
+                let fixed: inotify::Events = parts.fixed()?;
+                objref(fixed.inotify)?;
+                Self::InotifyEvents(fixed, parts.entries::<u8>(fixed.length)?)
+            }
+            RecordType::InotifyWatch => {
+                let fixed: inotify::Watch = parts.fixed()?;
+                objref(fixed.inotify)?;
+                known(fixed.mask, inotify::WATCH_MASK)?;
+                check(
+                    i32::try_from(fixed.wd).is_ok_and(|wd| wd > 0),
+                    "a watch has an impossible number",
+                )?;
+                let path = parts.text(fixed.path_len, PATH_MAX)?;
+                check(path.first() == Some(&b'/'), "a watch has no absolute path")?;
+                Self::InotifyWatch(fixed, path)
+            }
             RecordType::Nameless => {
                 let fixed: Nameless = parts.fixed()?;
                 objref(fixed.objref)?;
@@ -750,6 +811,20 @@ impl Body {
                 Self::Ctty(fixed)
             }
         })
+    }
+
+    fn parse_pidfd(parts: &Parts<'_>) -> Result<Self> {
+        let fixed: Pidfd = parts.alone()?;
+        objref(fixed.objref)?;
+        known(fixed.flags, pidfd::FLAGS)?;
+        let first_of_reaped = fixed.task == pidfd::task::REAPED && fixed.same == 0;
+        check(
+            (fixed.task == pidfd::task::REAPED || fixed.same == 0)
+                && fixed.has_status <= u32::from(first_of_reaped)
+                && (fixed.has_status == 1 || fixed.status == 0),
+            "a pidfd has an impossible state",
+        )?;
+        Ok(Self::Pidfd(fixed))
     }
 
     fn parse_event(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {

@@ -8,6 +8,8 @@ use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::landlock::{self, LAYERS_MAX};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
 use ckpt_uapi::record::net::peer;
+use ckpt_uapi::record::pidfd::{self, Pidfd};
+use ckpt_uapi::record::proc;
 use ckpt_uapi::record::sem::SemAdjustment;
 use ckpt_uapi::record::socket::{name, pair};
 use ckpt_uapi::record::task::Task;
@@ -178,6 +180,10 @@ pub(super) struct Order {
     sizes: HashMap<u32, u64>,
     /// Objrefs of those open files that are epolls.
     epolls: HashSet<u32>,
+    /// The last inotify: its objref, how many watches have not come, and the number of the last that has.
+    inotify: (u32, u32, u32),
+    /// Objrefs of pidfds of processes that have been reaped.
+    reaped: HashSet<u32>,
     /// How many layers there are up to a layer of a Landlock domain, by objref.
     layers: HashMap<u32, usize>,
     /// Mappings of the current task, and how many are to come.
@@ -438,6 +444,48 @@ impl Order {
                 | Body::Timerfd(Timerfd { objref, .. }),
             ) => {
                 self.add_object(*objref, Object::File)?;
+                State::Fd
+            }
+            (State::Fd, Body::Pidfd(pidfd)) => {
+                self.add_pidfd(pidfd)?;
+                State::Fd
+            }
+            (State::Fd, Body::NsFd(namespace)) => {
+                check(
+                    (namespace.task as usize) < self.tree.len(),
+                    "a namespace is of a task that the tree does not have",
+                )?;
+                self.add_object(namespace.objref, Object::File)?;
+                State::Fd
+            }
+            (State::Fd, Body::ProcFile(file, ..)) => {
+                check(
+                    (file.process as usize) < self.tree.len()
+                        && (file.thread == proc::PROCESS || (file.thread as usize) < self.tree.len()),
+                    "a file of /proc is of a task that the tree does not have",
+                )?;
+                self.add_object(file.objref, Object::File)?;
+                State::Fd
+            }
+            (State::Fd, Body::Inotify(inotify)) => {
+                self.inotify = (inotify.objref, inotify.watches, 0);
+                self.add_object(inotify.objref, Object::File)?;
+                State::Fd
+            }
+            (State::Fd, Body::InotifyEvents(events, _)) => {
+                check(
+                    self.inotify.0 == events.inotify && self.inotify.2 == 0,
+                    "events stand behind no inotify",
+                )?;
+                State::Fd
+            }
+            (State::Fd, Body::InotifyWatch(watch, _)) => {
+                let (objref, missing, last) = self.inotify;
+                check(
+                    objref == watch.inotify && missing > 0 && watch.wd > last,
+                    "a watch stands behind no inotify that lacks it",
+                )?;
+                self.inotify = (objref, missing - 1, watch.wd);
                 State::Fd
             }
             (State::Fd, Body::Epoll(epoll)) => {
@@ -1009,6 +1057,21 @@ impl Order {
             }
             _ => Ok(()),
         }
+    }
+
+    fn add_pidfd(&mut self, pidfd: &Pidfd) -> Result<()> {
+        check(
+            pidfd.task == pidfd::task::REAPED || (pidfd.task as usize) < self.tree.len(),
+            "a pidfd is of a task that the tree does not have",
+        )?;
+        check(
+            pidfd.same == 0 || self.reaped.contains(&pidfd.same),
+            "a pidfd is of the same process as what is no pidfd",
+        )?;
+        if pidfd.task == pidfd::task::REAPED {
+            self.reaped.insert(pidfd.objref);
+        }
+        self.add_object(pidfd.objref, Object::File)
     }
 
     fn add_layer(&mut self, layer: &landlock::Layer) -> Result<()> {

@@ -436,14 +436,15 @@ fn counts_the_layers_of_landlock_domains() {
         changed(|records| {
             let at = index(RecordType::LandlockLayer) + 2;
             let template = records[at - 1].clone();
-            for objref in 46..44 + count {
+            let last = Layer::read_from_prefix(&template.body).unwrap().0.objref;
+            for objref in last + 1..last - 1 + count {
                 let mut part = template.clone();
                 let (layer, _) = Layer::mut_from_prefix(&mut part.body).unwrap();
                 (layer.objref, layer.below) = (objref, objref - 1);
-                records.insert(at + objref as usize - 46, part);
+                records.insert(at + (objref - last) as usize - 1, part);
             }
             // What comes after them is numbered after them.
-            let (undo, filter) = (44 + count, 45 + count);
+            let (undo, filter) = (last - 1 + count, last + count);
             let part = &mut records[index(RecordType::SemUndo) + count as usize - 2];
             SemUndo::mut_from_prefix(&mut part.body).unwrap().0.objref = undo;
             let part = &mut records[index(RecordType::SeccompFilter) + count as usize - 2];

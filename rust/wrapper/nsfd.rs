@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Files that stand for namespaces.
+//!
+//! C source: `fs/nsfs.c`
+
+use super::{bindings, file::File, symbol::Operations, task::Task};
+use kernel::prelude::*;
+
+/// An open file that stands for a namespace.
+///
+/// # Invariants
+///
+/// The file's operations are those of nsfs.
+pub(crate) struct NsFd<'a>(&'a File);
+
+impl<'a> NsFd<'a> {
+    /// This file, if it is one.
+    pub(crate) fn of(file: &'a File) -> Option<Self> {
+        // INVARIANT: just looked at.
+        (file.ops() == Operations::Namespace.address()).then_some(Self(file))
+    }
+
+    /// CLONE_NEW*.
+    pub(crate) fn kind(&self) -> u32 {
+        // SAFETY: of nsfs, by the invariant: the inode keeps the namespace, whose kind never changes.
+        unsafe { bindings::ckpt_nsfd_kind(self.0.as_ptr()) }
+    }
+
+    /// Whether a task lives in the namespace.
+    pub(crate) fn is_of(&self, task: &Task) -> bool {
+        // SAFETY: of nsfs, by the invariant; the task is alive; the helper gives back what it takes.
+        unsafe { bindings::ckpt_nsfd_is_of(self.0.as_ptr(), task.as_ptr()) }
+    }
+}
+
+/// One of the namespace of this kind that a task lives in, with O_NONBLOCK and O_LARGEFILE of `flags`.
+pub(crate) fn open(task: &Task, kind: u32, flags: u32) -> Result<File> {
+    // SAFETY: the task is alive; the helper gives a reference or an error.
+    unsafe { File::from_raw(bindings::ckpt_nsfd_open(task.as_ptr(), kind, flags)) }
+}
