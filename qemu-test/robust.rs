@@ -2,6 +2,7 @@
 
 //! Whole or nothing: whoever dies, and whenever, a target goes on unharmed or is gone without a trace.
 
+mod cycles;
 mod family;
 mod freeze;
 mod kill;
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Case> {
         Case::new("robust/restart_killed_at_50_moments", kill::restart).limit(400),
         Case::new("robust/checkpoint_of_a_family_killed_100_times", family::checkpoint).limit(300),
         Case::new("robust/restart_of_a_family_killed_100_times", family::restart).limit(300),
+        Case::new("robust/a_thousand_cycles_leak_nothing", cycles::leak_nothing).limit(900),
         Case::new("robust/killed_freezer_thaws", freeze::killed_freezer),
         Case::new("robust/frozen_target_can_be_killed", freeze::killed_target),
         Case::new("robust/parent_notices_nothing", freeze::parent_notices_nothing),
