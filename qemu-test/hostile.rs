@@ -27,6 +27,7 @@ pub fn all() -> Vec<Case> {
             statefiles::values_of_a_user_namespace,
         )
         .limit(600),
+        Case::new("hostile/values_of_locks", statefiles::values_of_locks).limit(600),
         Case::new("hostile/values_of_events", statefiles::values_of_events).limit(600),
         Case::new("hostile/values_of_trees", statefiles::values_of_trees).limit(900),
         Case::new(

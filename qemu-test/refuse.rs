@@ -47,7 +47,7 @@ const KINDS: &[&str] = &[
     "device_open",
     "device_mapped",
     "terminal_master",
-    "locked_posix",
+    "locked_pipe",
     "leased",
     "notified_directory",
     "shared_table",

@@ -398,7 +398,7 @@ pub(crate) use mm::{post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, count_mapped, dump_file, each_extent, held, is_sealed_for_writers, restore_shmem_pages, Census,
-    Holders,
+    Holders, Holding,
 };
 
 pub(crate) use landlock::open_denied;

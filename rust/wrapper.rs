@@ -12,6 +12,7 @@ pub(crate) mod epoll;
 pub(crate) mod file;
 pub(crate) mod hash;
 pub(crate) mod landlock;
+pub(crate) mod lock;
 pub(crate) mod mm;
 pub(crate) mod mount;
 pub(crate) mod net;

@@ -17,6 +17,7 @@ pub mod fs;
 pub mod header;
 pub mod itimer;
 pub mod landlock;
+pub mod lock;
 pub mod mempolicy;
 pub mod mm;
 pub mod mnt;
@@ -157,6 +158,8 @@ record_types! {
     Epoll = 0x46, "epoll";
     /// What an epoll watches: [`event::EpollItems`] and [`event::EpollItem`] entries.
     EpollItems = 0x47, "epoll-items";
+    /// Locks of a process or of an open file: [`lock::Locks`] and [`lock::Lock`] entries.
+    Locks = 0x4b, "locks";
     /// A regular file without a name: [`nameless::Nameless`] and the path that it had.
     Nameless = 0x4c, "nameless";
     /// Content of a file without a name: [`nameless::NamelessData`] and the bytes.

@@ -107,6 +107,7 @@ const DISTURBED: &[&[&str]] = &[
     &["fd_many", "100"],
     &["file_pipe"],
     &["file_flock"],
+    &["file_locks"],
     &["file_deleted"],
     &["file_memfd"],
     &["syscall_blocked", "sigsuspend"],

@@ -445,6 +445,11 @@ pub fn values_of_task_state(context: &Context) -> Result {
     feed_kinds(context, "task_state", &[], &kinds, 4)
 }
 
+/// The same for locks of processes and of open files.
+pub fn values_of_locks(context: &Context) -> Result {
+    feed_kinds(context, "file_locks", &["1"], &[RecordType::Locks.number()], 6)
+}
+
 /// The same for files that stand for events.
 pub fn values_of_events(context: &Context) -> Result {
     let kinds = [

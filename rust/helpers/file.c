@@ -3,7 +3,6 @@
 #include <linux/bvec.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
-#include <linux/filelock.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/hugetlb.h>
@@ -190,40 +189,6 @@ unsigned int ckpt_memfd_seals(struct file *f)
 bool ckpt_file_may_read(struct file *f)
 {
 	return !file_permission(f, MAY_READ);
-}
-
-/*
- * Whether a lock or lease is held through this open file or by this descriptor table: its kind, or NULL. A lock of flock(2)
- * comes back in *flock as LOCK_SH or LOCK_EX (0 without one) and is no obstacle.
- */
-const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t, unsigned int *flock)
-{
-	struct file_lock_context *ctx = locks_inode_context(file_inode(f));
-	struct file_lock_core *flc;
-	const char *kind = NULL;
-	struct files_struct *files;
-
-	*flock = 0;
-	if (!ctx)
-		return NULL;
-	task_lock(t);
-	files = t->files;
-	task_unlock(t);
-	spin_lock(&ctx->flc_lock);
-	list_for_each_entry(flc, &ctx->flc_flock, flc_list)
-		if (flc->flc_file == f)
-			*flock = flc->flc_type == F_WRLCK ? LOCK_EX : LOCK_SH;
-	list_for_each_entry(flc, &ctx->flc_posix, flc_list) {
-		if (flc->flc_owner == files)
-			kind = "POSIX";
-		else if (flc->flc_file == f)
-			kind = "OFD";
-	}
-	list_for_each_entry(flc, &ctx->flc_lease, flc_list)
-		if (flc->flc_file == f)
-			kind = "lease";
-	spin_unlock(&ctx->flc_lock);
-	return kind;
 }
 
 size_t ckpt_file_references(struct file *f)

@@ -8,6 +8,7 @@
 #include "epoll.c"
 #include "file.c"
 #include "landlock.c"
+#include "lock.c"
 #include "mm.c"
 #include "mount.c"
 #include "net.c"

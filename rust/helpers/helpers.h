@@ -73,7 +73,6 @@ unsigned int ckpt_memfd_seals(struct file *f);
 bool ckpt_mapped_outside(struct file *f, struct task_struct *root, bool below);
 bool ckpt_file_may_read(struct file *f);
 bool ckpt_path_unlinked(const struct path *p);
-const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t, unsigned int *flock);
 size_t ckpt_file_references(struct file *f);
 bool ckpt_file_may_execute(struct file *f);
 bool ckpt_file_has_owner(struct file *f);
@@ -106,6 +105,35 @@ bool ckpt_landlock_has_rules(const struct cred *cred);
 bool ckpt_landlock_subdomains_off(const struct cred *cred);
 int ckpt_landlock_share(const struct cred *theirs);
 u64 ckpt_landlock_denied(const struct file *f);
+
+/* lock.c */
+enum ckpt_lease {
+	CKPT_LEASE_NONE,
+	CKPT_LEASE_READ,
+	CKPT_LEASE_WRITE,
+	/* Somebody waits for the holder to give it back. */
+	CKPT_LEASE_BREAKING,
+	/* A delegation, or a layout of pNFS. */
+	CKPT_LEASE_OTHER,
+};
+
+struct ckpt_file_locks {
+	/* LOCK_SH or LOCK_EX; 0 without one. */
+	unsigned int flock;
+	enum ckpt_lease lease;
+	/* Locks of fcntl(2): of the open file, and of the descriptor table. */
+	unsigned int of_file, of_table;
+};
+
+/* As struct flock: F_RDLCK or F_WRLCK. */
+struct ckpt_lock_range {
+	u64 start, len;
+	u32 type;
+};
+
+void ckpt_file_locks(struct file *f, struct task_struct *t, struct ckpt_file_locks *out);
+unsigned int ckpt_lock_ranges(struct file *f, struct task_struct *t, struct ckpt_lock_range *out, unsigned int max);
+void ckpt_take_fd_away(unsigned int fd);
 
 /* mm.c */
 #define CKPT_EXTENT_GUARD 1

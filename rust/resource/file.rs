@@ -3,7 +3,7 @@
 //! Open files: regular files and directories by path, devices without state, inherited stdio, sessions of ckpt.
 //!
 //! Saved: path, O_* flags, offset, sharing of one open file between descriptors; identity (device, inode, size,
-//! modification time); locks of flock(2); pipes inside the target (file/pipe.rs); files without a name and memfds
+//! modification time); locks (file/lock.rs); pipes inside the target (file/pipe.rs); files without a name and memfds
 //! (file/nameless.rs); that Landlock denied it to be truncated, or
 //! ioctls of the device, when it was opened; the statefile itself, if it has no name (O_TMPFILE) and a member of the target writes
 //! it, as /dev/null.
@@ -11,7 +11,7 @@
 //! long as the machine runs; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
 //! becomes the restarter's.
 //! Refused: deleted directories, sockets, pipes and terminals that are not stdio, anonymous inodes (inotify, io_uring, ...; for
-//! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH, POSIX and OFD locks, leases,
+//! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH, leases,
 //! F_SETOWN; an inherited pipe or terminal that only a thread with descriptors of its own has.
 //!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
@@ -21,7 +21,8 @@ use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     wrapper::{
-        file::{collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, REOPEN_FLAGS, TMPFILE},
+        file::{collect_fds, mode, Fd, File, Nameless as Name, Stat, REOPEN_FLAGS, TMPFILE},
+        lock::Locks,
         mm::{map, prot, vm_mmap, Mm},
         mount::open_below,
         path::PathBuf,
@@ -34,6 +35,7 @@ use ckpt_uapi::{
     record::{
         event::{Epoll, EpollItems, Eventfd, Signalfd, Timerfd},
         file::{denied, kind, File as FileRecord},
+        lock::Locks as LockRecord,
         mm::{Extent, Pages},
         nameless::{Nameless, NamelessData},
         pipe::Pipe as PipeRecord,
@@ -47,10 +49,12 @@ use zerocopy::FromZeros;
 
 mod census;
 mod event;
+mod lock;
 mod nameless;
 mod pipe;
 
 pub(crate) use census::Census;
+pub(crate) use lock::Holding;
 pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
 
 pub(crate) struct FileRoom;
@@ -108,14 +112,8 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
     if file.has_owner() {
         return Err(refuse(file, "signals sent by a file (F_SETOWN, O_ASYNC)"));
     }
-    if let (Some(lock), _) = file.locks(target.leader) {
-        let mut name = PathBuf::new()?;
-        file.print_any(&mut name)?;
-        return Err(Fault::new(
-            EOPNOTSUPP,
-            format_args!("{} lock or lease cannot be saved: {}", lock, name.as_str()),
-        )
-        .kind(RecordType::File));
+    if let Some(what) = lock::check(file, target.leader) {
+        return Err(refuse(file, what));
     }
     if let Some(event) = event::Kind::of(file) {
         return match event.check(target, file, held)? {
@@ -266,7 +264,8 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     r.rdev = stat.rdev;
     r.stdio = stdio.unwrap_or(0);
     r.path_len = path.len() as u32;
-    (_, r.lock) = file.locks(target.leader);
+    let locks = Locks::of(file, target.leader);
+    r.lock = locks.flock;
     r.pipe = pipe_objref;
     r.nameless = nameless;
     r.denied = file.landlock_denied() & deniable(kind);
@@ -283,6 +282,7 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
         .kind(RecordType::File));
     }
     dump.out.record_with(&r, path)?;
+    lock::dump_of_file(file, objref, &locks, dump)?;
     Ok(objref)
 }
 
@@ -296,6 +296,7 @@ impl Resource for FileRoom {
         Timerfd::TYPE,
         Epoll::TYPE,
         EpollItems::TYPE,
+        LockRecord::TYPE,
         Nameless::TYPE,
         NamelessData::TYPE,
     ];
@@ -369,6 +370,7 @@ impl Resource for FileRoom {
             RecordType::Shmem => restore_shmem(restore)?,
             RecordType::Pipe => pipe::restore(restore)?,
             RecordType::EpollItems => return event::restore_items(restore),
+            RecordType::Locks => return lock::restore(restore),
             RecordType::Nameless => nameless::restore(restore)?,
             RecordType::NamelessData => return nameless::restore_data(restore),
             RecordType::Eventfd | RecordType::Signalfd | RecordType::Timerfd | RecordType::Epoll => {
@@ -507,21 +509,9 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         return Err(bad(EPERM, format_args!("{name} has rights that Landlock denied to it")));
     }
     if r.lock != 0 {
-        lock(restore.me, &file, r.lock).context(format_args!("cannot lock {name} again"))?;
+        lock::flock(restore.me, &file, r.lock).context(format_args!("cannot lock {name} again"))?;
     }
     Ok(Object::File(file, size, mtime_ns))
-}
-
-/// Takes a lock as flock(2) does, which wants a descriptor; it belongs to the open file and outlives that.
-fn lock(me: &CurrentTask, file: &File, operation: u32) -> kernel::error::Result {
-    const LOCK_NB: u32 = 4;
-    if operation > 2 {
-        return Err(EBADMSG);
-    }
-    with_fd(me, file, |fd| {
-        me.call(nr::__NR_flock, &[fd, u64::from(operation | LOCK_NB)])
-    })
-    .map(|_| ())
 }
 
 /// Reads a page record of a shared memory object: its memory is mapped into the caller for that time.

@@ -8,7 +8,7 @@ use super::{
     bindings,
     cred::Cred,
     path::{Fs, PathBuf},
-    syscall::{nr, CurrentTask},
+    syscall::CurrentTask,
     task::Task,
     to_result, //
 };
@@ -442,21 +442,6 @@ impl File {
         Ok(out)
     }
 
-    /// Kind of a POSIX or OFD lock or a lease that `task` holds through it, and its lock of flock(2): LOCK_SH, LOCK_EX or 0.
-    pub(crate) fn locks(&self, task: &Task) -> (Option<&'static str>, u32) {
-        let mut flock = 0;
-        // SAFETY: both are alive; the helper locks and returns NULL or a string literal.
-        unsafe {
-            let kind = bindings::ckpt_file_lock_kind(self.as_ptr(), task.as_ptr(), &mut flock);
-            let kind = if kind.is_null() {
-                None
-            } else {
-                CStr::from_char_ptr(kind).to_str().ok()
-            };
-            (kind, flock)
-        }
-    }
-
     /// Writes all bytes at `*pos` (`None`: a stream).
     pub(crate) fn write_all(&self, mut bytes: &[u8], mut pos: Option<&mut i64>) -> Result {
         while !bytes.is_empty() {
@@ -547,7 +532,7 @@ pub(crate) fn install_fd(fd: u32, file: &File, cloexec: bool) -> Result {
     }
 }
 
-/// Runs `f` with a descriptor of the caller for a file, which goes afterwards.
+/// Runs `f` with a descriptor of the caller for a file, which goes afterwards. The process keeps the locks that it has on the file.
 pub(crate) fn with_fd<T, E: From<Error>>(
     me: &CurrentTask,
     file: &File,
@@ -555,13 +540,13 @@ pub(crate) fn with_fd<T, E: From<Error>>(
 ) -> core::result::Result<T, E> {
     let fd = u64::from(install_any(file)?);
     let result = f(fd);
-    me.call(nr::__NR_close, &[fd])?;
+    me.take_fd_away(fd as u32);
     result
 }
 
-/// The file behind a descriptor that a system call of the caller has just made, which goes.
+/// The file behind a descriptor that a system call of the caller has just made, which goes, as by [`with_fd`].
 pub(crate) fn take_fd(me: &CurrentTask, fd: usize) -> Result<File> {
     let file = File::from_any_fd(fd as i32);
-    me.call(nr::__NR_close, &[fd as u64])?;
+    me.take_fd_away(fd as u32);
     file
 }

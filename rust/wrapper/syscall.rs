@@ -107,6 +107,13 @@ impl CurrentTask {
         }
     }
 
+    /// Takes away a descriptor of the task that was there for a moment. Not by close(2), which would release the locks that the process
+    /// has on the file by other descriptors.
+    pub(crate) fn take_fd_away(&self, fd: u32) {
+        // SAFETY: the current task's own table, which the kernel locks; nobody has the descriptor borrowed.
+        unsafe { bindings::ckpt_take_fd_away(fd) };
+    }
+
     /// Uses the descriptor table of another task from now on. `ESRCH` when that has none any more.
     pub(crate) fn adopt_files(&self, from: &Task) -> Result {
         // SAFETY: `from` is alive; the helper locks. The caller has no descriptor borrowed: the session lives by the reference

@@ -15,6 +15,7 @@ use libckpt::uapi::record::fpu::Fpu;
 use libckpt::uapi::record::header::Header;
 use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::landlock::{self, Landlock};
+use libckpt::uapi::record::lock::{self, Lock};
 use libckpt::uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
 use libckpt::uapi::record::nameless::Nameless;
@@ -51,6 +52,8 @@ pub struct Summary {
     /// Pid of the process with which the records of something shared stand, by its objref.
     owners: BTreeMap<u32, u32>,
     objects: BTreeMap<u32, Object>,
+    /// Of fcntl(F_OFD_SETLK), by objref of the open file.
+    locks: BTreeMap<u32, Vec<Lock>>,
     /// Objref of the mount namespace that mounts belong to.
     mounts: u32,
     /// Objref of the network namespace that devices belong to.
@@ -159,6 +162,8 @@ struct Process {
     guard_pages: u64,
     directories: Option<Directories>,
     fds: Option<Vec<Fd>>,
+    /// Of fcntl(F_SETLK), by descriptor.
+    locks: BTreeMap<u32, Vec<Lock>>,
     actions: Option<Box<Actions>>,
     itimers: Option<Itimers>,
     timers: Vec<PosixTimer>,
@@ -184,6 +189,7 @@ impl Summary {
             with_process: BTreeSet::new(),
             owners: BTreeMap::new(),
             objects: BTreeMap::new(),
+            locks: BTreeMap::new(),
             mounts: 0,
             network: 0,
             external: Vec::new(),
@@ -240,6 +246,9 @@ impl Summary {
                 if let Some(Object::Epoll(_, all)) = self.objects.get_mut(&items.epoll) {
                     all.extend(entries);
                 }
+            }
+            Body::Locks(locks, entries) if locks.holder == lock::holder::OPEN_FILE => {
+                self.locks.entry(locks.of).or_default().extend(entries);
             }
             Body::Nameless(file, path) => {
                 self.objects.insert(file.objref, Object::Nameless(file, path, 0));
@@ -418,6 +427,7 @@ impl Process {
             Body::SignalAction(actions) => self.actions = Some(actions),
             Body::Itimer(itimers) => self.itimers = Some(itimers),
             Body::PosixTimer(_, timers) => self.timers.extend(timers),
+            Body::Locks(locks, entries) => self.locks.entry(locks.of).or_default().extend(entries),
             Body::Rlimit(rlimits) => self.rlimits = Some(rlimits),
             _ => {}
         }

@@ -25,6 +25,7 @@ use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::{self, Header};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
+use ckpt_uapi::record::lock::{self, Lock, Locks};
 use ckpt_uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
@@ -800,7 +801,25 @@ fn descriptors() -> Vec<Part> {
         pipe_end(10, PIPE, O_WRONLY),
         Part::new(&Fds { count: 1, more: 1 }).entries(&[fd(0, 0, NULL)]),
         Part::new(&Fds { count: 3, more: 0 }).entries(&[fd(4, 0, 9), fd(5, 0, 10), fd(7, 1, EXE)]),
+        locks(lock::holder::TABLE, 7),
     ]
+}
+
+/// Locks of a process by a descriptor, or of an open file.
+fn locks(holder: u32, of: u32) -> Part {
+    let lock = |start, len, kind| Lock {
+        start,
+        len,
+        kind,
+        reserved: 0,
+    };
+    Part::new(&Locks {
+        holder,
+        of,
+        count: 2,
+        reserved: 0,
+    })
+    .entries(&[lock(5, 10, lock::kind::WRITE), lock(100, 0, lock::kind::READ)])
 }
 
 /// Open files that stand for events; an epoll watches another one by a descriptor that is closed by now.

@@ -20,6 +20,7 @@ impl Summary {
             "container": self.is_container(),
             "tree": (0..).zip(&self.tree).map(|(index, task)| tree_json(task, self.nested.get(&index))).collect::<Vec<_>>(),
             "tasks": self.tree.iter().zip(&self.tasks).map(|(entry, task)| task_json(entry, task)).collect::<Vec<_>>(),
+            "locks": locks_json("objref", &self.locks),
             "objects": self.objects.iter().map(|(objref, object)| object_json(*objref, object)).collect::<Vec<_>>(),
         });
         if let Some((user_ns, maps)) = &self.user_ns {
@@ -249,6 +250,7 @@ fn process_json(process: &Process) -> Value {
             "home_node": policy.home_node,
         })).collect::<Vec<_>>(),
         "fds": process.fds.as_ref().map(|fds| fds.iter().map(fd_json).collect::<Vec<_>>()),
+        "locks": locks_json("fd", &process.locks),
     });
     if let Some(mm) = &process.mm {
         document["mm"] = json!({
@@ -302,6 +304,17 @@ fn process_json(process: &Process) -> Value {
 
 fn fd_json(fd: &Fd) -> Value {
     json!({"fd": fd.fd, "cloexec": fd.flags & 1 != 0, "objref": fd.objref})
+}
+
+/// Locks of fcntl(2), by what holds them.
+fn locks_json(by: &str, locks: &BTreeMap<u32, Vec<Lock>>) -> Value {
+    let each = locks
+        .iter()
+        .flat_map(|(of, ranges)| ranges.iter().map(move |range| (of, range)));
+    each.map(
+        |(of, range)| json!({by: of, "start": range.start, "len": range.len, "write": range.kind == lock::kind::WRITE}),
+    )
+    .collect()
 }
 
 fn vma_json(process: &Process, vma: &Vma) -> Value {

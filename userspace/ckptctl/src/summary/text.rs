@@ -401,10 +401,15 @@ impl Summary {
                 Some(Object::File(file, _)) => {
                     let kind = file_kind(file.kind);
                     let lock = lock_kind(file.lock).map_or_else(String::new, |lock| format!(", {lock} lock"));
+                    let ranges = [process.locks.get(&fd.fd), self.locks.get(&fd.objref)];
+                    let ranges = match ranges.into_iter().flatten().map(Vec::len).sum() {
+                        0 => String::new(),
+                        locks => format!(", {}", count(locks as u64, "range lock")),
+                    };
                     let denied = denied(file).map_or_else(String::new, |right| format!(", no {right}"));
                     writeln!(
                         out,
-                        "    {number:>4}  {kind:<9}  flags 0{:o}, offset {}{lock}{denied}{cloexec}  {object}",
+                        "    {number:>4}  {kind:<9}  flags 0{:o}, offset {}{lock}{ranges}{denied}{cloexec}  {object}",
                         file.flags, file.pos
                     )?;
                 }

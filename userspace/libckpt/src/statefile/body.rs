@@ -12,6 +12,7 @@ use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::Header;
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
+use ckpt_uapi::record::lock::{self, Lock, Locks};
 use ckpt_uapi::record::mempolicy::{self, Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{self, Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
@@ -81,6 +82,7 @@ pub enum Body {
     Timerfd(Timerfd),
     Epoll(Epoll),
     EpollItems(EpollItems, Vec<EpollItem>),
+    Locks(Locks, Vec<Lock>),
     Nameless(Nameless, Vec<u8>),
     NamelessData(NamelessData, Vec<u8>),
     Landlock(Landlock),
@@ -426,6 +428,20 @@ impl Body {
             | RecordType::Timerfd
             | RecordType::Epoll
             | RecordType::EpollItems => Self::parse_event(kind, parts)?,
+            RecordType::Locks => {
+                let fixed: Locks = parts.fixed()?;
+                zero(fixed.reserved)?;
+                check(
+                    [lock::holder::TABLE, lock::holder::OPEN_FILE].contains(&fixed.holder),
+                    "unknown holder of locks",
+                )?;
+                let entries = parts.entries::<Lock>(fixed.count)?;
+                for entry in &entries {
+                    zero(entry.reserved)?;
+                    check(entry.kind <= lock::kind::WRITE, "unknown kind of lock")?;
+                }
+                Self::Locks(fixed, entries)
+            }
             RecordType::Nameless => {
                 let fixed: Nameless = parts.fixed()?;
                 objref(fixed.objref)?;
