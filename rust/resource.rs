@@ -385,6 +385,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<landlock::LandlockRoom>(),
     room::<seccomp::SeccompRoom>(),
     room::<cred::CredRoom>(),
+    room::<file::OwnerRoom>(),
     room::<posix_timer::PosixTimerRoom>(),
     room::<signal::MaskRoom>(),
     room::<signal::PendingRoom>(),

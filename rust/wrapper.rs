@@ -17,6 +17,7 @@ pub(crate) mod mm;
 pub(crate) mod mount;
 pub(crate) mod net;
 pub(crate) mod ns;
+pub(crate) mod owner;
 pub(crate) mod park;
 pub(crate) mod path;
 pub(crate) mod pid;

@@ -12,6 +12,7 @@ pub mod event;
 pub mod external;
 pub mod fd;
 pub mod file;
+pub mod file_signals;
 pub mod fpu;
 pub mod fs;
 pub mod header;
@@ -164,6 +165,8 @@ record_types! {
     Nameless = 0x4c, "nameless";
     /// Content of a file without a name: [`nameless::NamelessData`] and the bytes.
     NamelessData = 0x4d, "nameless-data";
+    /// Who is told by a signal what happens to an open file: [`file_signals::FileSignals`].
+    FileSignals = 0x5c, "file-signals";
     /// Namespaces of a task: [`ns::Nsproxy`].
     Nsproxy = 0x60, "nsproxy";
     /// A uts namespace: [`ns::UtsNs`].

@@ -108,6 +108,7 @@ const DISTURBED: &[&[&str]] = &[
     &["file_pipe"],
     &["file_flock"],
     &["file_locks"],
+    &["file_signals"],
     &["file_deleted"],
     &["file_memfd"],
     &["syscall_blocked", "sigsuspend"],

@@ -501,15 +501,22 @@ static void locked_pipe(void)
 	CHECK(fcntl(ends[1], F_SETLK, &lock) == 0);
 }
 
-static void leased(void)
+static void lease_broken(void)
 {
 	int fd = open("leased", O_RDWR | O_CREAT, 0600);
+	pid_t sibling;
 
+	signal(SIGIO, SIG_IGN);
 	CHECK(fcntl(fd, F_SETLEASE, F_WRLCK) == 0);
-	say("expect lease|lock");
+	sibling = fork();
+	CHECK(sibling >= 0);
+	if (sibling == 0)
+		_exit(open("leased", O_RDONLY | O_NONBLOCK) >= 0 || errno != EWOULDBLOCK);
+	CHECK(waitpid(sibling, NULL, 0) == sibling);
+	say("expect lease");
 	expect_fd(fd);
 	hold();
-	CHECK_EQ(fcntl(fd, F_GETLEASE), F_WRLCK);
+	CHECK_EQ(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
 }
 
 static void notified_directory(void)
@@ -518,7 +525,7 @@ static void notified_directory(void)
 
 	CHECK(fcntl(fd, F_NOTIFY, DN_CREATE | DN_MULTISHOT) == 0);
 	signal(SIGIO, SIG_IGN);
-	say("expect notif");
+	say("expect F_NOTIFY");
 	expect_fd(fd);
 	hold();
 }
@@ -882,15 +889,38 @@ static void protection_key(void)
 	CHECK(strcmp(memory, "data") == 0);
 }
 
-static void async_owner(void)
+static void owner_outside(void)
 {
-	int fd = open("owned", O_RDWR | O_CREAT, 0600);
+	int ends[2], parent = getppid();
 
-	CHECK(fcntl(fd, F_SETOWN, getpid()) == 0 && fcntl(fd, F_SETSIG, SIGUSR2) == 0);
-	say("expect owner|F_SETOWN|F_SETSIG|async");
-	expect_fd(fd);
+	CHECK(pipe(ends) == 0 && fcntl(ends[0], F_SETOWN, parent) == 0);
+	say("expect owner");
+	expect_fd(ends[0]);
 	hold();
-	CHECK_EQ(fcntl(fd, F_GETOWN), getpid());
+	CHECK_EQ(fcntl(ends[0], F_GETOWN), parent);
+}
+
+static void owner_group_outside(void)
+{
+	int ends[2], group = getpgid(getppid());
+
+	CHECK(pipe(ends) == 0 && setpgid(0, 0) == 0 && fcntl(ends[0], F_SETOWN, -group) == 0);
+	say("expect owner");
+	expect_fd(ends[0]);
+	hold();
+	CHECK_EQ(fcntl(ends[0], F_GETOWN), -group);
+}
+
+static void owner_with_other_rights(void)
+{
+	int ends[2];
+
+	CHECK(pipe(ends) == 0 && fcntl(ends[0], F_SETOWN, getpid()) == 0);
+	CHECK(setresuid(1000, 0, 0) == 0);
+	say("expect owner");
+	expect_fd(ends[0]);
+	hold();
+	CHECK_EQ(fcntl(ends[0], F_GETOWN), getpid());
 }
 
 /* Only waits; the harness does something to it (traces it, replaces its file). */
@@ -935,7 +965,7 @@ static const struct {
 	{ "device_mapped", device_mapped },
 	{ "terminal_master", terminal_master },
 	{ "locked_pipe", locked_pipe },
-	{ "leased", leased },
+	{ "lease_broken", lease_broken },
 	{ "notified_directory", notified_directory },
 	{ "shared_table", shared_table },
 	{ "seccomp_listener", seccomp_listener },
@@ -964,7 +994,9 @@ static const struct {
 	{ "userfaultfd", userfault },
 	{ "perf_event", perf_event },
 	{ "protection_key", protection_key },
-	{ "async_owner", async_owner },
+	{ "owner_outside", owner_outside },
+	{ "owner_group_outside", owner_group_outside },
+	{ "owner_with_other_rights", owner_with_other_rights },
 	{ "outside", outside },
 };
 

@@ -203,13 +203,6 @@ bool ckpt_file_may_execute(struct file *f)
 	       !file_permission(f, MAY_EXEC);
 }
 
-bool ckpt_file_has_owner(struct file *f)
-{
-	struct fown_struct *owner = file_f_owner(f);
-
-	return owner && owner->pid;
-}
-
 unsigned int ckpt_file_mode(struct file *f)
 {
 	return file_inode(f)->i_mode;

@@ -13,6 +13,7 @@
 #include "mount.c"
 #include "net.c"
 #include "ns.c"
+#include "owner.c"
 #include "pipe.c"
 #include "seccomp.c"
 #include "symbol.c"

@@ -75,7 +75,6 @@ bool ckpt_file_may_read(struct file *f);
 bool ckpt_path_unlinked(const struct path *p);
 size_t ckpt_file_references(struct file *f);
 bool ckpt_file_may_execute(struct file *f);
-bool ckpt_file_has_owner(struct file *f);
 unsigned int ckpt_file_mode(struct file *f);
 u64 ckpt_encode_dev(dev_t dev);
 loff_t ckpt_file_pos(struct file *f);
@@ -335,6 +334,20 @@ void ckpt_rtnetlink_close(struct socket *s);
 int ckpt_rtnetlink_send(struct socket *s, const void *message, size_t size);
 int ckpt_rtnetlink_receive(struct socket *s, void *buffer, size_t size);
 const void *ckpt_net_peer(struct nsproxy *ns, int ifindex, int *peer);
+
+/* owner.c */
+struct ckpt_file_owner {
+	bool exists;
+	/* Signals are armed (O_ASYNC), where that has an effect. */
+	bool async;
+	bool own_rights;
+	enum pid_type type;
+	/* As F_GETOWN and F_GETSIG. */
+	unsigned int pid, signal;
+};
+
+void ckpt_file_owner(struct file *f, struct task_struct *t, struct pid_namespace *ns, struct ckpt_file_owner *out);
+bool ckpt_file_is_notified(struct file *f);
 
 /* pipe.c */
 struct ckpt_pipe_state {

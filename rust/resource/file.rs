@@ -11,8 +11,7 @@
 //! long as the machine runs; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
 //! becomes the restarter's.
 //! Refused: deleted directories, sockets, pipes and terminals that are not stdio, anonymous inodes (inotify, io_uring, ...; for
-//! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH, leases,
-//! F_SETOWN; an inherited pipe or terminal that only a thread with descriptors of its own has.
+//! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH; an inherited pipe or terminal that only a thread with descriptors of its own has.
 //!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
@@ -21,10 +20,11 @@ use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     wrapper::{
-        file::{collect_fds, mode, Fd, File, Nameless as Name, Stat, REOPEN_FLAGS, TMPFILE},
+        file::{collect_fds, mode, Fd, File, Nameless as Name, Stat, ASYNC, REOPEN_FLAGS, TMPFILE},
         lock::Locks,
         mm::{map, prot, vm_mmap, Mm},
         mount::open_below,
+        owner::Owner,
         path::PathBuf,
         pipe::Pipe,
         syscall::{nr, CurrentTask},
@@ -51,11 +51,13 @@ mod census;
 mod event;
 mod lock;
 mod nameless;
+mod owner;
 mod pipe;
 
 pub(crate) use census::Census;
 pub(crate) use lock::Holding;
 pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
+pub(crate) use owner::OwnerRoom;
 
 pub(crate) struct FileRoom;
 
@@ -109,10 +111,7 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
     if file.is_path() {
         return Err(refuse(file, "descriptor opened with O_PATH"));
     }
-    if file.has_owner() {
-        return Err(refuse(file, "signals sent by a file (F_SETOWN, O_ASYNC)"));
-    }
-    if let Some(what) = lock::check(file, target.leader) {
+    if let Some(what) = lock::check(target, file) {
         return Err(refuse(file, what));
     }
     if let Some(event) = event::Kind::of(file) {
@@ -180,7 +179,8 @@ fn deniable(kind: u32) -> u64 {
 /// O_* flags that are saved.
 fn known_flags(kind: u32) -> u32 {
     match kind {
-        kind::NAMELESS => REOPEN_FLAGS | TMPFILE,
+        kind::NAMELESS => REOPEN_FLAGS | ASYNC | TMPFILE,
+        kind::REGULAR | kind::DIRECTORY | kind::DEVICE => REOPEN_FLAGS | ASYNC,
         _ => REOPEN_FLAGS,
     }
 }
@@ -199,6 +199,19 @@ fn has(task: &Task, file: &File) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// Says who gets the signals of an open file, when that cannot be saved.
+fn check_signals(target: &Target<'_>, fd: &Fd, kind: u32, obstacles: &mut dyn Obstacles) -> Result {
+    let file = &fd.file;
+    if !Owner::is_any(file) {
+        return Ok(());
+    }
+    let first = target.whole.census.is_first_checked(file)?;
+    if let Some(what) = owner::check(target, file, first, kind == kind::STDIO)? {
+        obstacles.add(refuse(file, what).fd(fd.fd));
+    }
+    Ok(())
 }
 
 /// Why a file behind a mapping cannot be saved, if it cannot.
@@ -255,6 +268,10 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     r.objref = objref;
     r.kind = kind;
     r.flags = file.flags() & known_flags(kind);
+    if file.may_signal() {
+        // Set when the owner is.
+        r.flags &= !ASYNC;
+    }
     r.mode = stat.mode;
     r.pos = if file.is_stream() { 0 } else { file.pos() as u64 };
     r.size = stat.size;
@@ -325,8 +342,12 @@ impl Resource for FileRoom {
                         .kind(RecordType::File)
                         .fd(fd.fd),
                     ),
-                    Ok((kind::NAMELESS, ..)) => target.whole.holders.borrow_mut().set_fd(&fd.file, fd.fd),
-                    Ok(_) => {}
+                    Ok((kind, ..)) => {
+                        if kind == kind::NAMELESS {
+                            target.whole.holders.borrow_mut().set_fd(&fd.file, fd.fd);
+                        }
+                        check_signals(&seen, fd, kind, obstacles)?;
+                    }
                     Err(fault) if fault.errno() == EOPNOTSUPP => obstacles.add(fault.fd(fd.fd)),
                     Err(fault) => return Err(fault.fd(fd.fd)),
                 }

@@ -143,6 +143,9 @@ pub(crate) const REOPEN_FLAGS: u32 = bindings::O_ACCMODE
     | bindings::O_DIRECTORY
     | bindings::O_NOATIME;
 
+/// O_ASYNC, as it was asked for by open(2): it has no effect then.
+pub(crate) const ASYNC: u32 = bindings::FASYNC;
+
 /// What an open file keeps of O_TMPFILE, besides O_DIRECTORY.
 pub(crate) const TMPFILE: u32 = bindings::__O_TMPFILE;
 
@@ -305,10 +308,10 @@ impl File {
         self.fmode() & bindings::FMODE_PATH != 0
     }
 
-    /// Whether signals are sent to an owner: F_SETOWN or O_ASYNC.
-    pub(crate) fn has_owner(&self) -> bool {
-        // SAFETY: alive.
-        unsafe { bindings::ckpt_file_has_owner(self.as_ptr()) || self.flags() & bindings::FASYNC != 0 }
+    /// Whether O_ASYNC has an effect: it sends signals.
+    pub(crate) fn may_signal(&self) -> bool {
+        // SAFETY: alive; its operations are set once at open, and live as long.
+        unsafe { (*(*self.as_ptr()).f_op).fasync.is_some() }
     }
 
     /// Type and permissions of the inode.

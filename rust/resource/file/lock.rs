@@ -7,21 +7,20 @@
 //! task runs before all locks of all tasks are there.
 //! Not saved: which of several processes that share a descriptor table has taken a lock (`l_pid`); locks that only the server of a
 //! FUSE file system knows; who has waited longest.
-//! Refused: locks on what is neither a regular file nor a directory; leases (F_SETLEASE) and delegations.
+//! Refused: locks on what is neither a regular file nor a directory.
 //!
 //! At restart a lock that somebody else has taken in the meantime is an error.
 //!
 //! Record: [`ckpt_uapi::record::lock`].  C header: `include/linux/filelock.h`
 
-use super::{is_nameless_statefile, mode, Dump, Restore, Target};
+use super::{is_nameless_statefile, mode, owner, Dump, Restore, Target};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
         file::{with_fd, File},
-        lock::{ranges, Lease, Locks, Range},
+        lock::{ranges, Locks, Range},
         path::PathBuf,
-        syscall::{nr, CurrentTask},
-        task::Task, //
+        syscall::{nr, CurrentTask}, //
     },
 };
 use ckpt_uapi::record::lock::{holder, kind, Lock, Locks as Record};
@@ -39,17 +38,14 @@ const F_OFD_SETLK: u64 = 37;
 /// Type of no lock.
 const F_UNLCK: u32 = 2;
 
-/// Why what is held through a file cannot be saved, if it cannot. POSIX locks are those of the descriptor table of `task`.
-pub(super) fn check(file: &File, task: &Task) -> Option<&'static str> {
-    let locks = Locks::of(file, task);
+/// Why what is held through a file cannot be saved, if it cannot. POSIX locks are those of the descriptor table of the leader.
+pub(super) fn check(target: &Target<'_>, file: &File) -> Option<&'static str> {
+    let locks = Locks::of(file, target.leader);
     let on_file = matches!(file.mode() & mode::FMT, mode::REGULAR | mode::DIRECTORY);
-    match locks.lease {
-        None if locks.of_file + locks.of_table > 0 && !on_file => Some("lock on what is no file"),
-        None => None,
-        Some(Lease::Read | Lease::Write) => Some("lease"),
-        Some(Lease::Breaking) => Some("lease that is being broken"),
-        Some(Lease::Other) => Some("delegation"),
+    if locks.of_file + locks.of_table > 0 && !on_file {
+        return Some("lock on what is no file");
     }
+    owner::check_lease(target, file, locks.lease?)
 }
 
 /// Writes the locks of an open file that has just been written.

@@ -11,6 +11,7 @@ use libckpt::uapi::record::cred::Cred;
 use libckpt::uapi::record::event::{Epoll, EpollItem, Eventfd, Signalfd, Timerfd};
 use libckpt::uapi::record::fd::Fd;
 use libckpt::uapi::record::file::{self, File};
+use libckpt::uapi::record::file_signals::{lease, owner, FileSignals};
 use libckpt::uapi::record::fpu::Fpu;
 use libckpt::uapi::record::header::Header;
 use libckpt::uapi::record::itimer::Itimers;
@@ -164,6 +165,7 @@ struct Process {
     fds: Option<Vec<Fd>>,
     /// Of fcntl(F_SETLK), by descriptor.
     locks: BTreeMap<u32, Vec<Lock>>,
+    signals: Vec<FileSignals>,
     actions: Option<Box<Actions>>,
     itimers: Option<Itimers>,
     timers: Vec<PosixTimer>,
@@ -427,6 +429,7 @@ impl Process {
             Body::SignalAction(actions) => self.actions = Some(actions),
             Body::Itimer(itimers) => self.itimers = Some(itimers),
             Body::PosixTimer(_, timers) => self.timers.extend(timers),
+            Body::FileSignals(signals) => self.signals.push(signals),
             Body::Locks(locks, entries) => self.locks.entry(locks.of).or_default().extend(entries),
             Body::Rlimit(rlimits) => self.rlimits = Some(rlimits),
             _ => {}

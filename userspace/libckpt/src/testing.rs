@@ -20,6 +20,7 @@ use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Sign
 use ckpt_uapi::record::external::External;
 use ckpt_uapi::record::fd::{Fd, Fds};
 use ckpt_uapi::record::file::{self, File};
+use ckpt_uapi::record::file_signals::{self, FileSignals};
 use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::{self, Header};
@@ -958,6 +959,14 @@ fn thread(shared: Option<Info>, domain: u32, leads: bool) -> Vec<Part> {
     })
     .entries(&[4u32, 1000])]);
     if leads {
+        records.push(Part::new(&FileSignals {
+            fd: 4,
+            owner: file_signals::owner::GROUP,
+            pid: 100,
+            signal: 34,
+            on: 1,
+            lease: file_signals::lease::NONE,
+        }));
         records.push(timers());
     }
     records.push(Part::new(&Mask {

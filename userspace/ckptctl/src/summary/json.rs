@@ -251,6 +251,7 @@ fn process_json(process: &Process) -> Value {
         })).collect::<Vec<_>>(),
         "fds": process.fds.as_ref().map(|fds| fds.iter().map(fd_json).collect::<Vec<_>>()),
         "locks": locks_json("fd", &process.locks),
+        "file_signals": process.signals.iter().map(signals_json).collect::<Vec<_>>(),
     });
     if let Some(mm) = &process.mm {
         document["mm"] = json!({
@@ -304,6 +305,24 @@ fn process_json(process: &Process) -> Value {
 
 fn fd_json(fd: &Fd) -> Value {
     json!({"fd": fd.fd, "cloexec": fd.flags & 1 != 0, "objref": fd.objref})
+}
+
+/// Who is told by a signal what happens to an open file.
+fn signals_json(signals: &FileSignals) -> Value {
+    let owner = match signals.owner {
+        owner::NONE => None,
+        owner::THREAD => Some("thread"),
+        owner::PROCESS => Some("process"),
+        _ => Some("group"),
+    };
+    let lease = match signals.lease {
+        lease::NONE => None,
+        lease::READ => Some("read"),
+        _ => Some("write"),
+    };
+    json!({
+        "fd": signals.fd, "owner": owner, "pid": signals.pid, "signal": signals.signal, "async": signals.on == 1, "lease": lease,
+    })
 }
 
 /// Locks of fcntl(2), by what holds them.

@@ -416,6 +416,22 @@ impl Summary {
                 _ => writeln!(out, "    {number:>4}  {object}")?,
             }
         }
+        for told in &process.signals {
+            let what = match told.owner {
+                owner::NONE => "signals nobody".to_owned(),
+                owner::GROUP => format!("signals group {}", told.pid),
+                owner::THREAD => format!("signals thread {}", told.pid),
+                _ => format!("signals process {}", told.pid),
+            };
+            let lease = ["", ", lease for reading", ", lease for writing"];
+            let lease = lease.get(told.lease as usize).unwrap_or(&"");
+            writeln!(
+                out,
+                "    {:>4}  {what}{}{lease}",
+                told.fd,
+                if told.on == 1 { ", O_ASYNC" } else { "" }
+            )?;
+        }
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use ckpt_uapi::record::cred::Cred;
 use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::fd::{Fd, Fds};
 use ckpt_uapi::record::file::File;
+use ckpt_uapi::record::file_signals::{self, FileSignals};
 use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::Header;
@@ -83,6 +84,7 @@ pub enum Body {
     Epoll(Epoll),
     EpollItems(EpollItems, Vec<EpollItem>),
     Locks(Locks, Vec<Lock>),
+    FileSignals(FileSignals),
     Nameless(Nameless, Vec<u8>),
     NamelessData(NamelessData, Vec<u8>),
     Landlock(Landlock),
@@ -428,6 +430,20 @@ impl Body {
             | RecordType::Timerfd
             | RecordType::Epoll
             | RecordType::EpollItems => Self::parse_event(kind, parts)?,
+            RecordType::FileSignals => {
+                let fixed: FileSignals = parts.alone()?;
+                let owned = fixed.owner != file_signals::owner::NONE;
+                check(
+                    fixed.owner <= file_signals::owner::GROUP && owned == (fixed.pid != 0),
+                    "unknown kind of owner of a file",
+                )?;
+                check(fixed.signal <= 64, "a signal is out of range")?;
+                check(
+                    fixed.on <= 1 && fixed.lease <= file_signals::lease::WRITE,
+                    "unknown kind of lease",
+                )?;
+                Self::FileSignals(fixed)
+            }
             RecordType::Locks => {
                 let fixed: Locks = parts.fixed()?;
                 zero(fixed.reserved)?;

@@ -475,6 +475,13 @@ impl Order {
                     State::SignalMask
                 }
             }
+            (State::PosixTimer | State::SignalMask, Body::FileSignals(signals)) if self.has_table => {
+                check(
+                    signals.fd < self.next_fd,
+                    "signals are of a descriptor that is not there",
+                )?;
+                state
+            }
             (State::PosixTimer | State::MorePosixTimers, Body::PosixTimer(..)) => State::MorePosixTimers,
             (State::SignalMask | State::MorePosixTimers, Body::SignalMask(_)) => State::SharedPending,
             (State::SharedPending, Body::SignalPending(pending, _)) if pending.shared == 1 && self.has_process => state,
