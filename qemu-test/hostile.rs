@@ -29,6 +29,7 @@ pub fn all() -> Vec<Case> {
         .limit(600),
         Case::new("hostile/values_of_locks", statefiles::values_of_locks).limit(600),
         Case::new("hostile/values_of_file_signals", statefiles::values_of_file_signals).limit(600),
+        Case::new("hostile/values_of_files", statefiles::values_of_files).limit(900),
         Case::new("hostile/values_of_events", statefiles::values_of_events).limit(600),
         Case::new("hostile/values_of_trees", statefiles::values_of_trees).limit(900),
         Case::new(

@@ -18,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         quiet("file_flock", &[]).case("file/keeps_locks_of_flock"),
         quiet("file_locks", &[]).case("file/keeps_locks_of_fcntl"),
         quiet("file_signals", &[]).case("file/keeps_signals_and_leases"),
+        quiet("file_path", &[]).case("file/keeps_paths_advice_and_positions"),
         quiet("file_deleted", &[]).case("file/keeps_deleted_files"),
         quiet("file_memfd", &[]).case("file/keeps_memfds"),
         Case::new("file/lock_of_another_refuses_the_restart", lock::taken_meanwhile),

@@ -108,6 +108,7 @@ const DISTURBED: &[&[&str]] = &[
     &["file_pipe"],
     &["file_flock"],
     &["file_locks"],
+    &["file_path"],
     &["file_signals"],
     &["file_deleted"],
     &["file_memfd"],

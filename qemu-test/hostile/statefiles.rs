@@ -455,6 +455,11 @@ pub fn values_of_file_signals(context: &Context) -> Result {
     feed_kinds(context, "file_signals", &[], &[RecordType::FileSignals.number()], 4)
 }
 
+/// The same for open files by path, and those that only stand for one.
+pub fn values_of_files(context: &Context) -> Result {
+    feed_kinds(context, "file_path", &[], &[RecordType::File.number()], 24)
+}
+
 /// The same for files that stand for events.
 pub fn values_of_events(context: &Context) -> Result {
     let kinds = [

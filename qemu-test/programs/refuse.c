@@ -345,6 +345,50 @@ static void deleted_directory(void)
 	CHECK(fcntl(fd, F_GETFD) >= 0);
 }
 
+static void path_of_a_deleted_file(void)
+{
+	int fd = open("gone", O_RDWR | O_CREAT, 0600);
+
+	CHECK(fd >= 0 && close(fd) == 0);
+	fd = open("gone", O_PATH);
+	CHECK(unlink("gone") == 0);
+	say("expect deleted");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+/* A mount that came later hides the file; the path leads to another one. */
+static void covered_file(void)
+{
+	int fd;
+
+	CHECK(mkdir("below", 0700) == 0);
+	fd = open("below/file", O_RDWR | O_CREAT, 0600);
+	CHECK(mount("over", "below", "tmpfs", 0, NULL) == 0);
+	CHECK(close(open("below/file", O_RDWR | O_CREAT, 0600)) == 0);
+	say("expect elsewhere");
+	expect_fd(fd);
+	hold();
+	CHECK(umount2("below", MNT_DETACH) == 0 && access("below/file", F_OK) == 0);
+}
+
+static void covered_mapping(void)
+{
+	void *memory;
+	int fd;
+
+	CHECK(mkdir("below", 0700) == 0);
+	fd = open("below/file", O_RDWR | O_CREAT, 0600);
+	CHECK(ftruncate(fd, PAGE) == 0);
+	memory = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(close(fd) == 0 && mount("over", "below", "tmpfs", 0, NULL) == 0);
+	say("expect elsewhere");
+	expect_address(memory);
+	hold();
+	CHECK(umount2("below", MNT_DETACH) == 0);
+}
+
 static void io_uring(void)
 {
 	char parameters[120] = { 0 };
@@ -953,6 +997,9 @@ static const struct {
 	{ "deleted_file_of_a_deleted_directory", deleted_homeless },
 	{ "deleted_directory", deleted_directory },
 	{ "deleted_message_queue", deleted_queue },
+	{ "path_of_a_deleted_file", path_of_a_deleted_file },
+	{ "covered_file", covered_file },
+	{ "covered_mapping", covered_mapping },
 	{ "io_uring", io_uring },
 	{ "aio", aio },
 	{ "posix_timer", posix_timer },

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/backing-dev.h>
 #include <linux/bvec.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
@@ -9,6 +10,7 @@
 #include <linux/kdev_t.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/namei.h>
 #include <linux/path.h>
 #include <linux/seq_file.h>
 #include <linux/shmem_fs.h>
@@ -115,6 +117,39 @@ const struct path *ckpt_file_path(const struct file *f)
 bool ckpt_path_unlinked(const struct path *p)
 {
 	return d_unlinked(p->dentry);
+}
+
+/*
+ * Whether the name, looked up from @root, is that of something else than the file: the file has been covered by a mount, or its name is
+ * not to be had. Where the caller may not look this is not known.
+ */
+bool ckpt_leads_elsewhere(const struct path *root, const char *name, struct file *f)
+{
+	struct path found;
+	bool other;
+	int ret;
+
+	ret = vfs_path_lookup(root->dentry, root->mnt, name, 0, &found);
+	if (ret)
+		return ret == -ENOENT || ret == -ENOTDIR;
+	other = d_inode(found.dentry) != file_inode(f);
+	path_put(&found);
+	return other;
+}
+
+/* As posix_fadvise(2) has set it. */
+unsigned int ckpt_file_advice(struct file *f)
+{
+	unsigned int ra = inode_to_bdi(f->f_mapping->host)->ra_pages;
+
+	return (f->f_mode & FMODE_RANDOM ? CKPT_ADVICE_RANDOM : 0) |
+	       (f->f_mode & FMODE_NOREUSE ? CKPT_ADVICE_NOREUSE : 0) |
+	       (ra && f->f_ra.ra_pages == 2 * ra ? CKPT_ADVICE_SEQUENTIAL : 0);
+}
+
+u32 ckpt_file_generation(struct file *f)
+{
+	return file_inode(f)->i_generation;
 }
 
 /* What has no directory at all: the kernel's own tmpfs, and its like. */

@@ -67,6 +67,14 @@ enum ckpt_nameless {
 	CKPT_NAMELESS_SECRET,
 };
 
+/* Advice of posix_fadvise(2) that an open file keeps. */
+#define CKPT_ADVICE_RANDOM 1
+#define CKPT_ADVICE_SEQUENTIAL 2
+#define CKPT_ADVICE_NOREUSE 4
+
+bool ckpt_leads_elsewhere(const struct path *root, const char *name, struct file *f);
+unsigned int ckpt_file_advice(struct file *f);
+u32 ckpt_file_generation(struct file *f);
 enum ckpt_nameless ckpt_file_nameless(struct file *f);
 unsigned long ckpt_inode_users(struct file *f);
 unsigned int ckpt_memfd_seals(struct file *f);

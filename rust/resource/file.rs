@@ -2,16 +2,18 @@
 
 //! Open files: regular files and directories by path, devices without state, inherited stdio, sessions of ckpt.
 //!
-//! Saved: path, O_* flags, offset, sharing of one open file between descriptors; identity (device, inode, size,
-//! modification time); locks (file/lock.rs); pipes inside the target (file/pipe.rs); files without a name and memfds
+//! Saved: path, O_* flags, offset (of a directory, too), sharing of one open file between descriptors; what is opened with O_PATH,
+//! of any type; readahead advice (posix_fadvise); identity (device, inode, generation, size, modification time); locks
+//! (file/lock.rs); owners and leases (file/owner.rs); pipes inside the target (file/pipe.rs); files without a name and memfds
 //! (file/nameless.rs); that Landlock denied it to be truncated, or
 //! ioctls of the device, when it was opened; the statefile itself, if it has no name (O_TMPFILE) and a member of the target writes
 //! it, as /dev/null.
 //! Not saved: contents of files that have a name, also of those of POSIX shared memory (/dev/shm): they stay where they are, for as
-//! long as the machine runs; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
-//! becomes the restarter's.
+//! long as the machine runs; the hint how long data will live (F_SET_RW_HINT), which is the inode's; the contents of an inherited
+//! pipe or terminal, which becomes the restarter's.
 //! Refused: deleted directories, sockets, pipes and terminals that are not stdio, anonymous inodes (inotify, io_uring, ...; for
-//! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH; an inherited pipe or terminal that only a thread with descriptors of its own has.
+//! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices; a file whose path leads elsewhere by
+//! now (a mount covers it); an inherited pipe or terminal that only a thread with descriptors of its own has.
 //!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
@@ -20,7 +22,10 @@ use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     wrapper::{
-        file::{collect_fds, mode, Fd, File, Nameless as Name, Stat, ASYNC, REOPEN_FLAGS, TMPFILE},
+        file::{
+            collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, ASYNC, NOFOLLOW, PATH, PATH_FLAGS,
+            REOPEN_FLAGS, TMPFILE,
+        },
         lock::Locks,
         mm::{map, prot, vm_mmap, Mm},
         mount::open_below,
@@ -34,7 +39,7 @@ use crate::{
 use ckpt_uapi::{
     record::{
         event::{Epoll, EpollItems, Eventfd, Signalfd, Timerfd},
-        file::{denied, kind, File as FileRecord},
+        file::{advice, denied, kind, File as FileRecord},
         lock::Locks as LockRecord,
         mm::{Extent, Pages},
         nameless::{Nameless, NamelessData},
@@ -109,7 +114,10 @@ fn refuse(file: &File, what: &str) -> Fault {
 fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -> Result<(u32, Stat, PathBuf)> {
     let mut path = PathBuf::new()?;
     if file.is_path() {
-        return Err(refuse(file, "descriptor opened with O_PATH"));
+        return match find_path(target, file, &mut path)? {
+            None => Ok((kind::PATH, file.stat()?, path)),
+            Some(what) => Err(refuse(file, what)),
+        };
     }
     if let Some(what) = lock::check(target, file) {
         return Err(refuse(file, what));
@@ -151,11 +159,10 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
         mode::CHAR if is_terminal(saved.rdev) => return Err(refuse(file, "terminal (other than inherited stdio)")),
         _ => return Err(refuse(file, "device")),
     };
-    if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE)
-        && !file.print_path(target.names, &mut path)?
-        && !file.print_path(&target.whole.caller_fs, &mut path)?
-    {
-        return Err(refuse(file, "file outside of the caller's root directory"));
+    if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) {
+        if let Some(what) = find_path(target, file, &mut path)? {
+            return Err(refuse(file, what));
+        }
     }
     if kind == kind::PIPE && Pipe::is_named(file) {
         if !file.print_path(&target.whole.caller_fs, &mut path)? {
@@ -167,6 +174,42 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
     Ok((kind, saved, path))
 }
 
+/// Prints the path of a file; why it cannot be opened by it, if there is no such path.
+fn find_path(target: &Target<'_>, file: &File, path: &mut PathBuf) -> Result<Option<&'static str>> {
+    if file.is_unlinked() {
+        return Ok(Some("deleted file"));
+    }
+    let found = file.print_path(target.names, path)? || file.print_path(&target.whole.caller_fs, path)?;
+    Ok((!found).then_some("file outside of the caller's root directory"))
+}
+
+/// Whether a file is known by a path that is opened at restart.
+fn has_path(kind: u32) -> bool {
+    matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE | kind::PATH)
+}
+
+/// Whether the path of a file is one in the mounts of the restarter, although the task lives in others.
+fn is_outside(target: &Target<'_>, file: &File, kind: u32) -> Result<bool> {
+    let own = !core::ptr::eq(target.names, &target.whole.caller_fs);
+    Ok(own && has_path(kind) && !file.print_path(target.names, &mut PathBuf::new()?)?)
+}
+
+/// Refuses a file whose path leads elsewhere: a mount that came later covers it, and the restart would open what it hides.
+fn check_path(target: &Target<'_>, file: &File, kind: u32, path: &PathBuf) -> Result {
+    if !has_path(kind) {
+        return Ok(());
+    }
+    let from = if is_outside(target, file, kind)? {
+        &target.whole.caller_fs
+    } else {
+        target.names
+    };
+    if file.is_elsewhere(from, path)? {
+        return Err(refuse(file, "file whose path leads elsewhere by now"));
+    }
+    Ok(())
+}
+
 /// Rights that Landlock can deny to an open file of this kind, and that are saved.
 fn deniable(kind: u32) -> u64 {
     match kind {
@@ -176,11 +219,20 @@ fn deniable(kind: u32) -> u64 {
     }
 }
 
+/// Advice that an open file of this kind keeps.
+fn advisable(kind: u32) -> u32 {
+    match kind {
+        kind::REGULAR | kind::NAMELESS => advice::ALL,
+        _ => 0,
+    }
+}
+
 /// O_* flags that are saved.
 fn known_flags(kind: u32) -> u32 {
     match kind {
         kind::NAMELESS => REOPEN_FLAGS | ASYNC | TMPFILE,
-        kind::REGULAR | kind::DIRECTORY | kind::DEVICE => REOPEN_FLAGS | ASYNC,
+        kind::REGULAR | kind::DIRECTORY | kind::DEVICE => REOPEN_FLAGS | ASYNC | NOFOLLOW,
+        kind::PATH => PATH_FLAGS,
         _ => REOPEN_FLAGS,
     }
 }
@@ -216,7 +268,8 @@ fn check_signals(target: &Target<'_>, fd: &Fd, kind: u32, obstacles: &mut dyn Ob
 
 /// Why a file behind a mapping cannot be saved, if it cannot.
 pub(crate) fn check_mapped(target: &Target<'_>, file: &File) -> Result {
-    classify(target, file, None, 1).map(|_| ())
+    let (kind, _, path) = classify(target, file, None, 1)?;
+    check_path(target, file, kind, &path)
 }
 
 /// Whether a file is the statefile that is being written, without a name: a member of the target has it, who saves itself. Nobody
@@ -287,8 +340,9 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     r.nameless = nameless;
     r.denied = file.landlock_denied() & deniable(kind);
     // Opened before the task has entered its mount namespace.
-    let is_path = matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE);
-    r.outside = u32::from(is_path && !file.print_path(target.names, &mut PathBuf::new()?)?);
+    r.outside = u32::from(is_outside(target, file, kind)?);
+    r.advice = file.advice() & advisable(kind);
+    r.generation = file.generation();
     if r.outside == 1 && r.denied != 0 {
         return Err(Fault::new(
             EOPNOTSUPP,
@@ -332,7 +386,11 @@ impl Resource for FileRoom {
             let lot = collect_fds(task, &mut from)?;
             for fd in lot.iter().filter(|fd| !is_nameless_statefile(target, &fd.file)) {
                 let stdio = target.whole.census.standard(&fd.file)?;
-                match classify(&seen, &fd.file, stdio, held(&lot, &fd.file)) {
+                let found = classify(&seen, &fd.file, stdio, held(&lot, &fd.file)).and_then(|(kind, stat, path)| {
+                    check_path(&seen, &fd.file, kind, &path)?;
+                    Ok((kind, stat))
+                });
+                match found {
                     // By the thread's turn its leader has its own descriptors again, and the restarter's are gone.
                     Ok((kind::STDIO, ..)) if own && !has(target.leader, &fd.file)? => obstacles.add(
                         Fault::new(
@@ -432,6 +490,8 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         || (r.pipe != 0) != (r.kind == kind::PIPE)
         || (r.nameless != 0) != (r.kind == kind::NAMELESS)
         || r.denied & !deniable(r.kind) != 0
+        || (r.flags & PATH != 0) != (r.kind == kind::PATH)
+        || r.advice & !advisable(r.kind) != 0
         || r.outside > 1
     {
         return Err(restore
@@ -476,7 +536,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             }
         }
         kind::SESSION => open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK))?,
-        kind::REGULAR | kind::DIRECTORY | kind::DEVICE => {
+        kind::REGULAR | kind::DIRECTORY | kind::DEVICE | kind::PATH => {
             if path.first() != Some(&b'/') {
                 return Err(bad(EBADMSG, format_args!("not an absolute path")));
             }
@@ -503,7 +563,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         let now = file.stat()?;
         (size, mtime_ns) = (now.size, now.mtime_ns);
     }
-    if matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) {
+    if has_path(r.kind) {
         let now = file.stat()?;
         if now.mode & mode::FMT != r.mode & mode::FMT || (r.kind == kind::DEVICE && now.rdev != r.rdev) {
             return Err(bad(ESTALE, format_args!("{name} is no longer what it was")));
@@ -529,10 +589,25 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
     if r.denied & !file.landlock_denied() != 0 {
         return Err(bad(EPERM, format_args!("{name} has rights that Landlock denied to it")));
     }
+    if r.advice != 0 {
+        advise(restore.me, &file, r.advice).context(format_args!("cannot give advice on {name}"))?;
+    }
     if r.lock != 0 {
         lock::flock(restore.me, &file, r.lock).context(format_args!("cannot lock {name} again"))?;
     }
     Ok(Object::File(file, size, mtime_ns))
+}
+
+/// Says by posix_fadvise(2) what was said.
+fn advise(me: &CurrentTask, file: &File, said: u32) -> kernel::error::Result {
+    // In this order: the second would be taken back by the first.
+    const ALL: [(u32, u64); 3] = [(advice::SEQUENTIAL, 2), (advice::RANDOM, 1), (advice::NOREUSE, 5)];
+    with_fd(me, file, |fd| {
+        for (_, how) in ALL.iter().filter(|(bit, _)| said & bit != 0) {
+            me.call(nr::__NR_fadvise64, &[fd, 0, 0, *how])?;
+        }
+        Ok(())
+    })
 }
 
 /// Reads a page record of a shared memory object: its memory is mapped into the caller for that time.

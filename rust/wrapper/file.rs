@@ -143,6 +143,13 @@ pub(crate) const REOPEN_FLAGS: u32 = bindings::O_ACCMODE
     | bindings::O_DIRECTORY
     | bindings::O_NOATIME;
 
+/// Those of a descriptor that only stands for a path.
+pub(crate) const PATH_FLAGS: u32 = PATH | bindings::O_DIRECTORY | NOFOLLOW;
+/// O_PATH
+pub(crate) const PATH: u32 = bindings::O_PATH;
+/// O_NOFOLLOW
+pub(crate) const NOFOLLOW: u32 = bindings::O_NOFOLLOW;
+
 /// O_ASYNC, as it was asked for by open(2): it has no effect then.
 pub(crate) const ASYNC: u32 = bindings::FASYNC;
 
@@ -376,6 +383,28 @@ impl File {
     pub(crate) fn print_path(&self, fs: &Fs, out: &mut PathBuf) -> Result<bool> {
         // SAFETY: the path lives in the file.
         out.print(unsafe { bindings::ckpt_file_path(self.as_ptr()) }, fs.root())
+    }
+
+    /// Whether that path, looked up from there, leads to something else, or to nothing.
+    pub(crate) fn is_elsewhere(&self, fs: &Fs, path: &PathBuf) -> Result<bool> {
+        let mut text = KVec::with_capacity(path.as_bytes().len() + 1, GFP_KERNEL)?;
+        text.extend_from_slice(path.as_bytes(), GFP_KERNEL)?;
+        text.push(0, GFP_KERNEL)?;
+        let path = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
+        // SAFETY: all are alive, the path has its NUL.
+        Ok(unsafe { bindings::ckpt_leads_elsewhere(fs.root(), path.as_char_ptr(), self.as_ptr()) })
+    }
+
+    /// What posix_fadvise(2) has said of it, in the bits of the statefile.
+    pub(crate) fn advice(&self) -> u32 {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_advice(self.as_ptr()) }
+    }
+
+    /// Generation of the inode: another one, when its number is used again.
+    pub(crate) fn generation(&self) -> u32 {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_generation(self.as_ptr()) }
     }
 
     /// Its path for messages.

@@ -460,6 +460,7 @@ fn file_kind(kind: u32) -> &'static str {
         file::kind::SESSION => "session",
         file::kind::PIPE => "pipe",
         file::kind::NAMELESS => "nameless",
+        file::kind::PATH => "path",
         _ => "unknown",
     }
 }

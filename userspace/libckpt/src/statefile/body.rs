@@ -808,17 +808,24 @@ fn check_nameless(file: &Nameless) -> Result<()> {
 
 fn check_file(file: &File) -> Result<()> {
     use record::file::denied::{IOCTL_DEV, TRUNCATE};
-    use record::file::kind::{DEVICE, NAMELESS, PIPE, REGULAR, SESSION, STDIO};
+    use record::file::kind::{DEVICE, NAMELESS, PATH, PIPE, REGULAR, SESSION, STDIO};
+    const O_PATH: u32 = 0o10_000_000;
     const O_ACCMODE: u32 = 3;
     const O_WRONLY: u32 = 1;
     const LOCK_EX: u32 = 2;
-    check(
-        (REGULAR..=NAMELESS).contains(&file.kind),
-        "the kind of file is not known",
-    )?;
+    check((REGULAR..=PATH).contains(&file.kind), "the kind of file is not known")?;
     check(
         file.kind != STDIO || file.stdio <= 2,
         "a standard descriptor is above 2",
+    )?;
+    check(
+        (file.flags & O_PATH != 0) == (file.kind == PATH),
+        "O_PATH does not fit the kind of file",
+    )?;
+    known(file.advice, record::file::advice::ALL)?;
+    check(
+        file.advice == 0 || [REGULAR, NAMELESS].contains(&file.kind),
+        "advice is for another kind of file",
     )?;
     check(file.lock <= LOCK_EX, "the kind of lock is not known")?;
     let deniable = match file.kind {
