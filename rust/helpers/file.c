@@ -17,6 +17,7 @@
 #include <linux/uio.h>
 
 #include "helpers.h"
+#include "mount.h"
 
 /*
  * What /proc/PID/fdinfo says about the file besides what it says about every file. Returns the number of bytes, @size when they
@@ -120,8 +121,38 @@ bool ckpt_path_unlinked(const struct path *p)
 }
 
 /*
- * Whether the name, looked up from @root, is that of something else than the file: the file has been covered by a mount, or its name is
- * not to be had. Where the caller may not look this is not known.
+ * Whether something may be mounted over the file or over a directory on the way to it: one of them is a mount point, apart from those
+ * of the mounts that the way itself goes through. Costs much less than to look the path up.
+ */
+bool ckpt_may_be_covered(struct file *f)
+{
+	struct dentry *dentry = f->f_path.dentry;
+	struct mount *mnt = real_mount(f->f_path.mnt);
+	bool found = false;
+
+	rcu_read_lock();
+	while (!(found = d_mountpoint(dentry))) {
+		while (dentry == mnt->mnt.mnt_root) {
+			struct mount *parent = READ_ONCE(mnt->mnt_parent);
+
+			if (parent == mnt)
+				goto out;
+			/* What it is mounted on is a mount point because of it. */
+			dentry = READ_ONCE(mnt->mnt_mountpoint);
+			mnt = parent;
+		}
+		if (IS_ROOT(dentry))
+			break;
+		dentry = READ_ONCE(dentry->d_parent);
+	}
+out:
+	rcu_read_unlock();
+	return found;
+}
+
+/*
+ * Whether the name, looked up from @root, is that of something else than the file, since a mount covers it. Where the caller may not look
+ * this is not known.
  */
 bool ckpt_leads_elsewhere(const struct path *root, const char *name, struct file *f)
 {

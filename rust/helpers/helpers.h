@@ -72,6 +72,7 @@ enum ckpt_nameless {
 #define CKPT_ADVICE_SEQUENTIAL 2
 #define CKPT_ADVICE_NOREUSE 4
 
+bool ckpt_may_be_covered(struct file *f);
 bool ckpt_leads_elsewhere(const struct path *root, const char *name, struct file *f);
 unsigned int ckpt_file_advice(struct file *f);
 u32 ckpt_file_generation(struct file *f);

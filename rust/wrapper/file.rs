@@ -385,8 +385,12 @@ impl File {
         out.print(unsafe { bindings::ckpt_file_path(self.as_ptr()) }, fs.root())
     }
 
-    /// Whether that path, looked up from there, leads to something else, or to nothing.
+    /// Whether that path, looked up from there, leads to something else, or to nothing, because a mount covers the file.
     pub(crate) fn is_elsewhere(&self, fs: &Fs, path: &PathBuf) -> Result<bool> {
+        // SAFETY: alive, and so are its path and the mounts that that goes through.
+        if !unsafe { bindings::ckpt_may_be_covered(self.as_ptr()) } {
+            return Ok(false);
+        }
         let mut text = KVec::with_capacity(path.as_bytes().len() + 1, GFP_KERNEL)?;
         text.extend_from_slice(path.as_bytes(), GFP_KERNEL)?;
         text.push(0, GFP_KERNEL)?;
