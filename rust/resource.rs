@@ -171,6 +171,8 @@ pub(crate) struct Restore<'a> {
     pub(crate) restarter: &'a Cred,
     /// Who has made the session keyring of those that may not have the restarter's.
     pub(crate) keyring: &'a mut Option<Task>,
+    /// What the restarted program does not find as it was, and that is no reason to fail.
+    pub(crate) warnings: &'a mut KVVec<Fault>,
     /// What the restarter has said about the world outside.
     pub(crate) external: &'a External,
     /// A task of the tree, when it has come in.

@@ -3,6 +3,7 @@
 //! Kinds file and pipe: open files; here locks, pipes, the standard descriptors and sessions of the device (the others:
 //! kind fd).
 
+mod changed;
 mod itself;
 mod lock;
 mod stdio;
@@ -26,6 +27,7 @@ pub fn cases() -> Vec<Case> {
             "file/lock_of_fcntl_of_another_refuses_the_restart",
             lock::range_taken_meanwhile,
         ),
+        Case::new("file/replaced_file_is_named", changed::replaced),
         Case::new("file/stdio_pipes_become_the_restarters", stdio::pipes),
         Case::new("file/stdio_terminal_becomes_the_restarters", stdio::terminal),
         Case::new("file/stdio_null", stdio::null),

@@ -15,6 +15,10 @@
 //! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices; a file whose path leads elsewhere by
 //! now (a mount covers it); an inherited pipe or terminal that only a thread with descriptors of its own has.
 //!
+//! At restart a file that has been replaced since (another inode on the same device), or one that is open for reading only and has
+//! another size or modification time, is a warning, or an error if the restarter wants that. Nothing is compared where the mounts have
+//! been made anew.
+//!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
 use super::{open_denied, share, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, Whole};
@@ -37,6 +41,7 @@ use crate::{
     },
 };
 use ckpt_uapi::{
+    ioctl::restart_flags,
     record::{
         event::{Epoll, EpollItems, Eventfd, Signalfd, Timerfd},
         file::{advice, denied, kind, File as FileRecord},
@@ -581,6 +586,14 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             ));
         }
     }
+    if let Some(fault) = not_the_same(restore, &r, &file, name)? {
+        if restore.flags & restart_flags::REFUSE_CHANGED_FILES != 0 {
+            return Err(fault);
+        }
+        if restore.warnings.len() < WARNINGS {
+            restore.warnings.push(fault, GFP_KERNEL)?;
+        }
+    }
     if matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::NAMELESS) && r.pos != 0 {
         let pos = i64::try_from(r.pos).map_err(|_| bad(EBADMSG, format_args!("offset is negative")))?;
         file.seek(pos, 0)
@@ -596,6 +609,34 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         lock::flock(restore.me, &file, r.lock).context(format_args!("cannot lock {name} again"))?;
     }
     Ok(Object::File(file, size, mtime_ns))
+}
+
+/// Most warnings of a restart.
+const WARNINGS: usize = 100;
+
+/// Says that a file is not the one that was saved, if the restarter wants to know. One that the program has open for writing may have
+/// grown since: it went on after the checkpoint, or others write, too.
+fn not_the_same(restore: &Restore<'_>, r: &FileRecord, file: &File, name: &str) -> Result<Option<Fault>> {
+    let compared = matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::PATH);
+    // What was in file systems that have been made anew has new inodes.
+    let anew = restore.late.in_namespaces && r.outside == 0;
+    if !compared || anew || restore.flags & restart_flags::CHANGED_FILES != 0 {
+        return Ok(None);
+    }
+    let now = file.stat()?;
+    let generations = [r.generation, file.generation()];
+    let other = generations[0] != generations[1] && !generations.contains(&0);
+    // Numbers of another device, after a reboot or on another machine, say nothing.
+    let replaced = now.dev == r.dev && (now.ino != r.ino || other);
+    let changed = r.kind == kind::REGULAR && !file.is_writable() && (now.size, now.mtime_ns) != (r.size, r.mtime_ns);
+    let what = match (replaced, changed) {
+        (true, _) => "has been replaced",
+        (false, true) => "has changed",
+        _ => return Ok(None),
+    };
+    let task = restore.me.task();
+    let fault = Fault::new(ESTALE, format_args!("{name} {what} since it was saved")).kind(RecordType::File);
+    Ok(Some(fault.task(task.tgid(), task.tid())))
 }
 
 /// Says by posix_fadvise(2) what was said.
