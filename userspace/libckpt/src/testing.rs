@@ -958,7 +958,8 @@ fn thread(shared: Option<Info>, domain: u32, leads: bool) -> Vec<Part> {
         ..Cred::new_zeroed()
     })
     .entries(&[4u32, 1000])]);
-    if leads {
+    // The root has a descriptor table of its own.
+    if shared.is_some() {
         records.push(Part::new(&FileSignals {
             fd: 4,
             owner: file_signals::owner::GROUP,
@@ -967,6 +968,8 @@ fn thread(shared: Option<Info>, domain: u32, leads: bool) -> Vec<Part> {
             on: 1,
             lease: file_signals::lease::NONE,
         }));
+    }
+    if leads {
         records.push(timers());
     }
     records.push(Part::new(&Mask {
