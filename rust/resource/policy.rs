@@ -162,6 +162,8 @@ impl<'a> Decisions<'a> {
 
     /// Whether the process of this leader is to be killed.
     pub(crate) fn dooms(&self, leader: &Task) -> bool {
-        self.doomed.try_borrow().is_ok_and(|doomed| doomed.get(&leader.tgid()).is_some())
+        self.doomed
+            .try_borrow()
+            .is_ok_and(|doomed| doomed.get(&leader.tgid()).is_some())
     }
 }

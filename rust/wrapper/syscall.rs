@@ -36,34 +36,34 @@ pub(crate) const SCRATCH: usize = 64 * 1024;
 pub(crate) mod nr {
     pub(crate) use ckpt_bindings::{
         __NR_arch_prctl, __NR_bind, __NR_capset, __NR_chdir, __NR_chroot, __NR_clock_gettime, __NR_close,
-        __NR_close_range, __NR_connect, __NR_epoll_create1, __NR_eventfd2, __NR_fchdir, __NR_fchmod, __NR_fchmodat,
-        __NR_fchmodat2, __NR_fchown, __NR_fchownat, __NR_fcntl, __NR_flock, __NR_fsconfig, __NR_fsmount, __NR_fsopen,
-        __NR_fspick, __NR_ftruncate, __NR_ioctl, __NR_ioprio_set, __NR_keyctl, __NR_landlock_create_ruleset,
-        __NR_landlock_restrict_self, __NR_linkat, __NR_listen, __NR_madvise, __NR_mbind, __NR_membarrier,
-        __NR_memfd_create, __NR_mkdirat, __NR_mknodat, __NR_mlock2, __NR_mlockall, __NR_mount, __NR_mount_setattr,
-        __NR_move_mount, __NR_mprotect, __NR_mq_notify, __NR_mq_open, __NR_mq_timedsend, __NR_mremap, __NR_mseal,
-        __NR_msgctl, __NR_msgget, __NR_msgsnd, __NR_munmap, __NR_open, __NR_open_tree, __NR_openat, __NR_openat2,
-        __NR_personality, __NR_pidfd_open, __NR_pipe2, __NR_pivot_root, __NR_prctl, __NR_prlimit64, __NR_recvfrom,
-        __NR_rseq, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigqueueinfo, __NR_rt_sigreturn,
-        __NR_rt_tgsigqueueinfo, __NR_sched_setaffinity, __NR_sched_setattr, __NR_seccomp, __NR_semctl, __NR_semget,
-        __NR_semop, __NR_sendto, __NR_set_mempolicy, __NR_set_mempolicy_home_node, __NR_set_robust_list,
-        __NR_set_tid_address, __NR_setdomainname, __NR_setfsgid, __NR_setfsuid, __NR_setgroups, __NR_sethostname,
-        __NR_setitimer, __NR_setns, __NR_setresgid, __NR_setresuid, __NR_setsockopt, __NR_setxattrat, __NR_shmat,
-        __NR_shmctl, __NR_shmget, __NR_shutdown, __NR_sigaltstack, __NR_signalfd4, __NR_socket, __NR_socketpair,
-        __NR_symlinkat, __NR_timer_create, __NR_timer_settime, __NR_timerfd_create, __NR_timerfd_settime, __NR_umask,
-        __NR_umount2, __NR_unlink, __NR_unshare, __NR_utimensat, __NR_write, fsconfig_command_FSCONFIG_CMD_CREATE,
-        fsconfig_command_FSCONFIG_CMD_RECONFIGURE, fsconfig_command_FSCONFIG_SET_FLAG,
-        fsconfig_command_FSCONFIG_SET_STRING, ARCH_MAP_VDSO_64, ARCH_SET_FS, ARCH_SET_GS, AT_EMPTY_PATH,
-        AT_SYMLINK_NOFOLLOW, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, FSPICK_CLOEXEC, FSPICK_EMPTY_PATH,
-        LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF, MADV_DONTDUMP, MADV_DONTFORK, MADV_GUARD_INSTALL, MADV_HUGEPAGE,
-        MADV_MERGEABLE, MADV_NOHUGEPAGE, MADV_RANDOM, MADV_SEQUENTIAL, MADV_UNMERGEABLE, MADV_WIPEONFORK, MNT_DETACH,
-        MOUNT_ATTR_NODEV, MOUNT_ATTR_NODIRATIME, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NOSYMFOLLOW,
-        MOUNT_ATTR_RDONLY, MOUNT_ATTR__ATIME, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_SET_GROUP, MOVE_MOUNT_T_EMPTY_PATH,
-        MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE, PR_CAPBSET_DROP,
-        PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_MCE_KILL, PR_MCE_KILL_CLEAR,
-        PR_MCE_KILL_DEFAULT, PR_MCE_KILL_SET, PR_MDWE_NO_INHERIT, PR_MDWE_REFUSE_EXEC_GAIN, PR_SET_CHILD_SUBREAPER,
-        PR_SET_DUMPABLE, PR_SET_IO_FLUSHER, PR_SET_KEEPCAPS, PR_SET_MDWE, PR_SET_MEMORY_MERGE, PR_SET_MM,
-        PR_SET_MM_MAP, PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_SECUREBITS, PR_SET_SPECULATION_CTRL,
+        __NR_close_range, __NR_connect, __NR_epoll_create1, __NR_eventfd2, __NR_fadvise64, __NR_fchdir, __NR_fchmod,
+        __NR_fchmodat, __NR_fchmodat2, __NR_fchown, __NR_fchownat, __NR_fcntl, __NR_flock, __NR_fsconfig, __NR_fsmount,
+        __NR_fsopen, __NR_fspick, __NR_ftruncate, __NR_ioctl, __NR_ioprio_set, __NR_keyctl,
+        __NR_landlock_create_ruleset, __NR_landlock_restrict_self, __NR_linkat, __NR_listen, __NR_madvise, __NR_mbind,
+        __NR_membarrier, __NR_memfd_create, __NR_mkdirat, __NR_mknodat, __NR_mlock2, __NR_mlockall, __NR_mount,
+        __NR_mount_setattr, __NR_move_mount, __NR_mprotect, __NR_mq_notify, __NR_mq_open, __NR_mq_timedsend,
+        __NR_mremap, __NR_mseal, __NR_msgctl, __NR_msgget, __NR_msgsnd, __NR_munmap, __NR_open, __NR_open_tree,
+        __NR_openat, __NR_openat2, __NR_personality, __NR_pidfd_open, __NR_pipe2, __NR_pivot_root, __NR_prctl,
+        __NR_prlimit64, __NR_recvfrom, __NR_rseq, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigqueueinfo,
+        __NR_rt_sigreturn, __NR_rt_tgsigqueueinfo, __NR_sched_setaffinity, __NR_sched_setattr, __NR_seccomp,
+        __NR_semctl, __NR_semget, __NR_semop, __NR_sendto, __NR_set_mempolicy, __NR_set_mempolicy_home_node,
+        __NR_set_robust_list, __NR_set_tid_address, __NR_setdomainname, __NR_setfsgid, __NR_setfsuid, __NR_setgroups,
+        __NR_sethostname, __NR_setitimer, __NR_setns, __NR_setresgid, __NR_setresuid, __NR_setsockopt, __NR_setxattrat,
+        __NR_shmat, __NR_shmctl, __NR_shmget, __NR_shutdown, __NR_sigaltstack, __NR_signalfd4, __NR_socket,
+        __NR_socketpair, __NR_symlinkat, __NR_timer_create, __NR_timer_settime, __NR_timerfd_create,
+        __NR_timerfd_settime, __NR_umask, __NR_umount2, __NR_unlink, __NR_unshare, __NR_utimensat, __NR_write,
+        fsconfig_command_FSCONFIG_CMD_CREATE, fsconfig_command_FSCONFIG_CMD_RECONFIGURE,
+        fsconfig_command_FSCONFIG_SET_FLAG, fsconfig_command_FSCONFIG_SET_STRING, ARCH_MAP_VDSO_64, ARCH_SET_FS,
+        ARCH_SET_GS, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, FSPICK_CLOEXEC,
+        FSPICK_EMPTY_PATH, LANDLOCK_RESTRICT_SELF_LOG_SUBDOMAINS_OFF, MADV_DONTDUMP, MADV_DONTFORK, MADV_GUARD_INSTALL,
+        MADV_HUGEPAGE, MADV_MERGEABLE, MADV_NOHUGEPAGE, MADV_RANDOM, MADV_SEQUENTIAL, MADV_UNMERGEABLE,
+        MADV_WIPEONFORK, MNT_DETACH, MOUNT_ATTR_NODEV, MOUNT_ATTR_NODIRATIME, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID,
+        MOUNT_ATTR_NOSYMFOLLOW, MOUNT_ATTR_RDONLY, MOUNT_ATTR__ATIME, MOVE_MOUNT_F_EMPTY_PATH, MOVE_MOUNT_SET_GROUP,
+        MOVE_MOUNT_T_EMPTY_PATH, MS_PRIVATE, MS_REC, MS_SHARED, MS_SLAVE, MS_UNBINDABLE, OPEN_TREE_CLOEXEC,
+        OPEN_TREE_CLONE, PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_MCE_KILL,
+        PR_MCE_KILL_CLEAR, PR_MCE_KILL_DEFAULT, PR_MCE_KILL_SET, PR_MDWE_NO_INHERIT, PR_MDWE_REFUSE_EXEC_GAIN,
+        PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_IO_FLUSHER, PR_SET_KEEPCAPS, PR_SET_MDWE, PR_SET_MEMORY_MERGE,
+        PR_SET_MM, PR_SET_MM_MAP, PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_SECUREBITS, PR_SET_SPECULATION_CTRL,
         PR_SET_SYSCALL_USER_DISPATCH, PR_SET_THP_DISABLE, PR_SET_TIMERSLACK, PR_SET_TSC, PR_SET_VMA,
         PR_SET_VMA_ANON_NAME, PR_SYS_DISPATCH_EXCLUSIVE_ON, PR_SYS_DISPATCH_INCLUSIVE_ON,
         PR_THP_DISABLE_EXCEPT_ADVISED, PR_TIMER_CREATE_RESTORE_IDS, PR_TSC_ENABLE, PR_TSC_SIGSEGV,
@@ -108,6 +108,13 @@ impl CurrentTask {
         } else {
             Ok(ret as usize)
         }
+    }
+
+    /// Takes away a descriptor of the task that was there for a moment. Not by close(2), which would release the locks that the process
+    /// has on the file by other descriptors.
+    pub(crate) fn take_fd_away(&self, fd: u32) {
+        // SAFETY: the current task's own table, which the kernel locks; nobody has the descriptor borrowed.
+        unsafe { bindings::ckpt_take_fd_away(fd) };
     }
 
     /// Uses the descriptor table of another task from now on. `ESRCH` when that has none any more.
