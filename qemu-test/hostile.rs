@@ -35,6 +35,9 @@ pub fn all() -> Vec<Case> {
             statefiles::values_of_a_user_namespace,
         )
         .limit(600),
+        Case::new("hostile/values_of_locks", statefiles::values_of_locks).limit(600),
+        Case::new("hostile/values_of_file_signals", statefiles::values_of_file_signals).limit(600),
+        Case::new("hostile/values_of_files", statefiles::values_of_files).limit(900),
         Case::new("hostile/values_of_events", statefiles::values_of_events).limit(600),
         Case::new("hostile/values_of_ipc", statefiles::values_of_ipc).limit(900),
         Case::new("hostile/values_of_terminals", statefiles::values_of_terminals).limit(900),

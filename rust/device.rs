@@ -314,6 +314,9 @@ impl Call<'_> {
             return Ok(0);
         }
         (a.bytes, a.restart_ns) = restart.end()?;
+        for warning in restart.take_warnings() {
+            self.session.warn(stage::END, &warning);
+        }
         self.put(&a, known)?;
         Ok(0)
     }

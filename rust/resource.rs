@@ -183,6 +183,8 @@ pub(crate) struct Restore<'a> {
     pub(crate) restarter: &'a Cred,
     /// Who has made the session keyring of those that may not have the restarter's.
     pub(crate) keyring: &'a mut Option<Task>,
+    /// What the restarted program does not find as it was, and that is no reason to fail.
+    pub(crate) warnings: &'a mut KVVec<Fault>,
     /// What the restarter has said about the world outside.
     pub(crate) external: &'a External,
     /// A task of the tree, when it has come in.
@@ -431,6 +433,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<landlock::LandlockRoom>(),
     room::<seccomp::SeccompRoom>(),
     room::<cred::CredRoom>(),
+    room::<file::OwnerRoom>(),
     room::<posix_timer::PosixTimerRoom>(),
     room::<signal::MaskRoom>(),
     room::<signal::PendingRoom>(),
@@ -444,7 +447,7 @@ pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, check_pair, count_mapped, dump_file, dump_pair, each_extent, finish_ptys, finish_sockets, held,
-    is_sealed_for_writers, name_peers, refuse_device, restore_shmem_pages, BuildingInotify, Census, Holders,
+    is_sealed_for_writers, name_peers, refuse_device, restore_shmem_pages, BuildingInotify, Census, Holders, Holding,
 };
 
 pub(crate) use ipc::{check_objects, dump_segment, Segments};

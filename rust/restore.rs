@@ -59,6 +59,8 @@ struct Stream {
     ghosts: Ghosts,
     /// See [`Restore::keyring`].
     keyring: Option<Task>,
+    /// See [`Restore::warnings`].
+    warnings: KVVec<Fault>,
 }
 
 /// What the tasks of a restart wait for.
@@ -207,6 +209,7 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
         remains: Remains::new(),
         ghosts: Ghosts::new(),
         keyring: None,
+        warnings: KVVec::new(),
     };
     let restart = Arc::pin_init(
         pin_init!(Restart {
@@ -709,6 +712,7 @@ impl Restart {
                 restarter_fs: &self.restarter_fs,
                 restarter: &self.restarter,
                 keyring: &mut stream.keyring,
+                warnings: &mut stream.warnings,
                 external: self.prologue.external(),
                 task_at: &|index| self.task_at(index as usize),
                 late,
@@ -822,6 +826,11 @@ impl Restart {
             self.bytes.load(Ordering::Acquire),
             time::monotonic_ns().saturating_sub(self.since_ns),
         ))
+    }
+
+    /// What the restarted program does not find as it was, and that was no reason to fail. Taken once.
+    pub(crate) fn take_warnings(&self) -> KVVec<Fault> {
+        core::mem::replace(&mut self.stream.lock().warnings, KVVec::new())
     }
 
     /// Whether a task has ended that was not to. Whoever is on its own may end as soon as it likes: it has said so before.

@@ -103,6 +103,11 @@ impl Session {
         self.note(stage, severity::ERROR, fault);
     }
 
+    /// Keeps something that is not as it was as a message for the reader.
+    pub(crate) fn warn(&self, stage: u16, fault: &Fault) {
+        self.note(stage, severity::WARNING, fault);
+    }
+
     fn note(&self, stage: u16, severity: u16, fault: &Fault) {
         let mut message = Message::new_zeroed();
         message.stage = stage;

@@ -187,6 +187,7 @@ CKPT_ASSERT_SIZE(struct ckpt_checkpoint, 72);
 /* ckpt_restart_begin.flags */
 #define CKPT_RESTART_CHANGED_FILES (1u << 0) /* accept mapped files whose size or modification time differs */
 #define CKPT_RESTART_DETACHED (1u << 1)      /* the restarter will not stay: no parent-death signal for the root */
+#define CKPT_RESTART_REFUSE_CHANGED_FILES (1u << 2) /* refuse open files that have been replaced or changed */
 
 /* CKPT_RESTART_BEGIN: read and verify the prologue of a statefile, from the current position of `fd` on. */
 struct ckpt_restart_begin {

@@ -268,12 +268,14 @@ pub struct Checkpoint {
 
 /// Flags of [`RestartBegin::flags`].
 pub mod restart_flags {
-    /// Accept mapped files whose size or modification time differs from the saved one.
+    /// Accept mapped files whose size or modification time differs from the saved one, and do not warn of open files.
     pub const CHANGED_FILES: u32 = 1 << 0;
     /// The restarter will not stay: the parent-death signal (prctl(PR_SET_PDEATHSIG)) of the root process is not armed again.
     pub const DETACHED: u32 = 1 << 1;
+    /// Refuse open files that have been replaced, or changed if they are open for reading only, which else are warnings.
+    pub const REFUSE_CHANGED_FILES: u32 = 1 << 2;
     /// All known flags.
-    pub const ALL: u32 = CHANGED_FILES | DETACHED;
+    pub const ALL: u32 = CHANGED_FILES | DETACHED | REFUSE_CHANGED_FILES;
 }
 
 /// Argument of [`CKPT_RESTART_BEGIN`]: reads and verifies the prologue.

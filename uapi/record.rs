@@ -12,6 +12,7 @@ pub mod event;
 pub mod external;
 pub mod fd;
 pub mod file;
+pub mod file_signals;
 pub mod fpu;
 pub mod fs;
 pub mod header;
@@ -19,6 +20,7 @@ pub mod inotify;
 pub mod ipc;
 pub mod itimer;
 pub mod landlock;
+pub mod lock;
 pub mod mempolicy;
 pub mod mm;
 pub mod mnt;
@@ -204,6 +206,10 @@ record_types! {
     MqNotify = 0x58, "mq-notify";
     /// The objects of an ipc namespace are complete: [`ipc::IpcEnd`].
     IpcEnd = 0x59, "ipc-end";
+    /// Who is told by a signal what happens to an open file: [`file_signals::FileSignals`].
+    FileSignals = 0x5c, "file-signals";
+    /// Locks of a process or of an open file: [`lock::Locks`] and [`lock::Lock`] entries.
+    Locks = 0x5d, "locks";
     /// Namespaces of a task: [`ns::Nsproxy`].
     Nsproxy = 0x60, "nsproxy";
     /// A uts namespace: [`ns::UtsNs`].

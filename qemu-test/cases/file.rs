@@ -3,6 +3,7 @@
 //! Kinds file and pipe: open files; here locks, pipes, the standard descriptors and sessions of the device (the others:
 //! kind fd).
 
+mod changed;
 mod itself;
 mod lock;
 mod stdio;
@@ -20,9 +21,17 @@ pub fn cases() -> Vec<Case> {
         quiet("file_proc", &[]).case("file/keeps_files_of_proc"),
         quiet("file_namespace", &[]).case("file/keeps_descriptors_of_namespaces"),
         quiet("file_flock", &[]).case("file/keeps_locks_of_flock"),
+        quiet("file_locks", &[]).case("file/keeps_locks_of_fcntl"),
+        quiet("file_signals", &[]).case("file/keeps_signals_and_leases"),
+        quiet("file_path", &[]).case("file/keeps_paths_advice_and_positions"),
         quiet("file_deleted", &[]).case("file/keeps_deleted_files"),
         quiet("file_memfd", &[]).case("file/keeps_memfds"),
         Case::new("file/lock_of_another_refuses_the_restart", lock::taken_meanwhile),
+        Case::new(
+            "file/lock_of_fcntl_of_another_refuses_the_restart",
+            lock::range_taken_meanwhile,
+        ),
+        Case::new("file/replaced_file_is_named", changed::replaced),
         Case::new("file/stdio_pipes_become_the_restarters", stdio::pipes),
         Case::new("file/stdio_terminal_becomes_the_restarters", stdio::terminal),
         Case::new("file/stdio_null", stdio::null),

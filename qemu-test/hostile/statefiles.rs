@@ -446,6 +446,21 @@ pub fn values_of_task_state(context: &Context) -> Result {
     feed_kinds(context, "task_state", &[], &kinds, 4)
 }
 
+/// The same for locks of processes and of open files.
+pub fn values_of_locks(context: &Context) -> Result {
+    feed_kinds(context, "file_locks", &["1"], &[RecordType::Locks.number()], 6)
+}
+
+/// The same for who gets the signals of open files, and for leases.
+pub fn values_of_file_signals(context: &Context) -> Result {
+    feed_kinds(context, "file_signals", &[], &[RecordType::FileSignals.number()], 4)
+}
+
+/// The same for open files by path, and those that only stand for one.
+pub fn values_of_files(context: &Context) -> Result {
+    feed_kinds(context, "file_path", &[], &[RecordType::File.number()], 24)
+}
+
 /// The same for files that stand for events.
 pub fn values_of_events(context: &Context) -> Result {
     let kinds = [

@@ -462,14 +462,18 @@ static void deleted_reopened(void)
 
 static void deleted_linked(void)
 {
-	int fd = open("deleted", O_RDWR | O_CREAT, 0600);
+	int fd;
 
-	CHECK(link("deleted", "other") == 0 && unlink("deleted") == 0);
+	/* In a tmpfs the other name would be known. */
+	CHECK(mkdir("disk", 0700) == 0 && mount("disk", "disk", "ramfs", 0, NULL) == 0);
+	fd = open("disk/deleted", O_RDWR | O_CREAT, 0600);
+	CHECK(link("disk/deleted", "disk/other") == 0 && unlink("disk/deleted") == 0);
 	say("expect deleted|unlinked");
 	say("expect another name");
 	expect_fd(fd);
 	hold();
 	CHECK_EQ(write(fd, "data", 4), 4);
+	CHECK_EQ(umount2("disk", MNT_DETACH), 0);
 }
 
 static void deleted_homeless(void)
@@ -510,6 +514,50 @@ static void deleted_directory(void)
 	expect_fd(fd);
 	hold();
 	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+static void path_of_a_deleted_file(void)
+{
+	int fd = open("gone", O_RDWR | O_CREAT, 0600);
+
+	CHECK(fd >= 0 && close(fd) == 0);
+	fd = open("gone", O_PATH);
+	CHECK(unlink("gone") == 0);
+	say("expect deleted");
+	expect_fd(fd);
+	hold();
+	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+/* A mount that came later hides the file; the path leads to another one. */
+static void covered_file(void)
+{
+	int fd;
+
+	CHECK(mkdir("below", 0700) == 0);
+	fd = open("below/file", O_RDWR | O_CREAT, 0600);
+	CHECK(mount("over", "below", "tmpfs", 0, NULL) == 0);
+	CHECK(close(open("below/file", O_RDWR | O_CREAT, 0600)) == 0);
+	say("expect elsewhere");
+	expect_fd(fd);
+	hold();
+	CHECK(umount2("below", MNT_DETACH) == 0 && access("below/file", F_OK) == 0);
+}
+
+static void covered_mapping(void)
+{
+	void *memory;
+	int fd;
+
+	CHECK(mkdir("below", 0700) == 0);
+	fd = open("below/file", O_RDWR | O_CREAT, 0600);
+	CHECK(ftruncate(fd, PAGE) == 0);
+	memory = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	CHECK(close(fd) == 0 && mount("over", "below", "tmpfs", 0, NULL) == 0);
+	say("expect elsewhere");
+	expect_address(memory);
+	hold();
+	CHECK(umount2("below", MNT_DETACH) == 0);
 }
 
 static void io_uring(void)
@@ -863,27 +911,34 @@ static void pty_hung_up(void)
 	CHECK_EQ(fcntl(master, F_GETFD), 0);
 }
 
-static void locked_posix(void)
+static void locked_pipe(void)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 10 };
-	int fd = open("locked", O_RDWR | O_CREAT, 0600);
+	int ends[2];
 
-	CHECK(fcntl(fd, F_SETLK, &lock) == 0);
+	CHECK(pipe(ends) == 0 && fcntl(ends[1], F_SETLK, &lock) == 0);
 	say("expect lock");
-	expect_fd(fd);
+	expect_fd(ends[1]);
 	hold();
-	CHECK(fcntl(fd, F_SETLK, &lock) == 0);
+	CHECK(fcntl(ends[1], F_SETLK, &lock) == 0);
 }
 
-static void leased(void)
+static void lease_broken(void)
 {
 	int fd = open("leased", O_RDWR | O_CREAT, 0600);
+	pid_t sibling;
 
+	signal(SIGIO, SIG_IGN);
 	CHECK(fcntl(fd, F_SETLEASE, F_WRLCK) == 0);
-	say("expect lease|lock");
+	sibling = fork();
+	CHECK(sibling >= 0);
+	if (sibling == 0)
+		_exit(open("leased", O_RDONLY | O_NONBLOCK) >= 0 || errno != EWOULDBLOCK);
+	CHECK(waitpid(sibling, NULL, 0) == sibling);
+	say("expect lease");
 	expect_fd(fd);
 	hold();
-	CHECK_EQ(fcntl(fd, F_GETLEASE), F_WRLCK);
+	CHECK_EQ(fcntl(fd, F_SETLEASE, F_UNLCK), 0);
 }
 
 static void notified_directory(void)
@@ -892,7 +947,7 @@ static void notified_directory(void)
 
 	CHECK(fcntl(fd, F_NOTIFY, DN_CREATE | DN_MULTISHOT) == 0);
 	signal(SIGIO, SIG_IGN);
-	say("expect notif");
+	say("expect F_NOTIFY");
 	expect_fd(fd);
 	hold();
 }
@@ -1316,15 +1371,38 @@ static void protection_key(void)
 	CHECK(strcmp(memory, "data") == 0);
 }
 
-static void async_owner(void)
+static void owner_outside(void)
 {
-	int fd = open("owned", O_RDWR | O_CREAT, 0600);
+	int ends[2], parent = getppid();
 
-	CHECK(fcntl(fd, F_SETOWN, getpid()) == 0 && fcntl(fd, F_SETSIG, SIGUSR2) == 0);
-	say("expect owner|F_SETOWN|F_SETSIG|async");
-	expect_fd(fd);
+	CHECK(pipe(ends) == 0 && fcntl(ends[0], F_SETOWN, parent) == 0);
+	say("expect owner");
+	expect_fd(ends[0]);
 	hold();
-	CHECK_EQ(fcntl(fd, F_GETOWN), getpid());
+	CHECK_EQ(fcntl(ends[0], F_GETOWN), parent);
+}
+
+static void owner_group_outside(void)
+{
+	int ends[2], group = getpgid(getppid());
+
+	CHECK(pipe(ends) == 0 && setpgid(0, 0) == 0 && fcntl(ends[0], F_SETOWN, -group) == 0);
+	say("expect owner");
+	expect_fd(ends[0]);
+	hold();
+	CHECK_EQ(fcntl(ends[0], F_GETOWN), -group);
+}
+
+static void owner_with_other_rights(void)
+{
+	int ends[2];
+
+	CHECK(pipe(ends) == 0 && fcntl(ends[0], F_SETOWN, getpid()) == 0);
+	CHECK(setresuid(1000, 0, 0) == 0);
+	say("expect owner");
+	expect_fd(ends[0]);
+	hold();
+	CHECK_EQ(fcntl(ends[0], F_GETOWN), getpid());
 }
 
 /* Only waits; the harness does something to it (traces it, replaces its file). */
@@ -1366,6 +1444,9 @@ static const struct {
 	{ "deleted_file_of_a_deleted_directory", deleted_homeless },
 	{ "deleted_directory", deleted_directory },
 	{ "deleted_message_queue", deleted_queue },
+	{ "path_of_a_deleted_file", path_of_a_deleted_file },
+	{ "covered_file", covered_file },
+	{ "covered_mapping", covered_mapping },
 	{ "io_uring", io_uring },
 	{ "aio", aio },
 	{ "posix_timer", posix_timer },
@@ -1387,8 +1468,8 @@ static const struct {
 	{ "pty_session_outside", pty_session_outside },
 	{ "pty_line_discipline", pty_line_discipline },
 	{ "pty_hung_up", pty_hung_up },
-	{ "locked_posix", locked_posix },
-	{ "leased", leased },
+	{ "locked_pipe", locked_pipe },
+	{ "lease_broken", lease_broken },
 	{ "notified_directory", notified_directory },
 	{ "shared_table", shared_table },
 	{ "seccomp_listener", seccomp_listener },
@@ -1423,7 +1504,9 @@ static const struct {
 	{ "userfaultfd", userfault },
 	{ "perf_event", perf_event },
 	{ "protection_key", protection_key },
-	{ "async_owner", async_owner },
+	{ "owner_outside", owner_outside },
+	{ "owner_group_outside", owner_group_outside },
+	{ "owner_with_other_rights", owner_with_other_rights },
 	{ "outside", outside },
 };
 

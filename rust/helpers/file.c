@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/backing-dev.h>
 #include <linux/bvec.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
-#include <linux/filelock.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/hugetlb.h>
 #include <linux/kdev_t.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/namei.h>
 #include <linux/path.h>
 #include <linux/seq_file.h>
 #include <linux/shmem_fs.h>
 #include <linux/uio.h>
 
 #include "helpers.h"
+#include "mount.h"
 
 /*
  * What /proc/PID/fdinfo says about the file besides what it says about every file. Returns the number of bytes, @size when they
@@ -129,6 +131,69 @@ bool ckpt_path_unlinked(const struct path *p)
 	return d_unlinked(p->dentry);
 }
 
+/*
+ * Whether something may be mounted over the file or over a directory on the way to it: one of them is a mount point, apart from those
+ * of the mounts that the way itself goes through. Costs much less than to look the path up.
+ */
+bool ckpt_may_be_covered(struct file *f)
+{
+	struct dentry *dentry = f->f_path.dentry;
+	struct mount *mnt = real_mount(f->f_path.mnt);
+	bool found = false;
+
+	rcu_read_lock();
+	while (!(found = d_mountpoint(dentry))) {
+		while (dentry == mnt->mnt.mnt_root) {
+			struct mount *parent = READ_ONCE(mnt->mnt_parent);
+
+			if (parent == mnt)
+				goto out;
+			/* What it is mounted on is a mount point because of it. */
+			dentry = READ_ONCE(mnt->mnt_mountpoint);
+			mnt = parent;
+		}
+		if (IS_ROOT(dentry))
+			break;
+		dentry = READ_ONCE(dentry->d_parent);
+	}
+out:
+	rcu_read_unlock();
+	return found;
+}
+
+/*
+ * Whether the name, looked up from @root, is that of something else than the file, since a mount covers it. Where the caller may not look
+ * this is not known.
+ */
+bool ckpt_leads_elsewhere(const struct path *root, const char *name, struct file *f)
+{
+	struct path found;
+	bool other;
+	int ret;
+
+	ret = vfs_path_lookup(root->dentry, root->mnt, name, 0, &found);
+	if (ret)
+		return ret == -ENOENT || ret == -ENOTDIR;
+	other = d_inode(found.dentry) != file_inode(f);
+	path_put(&found);
+	return other;
+}
+
+/* As posix_fadvise(2) has set it. */
+unsigned int ckpt_file_advice(struct file *f)
+{
+	unsigned int ra = inode_to_bdi(f->f_mapping->host)->ra_pages;
+
+	return (f->f_mode & FMODE_RANDOM ? CKPT_ADVICE_RANDOM : 0) |
+	       (f->f_mode & FMODE_NOREUSE ? CKPT_ADVICE_NOREUSE : 0) |
+	       (ra && f->f_ra.ra_pages == 2 * ra ? CKPT_ADVICE_SEQUENTIAL : 0);
+}
+
+u32 ckpt_file_generation(struct file *f)
+{
+	return file_inode(f)->i_generation;
+}
+
 /* What has no directory at all: the kernel's own tmpfs, and its like. */
 static enum ckpt_nameless ckpt_nowhere(struct file *f)
 {
@@ -235,40 +300,6 @@ bool ckpt_file_may_read(struct file *f)
 	return !file_permission(f, MAY_READ);
 }
 
-/*
- * Whether a lock or lease is held through this open file or by this descriptor table: its kind, or NULL. A lock of flock(2)
- * comes back in *flock as LOCK_SH or LOCK_EX (0 without one) and is no obstacle.
- */
-const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t, unsigned int *flock)
-{
-	struct file_lock_context *ctx = locks_inode_context(file_inode(f));
-	struct file_lock_core *flc;
-	const char *kind = NULL;
-	struct files_struct *files;
-
-	*flock = 0;
-	if (!ctx)
-		return NULL;
-	task_lock(t);
-	files = t->files;
-	task_unlock(t);
-	spin_lock(&ctx->flc_lock);
-	list_for_each_entry(flc, &ctx->flc_flock, flc_list)
-		if (flc->flc_file == f)
-			*flock = flc->flc_type == F_WRLCK ? LOCK_EX : LOCK_SH;
-	list_for_each_entry(flc, &ctx->flc_posix, flc_list) {
-		if (flc->flc_owner == files)
-			kind = "POSIX";
-		else if (flc->flc_file == f)
-			kind = "OFD";
-	}
-	list_for_each_entry(flc, &ctx->flc_lease, flc_list)
-		if (flc->flc_file == f)
-			kind = "lease";
-	spin_unlock(&ctx->flc_lock);
-	return kind;
-}
-
 size_t ckpt_file_references(struct file *f)
 {
 	return file_count(f);
@@ -279,13 +310,6 @@ bool ckpt_file_may_execute(struct file *f)
 {
 	return S_ISREG(file_inode(f)->i_mode) && !(f->f_path.mnt->mnt_flags & MNT_NOEXEC) &&
 	       !file_permission(f, MAY_EXEC);
-}
-
-bool ckpt_file_has_owner(struct file *f)
-{
-	struct fown_struct *owner = file_f_owner(f);
-
-	return owner && owner->pid;
 }
 
 unsigned int ckpt_file_mode(struct file *f)

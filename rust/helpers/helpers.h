@@ -71,16 +71,23 @@ enum ckpt_nameless {
 };
 
 bool ckpt_other_name(struct file *f, struct path *out);
+/* Advice of posix_fadvise(2) that an open file keeps. */
+#define CKPT_ADVICE_RANDOM 1
+#define CKPT_ADVICE_SEQUENTIAL 2
+#define CKPT_ADVICE_NOREUSE 4
+
+bool ckpt_may_be_covered(struct file *f);
+bool ckpt_leads_elsewhere(const struct path *root, const char *name, struct file *f);
+unsigned int ckpt_file_advice(struct file *f);
+u32 ckpt_file_generation(struct file *f);
 enum ckpt_nameless ckpt_file_nameless(struct file *f);
 unsigned long ckpt_inode_users(struct file *f);
 unsigned int ckpt_memfd_seals(struct file *f);
 bool ckpt_mapped_outside(struct file *f, struct task_struct *root, bool below);
 bool ckpt_file_may_read(struct file *f);
 bool ckpt_path_unlinked(const struct path *p);
-const char *ckpt_file_lock_kind(struct file *f, struct task_struct *t, unsigned int *flock);
 size_t ckpt_file_references(struct file *f);
 bool ckpt_file_may_execute(struct file *f);
-bool ckpt_file_has_owner(struct file *f);
 unsigned int ckpt_file_mode(struct file *f);
 u64 ckpt_encode_dev(dev_t dev);
 loff_t ckpt_file_pos(struct file *f);
@@ -129,6 +136,35 @@ bool ckpt_landlock_has_rules(const struct cred *cred);
 bool ckpt_landlock_subdomains_off(const struct cred *cred);
 int ckpt_landlock_share(const struct cred *theirs);
 u64 ckpt_landlock_denied(const struct file *f);
+
+/* lock.c */
+enum ckpt_lease {
+	CKPT_LEASE_NONE,
+	CKPT_LEASE_READ,
+	CKPT_LEASE_WRITE,
+	/* Somebody waits for the holder to give it back. */
+	CKPT_LEASE_BREAKING,
+	/* A delegation, or a layout of pNFS. */
+	CKPT_LEASE_OTHER,
+};
+
+struct ckpt_file_locks {
+	/* LOCK_SH or LOCK_EX; 0 without one. */
+	unsigned int flock;
+	enum ckpt_lease lease;
+	/* Locks of fcntl(2): of the open file, and of the descriptor table. */
+	unsigned int of_file, of_table;
+};
+
+/* As struct flock: F_RDLCK or F_WRLCK. */
+struct ckpt_lock_range {
+	u64 start, len;
+	u32 type;
+};
+
+void ckpt_file_locks(struct file *f, struct task_struct *t, struct ckpt_file_locks *out);
+unsigned int ckpt_lock_ranges(struct file *f, struct task_struct *t, struct ckpt_lock_range *out, unsigned int max);
+void ckpt_take_fd_away(unsigned int fd);
 
 /* mm.c */
 #define CKPT_EXTENT_GUARD 1
@@ -420,6 +456,19 @@ bool ckpt_pidfd_has_xattrs(struct file *f);
 struct file *ckpt_pidfd_open(struct task_struct *t, unsigned int flags);
 struct file *ckpt_pidfd_again(struct file *of, unsigned int flags);
 struct file *ckpt_pidfd_reaped(const unsigned int *status, unsigned int flags);
+/* owner.c */
+struct ckpt_file_owner {
+	bool exists;
+	/* Signals are armed (O_ASYNC), where that has an effect. */
+	bool async;
+	bool own_rights;
+	enum pid_type type;
+	/* As F_GETOWN and F_GETSIG. */
+	unsigned int pid, signal;
+};
+
+void ckpt_file_owner(struct file *f, struct task_struct *t, struct pid_namespace *ns, struct ckpt_file_owner *out);
+bool ckpt_file_is_notified(struct file *f);
 
 /* pipe.c */
 struct ckpt_pipe_state {

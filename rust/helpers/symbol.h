@@ -181,6 +181,7 @@ extern void uprobe_end_dup_mmap(void);
 
 /* Data that is only looked at, and that not every kernel has: X(name). */
 #define CKPT_OPTIONAL(X)                                                                                               \
+	X(dnotify_group)                                                                                                \
 	X(landlock_blob_sizes)                                                                                          \
 	X(landlock_initialized)
 

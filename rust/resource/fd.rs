@@ -8,7 +8,8 @@
 //! Record: [`ckpt_uapi::record::fd`].  C header: `include/linux/fdtable.h`
 
 use super::{
-    allow_descriptor, dump_file, finish_sockets, held, share, Dump, FrozenTask, Resource, Restore, Scope, Target,
+    allow_descriptor, dump_file, finish_sockets, held, share, Dump, FrozenTask, Holding, Resource, Restore, Scope,
+    Target,
 };
 use crate::{
     error::{Context, Result},
@@ -34,11 +35,13 @@ impl Resource for FdRoom {
     fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         let target = &target.seen_by(task.task);
         let mut table: KVVec<Fd> = KVVec::new();
+        let mut holding = Holding::by(target);
         let mut from = Some(0);
         loop {
             let lot = open::collect_fds(target.leader, &mut from)?;
             for fd in lot.iter() {
                 let objref = dump_file(target, &fd.file, held(&lot, &fd.file), dump).map_err(|f| f.fd(fd.fd))?;
+                holding.look_at(fd.fd, &fd.file)?;
                 let entry = Fd {
                     fd: fd.fd,
                     flags: if fd.cloexec { flags::CLOEXEC } else { 0 },
@@ -62,7 +65,7 @@ impl Resource for FdRoom {
             dump.out.record_with(&fixed, now)?;
             rest = later;
             if rest.is_empty() {
-                return Ok(());
+                return holding.dump(dump);
             }
         }
     }

@@ -2,17 +2,22 @@
 
 //! Open files: regular files and directories by path, devices without state, inherited stdio, sessions of ckpt.
 //!
-//! Saved: path, O_* flags, offset, sharing of one open file between descriptors; identity (device, inode, size,
-//! modification time); locks of flock(2); pipes, Unix sockets and pseudoterminals inside the target (file/pipe.rs, file/socket.rs,
-//! file/pty.rs); files without a name and memfds (file/nameless.rs); that Landlock denied it to be truncated, or
+//! Saved: path, O_* flags, offset (of a directory, too), sharing of one open file between descriptors; what is opened with O_PATH,
+//! of any type; readahead advice (posix_fadvise); identity (device, inode, generation, size, modification time); locks
+//! (file/lock.rs); owners and leases (file/owner.rs); pipes, Unix sockets and pseudoterminals inside the target (file/pipe.rs,
+//! file/socket.rs, file/pty.rs); files without a name and memfds (file/nameless.rs); that Landlock denied it to be truncated, or
 //! ioctls of the device, when it was opened; the statefile itself, if it has no name (O_TMPFILE) and a member of the target writes
 //! it, as /dev/null.
 //! Not saved: contents of files that have a name, also of those of POSIX shared memory (/dev/shm): they stay where they are, for as
-//! long as the machine runs; readahead advice (posix_fadvise); the contents of an inherited pipe or terminal, which
-//! becomes the restarter's.
-//! Refused: deleted directories, other sockets, pipes and terminals that are neither in the target nor stdio, anonymous inodes (io_uring, userfaultfd, ...; for
-//! eventfd, signalfd, timerfd and epoll see below), block devices, other character devices, O_PATH, POSIX and OFD locks, leases,
-//! F_SETOWN; an inherited pipe or terminal that only a thread with descriptors of its own has.
+//! long as the machine runs; the hint how long data will live (F_SET_RW_HINT), which is the inode's; the contents of an inherited
+//! pipe or terminal, which becomes the restarter's.
+//! Refused: deleted directories, other sockets, pipes and terminals that are neither in the target nor stdio, anonymous inodes
+//! (io_uring, userfaultfd, ...; for others see below), block devices, other character devices; a file whose
+//! path leads elsewhere by now (a mount covers it); an inherited pipe or terminal that only a thread with descriptors of its own has.
+//!
+//! At restart a file that has been replaced since (another inode on the same device), or one that is open for reading only and has
+//! another size or modification time, is a warning, or an error if the restarter wants that. Nothing is compared where the mounts have
+//! been made anew.
 //!
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
@@ -23,11 +28,16 @@ use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     wrapper::{
-        file::{collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, REOPEN_FLAGS, TMPFILE},
+        file::{
+            collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, ASYNC, NOFOLLOW, PATH, PATH_FLAGS,
+            REOPEN_FLAGS, TMPFILE,
+        },
         inotify::Inotify,
+        lock::Locks,
         mm::{map, prot, vm_mmap, Mm},
         mount::open_below,
         nsfd::NsFd,
+        owner::Owner,
         path::PathBuf,
         pidfd::Pidfd,
         pipe::Pipe,
@@ -38,10 +48,12 @@ use crate::{
     },
 };
 use ckpt_uapi::{
+    ioctl::restart_flags,
     record::{
         event::{Epoll, EpollItems, Eventfd, Signalfd, Timerfd},
-        file::{denied, kind, File as FileRecord},
+        file::{advice, denied, kind, File as FileRecord},
         inotify::{Events as InotifyEvents, Inotify as InotifyRecord, Watch as InotifyWatch},
+        lock::Locks as LockRecord,
         mm::{Extent, Pages},
         mqueue::Mqd,
         nameless::{Nameless, NamelessData},
@@ -62,9 +74,11 @@ use zerocopy::FromZeros;
 mod census;
 mod event;
 mod inotify;
+mod lock;
 mod mqueue;
 mod nameless;
 mod nsfd;
+mod owner;
 mod pidfd;
 mod pipe;
 mod proc;
@@ -73,8 +87,10 @@ mod socket;
 
 pub(crate) use census::Census;
 pub(crate) use inotify::Building as BuildingInotify;
+pub(crate) use lock::Holding;
 pub(crate) use mqueue::NotifyRoom;
 pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
+pub(crate) use owner::OwnerRoom;
 pub(crate) use pty::{check_pair, dump_pair, finish as finish_ptys};
 pub(crate) use socket::{finish_sockets, name_peers};
 
@@ -183,19 +199,13 @@ pub(crate) fn refuse_device(file: &File, what: &str) -> Fault {
 fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -> Result<(u32, Stat, PathBuf)> {
     let mut path = PathBuf::new()?;
     if file.is_path() {
-        return Err(refuse(file, "descriptor opened with O_PATH"));
+        return match find_path(target, file, &mut path)? {
+            None => Ok((kind::PATH, file.stat()?, path)),
+            Some(what) => Err(refuse(file, what)),
+        };
     }
-    if file.has_owner() {
-        return Err(refuse(file, "signals sent by a file (F_SETOWN, O_ASYNC)"));
-    }
-    if let (Some(lock), _) = file.locks(target.leader) {
-        let mut name = PathBuf::new()?;
-        file.print_any(&mut name)?;
-        return Err(Fault::new(
-            EOPNOTSUPP,
-            format_args!("{} lock or lease cannot be saved: {}", lock, name.as_str()),
-        )
-        .kind(RecordType::File));
+    if let Some(what) = lock::check(target, file) {
+        return Err(refuse(file, what));
     }
     if let Some(own) = Own::of(file) {
         return match own.check(target, file, held)? {
@@ -251,11 +261,10 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
         mode::CHAR if is_terminal(saved.rdev) => return Err(refuse(file, "terminal (other than inherited stdio)")),
         _ => return Err(refuse_device(file, "device")),
     };
-    if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE)
-        && !file.print_path(target.names, &mut path)?
-        && !file.print_path(&target.whole.caller_fs, &mut path)?
-    {
-        return Err(refuse(file, "file outside of the caller's root directory"));
+    if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) {
+        if let Some(what) = find_path(target, file, &mut path)? {
+            return Err(refuse(file, what));
+        }
     }
     if kind == kind::PIPE && Pipe::is_named(file) {
         if !file.print_path(&target.whole.caller_fs, &mut path)? {
@@ -267,6 +276,44 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
     Ok((kind, saved, path))
 }
 
+/// Prints the path of a file; why it cannot be opened by it, if there is no such path.
+fn find_path(target: &Target<'_>, file: &File, path: &mut PathBuf) -> Result<Option<&'static str>> {
+    // A regular file may still have the name of another link.
+    let is_named = file.mode() & mode::FMT == mode::REGULAR && file.nameless() == Name::Not;
+    if file.is_unlinked() && !is_named {
+        return Ok(Some("deleted file"));
+    }
+    let found = file.print_path(target.names, path)? || file.print_path(&target.whole.caller_fs, path)?;
+    Ok((!found).then_some("file outside of the caller's root directory"))
+}
+
+/// Whether a file is known by a path that is opened at restart.
+fn has_path(kind: u32) -> bool {
+    matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE | kind::PATH)
+}
+
+/// Whether the path of a file is one in the mounts of the restarter, although the task lives in others.
+fn is_outside(target: &Target<'_>, file: &File, kind: u32) -> Result<bool> {
+    let own = !core::ptr::eq(target.names, &target.whole.caller_fs);
+    Ok(own && has_path(kind) && !file.print_path(target.names, &mut PathBuf::new()?)?)
+}
+
+/// Refuses a file whose path leads elsewhere: a mount that came later covers it, and the restart would open what it hides.
+fn check_path(target: &Target<'_>, file: &File, kind: u32, path: &PathBuf) -> Result {
+    if !has_path(kind) {
+        return Ok(());
+    }
+    let from = if is_outside(target, file, kind)? {
+        &target.whole.caller_fs
+    } else {
+        target.names
+    };
+    if file.is_elsewhere(from, path)? {
+        return Err(refuse(file, "file whose path leads elsewhere by now"));
+    }
+    Ok(())
+}
+
 /// Rights that Landlock can deny to an open file of this kind, and that are saved.
 fn deniable(kind: u32) -> u64 {
     match kind {
@@ -276,10 +323,20 @@ fn deniable(kind: u32) -> u64 {
     }
 }
 
+/// Advice that an open file of this kind keeps.
+fn advisable(kind: u32) -> u32 {
+    match kind {
+        kind::REGULAR | kind::NAMELESS => advice::ALL,
+        _ => 0,
+    }
+}
+
 /// O_* flags that are saved.
 fn known_flags(kind: u32) -> u32 {
     match kind {
-        kind::NAMELESS => REOPEN_FLAGS | TMPFILE,
+        kind::NAMELESS => REOPEN_FLAGS | ASYNC | TMPFILE,
+        kind::REGULAR | kind::DIRECTORY | kind::DEVICE => REOPEN_FLAGS | ASYNC | NOFOLLOW,
+        kind::PATH => PATH_FLAGS,
         _ => REOPEN_FLAGS,
     }
 }
@@ -300,15 +357,34 @@ fn has(task: &Task, file: &File) -> Result<bool> {
     Ok(false)
 }
 
+/// Says who gets the signals of an open file, when that cannot be saved.
+fn check_signals(target: &Target<'_>, fd: &Fd, kind: u32, obstacles: &mut dyn Obstacles) -> Result {
+    let file = &fd.file;
+    if !Owner::is_any(file) {
+        return Ok(());
+    }
+    let first = target.whole.census.is_first_checked(file)?;
+    if let Some(what) = owner::check(target, file, first, kind == kind::STDIO)? {
+        add_refusal(target, file, refuse(file, what).fd(fd.fd), obstacles);
+    }
+    Ok(())
+}
+
 /// Why a file behind a mapping cannot be saved, if it cannot.
 pub(crate) fn check_mapped(target: &Target<'_>, file: &File) -> Result {
-    classify(target, file, None, 1).map(|_| ())
+    let (kind, _, path) = classify(target, file, None, 1)?;
+    check_path(target, file, kind, &path)
 }
 
 /// Whether a file is the statefile that is being written, without a name: a member of the target has it, who saves itself. Nobody
 /// can open it by its path, now or in the restarted program, which has no use for it either.
 fn is_nameless_statefile(target: &Target<'_>, file: &File) -> bool {
     file.address() == target.whole.statefile && file.mode() & mode::FMT == mode::REGULAR && file.is_unlinked()
+}
+
+/// Whether something else stands for a file in the statefile.
+fn is_left_out(target: &Target<'_>, file: &File) -> bool {
+    target.whole.decisions.of(file).is_some() || is_nameless_statefile(target, file)
 }
 
 /// The objref of that file, which will be /dev/null.
@@ -367,7 +443,7 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
             return pty::dump(target, file, &tty, end, dump);
         }
     }
-    if file.mode() & mode::FMT == mode::SOCKET {
+    if file.mode() & mode::FMT == mode::SOCKET && !file.is_path() {
         classify(target, file, None, held)?;
         return socket::dump(target, file, dump);
     }
@@ -387,6 +463,10 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     r.objref = objref;
     r.kind = kind;
     r.flags = file.flags() & known_flags(kind);
+    if file.may_signal() {
+        // Set when the owner is.
+        r.flags &= !ASYNC;
+    }
     r.mode = stat.mode;
     r.pos = if file.is_stream() { 0 } else { file.pos() as u64 };
     r.size = stat.size;
@@ -396,13 +476,15 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     r.rdev = stat.rdev;
     r.stdio = stdio.unwrap_or(0);
     r.path_len = path.len() as u32;
-    (_, r.lock) = file.locks(target.leader);
+    let locks = Locks::of(file, target.leader);
+    r.lock = locks.flock;
     r.pipe = pipe_objref;
     r.nameless = nameless;
     r.denied = file.landlock_denied() & deniable(kind);
     // Opened before the task has entered its mount namespace.
-    let is_path = matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE);
-    r.outside = u32::from(is_path && !file.print_path(target.names, &mut PathBuf::new()?)?);
+    r.outside = u32::from(is_outside(target, file, kind)?);
+    r.advice = file.advice() & advisable(kind);
+    r.generation = file.generation();
     if r.outside == 1 && r.denied != 0 {
         return Err(Fault::new(
             EOPNOTSUPP,
@@ -413,11 +495,20 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
         .kind(RecordType::File));
     }
     dump.out.record_with(&r, path)?;
+    lock::dump_of_file(file, objref, &locks, dump)?;
     Ok(objref)
 }
 
-/// Names what keeps an open file from being saved, to which a descriptor refers. `leader`: that of a thread with
-/// descriptors of its own.
+/// Says that a file cannot be saved, unless a policy has it otherwise.
+fn add_refusal(target: &Target<'_>, file: &File, why: Fault, obstacles: &mut dyn Obstacles) {
+    match target.whole.decisions.decide(target.leader, file, why) {
+        Ok(decided) => obstacles.warn(decided),
+        Err(why) => obstacles.add(why),
+    }
+}
+
+/// Names what keeps an open file from being saved, to which a descriptor refers; what it will be if nothing does. `leader`: that of a
+/// thread with descriptors of its own.
 fn check_open(
     target: &Target<'_>,
     fd: u32,
@@ -425,11 +516,15 @@ fn check_open(
     held: usize,
     leader: Option<&Task>,
     obstacles: &mut dyn Obstacles,
-) -> Result {
+) -> Result<Option<u32>> {
     let stdio = target.whole.census.standard(file)?;
-    match classify(target, file, stdio, held) {
+    let found = classify(target, file, stdio, held).and_then(|(kind, _, path)| {
+        check_path(target, file, kind, &path)?;
+        Ok(kind)
+    });
+    match found {
         // By the thread's turn its leader has its own descriptors again, and the restarter's are gone.
-        Ok((kind::STDIO, ..)) if leader.is_some_and(|leader| !matches!(has(leader, file), Ok(true))) => obstacles.add(
+        Ok(kind::STDIO) if leader.is_some_and(|leader| !matches!(has(leader, file), Ok(true))) => obstacles.add(
             Fault::new(
                 EOPNOTSUPP,
                 format_args!("inherited file that only a thread with descriptors of its own has"),
@@ -437,17 +532,16 @@ fn check_open(
             .kind(RecordType::File)
             .fd(fd),
         ),
-        Ok((kind::NAMELESS, ..)) => target.whole.holders.borrow_mut().set_fd(file, fd),
-        Ok(_) => {}
-        Err(fault) if fault.errno() == EOPNOTSUPP => {
-            match target.whole.decisions.decide(target.leader, file, fault.fd(fd)) {
-                Ok(decided) => obstacles.warn(decided),
-                Err(fault) => obstacles.add(fault),
+        Ok(kind) => {
+            if kind == kind::NAMELESS {
+                target.whole.holders.borrow_mut().set_fd(file, fd);
             }
+            return Ok(Some(kind));
         }
+        Err(fault) if fault.errno() == EOPNOTSUPP => add_refusal(target, file, fault.fd(fd), obstacles),
         Err(fault) => return Err(fault.fd(fd)),
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The same of what is on its way in the messages of a Unix socket, in those of sockets that are on their way there, and so on. `met` are
@@ -471,7 +565,10 @@ fn check_flying(
             met.try_create_and_insert(file.address(), (), GFP_KERNEL)?;
             let is_same = |other: &&File| other.address() == file.address();
             let ours = files.iter().filter(is_same).count() + usize::from(is_same(&&carrier));
-            check_open(target, fd.fd, file, ours + held(lot, file), leader, obstacles)?;
+            let kind = check_open(target, fd.fd, file, ours + held(lot, file), leader, obstacles)?;
+            if let Some(what) = kind.and_then(|_| owner::check_flying(target, file)) {
+                add_refusal(target, file, refuse(file, what).fd(fd.fd), obstacles);
+            }
             carriers.push(file.clone(), GFP_KERNEL)?;
         }
         if fatal_signal_pending() {
@@ -493,6 +590,7 @@ impl Resource for FileRoom {
         Timerfd::TYPE,
         Epoll::TYPE,
         EpollItems::TYPE,
+        LockRecord::TYPE,
         Nameless::TYPE,
         NamelessData::TYPE,
         Mqd::TYPE,
@@ -522,7 +620,9 @@ impl Resource for FileRoom {
         loop {
             let lot = collect_fds(task, &mut from)?;
             for fd in lot.iter().filter(|fd| !is_nameless_statefile(target, &fd.file)) {
-                check_open(&seen, fd.fd, &fd.file, held(&lot, &fd.file), leader, obstacles)?;
+                if let Some(kind) = check_open(&seen, fd.fd, &fd.file, held(&lot, &fd.file), leader, obstacles)? {
+                    check_signals(&seen, fd, kind, obstacles)?;
+                }
                 check_flying(&seen, fd, &lot, &mut met, leader, obstacles)?;
             }
             if from.is_none() {
@@ -550,14 +650,14 @@ impl Resource for FileRoom {
             let mut from = Some(0);
             while from.is_some() {
                 for fd in collect_fds(task, &mut from)?.iter() {
-                    if fd.file.nameless() != Name::Not && !is_nameless_statefile(target, &fd.file) {
+                    if fd.file.nameless() != Name::Not && !is_left_out(target, &fd.file) {
                         nameless::dump(&seen, &fd.file, dump).map_err(|f| f.fd(fd.fd))?;
                     }
                 }
             }
         }
         let flying = target.whole.census.flying().iter();
-        for file in flying.filter(|file| file.nameless() != Name::Not && !is_nameless_statefile(target, file)) {
+        for file in flying.filter(|file| file.nameless() != Name::Not && !is_left_out(target, file)) {
             nameless::dump(target, file, dump)?;
         }
         Ok(())
@@ -576,6 +676,7 @@ impl Resource for FileRoom {
             RecordType::Inotify => inotify::restore(restore)?,
             RecordType::InotifyEvents => return inotify::restore_events(restore),
             RecordType::InotifyWatch => return inotify::restore_watch(restore),
+            RecordType::Locks => return lock::restore(restore),
             RecordType::Nameless => nameless::restore(restore)?,
             RecordType::NamelessData => return nameless::restore_data(restore),
             RecordType::Mqd => mqueue::restore(restore)?,
@@ -624,6 +725,8 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         || (r.pipe != 0) != (r.kind == kind::PIPE)
         || (r.nameless != 0) != (r.kind == kind::NAMELESS)
         || r.denied & !deniable(r.kind) != 0
+        || (r.flags & PATH != 0) != (r.kind == kind::PATH)
+        || r.advice & !advisable(r.kind) != 0
         || r.outside > 1
     {
         return Err(restore
@@ -678,7 +781,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             file
         }
         kind::SESSION => open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK))?,
-        kind::REGULAR | kind::DIRECTORY | kind::DEVICE => {
+        kind::REGULAR | kind::DIRECTORY | kind::DEVICE | kind::PATH => {
             if path.first() != Some(&b'/') {
                 return Err(bad(EBADMSG, format_args!("not an absolute path")));
             }
@@ -705,7 +808,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         let now = file.stat()?;
         (size, mtime_ns) = (now.size, now.mtime_ns);
     }
-    if matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) {
+    if has_path(r.kind) {
         let now = file.stat()?;
         if now.mode & mode::FMT != r.mode & mode::FMT || (r.kind == kind::DEVICE && now.rdev != r.rdev) {
             return Err(bad(ESTALE, format_args!("{name} is no longer what it was")));
@@ -723,6 +826,14 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             ));
         }
     }
+    if let Some(fault) = not_the_same(restore, &r, &file, name)? {
+        if restore.flags & restart_flags::REFUSE_CHANGED_FILES != 0 {
+            return Err(fault);
+        }
+        if restore.warnings.len() < WARNINGS {
+            restore.warnings.push(fault, GFP_KERNEL)?;
+        }
+    }
     if matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::NAMELESS) && r.pos != 0 {
         let pos = i64::try_from(r.pos).map_err(|_| bad(EBADMSG, format_args!("offset is negative")))?;
         file.seek(pos, 0)
@@ -731,22 +842,53 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
     if r.denied & !file.landlock_denied() != 0 {
         return Err(bad(EPERM, format_args!("{name} has rights that Landlock denied to it")));
     }
+    if r.advice != 0 {
+        advise(restore.me, &file, r.advice).context(format_args!("cannot give advice on {name}"))?;
+    }
     if r.lock != 0 {
-        lock(restore.me, &file, r.lock).context(format_args!("cannot lock {name} again"))?;
+        lock::flock(restore.me, &file, r.lock).context(format_args!("cannot lock {name} again"))?;
     }
     Ok(Object::File(file, size, mtime_ns))
 }
 
-/// Takes a lock as flock(2) does, which wants a descriptor; it belongs to the open file and outlives that.
-fn lock(me: &CurrentTask, file: &File, operation: u32) -> kernel::error::Result {
-    const LOCK_NB: u32 = 4;
-    if operation > 2 {
-        return Err(EBADMSG);
+/// Most warnings of a restart.
+const WARNINGS: usize = 100;
+
+/// Says that a file is not the one that was saved, if the restarter wants to know. One that the program has open for writing may have
+/// grown since: it went on after the checkpoint, or others write, too.
+fn not_the_same(restore: &Restore<'_>, r: &FileRecord, file: &File, name: &str) -> Result<Option<Fault>> {
+    let compared = matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::PATH);
+    // What was in file systems that have been made anew has new inodes.
+    let anew = restore.late.in_namespaces && r.outside == 0;
+    if !compared || anew || restore.flags & restart_flags::CHANGED_FILES != 0 {
+        return Ok(None);
     }
+    let now = file.stat()?;
+    let generations = [r.generation, file.generation()];
+    let other = generations[0] != generations[1] && !generations.contains(&0);
+    // Numbers of another device, after a reboot or on another machine, say nothing.
+    let replaced = now.dev == r.dev && (now.ino != r.ino || other);
+    let changed = r.kind == kind::REGULAR && !file.is_writable() && (now.size, now.mtime_ns) != (r.size, r.mtime_ns);
+    let what = match (replaced, changed) {
+        (true, _) => "has been replaced",
+        (false, true) => "has changed",
+        _ => return Ok(None),
+    };
+    let task = restore.me.task();
+    let fault = Fault::new(ESTALE, format_args!("{name} {what} since it was saved")).kind(RecordType::File);
+    Ok(Some(fault.task(task.tgid(), task.tid())))
+}
+
+/// Says by posix_fadvise(2) what was said.
+fn advise(me: &CurrentTask, file: &File, said: u32) -> kernel::error::Result {
+    // In this order: the second would be taken back by the first.
+    const ALL: [(u32, u64); 3] = [(advice::SEQUENTIAL, 2), (advice::RANDOM, 1), (advice::NOREUSE, 5)];
     with_fd(me, file, |fd| {
-        me.call(nr::__NR_flock, &[fd, u64::from(operation | LOCK_NB)])
+        for (_, how) in ALL.iter().filter(|(bit, _)| said & bit != 0) {
+            me.call(nr::__NR_fadvise64, &[fd, 0, 0, *how])?;
+        }
+        Ok(())
     })
-    .map(|_| ())
 }
 
 /// Reads a page record of a shared memory object: its memory is mapped into the caller for that time.

@@ -8,7 +8,7 @@ use super::{
     bindings,
     cred::Cred,
     path::{Fs, PathBuf},
-    syscall::{nr, CurrentTask},
+    syscall::CurrentTask,
     task::Task,
     to_result, //
 };
@@ -142,6 +142,16 @@ pub(crate) const REOPEN_FLAGS: u32 = bindings::O_ACCMODE
     | bindings::O_LARGEFILE
     | bindings::O_DIRECTORY
     | bindings::O_NOATIME;
+
+/// Those of a descriptor that only stands for a path.
+pub(crate) const PATH_FLAGS: u32 = PATH | bindings::O_DIRECTORY | NOFOLLOW;
+/// O_PATH
+pub(crate) const PATH: u32 = bindings::O_PATH;
+/// O_NOFOLLOW
+pub(crate) const NOFOLLOW: u32 = bindings::O_NOFOLLOW;
+
+/// O_ASYNC, as it was asked for by open(2): it has no effect then.
+pub(crate) const ASYNC: u32 = bindings::FASYNC;
 
 /// What an open file keeps of O_TMPFILE, besides O_DIRECTORY.
 pub(crate) const TMPFILE: u32 = bindings::__O_TMPFILE;
@@ -312,10 +322,10 @@ impl File {
         self.fmode() & bindings::FMODE_PATH != 0
     }
 
-    /// Whether signals are sent to an owner: F_SETOWN or O_ASYNC.
-    pub(crate) fn has_owner(&self) -> bool {
-        // SAFETY: alive.
-        unsafe { bindings::ckpt_file_has_owner(self.as_ptr()) || self.flags() & bindings::FASYNC != 0 }
+    /// Whether O_ASYNC has an effect: it sends signals.
+    pub(crate) fn may_signal(&self) -> bool {
+        // SAFETY: alive; its operations are set once at open, and live as long.
+        unsafe { (*(*self.as_ptr()).f_op).fasync.is_some() }
     }
 
     /// Type and permissions of the inode.
@@ -391,6 +401,32 @@ impl File {
         out.print(unsafe { bindings::ckpt_file_path(self.as_ptr()) }, fs.root())
     }
 
+    /// Whether that path, looked up from there, leads to something else, or to nothing, because a mount covers the file.
+    pub(crate) fn is_elsewhere(&self, fs: &Fs, path: &PathBuf) -> Result<bool> {
+        // SAFETY: alive, and so are its path and the mounts that that goes through.
+        if !unsafe { bindings::ckpt_may_be_covered(self.as_ptr()) } {
+            return Ok(false);
+        }
+        let mut text = KVec::with_capacity(path.as_bytes().len() + 1, GFP_KERNEL)?;
+        text.extend_from_slice(path.as_bytes(), GFP_KERNEL)?;
+        text.push(0, GFP_KERNEL)?;
+        let path = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
+        // SAFETY: all are alive, the path has its NUL.
+        Ok(unsafe { bindings::ckpt_leads_elsewhere(fs.root(), path.as_char_ptr(), self.as_ptr()) })
+    }
+
+    /// What posix_fadvise(2) has said of it, in the bits of the statefile.
+    pub(crate) fn advice(&self) -> u32 {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_advice(self.as_ptr()) }
+    }
+
+    /// Generation of the inode: another one, when its number is used again.
+    pub(crate) fn generation(&self) -> u32 {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_generation(self.as_ptr()) }
+    }
+
     /// Its path for messages.
     pub(crate) fn print_any(&self, out: &mut PathBuf) -> Result {
         // SAFETY: the path lives in the file.
@@ -456,21 +492,6 @@ impl File {
         // SAFETY: both are alive.
         kernel::error::to_result(unsafe { bindings::ckpt_inode_stat(self.as_ptr(), viewer.as_ptr(), &mut out) })?;
         Ok(out)
-    }
-
-    /// Kind of a POSIX or OFD lock or a lease that `task` holds through it, and its lock of flock(2): LOCK_SH, LOCK_EX or 0.
-    pub(crate) fn locks(&self, task: &Task) -> (Option<&'static str>, u32) {
-        let mut flock = 0;
-        // SAFETY: both are alive; the helper locks and returns NULL or a string literal.
-        unsafe {
-            let kind = bindings::ckpt_file_lock_kind(self.as_ptr(), task.as_ptr(), &mut flock);
-            let kind = if kind.is_null() {
-                None
-            } else {
-                CStr::from_char_ptr(kind).to_str().ok()
-            };
-            (kind, flock)
-        }
     }
 
     /// Writes all bytes at `*pos` (`None`: a stream).
@@ -563,7 +584,7 @@ pub(crate) fn install_fd(fd: u32, file: &File, cloexec: bool) -> Result {
     }
 }
 
-/// Runs `f` with a descriptor of the caller for a file, which goes afterwards.
+/// Runs `f` with a descriptor of the caller for a file, which goes afterwards. The process keeps the locks that it has on the file.
 pub(crate) fn with_fd<T, E: From<Error>>(
     me: &CurrentTask,
     file: &File,
@@ -571,13 +592,13 @@ pub(crate) fn with_fd<T, E: From<Error>>(
 ) -> core::result::Result<T, E> {
     let fd = u64::from(install_any(file)?);
     let result = f(fd);
-    me.call(nr::__NR_close, &[fd])?;
+    me.take_fd_away(fd as u32);
     result
 }
 
-/// The file behind a descriptor that a system call of the caller has just made, which goes.
+/// The file behind a descriptor that a system call of the caller has just made, which goes, as by [`with_fd`].
 pub(crate) fn take_fd(me: &CurrentTask, fd: usize) -> Result<File> {
     let file = File::from_any_fd(fd as i32);
-    me.call(nr::__NR_close, &[fd as u64])?;
+    me.take_fd_away(fd as u32);
     file
 }

@@ -36,15 +36,15 @@ pub(crate) const SCRATCH: usize = 64 * 1024;
 pub(crate) mod nr {
     pub(crate) use ckpt_bindings::{
         __NR_arch_prctl, __NR_bind, __NR_capset, __NR_chdir, __NR_chroot, __NR_clock_gettime, __NR_close,
-        __NR_close_range, __NR_connect, __NR_epoll_create1, __NR_eventfd2, __NR_fchdir, __NR_fchmod, __NR_fchmodat,
-        __NR_fchmodat2, __NR_fchown, __NR_fchownat, __NR_fcntl, __NR_flock, __NR_fsconfig, __NR_fsmount, __NR_fsopen,
-        __NR_fspick, __NR_ftruncate, __NR_inotify_add_watch, __NR_inotify_init1, __NR_ioctl, __NR_ioprio_set,
-        __NR_keyctl, __NR_landlock_create_ruleset, __NR_landlock_restrict_self, __NR_linkat, __NR_listen, __NR_madvise,
-        __NR_mbind, __NR_membarrier, __NR_memfd_create, __NR_mkdirat, __NR_mknodat, __NR_mlock2, __NR_mlockall,
-        __NR_mount, __NR_mount_setattr, __NR_move_mount, __NR_mprotect, __NR_mq_notify, __NR_mq_open,
-        __NR_mq_timedsend, __NR_mremap, __NR_mseal, __NR_msgctl, __NR_msgget, __NR_msgsnd, __NR_munmap, __NR_open,
-        __NR_open_tree, __NR_openat, __NR_openat2, __NR_personality, __NR_pidfd_open, __NR_pipe2, __NR_pivot_root,
-        __NR_prctl, __NR_prlimit64, __NR_recvfrom, __NR_rseq, __NR_rt_sigaction, __NR_rt_sigprocmask,
+        __NR_close_range, __NR_connect, __NR_epoll_create1, __NR_eventfd2, __NR_fadvise64, __NR_fchdir, __NR_fchmod,
+        __NR_fchmodat, __NR_fchmodat2, __NR_fchown, __NR_fchownat, __NR_fcntl, __NR_flock, __NR_fsconfig, __NR_fsmount,
+        __NR_fsopen, __NR_fspick, __NR_ftruncate, __NR_inotify_add_watch, __NR_inotify_init1, __NR_ioctl,
+        __NR_ioprio_set, __NR_keyctl, __NR_landlock_create_ruleset, __NR_landlock_restrict_self, __NR_linkat,
+        __NR_listen, __NR_madvise, __NR_mbind, __NR_membarrier, __NR_memfd_create, __NR_mkdirat, __NR_mknodat,
+        __NR_mlock2, __NR_mlockall, __NR_mount, __NR_mount_setattr, __NR_move_mount, __NR_mprotect, __NR_mq_notify,
+        __NR_mq_open, __NR_mq_timedsend, __NR_mremap, __NR_mseal, __NR_msgctl, __NR_msgget, __NR_msgsnd, __NR_munmap,
+        __NR_open, __NR_open_tree, __NR_openat, __NR_openat2, __NR_personality, __NR_pidfd_open, __NR_pipe2,
+        __NR_pivot_root, __NR_prctl, __NR_prlimit64, __NR_recvfrom, __NR_rseq, __NR_rt_sigaction, __NR_rt_sigprocmask,
         __NR_rt_sigqueueinfo, __NR_rt_sigreturn, __NR_rt_tgsigqueueinfo, __NR_sched_setaffinity, __NR_sched_setattr,
         __NR_seccomp, __NR_semctl, __NR_semget, __NR_semop, __NR_sendto, __NR_set_mempolicy,
         __NR_set_mempolicy_home_node, __NR_set_robust_list, __NR_set_tid_address, __NR_setdomainname, __NR_setfsgid,
@@ -108,6 +108,13 @@ impl CurrentTask {
         } else {
             Ok(ret as usize)
         }
+    }
+
+    /// Takes away a descriptor of the task that was there for a moment. Not by close(2), which would release the locks that the process
+    /// has on the file by other descriptors.
+    pub(crate) fn take_fd_away(&self, fd: u32) {
+        // SAFETY: the current task's own table, which the kernel locks; nobody has the descriptor borrowed.
+        unsafe { bindings::ckpt_take_fd_away(fd) };
     }
 
     /// Uses the descriptor table of another task from now on. `ESRCH` when that has none any more.

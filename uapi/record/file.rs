@@ -22,10 +22,24 @@ pub mod kind {
     pub const PIPE: u32 = 6;
     /// The regular file `nameless`, which cannot be opened by a path.
     pub const NAMELESS: u32 = 7;
+    /// What is at a path (O_PATH): a file of any type, not opened.
+    pub const PATH: u32 = 8;
     /// One that could not be saved, and was not to be refused: whatever is done with the descriptor says EBADF.
     pub const CLOSED: u32 = 16;
     /// Another file in the place of one that could not be saved, by path.
     pub const REPLACED: u32 = 17;
+}
+
+/// Values of [`File::advice`].
+pub mod advice {
+    /// POSIX_FADV_RANDOM
+    pub const RANDOM: u32 = 1 << 0;
+    /// POSIX_FADV_SEQUENTIAL
+    pub const SEQUENTIAL: u32 = 1 << 1;
+    /// POSIX_FADV_NOREUSE
+    pub const NOREUSE: u32 = 1 << 2;
+    /// All known ones.
+    pub const ALL: u32 = RANDOM | SEQUENTIAL | NOREUSE;
 }
 
 /// Values of [`File::denied`]: LANDLOCK_ACCESS_FS_*.
@@ -76,5 +90,9 @@ pub struct File {
     pub outside: u32,
     /// For NAMELESS: objref of the file without a name.
     pub nameless: u32,
+    /// As posix_fadvise(2): [`advice`].
+    pub advice: u32,
+    /// Generation of the inode, where the file system has one, else 0: it tells a new inode with an old number.
+    pub generation: u32,
 }
-record!(File, File, 96, 80);
+record!(File, File, 104, 80);

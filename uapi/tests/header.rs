@@ -68,6 +68,7 @@ fn expected() -> Expected {
         CKPT_CHECKPOINT_KILL = ioctl::checkpoint_flags::KILL;
         CKPT_CHECKPOINT_STOP = ioctl::checkpoint_flags::STOP;
         CKPT_RESTART_CHANGED_FILES = ioctl::restart_flags::CHANGED_FILES;
+        CKPT_RESTART_REFUSE_CHANGED_FILES = ioctl::restart_flags::REFUSE_CHANGED_FILES;
         CKPT_RESTART_DETACHED = ioctl::restart_flags::DETACHED;
         CKPT_RESTART_END_ABORT = ioctl::restart_end_flags::ABORT;
         CKPT_TREE_LEADER = tree::flags::LEADER;

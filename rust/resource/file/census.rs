@@ -58,6 +58,15 @@ pub(crate) struct Census {
     standard: KVVec<Standard>,
     /// Addresses of open files that have been looked at, of those that it is enough to look at once.
     looked_at: RefCell<RBTree<usize, ()>>,
+    /// The same of those with signals of which it has been checked, and has been written, who gets them.
+    checked: RefCell<RBTree<usize, ()>>,
+    told: RefCell<RBTree<usize, ()>>,
+}
+
+/// Whether something was not in a set, to which it is added.
+fn is_new(set: &RefCell<RBTree<usize, ()>>, address: usize) -> Result<bool> {
+    let mut set = set.borrow_mut();
+    Ok(set.get(&address).is_none() && set.try_create_and_insert(address, (), GFP_KERNEL)?.is_none())
 }
 
 impl Census {
@@ -71,6 +80,8 @@ impl Census {
             pairs: RBTree::new(),
             standard: KVVec::new(),
             looked_at: RefCell::new(RBTree::new()),
+            checked: RefCell::new(RBTree::new()),
+            told: RefCell::new(RBTree::new()),
         };
         let mut tables: RBTree<usize, ()> = RBTree::new();
         let mut sockets: KVVec<File> = KVVec::new();
@@ -177,15 +188,28 @@ impl Census {
 
     /// Whether nobody has asked for this open file before: others of the target may have it, too.
     pub(super) fn is_first_look(&self, file: &File) -> Result<bool> {
-        let mut looked_at = self.looked_at.borrow_mut();
-        Ok(looked_at
-            .try_create_and_insert(file.address(), (), GFP_KERNEL)?
-            .is_none())
+        is_new(&self.looked_at, file.address())
+    }
+
+    /// The same for who gets its signals: a table that comes later need not be able to set that.
+    pub(super) fn is_first_checked(&self, file: &File) -> Result<bool> {
+        is_new(&self.checked, file.address())
+    }
+
+    /// The same when that is written.
+    pub(super) fn is_first_told(&self, file: &File) -> Result<bool> {
+        is_new(&self.told, file.address())
     }
 
     /// Number of descriptors of the target that refer to this open file, and of references by messages, and by us.
     pub(super) fn descriptors(&self, file: &File) -> usize {
         self.descriptors.get(&file.address()).map_or(0, |n| *n as usize)
+    }
+
+    /// Whether the target has a descriptor for this open file, which need not be for one that is on its way in a message.
+    pub(super) fn has_descriptor(&self, file: &File) -> bool {
+        let flying = self.flying.iter().filter(|other| other.address() == file.address());
+        self.descriptors(file) > 2 * flying.count()
     }
 
     /// Address of the open file of the Unix socket that listens at this address.

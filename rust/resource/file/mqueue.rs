@@ -100,7 +100,11 @@ fn each(leader: &Task, look: &mut dyn FnMut(MqNotify) -> Result) -> Result {
     let mut from = Some(0);
     while from.is_some() {
         for fd in collect_fds(leader, &mut from)?.iter() {
-            let Some(queue) = fd.file.queue(Some(leader)).filter(|queue| queue.tells) else {
+            let Some(queue) = fd
+                .file
+                .queue(Some(leader))
+                .filter(|queue| queue.tells && !fd.file.is_path())
+            else {
                 continue;
             };
             if met.contains(&queue.inode) {

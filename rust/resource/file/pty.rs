@@ -14,13 +14,14 @@
 //!
 //! Records: [`ckpt_uapi::record::pty`].  C sources: `drivers/tty/pty.c`, `drivers/tty/n_tty.c`
 
-use super::{census::is_only_of, known_flags, lock, Dump, Restore, Target};
+use super::{census::is_only_of, lock, Dump, Restore, Target};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     wrapper::{
         cred::Cred,
-        file::{install_any, take_fd, with_fd, File},
+        file::{install_any, take_fd, with_fd, File, NOFOLLOW, REOPEN_FLAGS},
+        lock::Locks,
         mount::open_below,
         path::PathBuf,
         syscall::{nr, CurrentTask},
@@ -30,7 +31,7 @@ use crate::{
 };
 use ckpt_uapi::{
     record::{
-        file::{denied, kind},
+        file::denied,
         pty::{end, flags, mark_bytes, Pty, PtyFile, ECHO_MAX, FLIP_MAX, INDEX_MAX, READ_MAX},
     },
     statefile::PATH_MAX,
@@ -39,6 +40,9 @@ use kernel::prelude::*;
 
 /// The statefile has the bits that the wrapper knows.
 const _: () = assert!(tty::FLAGS == flags::ALL & !flags::OUTSIDE);
+
+/// O_* flags that are saved; O_ASYNC is set when the owner is.
+const FLAGS: u32 = REOPEN_FLAGS | NOFOLLOW;
 
 const O_RDWR: u32 = 2;
 const O_NOCTTY: u32 = 0o400;
@@ -178,7 +182,7 @@ pub(crate) fn dump_pair(target: &Target<'_>, pair: usize, dump: &mut Dump<'_>) -
         mode: node.mode,
         uid: node.uid,
         gid: node.gid,
-        open_flags: master.file().flags() & known_flags(kind::DEVICE),
+        open_flags: master.file().flags() & FLAGS,
         reserved: 0,
     };
     let mut body = KVVec::new();
@@ -198,16 +202,12 @@ pub(super) fn dump(target: &Target<'_>, file: &File, tty: &Tty, end: u32, dump: 
     if end == end::TTY {
         file.print_any(&mut path)?;
     }
-    let (_, lock) = file.locks(target.leader);
+    let lock = Locks::of(file, target.leader).flock;
     let fixed = PtyFile {
         objref: dump.seen.add(file.address(), Keeper::File(file.clone()))?,
         end,
         pty,
-        flags: if end == end::MASTER {
-            0
-        } else {
-            file.flags() & known_flags(kind::DEVICE)
-        },
+        flags: if end == end::MASTER { 0 } else { file.flags() & FLAGS },
         lock,
         path_len: path.as_bytes().len() as u32,
     };
@@ -394,7 +394,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         || r.lookahead > r.slave_flip
         || r.packet_status > 0xff
         || r.mode & !0o7777 != 0
-        || r.open_flags & !known_flags(kind::DEVICE) != 0
+        || r.open_flags & !FLAGS != 0
         || r.reserved != 0
     {
         return Err(restore.input.bad(EBADMSG, format_args!("wrong values in a pty record")));
@@ -436,11 +436,10 @@ pub(super) fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
     let r: PtyFile = restore.input.fixed()?;
     let path = restore.input.variable();
     let is_tty = r.end == end::TTY;
-    let known = known_flags(kind::DEVICE);
     if r.objref != restore.made.next()
         || !(end::MASTER..=end::HUNG_UP).contains(&r.end)
         || (r.pty == 0) != (r.end == end::HUNG_UP)
-        || r.flags & !(if r.end == end::MASTER { 0 } else { known }) != 0
+        || r.flags & !(if r.end == end::MASTER { 0 } else { FLAGS }) != 0
         || path.len() != r.path_len as usize
         || path.len() > if is_tty { PATH_MAX } else { 0 }
         || (is_tty && path.first() != Some(&b'/'))
@@ -473,7 +472,7 @@ pub(super) fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         file
     };
     if r.lock != 0 {
-        lock(me, &file, r.lock).context(format_args!("cannot lock a terminal again"))?;
+        lock::flock(me, &file, r.lock).context(format_args!("cannot lock a terminal again"))?;
     }
     Ok(Object::File(file, 0, 0))
 }

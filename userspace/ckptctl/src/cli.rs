@@ -7,7 +7,7 @@ use crate::jobs;
 use crate::text;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use libckpt::{init_of_pid_namespace, parse_policies, External, Policy, Scope, Stdio};
+use libckpt::{init_of_pid_namespace, parse_policies, ChangedFiles, External, Policy, Scope, Stdio};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
@@ -223,8 +223,9 @@ pub struct Run {
     #[arg(long, value_name = "WHAT", default_value = "inherit", value_parser = stdio)]
     pub stdio: Stdio,
     /// For --resume, as of `ckptctl restart`.
-    #[arg(long)]
-    pub changed_files: bool,
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_value = "warn",
+          default_missing_value = "ignore", value_parser = changed_files)]
+    pub changed_files: ChangedFiles,
     /// The command with its arguments.
     #[arg(required = true, trailing_var_arg = true, value_name = "CMD")]
     pub command: Vec<OsString>,
@@ -250,9 +251,11 @@ pub struct Restart {
     /// `file:PATH` (appended to).
     #[arg(long, value_name = "WHAT", default_value = "inherit", value_parser = stdio)]
     pub stdio: Stdio,
-    /// Accept mapped files that have changed since.
-    #[arg(long)]
-    pub changed_files: bool,
+    /// Files that have been replaced or changed since: `warn` of open ones and refuse mapped ones, `refuse` both, or `ignore`
+    /// (also without a value).
+    #[arg(long, value_name = "WHAT", num_args = 0..=1, require_equals = true, default_value = "warn",
+          default_missing_value = "ignore", value_parser = changed_files)]
+    pub changed_files: ChangedFiles,
     /// Restart in a fresh pid namespace, where all the saved process ids are free.
     #[arg(long)]
     pub new_pidns: bool,
@@ -339,6 +342,15 @@ fn name(text: &str) -> Result<String, String> {
             Err("a name is made of letters, digits and -_.+@, and does not begin with a dot".into())
         }
         _ => Ok(text.into()),
+    }
+}
+
+fn changed_files(text: &str) -> Result<ChangedFiles, String> {
+    match text {
+        "warn" => Ok(ChangedFiles::Warn),
+        "refuse" => Ok(ChangedFiles::Refuse),
+        "ignore" => Ok(ChangedFiles::Ignore),
+        _ => Err("it is neither warn, refuse nor ignore".to_owned()),
     }
 }
 

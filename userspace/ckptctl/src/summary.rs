@@ -11,11 +11,13 @@ use libckpt::uapi::record::cred::Cred;
 use libckpt::uapi::record::event::{Epoll, EpollItem, Eventfd, Signalfd, Timerfd};
 use libckpt::uapi::record::fd::Fd;
 use libckpt::uapi::record::file::{self, File};
+use libckpt::uapi::record::file_signals::{lease, owner, FileSignals};
 use libckpt::uapi::record::fpu::Fpu;
 use libckpt::uapi::record::header::Header;
 use libckpt::uapi::record::inotify::{self, Inotify};
 use libckpt::uapi::record::itimer::Itimers;
 use libckpt::uapi::record::landlock::{self, Landlock};
+use libckpt::uapi::record::lock::{self, Lock};
 use libckpt::uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use libckpt::uapi::record::mm::{extent_flags, vma_flags, vma_kind, Mm, Vma};
 use libckpt::uapi::record::mqueue::{MqNotify, Mqd, Mqueue};
@@ -61,6 +63,8 @@ pub struct Summary {
     /// Pid of the process with which the records of something shared stand, by its objref.
     owners: BTreeMap<u32, u32>,
     objects: BTreeMap<u32, Object>,
+    /// Of fcntl(F_OFD_SETLK), by objref of the open file.
+    locks: BTreeMap<u32, Vec<Lock>>,
     /// Objref of the mount namespace that mounts belong to.
     mounts: u32,
     /// Objref of the network namespace that devices belong to.
@@ -198,6 +202,9 @@ struct Process {
     guard_pages: u64,
     directories: Option<Directories>,
     fds: Option<Vec<Fd>>,
+    /// Of fcntl(F_SETLK), by descriptor.
+    locks: BTreeMap<u32, Vec<Lock>>,
+    signals: Vec<FileSignals>,
     actions: Option<Box<Actions>>,
     itimers: Option<Itimers>,
     terminal: Option<Ctty>,
@@ -225,6 +232,7 @@ impl Summary {
             with_process: BTreeSet::new(),
             owners: BTreeMap::new(),
             objects: BTreeMap::new(),
+            locks: BTreeMap::new(),
             mounts: 0,
             network: 0,
             external: Vec::new(),
@@ -310,6 +318,9 @@ impl Summary {
                 if let Some(Object::Inotify(_, watches, _)) = self.objects.get_mut(&watch.inotify) {
                     watches.push((watch, path));
                 }
+            }
+            Body::Locks(locks, entries) if locks.holder == lock::holder::OPEN_FILE => {
+                self.locks.entry(locks.of).or_default().extend(entries);
             }
             Body::Nameless(file, path) => {
                 self.objects.insert(file.objref, Object::Nameless(file, path, 0));
@@ -527,6 +538,8 @@ impl Process {
             Body::Ctty(ctty) => self.terminal = Some(ctty),
             Body::PosixTimer(_, timers) => self.timers.extend(timers),
             Body::MqNotify(notify) => self.notified.push(notify),
+            Body::FileSignals(signals) => self.signals.push(signals),
+            Body::Locks(locks, entries) => self.locks.entry(locks.of).or_default().extend(entries),
             Body::Rlimit(rlimits) => self.rlimits = Some(rlimits),
             _ => {}
         }
@@ -574,6 +587,7 @@ fn file_kind(kind: u32) -> &'static str {
         file::kind::SESSION => "session",
         file::kind::PIPE => "pipe",
         file::kind::NAMELESS => "nameless",
+        file::kind::PATH => "path",
         file::kind::CLOSED => "closed",
         file::kind::REPLACED => "replaced",
         _ => "unknown",

@@ -191,7 +191,8 @@ fn shows_what_is_in_a_statefile() {
         "/dev/null",
         "read end of pipe 8: capacity 64.0 KiB, 6 bytes waiting",
         "write end of pipe 8",
-        "offset 0, exclusive lock close-on-exec  /usr/bin/sample",
+        "offset 0, exclusive lock, 2 range locks close-on-exec  /usr/bin/sample",
+        "signals group 100, O_ASYNC",
         "working /home/user, root /, umask 0022",
     ] {
         assert!(text.contains(wanted), "{wanted} is missing in\n{text}");

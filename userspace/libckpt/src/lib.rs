@@ -50,7 +50,7 @@ pub use foreground::Ended;
 pub use job::{enter_namespace_for_pids, enter_user_namespace_of, Job, JobChange};
 pub use message::{Message, Severity};
 pub use policy::{parse_policies, Action, Policy};
-pub use restart::{restart, Placement, RestartOptions, Restarted, Stdio};
+pub use restart::{restart, ChangedFiles, Placement, RestartOptions, Restarted, Stdio};
 pub use tree::taken_pids;
 
 pub use ckpt_uapi as uapi;

@@ -44,6 +44,18 @@ pub enum Placement {
     Detached,
 }
 
+/// What to do with files that have been replaced, or have another size or modification time, since they were saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChangedFiles {
+    /// Refuse those that are mapped, warn of open ones.
+    #[default]
+    Warn,
+    /// Refuse both. Open files that the program writes may change.
+    Refuse,
+    /// Accept both.
+    Ignore,
+}
+
 /// How to restart.
 #[derive(Clone, Debug, Default)]
 pub struct RestartOptions {
@@ -51,8 +63,8 @@ pub struct RestartOptions {
     pub stdio: Stdio,
     /// Session and process group.
     pub placement: Placement,
-    /// Accept mapped files whose size or modification time differs from the saved one.
-    pub changed_files: bool,
+    /// What to do with files that are not what they were.
+    pub changed_files: ChangedFiles,
     /// Restart in a fresh pid namespace, where all the saved pids are free. It ends with the program. What was saved as a whole
     /// pid namespace always is. The program keeps the caller's mounts, so that /proc has the pids of the caller's namespace.
     pub new_pidns: bool,
@@ -122,9 +134,11 @@ impl Restarted {
 pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> {
     let session = Session::open()?;
     let mut flags = 0;
-    if options.changed_files {
-        flags |= restart_flags::CHANGED_FILES;
-    }
+    flags |= match options.changed_files {
+        ChangedFiles::Warn => 0,
+        ChangedFiles::Refuse => restart_flags::REFUSE_CHANGED_FILES,
+        ChangedFiles::Ignore => restart_flags::CHANGED_FILES,
+    };
     if options.placement == Placement::Detached {
         flags |= restart_flags::DETACHED;
     }

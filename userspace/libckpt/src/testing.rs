@@ -20,6 +20,7 @@ use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Sign
 use ckpt_uapi::record::external::External;
 use ckpt_uapi::record::fd::{Fd, Fds};
 use ckpt_uapi::record::file::{self, File};
+use ckpt_uapi::record::file_signals::{self, FileSignals};
 use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::{self, Header};
@@ -27,6 +28,7 @@ use ckpt_uapi::record::inotify::{self, Inotify};
 use ckpt_uapi::record::ipc::{Ids, IpcEnd, Perm};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
+use ckpt_uapi::record::lock::{self, Lock, Locks};
 use ckpt_uapi::record::mempolicy::{Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
@@ -987,7 +989,25 @@ fn descriptors() -> Vec<Part> {
         pipe_end(10, PIPE, O_WRONLY),
         Part::new(&Fds { count: 1, more: 1 }).entries(&[fd(0, 0, NULL)]),
         Part::new(&Fds { count: 3, more: 0 }).entries(&[fd(4, 0, 9), fd(5, 0, 10), fd(7, 1, EXE)]),
+        locks(lock::holder::TABLE, 7),
     ]
+}
+
+/// Locks of a process by a descriptor, or of an open file.
+fn locks(holder: u32, of: u32) -> Part {
+    let lock = |start, len, kind| Lock {
+        start,
+        len,
+        kind,
+        reserved: 0,
+    };
+    Part::new(&Locks {
+        holder,
+        of,
+        count: 2,
+        reserved: 0,
+    })
+    .entries(&[lock(5, 10, lock::kind::WRITE), lock(100, 0, lock::kind::READ)])
 }
 
 /// Open files that stand for events; an epoll watches another one by a descriptor that is closed by now.
@@ -1209,6 +1229,17 @@ fn thread(shared: Option<Info>, domain: u32, leads: bool) -> Vec<Part> {
         ..Cred::new_zeroed()
     })
     .entries(&[4u32, 1000])]);
+    // The root has a descriptor table of its own.
+    if shared.is_some() {
+        records.push(Part::new(&FileSignals {
+            fd: 4,
+            owner: file_signals::owner::GROUP,
+            pid: 100,
+            signal: 34,
+            on: 1,
+            lease: file_signals::lease::NONE,
+        }));
+    }
     if leads {
         records.push(timers());
     }

@@ -21,6 +21,7 @@ impl Summary {
             "container": self.is_container(),
             "tree": (0..).zip(&self.tree).map(|(index, task)| tree_json(task, self.nested.get(&index))).collect::<Vec<_>>(),
             "tasks": self.tree.iter().zip(&self.tasks).map(|(entry, task)| task_json(entry, task)).collect::<Vec<_>>(),
+            "locks": locks_json("objref", &self.locks),
             "objects": self.objects.iter().map(|(objref, object)| object_json(*objref, object)).collect::<Vec<_>>(),
         });
         if let Some((user_ns, maps)) = &self.user_ns {
@@ -81,6 +82,7 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "dev": file.dev, "rdev": file.rdev, "stdio": (file.kind == file::kind::STDIO).then_some(file.stdio),
             "lock": lock_kind(file.lock), "pipe": (file.kind == file::kind::PIPE).then_some(file.pipe),
             "denied": denied(file), "nameless": (file.kind == file::kind::NAMELESS).then_some(file.nameless),
+            "advice": file.advice, "generation": file.generation,
         }),
         Object::Nameless(file, path, content) => json!({
             "objref": objref, "type": "nameless", "memfd": file.flags & nameless::flags::MEMFD != 0,
@@ -332,6 +334,8 @@ fn process_json(process: &Process) -> Value {
             "home_node": policy.home_node,
         })).collect::<Vec<_>>(),
         "fds": process.fds.as_ref().map(|fds| fds.iter().map(fd_json).collect::<Vec<_>>()),
+        "locks": locks_json("fd", &process.locks),
+        "file_signals": process.signals.iter().map(signals_json).collect::<Vec<_>>(),
     });
     if let Some(mm) = &process.mm {
         document["mm"] = json!({
@@ -393,6 +397,35 @@ fn process_json(process: &Process) -> Value {
 
 fn fd_json(fd: &Fd) -> Value {
     json!({"fd": fd.fd, "cloexec": fd.flags & 1 != 0, "objref": fd.objref})
+}
+
+/// Who is told by a signal what happens to an open file.
+fn signals_json(signals: &FileSignals) -> Value {
+    let owner = match signals.owner {
+        owner::NONE => None,
+        owner::THREAD => Some("thread"),
+        owner::PROCESS => Some("process"),
+        _ => Some("group"),
+    };
+    let lease = match signals.lease {
+        lease::NONE => None,
+        lease::READ => Some("read"),
+        _ => Some("write"),
+    };
+    json!({
+        "fd": signals.fd, "owner": owner, "pid": signals.pid, "signal": signals.signal, "async": signals.on == 1, "lease": lease,
+    })
+}
+
+/// Locks of fcntl(2), by what holds them.
+fn locks_json(by: &str, locks: &BTreeMap<u32, Vec<Lock>>) -> Value {
+    let each = locks
+        .iter()
+        .flat_map(|(of, ranges)| ranges.iter().map(move |range| (of, range)));
+    each.map(
+        |(of, range)| json!({by: of, "start": range.start, "len": range.len, "write": range.kind == lock::kind::WRITE}),
+    )
+    .collect()
 }
 
 fn vma_json(process: &Process, vma: &Vma) -> Value {

@@ -442,15 +442,36 @@ impl Summary {
                 Some(Object::File(file, _)) => {
                     let kind = file_kind(file.kind);
                     let lock = lock_kind(file.lock).map_or_else(String::new, |lock| format!(", {lock} lock"));
+                    let ranges = [process.locks.get(&fd.fd), self.locks.get(&fd.objref)];
+                    let ranges = match ranges.into_iter().flatten().map(Vec::len).sum() {
+                        0 => String::new(),
+                        locks => format!(", {}", count(locks as u64, "range lock")),
+                    };
                     let denied = denied(file).map_or_else(String::new, |right| format!(", no {right}"));
                     writeln!(
                         out,
-                        "    {number:>4}  {kind:<9}  flags 0{:o}, offset {}{lock}{denied}{cloexec}  {object}",
+                        "    {number:>4}  {kind:<9}  flags 0{:o}, offset {}{lock}{ranges}{denied}{cloexec}  {object}",
                         file.flags, file.pos
                     )?;
                 }
                 _ => writeln!(out, "    {number:>4}  {object}")?,
             }
+        }
+        for told in &process.signals {
+            let what = match told.owner {
+                owner::NONE => "signals nobody".to_owned(),
+                owner::GROUP => format!("signals group {}", told.pid),
+                owner::THREAD => format!("signals thread {}", told.pid),
+                _ => format!("signals process {}", told.pid),
+            };
+            let lease = ["", ", lease for reading", ", lease for writing"];
+            let lease = lease.get(told.lease as usize).unwrap_or(&"");
+            writeln!(
+                out,
+                "    {:>4}  {what}{}{lease}",
+                told.fd,
+                if told.on == 1 { ", O_ASYNC" } else { "" }
+            )?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use ckpt_uapi::record::cred::Cred;
 use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::fd::{Fd, Fds};
 use ckpt_uapi::record::file::File;
+use ckpt_uapi::record::file_signals::{self, FileSignals};
 use ckpt_uapi::record::fpu::Fpu;
 use ckpt_uapi::record::fs::Fs;
 use ckpt_uapi::record::header::Header;
@@ -14,6 +15,7 @@ use ckpt_uapi::record::inotify::{self, Inotify};
 use ckpt_uapi::record::ipc::{self, IpcEnd, Perm};
 use ckpt_uapi::record::itimer::Itimers;
 use ckpt_uapi::record::landlock::{self, Landlock};
+use ckpt_uapi::record::lock::{self, Lock, Locks};
 use ckpt_uapi::record::mempolicy::{self, Mempolicy, VmaPolicy};
 use ckpt_uapi::record::mm::{Extent, Mm, Pages, Vma, VmaName, Vmas};
 use ckpt_uapi::record::mnt::{self, Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount};
@@ -104,6 +106,8 @@ pub enum Body {
     Inotify(Inotify),
     InotifyEvents(inotify::Events, Vec<u8>),
     InotifyWatch(inotify::Watch, Vec<u8>),
+    Locks(Locks, Vec<Lock>),
+    FileSignals(FileSignals),
     Nameless(Nameless, Vec<u8>),
     NamelessData(NamelessData, Vec<u8>),
     /// Address, path of its file.
@@ -519,6 +523,34 @@ impl Body {
                 let path = parts.text(fixed.path_len, PATH_MAX)?;
                 check(path.first() == Some(&b'/'), "a watch has no absolute path")?;
                 Self::InotifyWatch(fixed, path)
+            }
+            RecordType::FileSignals => {
+                let fixed: FileSignals = parts.alone()?;
+                let owned = fixed.owner != file_signals::owner::NONE;
+                check(
+                    fixed.owner <= file_signals::owner::GROUP && owned == (fixed.pid != 0),
+                    "unknown kind of owner of a file",
+                )?;
+                check(fixed.signal <= 64, "a signal is out of range")?;
+                check(
+                    fixed.on <= 1 && fixed.lease <= file_signals::lease::WRITE,
+                    "unknown kind of lease",
+                )?;
+                Self::FileSignals(fixed)
+            }
+            RecordType::Locks => {
+                let fixed: Locks = parts.fixed()?;
+                zero(fixed.reserved)?;
+                check(
+                    [lock::holder::TABLE, lock::holder::OPEN_FILE].contains(&fixed.holder),
+                    "unknown holder of locks",
+                )?;
+                let entries = parts.entries::<Lock>(fixed.count)?;
+                for entry in &entries {
+                    zero(entry.reserved)?;
+                    check(entry.kind <= lock::kind::WRITE, "unknown kind of lock")?;
+                }
+                Self::Locks(fixed, entries)
             }
             RecordType::Nameless => {
                 let fixed: Nameless = parts.fixed()?;
@@ -1191,16 +1223,26 @@ fn check_pty(pty: &Pty) -> Result<()> {
 
 fn check_file(file: &File) -> Result<()> {
     use record::file::denied::{IOCTL_DEV, TRUNCATE};
-    use record::file::kind::{CLOSED, DEVICE, NAMELESS, PIPE, REGULAR, REPLACED, SESSION, STDIO};
+    use record::file::kind::{CLOSED, DEVICE, NAMELESS, PATH, PIPE, REGULAR, REPLACED, SESSION, STDIO};
+    const O_PATH: u32 = 0o10_000_000;
     const O_ACCMODE: u32 = 3;
     const O_WRONLY: u32 = 1;
     check(
-        (REGULAR..=NAMELESS).contains(&file.kind) || matches!(file.kind, CLOSED | REPLACED),
+        (REGULAR..=PATH).contains(&file.kind) || matches!(file.kind, CLOSED | REPLACED),
         "the kind of file is not known",
     )?;
     check(
         file.kind != STDIO || file.stdio <= 2,
         "a standard descriptor is above 2",
+    )?;
+    check(
+        (file.flags & O_PATH != 0) == (file.kind == PATH),
+        "O_PATH does not fit the kind of file",
+    )?;
+    known(file.advice, record::file::advice::ALL)?;
+    check(
+        file.advice == 0 || [REGULAR, NAMELESS].contains(&file.kind),
+        "advice is for another kind of file",
     )?;
     check(file.lock <= LOCK_EX, "the kind of lock is not known")?;
     let deniable = match file.kind {

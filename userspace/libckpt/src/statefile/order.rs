@@ -6,6 +6,7 @@ use super::{Body, Problem};
 use ckpt_uapi::record::event::{Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::landlock::{self, LAYERS_MAX};
+use ckpt_uapi::record::lock::{self, Locks};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
 use ckpt_uapi::record::net::peer;
 use ckpt_uapi::record::pidfd::{self, Pidfd};
@@ -176,6 +177,8 @@ pub(super) struct Order {
     /// Which of [`SHARED`] the records of the current task describe, and whether also what is of its process alone.
     parts: [bool; 4],
     has_process: bool,
+    /// The descriptor table of the task is complete.
+    has_table: bool,
     /// Sizes of shared memory and of files without a name, by objref.
     sizes: HashMap<u32, u64>,
     /// Objrefs of those open files that are epolls.
@@ -320,6 +323,21 @@ impl Order {
         Ok(())
     }
 
+    /// Those of an open file stand behind it, those of a process behind its descriptor table.
+    fn check_locks(&self, state: State, locks: &Locks) -> Result<()> {
+        if locks.holder == lock::holder::TABLE {
+            check(
+                self.has_table && locks.of < self.next_fd,
+                "locks are of a descriptor that is not there",
+            )
+        } else {
+            check(
+                matches!(state, State::Mm(_) | State::Fd) && self.object(locks.of) == Some(Object::File),
+                "locks are of an object that is no file",
+            )
+        }
+    }
+
     fn accept_in_task(&mut self, state: State, body: &Body) -> Result<State> {
         if self.accept_namespace(body)? {
             return Ok(state);
@@ -332,6 +350,10 @@ impl Order {
             body,
             Body::Fd(..) | Body::Fs(..) | Body::SignalAction(_) | Body::Itimer(_)
         );
+        if let Body::Locks(locks, _) = body {
+            self.check_locks(state, locks)?;
+            return Ok(state);
+        }
         Ok(match (state, body) {
             (State::Mm(_), Body::File(file, _)) => {
                 self.add_file(file)?;
@@ -516,6 +538,7 @@ impl Order {
                 if table.more == 1 {
                     State::MoreFd
                 } else {
+                    self.has_table = true;
                     self.part(2)
                 }
             }
@@ -571,6 +594,13 @@ impl Order {
                 } else {
                     State::SignalMask
                 }
+            }
+            (State::PosixTimer | State::SignalMask, Body::FileSignals(signals)) if self.has_table => {
+                check(
+                    signals.fd < self.next_fd,
+                    "signals are of a descriptor that is not there",
+                )?;
+                state
             }
             (State::PosixTimer | State::MorePosixTimers, Body::PosixTimer(..)) => State::MorePosixTimers,
             (State::SignalMask | State::MorePosixTimers, Body::SignalMask(_)) => State::SharedPending,
@@ -682,7 +712,8 @@ impl Order {
             has_exited || task.exit_status == 0,
             "a task that lives has the status of one that has exited",
         )?;
-        (self.parts, self.has_process, self.before_descriptors) = ([false; 4], false, false);
+        (self.parts, self.has_process, self.has_table) = ([false; 4], false, false);
+        self.before_descriptors = false;
         if entry.flags & flags::ZOMBIE != 0 || entry.flags & flags::EXITED != 0 && numbers == NOTHING {
             check(numbers == NOTHING, "a task that has exited uses something")?;
             return Ok(State::LastCred);

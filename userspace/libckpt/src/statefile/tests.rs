@@ -5,8 +5,10 @@
 use super::*;
 use crate::testing::{sample, Mutator, Part, Statefile};
 use ckpt_uapi::record::file::File;
+use ckpt_uapi::record::file_signals::FileSignals;
 use ckpt_uapi::record::ipc::IpcEnd;
 use ckpt_uapi::record::landlock::{Landlock, Layer};
+use ckpt_uapi::record::lock::Locks;
 use ckpt_uapi::record::mqueue::{MqNotify, Mqd, Mqueue, MqueueText};
 use ckpt_uapi::record::msg::{Msg, MsgText};
 use ckpt_uapi::record::nameless::{Nameless, NamelessData};
@@ -207,7 +209,7 @@ fn names_the_place() {
     );
     let text = error.to_string();
     assert!(
-        text.contains("(posix-timer)") && text.contains("or cred expected") && text.starts_with("offset 0x"),
+        text.contains("(file-signals)") && text.contains("or cred expected") && text.starts_with("offset 0x"),
         "{text}"
     );
 }
@@ -229,7 +231,13 @@ fn refuses_values_that_contradict_each_other() {
         (RecordType::Vma, 8, 1, "page boundary"),
         (RecordType::Fd, 8 + 8, 2, "refers to no file"),
         (RecordType::Fd, 8 + 8, 8, "refers to no file"),
-        wrong!(File, kind, 8, "kind of file is not known"),
+        wrong!(File, kind, 9, "kind of file is not known"),
+        wrong!(File, kind, 8, "O_PATH does not fit"),
+        wrong!(File, advice, 8, "unknown flag"),
+        wrong!(Locks, holder, 3, "unknown holder of locks"),
+        wrong!(Locks, of, 8, "descriptor that is not there"),
+        wrong!(FileSignals, owner, 4, "unknown kind of owner"),
+        wrong!(FileSignals, fd, 8, "descriptor that is not there"),
         wrong!(File, lock, 3, "kind of lock is not known"),
         wrong!(File, pipe, 1, "no end of a pipe names one"),
         wrong!(Pipe, objref, 7, "not the next number"),
