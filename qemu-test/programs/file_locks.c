@@ -8,6 +8,8 @@
 #include "target.h"
 
 #include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
 
 static struct shared {
 	volatile bool released;
@@ -47,6 +49,7 @@ static pid_t waiter(const char *name, int command)
 
 	CHECK(child >= 0);
 	if (child == 0) {
+		CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
 		fd = open(name, O_RDWR);
 		CHECK(set(fd, command, F_WRLCK, 7, 1) == 0);
 		CHECK(shared->released);
@@ -108,6 +111,7 @@ int main(int argc, char **argv)
 	child = fork();
 	CHECK(child >= 0);
 	if (child == 0) {
+		CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
 		wait_go();
 		CHECK(set(ofd, F_OFD_SETLK, F_WRLCK, 0, 10) == 0);
 		_exit(0);

@@ -8,6 +8,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #define ASYNC_SIGNAL (SIGRTMIN + 3)
@@ -72,6 +73,7 @@ int main(void)
 	child = fork();
 	CHECK(child >= 0);
 	if (child == 0) {
+		CHECK(prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
 		/* Its signal, through an open file that both have. */
 		while (next(&set, other[0]) == 0)
 			;
