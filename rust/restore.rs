@@ -506,10 +506,6 @@ impl Restart {
         let (Some(child_task), Some(waiter)) = (task, self.gates.get(index as usize)) else {
             return Err(bad());
         };
-        if let Some(me) = self.task_at(index as usize) {
-            // By this a checkpoint knows whom it waits for: it is the thread that has made it.
-            me.take_child(&child_task).map_err(|_| bad())?;
-        }
         let taken = child
             .vfork_parent
             .compare_exchange(NOBODY, index, Ordering::AcqRel, Ordering::Acquire);
@@ -517,6 +513,10 @@ impl Restart {
         if late.vfork_child <= index || entry.flags & (flags::LEADER | flags::ZOMBIE) != flags::LEADER || taken.is_err()
         {
             return Err(bad());
+        }
+        if let Some(me) = self.task_at(index as usize) {
+            // By this a checkpoint knows whom it waits for: it is the thread that has made it.
+            me.take_child(&child_task).map_err(|_| bad())?;
         }
         Ok(Some(Vfork {
             waiter,

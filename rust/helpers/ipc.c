@@ -546,13 +546,22 @@ int ckpt_sem_set_adjustment(int id, unsigned long address, unsigned int number, 
 	return ret;
 }
 
-/* Makes the caller share the undo list of a task, which does not exit meanwhile. -ESRCH when that has none. */
+/*
+ * Makes the caller share the undo list of a task, which does not exit meanwhile. -ESRCH when that has none, -EINVAL when it lives in
+ * another ipc namespace: a list is of one.
+ */
 int ckpt_adopt_undo(struct task_struct *from)
 {
 	struct sem_undo_list *list = from->sysvsem.undo_list;
+	bool same;
 
 	if (!list)
 		return -ESRCH;
+	task_lock(from);
+	same = from->nsproxy && from->nsproxy->ipc_ns == current->nsproxy->ipc_ns;
+	task_unlock(from);
+	if (!same)
+		return -EINVAL;
 	if (list == current->sysvsem.undo_list)
 		return 0;
 	refcount_inc(&list->refcnt);

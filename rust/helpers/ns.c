@@ -166,6 +166,9 @@ int ckpt_adopt_nsproxy(struct task_struct *from)
 		ckpt_put_nsproxy(ns);
 		return -EINVAL;
 	}
+	/* As setns(2) does: what is undone at exit is of the old one. */
+	if (ns->ipc_ns != current->nsproxy->ipc_ns)
+		ckpt_exit_sem(current);
 	task_lock(current);
 	old = current->nsproxy;
 	current->nsproxy = ns;

@@ -68,7 +68,7 @@ static u32 copy_name(const struct unix_address *addr, u8 *out, size_t size)
 	return len;
 }
 
-/* Its address, which never changes once it is there. */
+/* Its address. Its state is locked, under which a close takes the path away. */
 static void read_address(struct sock *sk, const struct cred *viewer, struct ckpt_unix *out)
 {
 	const struct unix_address *addr = smp_load_acquire(&unix_sk(sk)->addr);
@@ -85,8 +85,8 @@ static void read_address(struct sock *sk, const struct cred *viewer, struct ckpt
 		return;
 	out->path = *path;
 	path_get(&out->path);
-	out->unlinked = d_unlinked(path->dentry);
-	inode = d_backing_inode(path->dentry);
+	out->unlinked = d_unlinked(out->path.dentry);
+	inode = d_backing_inode(out->path.dentry);
 	out->mode = inode->i_mode;
 	out->uid = from_kuid(viewer->user_ns, inode->i_uid);
 	out->gid = from_kgid(viewer->user_ns, inode->i_gid);
@@ -130,10 +130,15 @@ int ckpt_unix_set_name(struct sock *sk, const char *name, size_t len)
 		kfree(addr);
 		return -EINVAL;
 	}
+	unix_state_lock(sk);
 	smp_store_release(&u->addr, addr);
+	unix_state_unlock(sk);
 	mutex_unlock(&u->bindlock);
-	if (old && refcount_dec_and_test(&old->refcnt))
+	/* Who lists all sockets reads it without a lock, for a moment: let that pass. */
+	if (old && refcount_dec_and_test(&old->refcnt)) {
+		synchronize_rcu_tasks();
 		kfree(old);
+	}
 	return 0;
 }
 
@@ -197,8 +202,8 @@ void ckpt_unix_state(struct sock *sk, struct pid_namespace *pids, const struct c
 	peer = unix_peer(sk);
 	if (peer)
 		sock_hold(peer);
-	unix_state_unlock(sk);
 	read_address(sk, viewer, out);
+	unix_state_unlock(sk);
 
 	spin_lock(&sk->sk_receive_queue.lock);
 	skb_queue_walk(&sk->sk_receive_queue, skb)
@@ -372,6 +377,19 @@ void ckpt_sock_put(struct sock *sk)
 	sock_put(sk);
 }
 
+/* As the kernel does when a datagram socket gets another peer: it does not wait for room at the old one any more. */
+static void forget_room(struct sock *sk, struct sock *old)
+{
+	struct unix_sock *u = unix_sk(sk), *from = unix_sk(old);
+
+	spin_lock(&from->peer_wait.lock);
+	if (u->peer_wake.private == old) {
+		__remove_wait_queue(&from->peer_wait, &u->peer_wake);
+		u->peer_wake.private = NULL;
+	}
+	spin_unlock(&from->peer_wait.lock);
+}
+
 /* Has a datagram socket send to @other, or to nobody: the peer that it had, with its reference. */
 static struct sock *point(struct sock *sk, struct sock *other)
 {
@@ -381,6 +399,8 @@ static struct sock *point(struct sock *sk, struct sock *other)
 		sock_hold(other);
 	unix_state_lock(sk);
 	old = unix_peer(sk);
+	if (old && old != other && sk->sk_type == SOCK_DGRAM)
+		forget_room(sk, old);
 	unix_peer(sk) = other;
 	unix_state_unlock(sk);
 	return old;

@@ -295,8 +295,7 @@ int ckpt_take_child(struct task_struct *to, struct task_struct *child)
 	write_lock_irq(task_list());
 	if (same_thread_group(rcu_access_pointer(child->real_parent), to) && thread_group_leader(child) && pid_alive(child)) {
 		give_child(child, to);
-		if (!child->ptrace)
-			list_move_tail(&child->sibling, &to->children);
+		list_move_tail(&child->sibling, &to->children);
 		ret = 0;
 	}
 	write_unlock_irq(task_list());

@@ -111,12 +111,13 @@ bool ckpt_task_tty(struct task_struct *t, struct ckpt_task_tty *out)
 		out->foreground = tty->ctrl.pgrp && tty->ctrl.pgrp == task_pgrp(t);
 		out->of_session = tty->ctrl.session && tty->ctrl.session == task_session(t);
 		spin_unlock(&tty->ctrl.lock);
+		/* As long as the session has it, the other end has not been released. */
+		if (is_slave(tty) && tty->link->count > 0)
+			out->pair = (unsigned long)tty->link;
 	}
 	unlock_task_sighand(t, &flags);
 	if (!tty)
 		return false;
-	if (is_slave(tty) && tty->link->count > 0)
-		out->pair = (unsigned long)tty->link;
 	tty_kref_put(tty);
 	return true;
 }
@@ -446,6 +447,16 @@ int ckpt_adopt_tty(struct file *master, bool foreground)
 	return ret;
 }
 
+static bool is_of_own_session(struct tty_struct *tty)
+{
+	bool own;
+
+	spin_lock(&tty->ctrl.lock);
+	own = tty->ctrl.session && tty->ctrl.session == task_session(current);
+	spin_unlock(&tty->ctrl.lock);
+	return own;
+}
+
 /* Opens /dev/tty as if the slave of @master were the caller's controlling terminal, which it need not be yet. */
 struct file *ckpt_open_tty(struct file *master, const char *path, int flags)
 {
@@ -460,10 +471,16 @@ struct file *ckpt_open_tty(struct file *master, const char *path, int flags)
 	f = filp_open(path, flags | O_NOCTTY, 0);
 
 	spin_lock_irq(&current->sighand->siglock);
-	/* Somebody who hangs up the terminal of the session takes away what is there. */
+	/*
+	 * Somebody who hangs up the terminal of the session takes away what is there; and who has hung up the one before has not found it
+	 * here.
+	 */
 	if (current->signal->tty == slave) {
-		current->signal->tty = before;
-		before = slave;
+		current->signal->tty = before && is_of_own_session(before) ? before : NULL;
+		if (current->signal->tty)
+			before = slave;
+		else
+			tty_kref_put(slave);
 	}
 	spin_unlock_irq(&current->sighand->siglock);
 	tty_kref_put(before);

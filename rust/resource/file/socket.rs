@@ -648,7 +648,7 @@ fn give_address(restore: &Restore<'_>, r: &Socket, file: &File) -> Result {
     if r.name != name::BOUND {
         let text = restore.input.variable();
         // Others know a datagram socket by an abstract name only if it is bound to it.
-        if r.name == name::TEXT && r.kind == kind::DGRAM && text.first() == Some(&0) {
+        if r.name == name::TEXT && (r.kind == kind::DGRAM || r.pair == pair::ALONE) && text.first() == Some(&0) {
             return Err(bad(restore, "an abstract name is only a text"));
         }
         if !text.is_empty() {
