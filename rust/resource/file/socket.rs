@@ -293,7 +293,7 @@ pub(super) fn dump(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Res
         Connection::Closed => Some(None),
         Connection::Waiting(listener) => {
             dump_file(target, &listener, HELD, dump)?;
-            return dump.seen.get(file.address()).ok_or_else(|| changed());
+            return dump.seen.get(file.address()).ok_or_else(changed);
         }
         Connection::Outside => return Err(outside(target, &socket, &its, file)),
     };
