@@ -118,9 +118,20 @@ impl Container {
         Ok(self.file.clone())
     }
 
+    /// Its init is there before it goes on.
     fn restart(&mut self, through: &[&str]) -> Result {
-        self.launcher = by(through, &["restart", &self.file.to_string_lossy()]).spawn()?;
-        self.init().during("restart").map(drop)
+        let said = self.file.with_extension("said");
+        let mut command = by(through, &["--verbose", "restart", &self.file.to_string_lossy()]);
+        self.launcher = command.stderr(File::create(&said)?).spawn()?;
+        let goes_on = || {
+            fs::read_to_string(&said)
+                .is_ok_and(|said| said.contains("goes on"))
+                .then_some(())
+        };
+        match wait_until(PATIENCE, goes_on) {
+            Some(()) => self.init().during("restart").map(drop),
+            None => fail!("it does not go on: {}", fs::read_to_string(&said)?),
+        }
     }
 
     /// It finds everything as it was.
