@@ -6,6 +6,7 @@ mod bash;
 mod make;
 mod sqlite;
 mod terminal;
+mod tmux;
 mod xz;
 
 use harness::{Case, Mode, Program, Recipe};
@@ -69,6 +70,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("program/make", make::builds).limit(300),
         Case::new("program/bash", bash::goes_on).limit(240),
         Case::new("program/script_with_bash", terminal::job_control).limit(240),
+        Case::new("program/tmux_with_bash_and_vim", tmux::windows).limit(300),
         Case::new("program/script_with_vim", terminal::editor).limit(240),
     ]);
     let notices = Case::new("program/targets_notice_disturbance", targets_notice).limit(300);
