@@ -49,6 +49,10 @@ pub fn cases() -> Vec<Case> {
         Recipe::busy(|context| Ok(Program::command(context, &["python3", "/ckpt/programs/pool.py"]).patience(120)))
             .cases("program/python3_pool", &[Mode::LeftRunning, Mode::Restart, Mode::Twice]),
         sqlite::recipe().cases("program/sqlite3", &Mode::ALL),
+        serving("sqlite_wal.py").cases(
+            "program/sqlite3_of_two_processes",
+            &[Mode::LeftRunning, Mode::Restart, Mode::Twice],
+        ),
         serving("sockets.py").cases(
             "program/python3_asyncio",
             &[Mode::LeftRunning, Mode::Restart, Mode::Twice],
