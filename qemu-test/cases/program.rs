@@ -39,6 +39,7 @@ pub fn cases() -> Vec<Case> {
                 .cwd(context.dir())
                 .patience(240))
         })
+        .opens()
     };
     let mut cases = vec![
         printing("avx_sums").cases("program/avx_sums", &Mode::ALL),

@@ -51,6 +51,7 @@ pub struct Recipe {
     goes_on: Step,
     ends: Step,
     says_ok: bool,
+    opens: bool,
 }
 
 impl Recipe {
@@ -63,6 +64,7 @@ impl Recipe {
             goes_on: Rc::new(|target| target.is_unharmed()),
             ends: Rc::new(|target| target.go()),
             says_ok: true,
+            opens: false,
         }
     }
 
@@ -93,6 +95,13 @@ impl Recipe {
     #[must_use]
     pub fn ends(mut self, step: impl Fn(&mut Target) -> Result + 'static) -> Self {
         self.ends = Rc::new(step);
+        self
+    }
+
+    /// A program that opens and closes files all the time.
+    #[must_use]
+    pub fn opens(mut self) -> Self {
+        self.opens = true;
         self
     }
 
@@ -157,6 +166,7 @@ impl Recipe {
         let mut before = Snapshot::of_target(target.pid, self.busy)?;
         let scope = Scope {
             busy: self.busy,
+            opens: self.opens,
             ..Scope::default()
         };
         let settled = wait_until(PATIENCE, || {
@@ -186,6 +196,7 @@ impl Run<'_> {
             busy: self.recipe.busy,
             restarted,
             detached,
+            opens: self.recipe.opens,
         }
     }
 
