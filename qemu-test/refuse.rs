@@ -22,7 +22,7 @@ const KINDS: &[&str] = &[
     "socket_server_outside",
     "socket_client_outside",
     "socket_datagrams_outside",
-    "socket_carries_a_watch",
+    "socket_carries_another_family",
     "socket_carries_what_another_holds",
     "fifo",
     "epoll_shared_outside",
@@ -231,7 +231,7 @@ fn traced(context: &Context) -> Result {
 fn all_at_once(context: &Context) -> Result {
     let script = [
         "import fcntl, os, socket, time",
-        "a = socket.socket(); b = os.pidfd_open(os.getpid()); c, d = os.pipe()",
+        "a = socket.socket(); b = os.pidfd_open(os.getppid()); c, d = os.pipe()",
         "fcntl.lockf(d, fcntl.LOCK_EX)",
         "print('expect fd', a.fileno()); print('expect fd', b); print('expect fd', d)",
         "print('expect socket'); print('expect pidfd'); print('expect lock')",
