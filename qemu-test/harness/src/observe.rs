@@ -538,7 +538,8 @@ mod tests {
                 Scope {
                     restarted: true,
                     busy: true,
-                    detached: true
+                    detached: true,
+                    opens: false
                 }
             ),
             ""
