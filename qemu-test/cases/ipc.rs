@@ -42,12 +42,7 @@ fn made_anew(program: &Program, context: &Context) -> Result {
     let file = context.path("posix.ckpt");
     let mut target = program.start()?;
     target.wait_ready()?;
-    target.checkpoint(&file)?;
-    for _ in 0..2 {
-        fs::remove_file(&file)?;
-        target.checkpoint_kill(&file)?;
-        target.restart(&file)?;
-    }
+    target.comes_back_twice(&file)?;
     target.finish()
 }
 

@@ -39,12 +39,7 @@ fn mounts(context: &Context) -> Result {
     let program = Program::own(context, "ns_mounts").cwd(context.dir());
     let mut target = program.env("CKPT_GO", "/bound/go").start()?;
     target.wait_ready()?;
-    target.checkpoint(&file)?;
-    for _ in 0..2 {
-        fs::remove_file(&file)?;
-        target.checkpoint_kill(&file)?;
-        target.restart(&file)?;
-    }
+    target.comes_back_twice(&file)?;
     fs::write(context.path("go"), "")?;
     target.wait_good_end()
 }

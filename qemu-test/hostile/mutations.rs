@@ -63,6 +63,16 @@ pub struct Change {
 }
 
 impl Change {
+    /// Four bytes.
+    pub fn of(record: usize, offset: usize, value: u32) -> Self {
+        Self {
+            record,
+            offset,
+            value: value.into(),
+            wide: false,
+        }
+    }
+
     /// The statefile with this change.
     pub fn apply(self, file: &Statefile) -> Statefile {
         let mut file = file.clone();

@@ -404,12 +404,7 @@ pub fn values_of_landlock(context: &Context) -> Result {
     ];
     without_leak(&mut feeder, |feeder| {
         for (record, offset, value) in wrong {
-            let change = Change {
-                record,
-                offset,
-                value: value.into(),
-                wide: false,
-            };
+            let change = Change::of(record, offset, value);
             let answer = feeder.restart(&change.apply(&good).encode())?;
             ensure!(
                 matches!(answer, Answer::Refused(libc::EBADMSG | libc::EINVAL)),
@@ -520,12 +515,7 @@ pub fn pid_namespaces_of_children(context: &Context) -> Result {
     ensure!(others.len() > 1, "the tree has {} other tasks", others.len());
     without_leak(&mut feeder, |feeder| {
         for value in others.into_iter().chain([u32::MAX]) {
-            let change = Change {
-                record,
-                offset,
-                value: value.into(),
-                wide: false,
-            };
+            let change = Change::of(record, offset, value);
             let answer = feeder.restart(&change.apply(&good).encode())?;
             ensure!(answer == Answer::Refused(libc::EBADMSG), "task {value}: {answer:?}");
         }

@@ -4,34 +4,10 @@
  * Kind pipe: pipes inside the process keep contents, capacity, flags and which ends are open. One thread waits in a read
  * of an empty pipe, one in a write to a full one; both go on.
  */
-#include "target.h"
+#include "blocked.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-
-static int empty[2], full[2];
-static size_t full_size;
-
-static void *reader(void *argument)
-{
-	char text[16] = "";
-
-	(void)argument;
-	CHECK_EQ(read(empty[0], text, sizeof(text)), 5);
-	CHECK(memcmp(text, "later", 5) == 0);
-	return NULL;
-}
-
-static void *writer(void *argument)
-{
-	char page[PAGE];
-
-	(void)argument;
-	memset(page, 'w', sizeof(page));
-	CHECK_EQ(write(full[1], page, sizeof(page)), PAGE);
-	return NULL;
-}
 
 static int queued(int fd)
 {
@@ -45,7 +21,6 @@ int main(void)
 {
 	int text[2], big[2], closed_reader[2], closed_writer[2], shared, high;
 	char *data = map_private(200 * 1024), *got = map_private(200 * 1024), line[32];
-	pthread_t threads[2];
 
 	signal(SIGPIPE, SIG_IGN);
 	CHECK(pipe(text) == 0 && pipe(closed_reader) == 0 && pipe(closed_writer) == 0 && pipe(empty) == 0 && pipe(full) == 0);
@@ -60,13 +35,7 @@ int main(void)
 	close(closed_reader[0]);
 	CHECK_EQ(write(closed_writer[1], "the end", 7), 7);
 	close(closed_writer[1]);
-	CHECK(fcntl(full[1], F_SETFL, O_NONBLOCK) == 0);
-	for (ssize_t n; (n = write(full[1], data + full_size, PAGE)) > 0;)
-		full_size += n;
-	CHECK(fcntl(full[1], F_SETFL, 0) == 0);
-	CHECK(pthread_create(&threads[0], NULL, reader, NULL) == 0);
-	CHECK(pthread_create(&threads[1], NULL, writer, NULL) == 0);
-	sleep_ms(50);
+	block_threads(data, PAGE);
 	ready();
 	if (disturbed())
 		CHECK_EQ(read(text[0], line, 1), 1);
@@ -87,16 +56,7 @@ int main(void)
 	CHECK_EQ(errno, EPIPE);
 	CHECK_EQ(read(closed_writer[0], line, 20), 7);
 	CHECK_EQ(read(closed_writer[0], line, 20), 0);
-	CHECK_EQ(write(empty[1], "later", 5), 5);
-	CHECK(pthread_join(threads[0], NULL) == 0);
-	for (size_t n = 0; n < full_size;) {
-		ssize_t count = read(full[0], got, full_size - n);
-
-		CHECK(count > 0);
-		CHECK(memcmp(got, data + n, count) == 0);
-		n += count;
-	}
-	CHECK(pthread_join(threads[1], NULL) == 0);
+	unblock_threads(data, got);
 	CHECK_EQ(queued(full[0]), (int)PAGE);
 	pass();
 }

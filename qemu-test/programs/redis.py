@@ -9,12 +9,11 @@ import subprocess
 import sys
 import time
 
+import clients
+from clients import is_over, say
+
 PATH = "redis.sock"
 CLIENTS = 3
-
-
-def say(text):
-    os.write(1, (text + "\n").encode())
 
 
 class Connection:
@@ -85,7 +84,7 @@ def client(number, report):
     connection, sent, rounds = Connection().when_ready(), 0, 0
     status = 0
     try:
-        while not os.path.exists(os.environ["CKPT_GO"]):
+        while not is_over():
             rounds += 1
             # Many requests at once, whose answers wait in the socket.
             for step in range(20):
@@ -118,21 +117,16 @@ def check(connection, wanted):
 
 
 def main():
-    disturb = os.environ.get("CKPT_DISTURB") == "1"
     redis = server()
     own = Connection().when_ready()
-    reports, children = [], []
-    for number in range(CLIENTS):
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            own.close()
-            client(number, writer)
-        os.close(writer)
-        reports.append(reader)
-        children.append(pid)
+
+    def run(number, report):
+        own.close()
+        client(number, report)
+
+    children, reports = clients.start(CLIENTS, run)
     shown = 0
-    while not os.path.exists(os.environ["CKPT_GO"]):
+    while not is_over():
         time.sleep(0.1)
         shown += 1
         say(f"keys {own.ask('DBSIZE')} {own.ask('GET', 'client:0')}")
@@ -140,12 +134,12 @@ def main():
             own.ask("BGREWRITEAOF")
         if shown == 20:
             say("ready")
-        if disturb and shown == 22:
+        if clients.disturbs() and shown == 22:
             own.ask("INCR", "client:1")
     status = 0
     for pid in children:
         status |= os.waitpid(pid, 0)[1]
-    wanted = [tuple(int(word) for word in os.read(reader, 100).split()) for reader in reports]
+    wanted = clients.numbers(reports)
     status |= check(own, wanted)
     own.send("SHUTDOWN")
     status |= redis.wait(120)

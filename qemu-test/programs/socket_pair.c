@@ -4,10 +4,10 @@
  * Kind socket: pairs inside the process keep data and the boundaries of messages, which side is shut or closed, options, and who
  * their peer is. One thread waits in a read of an empty socket, one in a write to a full one; both go on.
  */
+#include "blocked.h"
 #include "unix_socket.h"
 
 #include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/time.h>
@@ -16,29 +16,6 @@
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD 76
 #endif
-
-static int empty[2], full[2];
-static size_t full_size;
-
-static void *reader(void *argument)
-{
-	char text[16] = "";
-
-	(void)argument;
-	CHECK_EQ(read(empty[0], text, sizeof(text)), 5);
-	CHECK(memcmp(text, "later", 5) == 0);
-	return NULL;
-}
-
-static void *writer(void *argument)
-{
-	char page[PAGE];
-
-	(void)argument;
-	memset(page, 'w', sizeof(page));
-	CHECK_EQ(write(full[1], page, sizeof(page)), PAGE);
-	return NULL;
-}
 
 static int option(int fd, int name)
 {
@@ -81,7 +58,6 @@ int main(void)
 	int text[2], packets[2], datagrams[2], shut[2], closed[2], reset[2], big[2], named[2], peeked[2], urgent[2], alone, shared;
 	char *data = map_private(200 * 1024), *got = map_private(200 * 1024), line[64];
 	struct timeval second = { .tv_sec = 1, .tv_usec = 500000 };
-	pthread_t threads[2];
 	int kind, length;
 
 	signal(SIGPIPE, SIG_IGN);
@@ -137,13 +113,7 @@ int main(void)
 	set_option(packets[1], SO_PASSPIDFD, 1);
 	CHECK(setsockopt(packets[0], SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second)) == 0);
 	set_option(full[1], SO_SNDBUF, 20000);
-	CHECK(fcntl(full[1], F_SETFL, O_NONBLOCK) == 0);
-	for (ssize_t n; (n = write(full[1], data + full_size, 1000)) > 0;)
-		full_size += n;
-	CHECK(fcntl(full[1], F_SETFL, 0) == 0);
-	CHECK(pthread_create(&threads[0], NULL, reader, NULL) == 0);
-	CHECK(pthread_create(&threads[1], NULL, writer, NULL) == 0);
-	sleep_ms(50);
+	block_threads(data, 1000);
 	ready();
 	if (disturbed())
 		CHECK_EQ(read(text[0], line, 1), 1);
@@ -228,16 +198,7 @@ int main(void)
 	CHECK_EQ(write(alone, "x", 1), -1);
 	CHECK_EQ(errno, ENOTCONN);
 
-	CHECK_EQ(write(empty[1], "later", 5), 5);
-	CHECK(pthread_join(threads[0], NULL) == 0);
-	for (size_t n = 0; n < full_size;) {
-		ssize_t count = read(full[0], got, full_size - n);
-
-		CHECK(count > 0);
-		CHECK(memcmp(got, data + n, count) == 0);
-		n += count;
-	}
-	CHECK(pthread_join(threads[1], NULL) == 0);
+	unblock_threads(data, got);
 	CHECK_EQ(option(full[1], SO_SNDBUF), 40000);
 	pass();
 }

@@ -6,13 +6,12 @@ import asyncio
 import os
 import sys
 
+import clients
+from clients import is_over, say
+
 PATH = "server"
 CLIENTS = 3
 CONNECTIONS = 4
-
-
-def say(text):
-    os.write(1, (text + "\n").encode())
 
 
 async def serve(reader, writer, totals):
@@ -29,9 +28,9 @@ async def serve(reader, writer, totals):
     writer.close()
 
 
-async def ask(number, given, stop):
+async def ask(number, given):
     step = 0
-    while not stop():
+    while not is_over():
         reader, writer = await asyncio.open_unix_connection(PATH)
         total = 0
         for _ in range(25):
@@ -51,11 +50,8 @@ async def ask(number, given, stop):
 def client(number, report):
     given = {"all": 0, "rounds": 0}
 
-    def stop():
-        return os.path.exists(os.environ["CKPT_GO"])
-
     async def run():
-        await asyncio.gather(*(ask(number * CONNECTIONS + n, given, stop) for n in range(CONNECTIONS)))
+        await asyncio.gather(*(ask(number * CONNECTIONS + n, given) for n in range(CONNECTIONS)))
 
     status = 0
     try:
@@ -68,33 +64,24 @@ def client(number, report):
 
 
 async def main():
-    disturb = os.environ.get("CKPT_DISTURB") == "1"
     totals = {"all": 0}
     server = await asyncio.start_unix_server(lambda r, w: serve(r, w, totals), PATH, backlog=100)
-    reports, children = [], []
-    for number in range(CLIENTS):
-        reader, writer = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            # The loop of the parent is not the child's; its epoll is shared with it.
-            asyncio.events._set_running_loop(None)
-            for fd in range(3, writer):
-                try:
-                    os.close(fd)
-                except OSError:
-                    pass
-            client(number, writer)
-        os.close(writer)
-        reports.append(reader)
-        children.append(pid)
+
+    def run(number, report):
+        # The loop of the parent is not the child's; its epoll is shared with it.
+        asyncio.events._set_running_loop(None)
+        os.closerange(3, report)
+        client(number, report)
+
+    children, reports = clients.start(CLIENTS, run)
     shown = 0
-    while not os.path.exists(os.environ["CKPT_GO"]):
+    while not is_over():
         await asyncio.sleep(0.05)
         shown += 1
         say(f"total {totals['all']}")
         if shown == 10:
             say("ready")
-        if disturb and shown == 12:
+        if clients.disturbs() and shown == 12:
             totals["all"] += 1
     status = 0
     for pid in children:
@@ -105,7 +92,7 @@ async def main():
             await asyncio.sleep(0.05)
         status |= code
     server.close()
-    given = sum(int(os.read(reader, 100)) for reader in reports)
+    given = sum(total for (total,) in clients.numbers(reports))
     if status == 0 and given == totals["all"]:
         say("OK")
         return 0

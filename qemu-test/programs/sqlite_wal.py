@@ -6,11 +6,10 @@ import os
 import sqlite3
 import sys
 
+import clients
+from clients import is_over, say
+
 PATH = "counters.db"
-
-
-def say(text):
-    os.write(1, (text + "\n").encode())
 
 
 def connect():
@@ -24,7 +23,7 @@ def work(who, tell):
     """Commits until it is to stop: how often."""
     database = connect()
     commits = 0
-    while not os.path.exists(os.environ["CKPT_GO"]):
+    while not is_over():
         database.execute("BEGIN IMMEDIATE")
         (seen,) = database.execute("SELECT n FROM counters WHERE who = ?", (who,)).fetchone()
         if seen != commits:
@@ -46,16 +45,15 @@ def main():
     database.execute("CREATE TABLE log (who TEXT, n INTEGER, filler TEXT)")
     database.execute("INSERT INTO counters VALUES ('parent', 0), ('child', 0)")
     database.close()
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reader)
-        os.write(writer, str(work("child", False)).encode())
+
+    def run(_, report):
+        os.write(report, b"%d\n" % work("child", False))
         os._exit(0)
-    os.close(writer)
+
+    (child,), reports = clients.start(1, run)
     say("ready")
     own = work("parent", True)
-    others = int(os.read(reader, 20))
+    ((others,),) = clients.numbers(reports)
     _, status = os.waitpid(child, 0)
     database = connect()
     counters = dict(database.execute("SELECT who, n FROM counters"))

@@ -342,6 +342,17 @@ impl Target {
         Ok(())
     }
 
+    /// Saves it and lets it go on; then, twice, saves, kills and restarts it. For what cannot be compared from outside.
+    pub fn comes_back_twice(&mut self, file: &Path) -> Result {
+        self.checkpoint(file)?;
+        for _ in 0..2 {
+            fs::remove_file(file)?;
+            self.checkpoint_kill(file)?;
+            self.restart(file)?;
+        }
+        Ok(())
+    }
+
     /// It has been killed, and is reaped.
     pub fn was_killed(&mut self) -> Result {
         let ended = wait_end(self.pid, PATIENCE)?;
