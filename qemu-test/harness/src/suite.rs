@@ -3,7 +3,8 @@
 //! Runs cases one after the other and reports in KTAP.
 //!
 //! Each case is a process of its own: a session leader, and the reaper of every orphan below it. What survives it is a
-//! stray task. Usage: `cases [--smp] [--list] [PATTERN]`; the group `smp/` runs only with `--smp`.
+//! stray task. Usage: `cases [--smp | --part K/N] [--list] [PATTERN]`; the group `smp/` runs only with `--smp`; `--part` takes every Nth
+//! case, from the Kth on.
 
 use crate::klog::KernelLog;
 use crate::process::{end_children, wait_until};
@@ -26,9 +27,19 @@ const SHOWN: usize = 80;
 pub fn main(cases: Vec<Case>) -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let (smp, words) = match words.as_slice() {
-        ["--smp", rest @ ..] => (true, rest),
-        rest => (false, rest),
+    let (smp, part, words) = match words.as_slice() {
+        ["--smp", rest @ ..] => (true, Some((1, 1)), rest),
+        ["--part", part, rest @ ..] => (false, part_of(part), rest),
+        rest => (false, Some((1, 1)), rest),
+    };
+    let Some((part, parts)) = part else {
+        return usage();
+    };
+    let chosen = |pattern: &str| {
+        let matching = cases
+            .iter()
+            .filter(|case| in_group(case, smp) && case.name.contains(pattern));
+        matching.skip(part - 1).step_by(parts).collect()
     };
     match words {
         ["--run", name] => run_one(&cases, name),
@@ -36,18 +47,22 @@ pub fn main(cases: Vec<Case>) -> ExitCode {
             cases.iter().for_each(|case| println!("{}", case.name));
             ExitCode::SUCCESS
         }
-        [] => run_all(cases.iter().filter(|case| in_group(case, smp)).collect()),
-        [pattern] => run_all(
-            cases
-                .iter()
-                .filter(|case| in_group(case, smp) && case.name.contains(pattern))
-                .collect(),
-        ),
-        _ => {
-            eprintln!("usage: cases [--smp] [--list] [PATTERN]");
-            ExitCode::from(2)
-        }
+        [] => run_all(chosen("")),
+        [pattern] => run_all(chosen(pattern)),
+        _ => usage(),
     }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: cases [--smp | --part K/N] [--list] [PATTERN]");
+    ExitCode::from(2)
+}
+
+/// `K/N`, both from 1 on.
+fn part_of(text: &str) -> Option<(usize, usize)> {
+    let (part, parts) = text.split_once('/')?;
+    let (part, parts) = (part.parse().ok()?, parts.parse().ok()?);
+    (1..=parts).contains(&part).then_some((part, parts))
 }
 
 fn in_group(case: &Case, smp: bool) -> bool {

@@ -16,14 +16,15 @@ usage: runner --build DIR --kernel DIR [options] COMMAND
 commands:
   guest CMD         run a shell command in the guest, exit with its status
   shell             an interactive shell in the guest
-  test [PATTERN]    the suite: /ckpt/cases, twice: one vCPU, then the group smp/ with four
+  test [PATTERN]    the suite: /ckpt/cases with one vCPU, in two guests at a time where there are two CPUs, then the group smp/ with
+                    four vCPUs
   bench [PATTERN]   /ckpt/bench
   demo              /ckpt/demo
 options:
   --share DIR       the host's directory at /host in the guest
   --smp N           vCPUs (1)
   --mem SIZE        memory (4G)
-  --log FILE        where the kernel log goes (build/guest/console.log)
+  --log FILE        where the kernel log goes (build/guest/console.log); FILE.BOOT of each boot of the suite
   --timeout SECONDS the whole boot's limit (none; test and bench: 2700)
   --no-module       do not load ckpt.ko";
 

@@ -20,6 +20,7 @@ use std::{
 static BOOTS: AtomicU32 = AtomicU32::new(1);
 
 /// What to boot and with what.
+#[derive(Clone)]
 pub struct Machine {
     /// The project's `build` directory.
     pub build: PathBuf,
@@ -157,8 +158,8 @@ impl Machine {
     /// Makes the directory with the initramfs, and chooses where the kernel log goes.
     fn prepare(&self, cmd: Option<&str>) -> Result<(RunDir, PathBuf), String> {
         let guest = self.build.join("guest");
-        let pid = std::process::id();
-        let dir = RunDir(guest.join(format!("run-{pid}")));
+        let boot = format!("{}.{}", std::process::id(), BOOTS.fetch_add(1, Ordering::Relaxed));
+        let dir = RunDir(guest.join(format!("run-{boot}")));
         fs::create_dir_all(&dir.0).map_err(|e| format!("{}: {e}", dir.0.display()))?;
         let read =
             |path: PathBuf| fs::read(&path).map_err(|e| format!("{}: {e} (make guest-files makes it)", path.display()));
@@ -171,27 +172,9 @@ impl Machine {
             archive.file("cmd", 0o644, cmd.as_bytes());
         }
         fs::write(dir.0.join("initrd"), archive.finish()).map_err(|e| format!("initrd: {e}"))?;
-        let log = self.log.clone().unwrap_or_else(|| self.default_log(&guest, pid));
+        let log = self.log.clone().unwrap_or_else(|| default_log(&guest, &boot));
         fs::write(&log, "").map_err(|e| format!("{}: {e}", log.display()))?;
         Ok((dir, log))
-    }
-
-    /// `console.log` leads to the log of the boot that was started last; logs of boots that are over go.
-    fn default_log(&self, guest: &Path, pid: u32) -> PathBuf {
-        for entry in fs::read_dir(guest).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let owner = name.strip_prefix("console-").and_then(|n| n.split('.').next());
-            if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-        let boot = BOOTS.fetch_add(1, Ordering::Relaxed);
-        let name = format!("console-{pid}.{boot}.log");
-        let link = guest.join("console.log");
-        let _ = fs::remove_file(&link);
-        // Without the link the log is still there, under its own name.
-        let _ = std::os::unix::fs::symlink(&name, &link);
-        guest.join(name)
     }
 
     fn settings(&self, interactive: bool) -> String {
@@ -281,6 +264,23 @@ impl Machine {
         }
         Err("virtiofsd did not open its socket".into())
     }
+}
+
+/// `console.log` leads to the log of the boot that was started last; logs of boots that are over go.
+fn default_log(guest: &Path, boot: &str) -> PathBuf {
+    for entry in fs::read_dir(guest).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.strip_prefix("console-").and_then(|n| n.split('.').next());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    let name = format!("console-{boot}.log");
+    let link = guest.join("console.log");
+    let _ = fs::remove_file(&link);
+    // Without the link the log is still there, under its own name.
+    let _ = std::os::unix::fs::symlink(&name, &link);
+    guest.join(name)
 }
 
 /// The line of init's settings that describes this terminal.

@@ -9,6 +9,7 @@ use crate::{
 };
 use std::{
     io::{self, Write},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
@@ -93,6 +94,35 @@ impl Totals {
             Verdict::Skip(reason) => self.skipped.push((case.name.clone(), reason.clone())),
         }
     }
+
+    fn join(&mut self, other: Totals) {
+        self.passed += other.passed;
+        self.skipped.extend(other.skipped);
+        self.failed.extend(other.failed);
+    }
+}
+
+/// Prints what a boot says, a case at a time, when another one speaks meanwhile.
+struct Voice {
+    /// Before each line.
+    prefix: String,
+    block: String,
+}
+
+impl Voice {
+    fn say(&mut self, line: &str, ends_block: bool) {
+        self.block += &format!("{}{line}\n", self.prefix);
+        if ends_block || self.prefix.is_empty() {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        let mut out = io::stdout().lock();
+        // The reader may have gone; the suite still runs to its end.
+        let _ = out.write_all(self.block.as_bytes()).and_then(|()| out.flush());
+        self.block.clear();
+    }
 }
 
 /// Splits a stream of chunks into lines.
@@ -115,90 +145,113 @@ impl Lines {
     }
 }
 
-fn one_boot(
-    boot: &str,
-    machine: &Machine,
-    cases: &str,
-    limit: Option<Duration>,
-    totals: &mut Totals,
-) -> Result<(), String> {
-    let start = Instant::now();
-    let mut parser = Parser::default();
-    let mut lines = Lines::default();
-    let mut removed = false;
-    let mut each = |line: &str| {
-        println!("{line}");
-        if line == "runner: rmmod ok" {
-            removed = true;
-        } else if let Line::Result(case) = parser.line(line) {
-            totals.add(boot, &case);
-        }
-    };
-    println!("# boot {boot}: {} vCPU", machine.smp);
-    let outcome = machine.run(&AROUND.replace("CASES", cases), limit, |chunk| {
-        lines.feed(chunk, &mut each)
-    })?;
-    lines.finish(&mut each);
+/// A boot of the suite: its name, its machine, what runs in it.
+struct Boot {
+    name: String,
+    machine: Machine,
+    cases: String,
+}
 
-    let (cases, errors) = parser.finish();
-    for error in errors {
-        totals.failed.push(format!("{boot}: results: {error}"));
-    }
-    let problems = complain(&outcome);
-    if problems > 0 {
-        totals.failed.push(format!(
-            "{boot}: kernel log: {problems} complaints, {}",
-            outcome.log.display()
-        ));
-    }
-    if outcome.timed_out {
-        totals.failed.push(format!("{boot}: time limit reached"));
-    }
-    if !removed {
-        totals.failed.push(format!(
-            "{boot}: rmmod ckpt did not succeed: something still holds the module"
-        ));
-    }
-    let any_failed = cases.iter().any(|c| c.outcome == Verdict::Fail);
-    match outcome.status {
-        None => totals
+impl Boot {
+    /// Runs it and says what came of it; with `together`, its lines bear its name.
+    fn run(&self, limit: Option<Duration>, together: bool) -> Result<Totals, String> {
+        let name = &self.name;
+        let start = Instant::now();
+        let mut totals = Totals::default();
+        let mut voice = Voice {
+            prefix: if together { format!("{name}: ") } else { String::new() },
+            block: String::new(),
+        };
+        let mut parser = Parser::default();
+        let mut lines = Lines::default();
+        let mut removed = false;
+        voice.say(&format!("# boot {name}: {} vCPU", self.machine.smp), true);
+        let mut each = |line: &str| {
+            let result = parser.line(line);
+            voice.say(line, matches!(result, Line::Result(_)));
+            if line == "runner: rmmod ok" {
+                removed = true;
+            } else if let Line::Result(case) = result {
+                totals.add(name, &case);
+            }
+        };
+        let outcome = self
+            .machine
+            .run(&AROUND.replace("CASES", &self.cases), limit, |chunk| {
+                lines.feed(chunk, &mut each)
+            })?;
+        lines.finish(&mut each);
+        voice.say(&format!("# boot {name}: {:.0} s", start.elapsed().as_secs_f64()), true);
+
+        let (cases, errors) = parser.finish();
+        let mut failed: Vec<String> = errors.iter().map(|error| format!("results: {error}")).collect();
+        let problems = complain(&outcome);
+        let log = outcome.log.display();
+        if problems > 0 {
+            failed.push(format!("kernel log: {problems} complaints, {log}"));
+        }
+        if outcome.timed_out {
+            failed.push("time limit reached".into());
+        }
+        if !removed {
+            failed.push("rmmod ckpt did not succeed: something still holds the module".into());
+        }
+        let any_failed = cases.iter().any(|c| c.outcome == Verdict::Fail);
+        match outcome.status {
+            None => failed.push(format!("the guest ended early, {log}")),
+            Some(0) => {}
+            // The harness says with its status that cases failed: counted above already.
+            Some(_) if any_failed => {}
+            Some(status) => failed.push(format!("the test program exited with {status}")),
+        }
+        totals
             .failed
-            .push(format!("{boot}: the guest ended early, {}", outcome.log.display())),
-        Some(0) => {}
-        // The harness says with its status that cases failed: counted above already.
-        Some(_) if any_failed => {}
-        Some(status) => totals
-            .failed
-            .push(format!("{boot}: the test program exited with {status}")),
+            .extend(failed.iter().map(|failure| format!("{name}: {failure}")));
+        Ok(totals)
     }
-    println!("# boot {boot}: {:.0} s", start.elapsed().as_secs_f64());
-    Ok(())
+}
+
+/// The boots of the suite, in groups that run at the same time. An emulated guest keeps one CPU busy, so a machine with two has the cases
+/// with one vCPU in half the time.
+fn boots(machine: &Machine, pattern: Option<&str>) -> Vec<Vec<Boot>> {
+    let boot = |name: String, smp, cases: &str| Boot {
+        machine: Machine {
+            smp,
+            log: machine
+                .log
+                .as_ref()
+                .map(|log| PathBuf::from(format!("{}.{name}", log.display()))),
+            ..machine.clone()
+        },
+        name,
+        cases: with_pattern(cases, pattern),
+    };
+    let smp = || vec![boot("smp".into(), 4, "/ckpt/cases --smp")];
+    match pattern {
+        Some(group) if group.starts_with("smp") => vec![smp()],
+        Some(_) => vec![vec![boot("up".into(), 1, "/ckpt/cases")]],
+        None => {
+            let parts = std::thread::available_parallelism().map_or(1, |cpus| cpus.get().min(2));
+            let part = |k| boot(format!("up-{k}"), 1, &format!("/ckpt/cases --part {k}/{parts}"));
+            vec![(1..=parts).map(part).collect(), smp()]
+        }
+    }
 }
 
 /// The suite. The last line printed is `N passed, N failed, N skipped`.
 pub fn test(machine: &Machine, pattern: Option<&str>, limit: Option<Duration>) -> Result<u8, String> {
     let mut totals = Totals::default();
-    let smp_only = pattern.is_some_and(|p| p.starts_with("smp"));
-    if !smp_only {
-        one_boot("up", machine, &with_pattern("/ckpt/cases", pattern), limit, &mut totals)?;
-    }
-    if smp_only || pattern.is_none() {
-        let four = Machine {
-            smp: 4,
-            build: machine.build.clone(),
-            kernel: machine.kernel.clone(),
-            mem: machine.mem.clone(),
-            share: machine.share.clone(),
-            log: machine.log.clone(),
-            module: machine.module,
-        };
-        one_boot(
-            "smp",
-            &four,
-            &with_pattern("/ckpt/cases --smp", pattern),
-            limit,
-            &mut totals,
-        )?;
+    for group in boots(machine, pattern) {
+        let together = group.len() > 1;
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let run = |boot| scope.spawn(move || Boot::run(boot, limit, together));
+            let running: Vec<_> = group.iter().map(run).collect();
+            let end = |thread: std::thread::ScopedJoinHandle<'_, _>| thread.join().expect("a boot does not panic");
+            running.into_iter().map(end).collect()
+        });
+        for result in results {
+            totals.join(result?);
+        }
     }
     if totals.passed + totals.failed.len() + totals.skipped.len() == 0 {
         totals.failed.push("no case matches".into());
