@@ -103,6 +103,20 @@ const void *ckpt_unix_listens_at(struct sock *sk)
 	return READ_ONCE(sk->sk_state) == TCP_LISTEN ? smp_load_acquire(&unix_sk(sk)->addr) : NULL;
 }
 
+/* An address that nobody finds any more. */
+struct late_address {
+	struct rcu_head head;
+	struct unix_address *addr;
+};
+
+static void free_late(struct rcu_head *head)
+{
+	struct late_address *late = container_of(head, struct late_address, head);
+
+	kfree(late->addr);
+	kfree(late);
+}
+
 /*
  * Gives a socket the text of an address. One that is bound to a path gets another text for it: relative, or by a symbolic link; it is
  * found by its inode. One that has no address is as if it had been bound: nobody finds it by the text. Nobody else may have the socket
@@ -112,13 +126,18 @@ int ckpt_unix_set_name(struct sock *sk, const char *name, size_t len)
 {
 	struct unix_sock *u = unix_sk(sk);
 	struct unix_address *addr, *old;
+	struct late_address *late;
 	size_t end = len && name[0];
 
 	if (!len || len > sizeof(addr->name->sun_path))
 		return -EINVAL;
+	late = kmalloc_obj(*late);
 	addr = kzalloc(sizeof(*addr) + offsetof(struct sockaddr_un, sun_path) + len + 1, GFP_KERNEL_ACCOUNT);
-	if (!addr)
+	if (!late || !addr) {
+		kfree(late);
+		kfree(addr);
 		return -ENOMEM;
+	}
 	refcount_set(&addr->refcnt, 1);
 	addr->len = offsetof(struct sockaddr_un, sun_path) + len + end;
 	addr->name->sun_family = AF_UNIX;
@@ -127,6 +146,7 @@ int ckpt_unix_set_name(struct sock *sk, const char *name, size_t len)
 	old = u->addr;
 	if (old && !(u->path.dentry && end)) {
 		mutex_unlock(&u->bindlock);
+		kfree(late);
 		kfree(addr);
 		return -EINVAL;
 	}
@@ -134,10 +154,12 @@ int ckpt_unix_set_name(struct sock *sk, const char *name, size_t len)
 	smp_store_release(&u->addr, addr);
 	unix_state_unlock(sk);
 	mutex_unlock(&u->bindlock);
-	/* Who lists all sockets reads it without a lock, for a moment: let that pass. */
+	/* Who lists all sockets reads it without a lock, for a moment: let that pass, but do not wait for it. */
 	if (old && refcount_dec_and_test(&old->refcnt)) {
-		synchronize_rcu_tasks();
-		kfree(old);
+		late->addr = old;
+		call_rcu_tasks(&late->head, free_late);
+	} else {
+		kfree(late);
 	}
 	return 0;
 }

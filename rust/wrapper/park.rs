@@ -206,12 +206,15 @@ fn fix_interrupted() {
 }
 
 /// Dropping it waits until no callback can be running in the module's text any more: every open file holds the module, so
-/// nobody is parked when it is unloaded, but a task may still be on its way out of the callback.
+/// nobody is parked when it is unloaded, but a task may still be on its way out of the callback. So may what is freed later.
 pub(crate) struct Quiesce;
 
 impl Drop for Quiesce {
     fn drop(&mut self) {
         // SAFETY: process context. A task leaves the callback without a voluntary switch once its wait is over.
-        unsafe { bindings::synchronize_rcu_tasks() };
+        unsafe {
+            bindings::synchronize_rcu_tasks();
+            bindings::rcu_barrier_tasks();
+        }
     }
 }
