@@ -28,7 +28,7 @@ fn ipc_objects() -> Vec<String> {
     let ids = |kind| {
         let text = fs::read_to_string(format!("/proc/sysvipc/{kind}")).unwrap_or_default();
         let id = |line: &str| line.split_whitespace().nth(1).map(str::to_owned);
-        text.lines().filter_map(id).collect::<Vec<_>>()
+        text.lines().skip(1).filter_map(id).collect::<Vec<_>>()
     };
     ["shm", "sem", "msg"].into_iter().flat_map(ids).collect()
 }

@@ -558,14 +558,21 @@ pub fn values_of_trees(context: &Context) -> Result {
     feed_kinds(context, "tree_stopped", &[], &kinds, 16)
 }
 
+const SOCKET_KINDS: [RecordType; 3] = [RecordType::Socket, RecordType::SocketMessage, RecordType::SocketOptions];
+
 /// The same for Unix sockets: every kind of pair and what waits in it, and servers with their connections.
 pub fn values_of_sockets(context: &Context) -> Result {
-    let kinds = [RecordType::Socket, RecordType::SocketMessage, RecordType::SocketOptions].map(RecordType::number);
-    feed_kinds(context, "socket_pair", &[], &kinds, 48)?;
-    feed_kinds(context, "socket_named", &["alone"], &kinds, 12)?;
-    feed_kinds(context, "socket_waiting", &["alone"], &kinds, 16)?;
-    feed_kinds(context, "socket_rights", &["alone"], &kinds, 16)?;
-    feed_kinds(context, "socket_datagrams", &["alone"], &kinds, 16)
+    let kinds = SOCKET_KINDS.map(RecordType::number);
+    feed_kinds(context, "socket_pair", &[], &kinds, 144)?;
+    feed_kinds(context, "socket_named", &["alone"], &kinds, 48)
+}
+
+/// The same for connections that wait to be accepted, files in flight, and datagrams.
+pub fn values_of_socket_queues(context: &Context) -> Result {
+    let kinds = SOCKET_KINDS.map(RecordType::number);
+    feed_kinds(context, "socket_waiting", &["alone"], &kinds, 96)?;
+    feed_kinds(context, "socket_rights", &["alone"], &kinds, 96)?;
+    feed_kinds(context, "socket_datagrams", &["alone"], &kinds, 96)
 }
 
 /// The same for namespaces, mounts, and what is in a tmpfs.
