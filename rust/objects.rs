@@ -40,6 +40,8 @@ pub(crate) struct Unfinished {
     pub(crate) socket: Unix,
     /// Its open file; none while it waits to be accepted.
     pub(crate) file: Option<File>,
+    /// What keeps it: that, or the file of the socket at which it waits.
+    pub(crate) keeper: File,
 }
 
 /// What keeps an object that has been written.

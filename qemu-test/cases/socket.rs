@@ -2,6 +2,7 @@
 
 //! Kind socket: Unix sockets inside the target.
 
+mod outsiders;
 mod user;
 
 use super::quiet;
@@ -17,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         quiet("socket_rights", &[]).case("socket/keeps_open_files_on_their_way"),
         quiet("socket_datagrams", &[]).case("socket/keeps_datagrams_of_many"),
         quiet("socket_names", &[]).case("socket/keeps_names_that_are_gone"),
+        Case::new("socket/refuses_what_comes_after_the_check", outsiders::refused),
         Case::new("socket/restarts_for_a_user", user::restarts).limit(120),
     ]
 }

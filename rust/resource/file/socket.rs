@@ -245,14 +245,8 @@ fn check_waiting(target: &Target<'_>, listener: &Unix, its: &State) -> Result<Op
             ));
         }
         let state = state(target, &waiting);
-        let client = state
-            .peer_file
-            .as_ref()
-            .map(|file| target.whole.census.descriptors(file));
-        if client == Some(0) {
-            return Ok(Some(
-                "Unix socket at which somebody outside of the target waits to be accepted",
-            ));
+        if let Some(what) = check_client(target, &state) {
+            return Ok(Some(what));
         }
         if let Some(what) = check_messages(target, &waiting, &state)? {
             return Ok(Some(what));
@@ -261,17 +255,35 @@ fn check_waiting(target: &Target<'_>, listener: &Unix, its: &State) -> Result<Op
     Ok(None)
 }
 
+/// The same of who has made a connection that waits. One who has closed it since leaves only what was sent.
+fn check_client(target: &Target<'_>, waiting: &State) -> Option<&'static str> {
+    let is_outside = |file: &File| target.whole.census.descriptors(file) == 0;
+    let is_outside = waiting.peer_file.as_ref().is_some_and(is_outside);
+    is_outside.then_some("Unix socket at which somebody outside of the target waits to be accepted")
+}
+
+/// The same of how many messages wait.
+fn check_number(state: &State) -> Option<&'static str> {
+    (state.messages > MESSAGES_MAX).then_some("Unix socket with that many messages")
+}
+
+/// The same of the length of one.
+fn check_length(message: &Message) -> Option<&'static str> {
+    (message.length > MESSAGE_MAX as usize).then_some("Unix socket with a message of that size")
+}
+
 /// The same of messages.
 fn check_messages(target: &Target<'_>, socket: &Unix, state: &State) -> Result<Option<&'static str>> {
-    if state.messages > MESSAGES_MAX {
-        return Ok(Some("Unix socket with that many messages"));
+    if let Some(what) = check_number(state) {
+        return Ok(Some(what));
     }
     for nth in 0..state.messages {
-        match socket.message(nth, target.leader, &mut []) {
-            Ok(message) if message.length > MESSAGE_MAX as usize => {
-                return Ok(Some("Unix socket with a message of that size"))
-            }
-            Ok(_) => {}
+        match socket
+            .message(nth, target.leader, &mut [])
+            .map(|message| check_length(&message))
+        {
+            Ok(Some(what)) => return Ok(Some(what)),
+            Ok(None) => {}
             // While the target runs it may have been read.
             Err(e) if e == ENOENT => break,
             Err(e) => return Err(e.into()),
@@ -300,7 +312,7 @@ pub(super) fn dump(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Res
     let Some(peer) = other else {
         let objref = place.dump(target, socket.clone(), &its, dump)?;
         if its.listening {
-            dump_waiting(target, &socket, file, objref, dump)?;
+            dump_waiting(target, (&socket, &its), file, objref, dump)?;
         }
         return Ok(objref);
     };
@@ -410,11 +422,11 @@ impl<'a> Place<'a> {
             (r.mode, r.uid, r.gid) = (state.mode & 0o7777, state.uid, state.gid);
         }
         dump.out.record_with(&r, &body[..])?;
-        let file = self.file.cloned();
         let unfinished = Unfinished {
             objref: r.objref,
             socket,
-            file,
+            file: self.file.cloned(),
+            keeper: self.keeper.clone(),
         };
         dump.seen.sockets.push(unfinished, GFP_KERNEL)?;
         Ok(r.objref)
@@ -432,13 +444,26 @@ fn dump_ghost(address: usize, keeper: &File, [pair, kind]: [u32; 2], text: &[u8]
     Ok(r.objref)
 }
 
-/// Writes the connections that wait at a socket, with the clients.
-fn dump_waiting(target: &Target<'_>, listener: &Unix, file: &File, objref: u32, dump: &mut Dump<'_>) -> Result {
+/// Writes the connections that wait at a socket, with the clients. Somebody outside may have connected since it was checked.
+fn dump_waiting(
+    target: &Target<'_>,
+    (listener, at): (&Unix, &State),
+    file: &File,
+    objref: u32,
+    dump: &mut Dump<'_>,
+) -> Result {
     for nth in 0.. {
         let Some(waiting) = listener.waiting(nth) else {
             break;
         };
+        // Its backlog has been written.
+        if nth >= at.messages {
+            return Err(changed());
+        }
         let its = state(target, &waiting);
+        if let Some(what) = check_client(target, &its) {
+            return Err(refuse(file, what));
+        }
         let made_by = waiting.peer().ok_or_else(changed)?;
         let theirs = state(target, &made_by);
         let client = match &its.peer_file {
@@ -489,9 +514,14 @@ pub(crate) fn finish_sockets(target: &Target<'_>, dump: &mut Dump<'_>) -> Result
     Ok(())
 }
 
+/// Writes what waits in a socket. Somebody outside may have sent more since it was checked.
 fn dump_messages(target: &Target<'_>, to: &Unfinished, state: &State, dump: &mut Dump<'_>) -> Result {
+    let fit = |what: Option<&'static str>| what.map_or(Ok(()), |what| Err(refuse(&to.keeper, what)));
+    fit(check_number(state))?;
     for nth in 0..state.messages {
-        let length = to.socket.message(nth, target.leader, &mut [])?.length;
+        let message = to.socket.message(nth, target.leader, &mut [])?;
+        fit(check_length(&message))?;
+        let length = message.length;
         let mut bytes = KVVec::from_elem(0u8, length, GFP_KERNEL)?;
         let message = to.socket.message(nth, target.leader, &mut bytes)?;
         let sender = dump_sender(target, &message, to, state, dump)?;
@@ -499,6 +529,9 @@ fn dump_messages(target: &Target<'_>, to: &Unfinished, state: &State, dump: &mut
         let mut files = 0;
         if to.socket.flying() > 0 {
             for file in to.socket.files(nth)? {
+                // What is not in the census was not checked.
+                let is_unknown = target.whole.census.descriptors(&file) == 0;
+                fit(is_unknown.then_some("Unix socket to which a file was sent after it had been checked"))?;
                 let objref = dump_file(target, &file, HELD, dump)?;
                 body.extend_from_slice(&objref.to_ne_bytes(), GFP_KERNEL)?;
                 files += 1;
