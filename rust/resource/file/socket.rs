@@ -651,7 +651,12 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         pair::WAITING => return connect(restore, &r).map(Object::Waiting),
         _ => {
             let second = restore.made.sockets().second.take();
-            second.ok_or_else(|| bad(restore, "unknown kind of connection"))?
+            let second = second.ok_or_else(|| bad(restore, "unknown kind of connection"))?;
+            let made = Unix::of(&second).ok_or(EINVAL)?;
+            if state_now(me, &made)?.type_ != r.kind {
+                return Err(bad(restore, "the ends of a pair are of two types"));
+            }
+            second
         }
     };
     give_address(restore, &r, &file)?;
