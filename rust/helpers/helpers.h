@@ -576,6 +576,7 @@ int ckpt_unix_files(struct sock *sk, unsigned int nth, struct file **out, int ma
 unsigned int ckpt_unix_flying(struct sock *sk);
 struct sock *ckpt_unix_waiting(struct sock *sk, unsigned int nth);
 struct sock *ckpt_unix_peer(struct sock *sk);
+bool ckpt_unix_waits_at(struct sock *sk, struct sock *listener);
 ssize_t ckpt_unix_send(struct file *from, struct sock *to, const struct ckpt_sending *what);
 int ckpt_unix_connect(struct sock *sk, struct sock *other);
 void ckpt_unix_set_options(struct sock *sk, u32 options);

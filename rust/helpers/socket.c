@@ -389,6 +389,18 @@ struct sock *ckpt_unix_peer(struct sock *sk)
 	return unix_peer_get(sk);
 }
 
+/* Whether a socket waits at that one to be accepted. */
+bool ckpt_unix_waits_at(struct sock *sk, struct sock *listener)
+{
+	bool ret;
+
+	/* accept(2) takes it away under this lock. */
+	unix_state_lock(sk);
+	ret = unix_sk(sk)->listener == listener;
+	unix_state_unlock(sk);
+	return ret;
+}
+
 void ckpt_sock_hold(struct sock *sk)
 {
 	sock_hold(sk);

@@ -161,6 +161,12 @@ impl Unix {
         NonNull::new(sock).map(Self)
     }
 
+    /// Whether it waits at that one to be accepted.
+    pub(crate) fn waits_at(&self, listener: &Unix) -> bool {
+        // SAFETY: both are alive; the helper locks.
+        unsafe { bindings::ckpt_unix_waits_at(self.0.as_ptr(), listener.0.as_ptr()) }
+    }
+
     /// Where it is in memory: as `peer` of another one, and `sender` of a message, have it.
     pub(crate) fn address(&self) -> usize {
         self.0.as_ptr() as usize

@@ -801,11 +801,17 @@ fn connect(restore: &Restore<'_>, r: &Socket) -> Result<Unix> {
         me.call(nr::__NR_connect, &[fd, at, 2 + address.len() as u64])
     });
     client.set_nonblock(nonblock);
-    connected.context(format_args!(
-        "cannot connect to a Unix socket of the target: {}",
-        core::str::from_utf8(address).unwrap_or("(not UTF-8)")
-    ))?;
-    Unix::of(client).and_then(|client| client.peer()).ok_or_else(unknown)
+    let text = core::str::from_utf8(address).unwrap_or("(not UTF-8)");
+    connected.context(format_args!("cannot connect to a Unix socket of the target: {text}"))?;
+    let waiting = Unix::of(client).and_then(|client| client.peer()).ok_or_else(unknown)?;
+    // Whoever may write to the directory can put a socket of its own there.
+    if !waiting.waits_at(&listener) {
+        return Err(Fault::new(
+            ESTALE,
+            format_args!("{text} leads to another socket than the one that the target has bound to it"),
+        ));
+    }
+    Ok(waiting)
 }
 
 /// Sends a message again.
