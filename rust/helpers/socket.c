@@ -479,8 +479,19 @@ int ckpt_unix_connect(struct sock *sk, struct sock *other)
 	return 0;
 }
 
-/* One socket may send again as much as this, however little it may send later. */
+/*
+ * One socket may send again as much as this, however little it may send later; for a caller who could not set it by SO_SNDBUFFORCE,
+ * as much as anybody may set.
+ */
 #define SEND_MAX (256 << 20)
+
+static int send_max(const struct sock *sk)
+{
+	if (ns_capable(sock_net(sk)->user_ns, CAP_NET_ADMIN))
+		return SEND_MAX;
+	/* What is set is doubled. */
+	return 2 * min_t(u32, READ_ONCE(sysctl_wmem_max), SEND_MAX / 2);
+}
 
 /* What a socket is like while a message is sent again: with room, open, and without credentials that nobody asked for. */
 struct plain {
@@ -492,7 +503,7 @@ static struct plain make_plain(struct sock *sk)
 {
 	struct plain was = { sk->sk_sndbuf, sk->sk_shutdown, sk->sk_scm_recv_flags };
 
-	WRITE_ONCE(sk->sk_sndbuf, max(was.sndbuf, SEND_MAX));
+	WRITE_ONCE(sk->sk_sndbuf, max(was.sndbuf, send_max(sk)));
 	WRITE_ONCE(sk->sk_shutdown, 0);
 	sk->sk_scm_recv_flags = 0;
 	sk->sk_scm_rights = 1;
