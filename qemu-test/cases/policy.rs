@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub fn cases() -> Vec<Case> {
     vec![
         Case::new("policy/devices_come_back_as_the_caller_says", devices),
+        Case::new("policy/sockets_are_closed_for_their_peers", sockets),
         Case::new("policy/the_first_that_fits_decides", first_decides),
         Case::new("policy/wrong_ones_are_told", wrong),
         Case::new("policy/a_hook_puts_a_device_away", hook),
@@ -49,6 +50,23 @@ fn devices(context: &Context) -> Result {
         .names(&names)?;
     before.expect(target.pid, Default::default())?;
     target.kill()?;
+    target.restart(&file)?;
+    target.finish()
+}
+
+/// Some sockets that cannot be saved are closed; others that have to do with them stay, and know it.
+fn sockets(context: &Context) -> Result {
+    let file = context.path("sockets.ckpt");
+    let mut target = Program::own(context, "policy_socket").start()?;
+    target.wait_ready()?;
+    let pid = target.pid.to_string();
+    ckptctl::run(&["check", &pid])?.expect(exit::REFUSED)?;
+    for action in ["close", "replace:/dev/null"] {
+        let policy = format!("socket:*={action}");
+        checkpoint(target.pid, &file, &["--policy", &policy])?.expect(exit::DONE)?;
+    }
+    checkpoint(target.pid, &file, &["--policy", "socket:*=close", "--kill"])?.expect(exit::DONE)?;
+    target.was_killed()?;
     target.restart(&file)?;
     target.finish()
 }

@@ -156,7 +156,12 @@ impl<'a> Decisions<'a> {
 
     /// What has been decided about an open file.
     pub(crate) fn of(&self, file: &File) -> Option<Action<'a>> {
-        let number = self.files.try_borrow().ok()?.get(&file.address()).copied()?;
+        self.at(file.address())
+    }
+
+    /// The same, of the open file at an address.
+    pub(crate) fn at(&self, address: usize) -> Option<Action<'a>> {
+        let number = self.files.try_borrow().ok()?.get(&address).copied()?;
         self.policies.nth(number)
     }
 

@@ -5,7 +5,8 @@
 //! Saved: ends of socketpair(2) of all three types; sockets that listen at a path or an abstract name, both ends of connections that they
 //! have accepted, and those that wait to be accepted, also of clients that have gone; datagram sockets with names and without, connected to
 //! each other or one way; addresses, also automatic ones, and backlogs; messages that wait, with their boundaries, their senders' addresses,
-//! credentials, out-of-band byte and open files (SCM_RIGHTS, also sockets that carry sockets); an end whose peer has been closed; what
+//! credentials, out-of-band byte and open files (SCM_RIGHTS, also sockets that carry sockets); an end whose peer has been closed, or will
+//! be by a policy; what
 //! shutdown(2) has shut, O_NONBLOCK, SO_SNDBUF, SO_RCVBUF, SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO, SO_PEEK_OFF, SO_PASSCRED, SO_PASSPIDFD,
 //! SO_PASSSEC, SO_PASSRIGHTS, SO_INQ, SO_RIGHTS_NOTRUNC, SO_OOBINLINE; the peer's credentials (SO_PEERCRED), if the same process or the
 //! root of the target has them when it is restarted: else it is a peer that nobody knows (user -1), and process 0 when that process is
@@ -102,7 +103,7 @@ enum Connection {
     Pair(File),
     /// A datagram socket of the target that is not connected to this one.
     OneWay(File),
-    /// It has been closed.
+    /// It has been closed, or will be by a policy, or another file will stand for it: so it will be closed for this one.
     Closed,
     /// It waits to be accepted by this socket of the target.
     Waiting(File),
@@ -120,12 +121,24 @@ impl Connection {
         }
         let waits_at = state.waits_at.as_ref().filter(is_ours);
         match (state.peer_file.as_ref().filter(is_ours), waits_at) {
+            (Some(other), _) | (None, Some(other)) if is_decided(target, other) => Self::Closed,
             (Some(peer), _) if state.mutual && peer.address() != file.address() => Self::Pair(peer.clone()),
             (Some(peer), _) => Self::OneWay(peer.clone()),
             (None, Some(listener)) => Self::Waiting(listener.clone()),
             (None, None) => Self::Outside,
         }
     }
+}
+
+/// Whether a policy has put something else in the place of a socket.
+fn is_decided(target: &Target<'_>, file: &File) -> bool {
+    target.whole.decisions.of(file).is_some()
+}
+
+/// The address of the open file that listens at an address, and will.
+fn listener_at(target: &Target<'_>, state: &State) -> Option<usize> {
+    let file = target.whole.census.listener(state.address as usize);
+    file.filter(|file| target.whole.decisions.at(*file).is_none())
 }
 
 /// Names whatever keeps a socket from being saved. `held` is the number of references to the file that the caller has.
@@ -211,7 +224,7 @@ fn name_of(target: &Target<'_>, state: &State) -> u32 {
         } else {
             name::BOUND
         }
-    } else if !state.listening && target.whole.census.listener(state.address as usize).is_some() {
+    } else if !state.listening && listener_at(target, state).is_some() {
         name::NONE
     } else {
         name::TEXT
@@ -357,13 +370,13 @@ fn dump_listener(target: &Target<'_>, state: &State, dump: &mut Dump<'_>) -> Res
     if state.address.is_null() || state.own_address || state.listening {
         return Ok(0);
     }
-    let census = &target.whole.census;
-    let Some(address) = census.listener(state.address as usize) else {
+    let Some(address) = listener_at(target, state) else {
         return Ok(0);
     };
     if let Some(objref) = dump.seen.get(address) {
         return Ok(objref);
     }
+    let census = &target.whole.census;
     let listener = census.find(target.whole.processes, address)?.ok_or_else(changed)?;
     dump_file(target, &listener, HELD, dump)
 }
@@ -466,7 +479,7 @@ fn dump_waiting(
         }
         let made_by = waiting.peer().ok_or_else(changed)?;
         let theirs = state(target, &made_by);
-        let client = match &its.peer_file {
+        let client = match its.peer_file.as_ref().filter(|file| !is_decided(target, file)) {
             Some(client) => Place::alone(client, 0).dump(target, made_by, &theirs, dump)?,
             None => dump_ghost(made_by.address(), file, [pair::ALONE, its.type_], theirs.name(), dump)?,
         };
@@ -564,7 +577,9 @@ fn dump_sender(
     dump: &mut Dump<'_>,
 ) -> Result<u32> {
     match &message.sender_file {
-        Some(file) if target.whole.census.descriptors(file) > 0 => return dump_file(target, file, HELD, dump),
+        Some(file) if target.whole.census.descriptors(file) > 0 && !is_decided(target, file) => {
+            return dump_file(target, file, HELD, dump)
+        }
         _ => {}
     }
     let address = message.sender as usize;
