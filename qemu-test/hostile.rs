@@ -57,6 +57,7 @@ pub fn all() -> Vec<Case> {
         )
         .limit(600),
         Case::new("hostile/values_of_sockets", statefiles::values_of_sockets).limit(600),
+        Case::new("hostile/pairs_of_sockets_of_two_types", statefiles::types_of_pairs),
         Case::new("hostile/values_of_socket_queues", statefiles::values_of_socket_queues).limit(600),
         Case::new("hostile/values_of_task_state", statefiles::values_of_task_state).limit(600),
         Case::new(

@@ -78,6 +78,7 @@ const KNOWN: &[i32] = &[
     libc::EIO,
     libc::ENOSPC,
     libc::EUSERS,
+    libc::EADDRINUSE,
     // What the kernel answers to a request of rtnetlink(7).
     libc::EADDRNOTAVAIL,
     libc::EAFNOSUPPORT,

@@ -575,6 +575,31 @@ pub fn values_of_socket_queues(context: &Context) -> Result {
     feed_kinds(context, "socket_datagrams", &["alone"], &kinds, 96)
 }
 
+/// The second end of a pair is of no other type than the first.
+pub fn types_of_pairs(context: &Context) -> Result {
+    use libckpt::uapi::record::socket::{kind, pair, Socket};
+    let mut feeder = Feeder::of(context, "socket_pair", &[])?;
+    let good = parse(feeder.good())?;
+    let word = |part: &Part, offset: usize| u32::from_ne_bytes(part.body[offset..][..4].try_into().unwrap_or_default());
+    let [is_pair, offset] = [std::mem::offset_of!(Socket, pair), std::mem::offset_of!(Socket, kind)];
+    let is_second = |part: &Part| part.kind == RecordType::Socket.number() && word(part, is_pair) == pair::SECOND;
+    let Some(record) = good.records.iter().position(is_second) else {
+        fail!("there is no pair")
+    };
+    let own = word(&good.records[record], offset);
+    without_leak(&mut feeder, |feeder| {
+        for value in [kind::STREAM, kind::DGRAM, kind::SEQPACKET]
+            .into_iter()
+            .filter(|value| *value != own)
+        {
+            let change = Change::of(record, offset, value);
+            let answer = feeder.restart(&change.apply(&good).encode())?;
+            ensure!(answer == Answer::Refused(libc::EBADMSG), "type {value}: {answer:?}");
+        }
+        Ok(())
+    })
+}
+
 /// The same for namespaces, mounts, and what is in a tmpfs.
 pub fn values_of_namespaces(context: &Context) -> Result {
     let kinds = [
