@@ -70,6 +70,23 @@ impl State {
         !self.raw.path.dentry.is_null()
     }
 
+    /// What it is bound to, opened with O_PATH: not what is at that path by now. `ENOENT` when it has no path.
+    pub(crate) fn open(&self) -> Result<File> {
+        if !self.has_path() {
+            return Err(ENOENT);
+        }
+        // SAFETY: a reference to the path is ours, the caller's credentials are alive; the function returns a reference or an error
+        // pointer.
+        unsafe {
+            let flags = bindings::O_PATH as i32;
+            File::from_raw(bindings::dentry_open(
+                &self.raw.path,
+                flags,
+                bindings::ckpt_current_cred(),
+            ))
+        }
+    }
+
     /// The path that it is bound to as seen from the root of `fs`; false when it cannot be reached from there.
     pub(crate) fn print_path(&self, fs: &Fs, out: &mut PathBuf) -> Result<bool> {
         out.print(&self.raw.path, fs.root())

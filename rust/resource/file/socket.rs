@@ -53,8 +53,9 @@ const AF_UNIX: u64 = 1;
 const SOCK_CLOEXEC: u64 = 0o2000000;
 const SOL_SOCKET: u64 = 1;
 const O_PATH: u32 = 0o10000000;
+const O_DIRECTORY: u32 = 0o200000;
 const O_NOFOLLOW: u32 = 0o400000;
-const AT_FDCWD: u64 = -100_i64 as u64;
+const O_CLOEXEC: u32 = 0o2000000;
 const ECONNRESET: u32 = 104;
 /// More messages in one queue are refused: each is looked for from the beginning.
 const MESSAGES_MAX: u32 = 16384;
@@ -721,7 +722,10 @@ fn give_address(restore: &Restore<'_>, r: &Socket, file: &File) -> Result {
         return Err(bad(restore, "an address is neither abstract nor a path"));
     }
     with_fd(me, file, |fd| {
-        bind(me, fd, r, name, path)?;
+        bind(me, fd, name, path)?;
+        if !is_abstract {
+            own(me, &socket, r, path)?;
+        }
         if name != path && !is_abstract {
             socket.set_name(name)?;
         }
@@ -733,7 +737,7 @@ fn give_address(restore: &Restore<'_>, r: &Socket, file: &File) -> Result {
 }
 
 /// Binds to an abstract name, or to a path, which becomes a file of its own again.
-fn bind(me: &CurrentTask, fd: u64, r: &Socket, name: &[u8], path: &[u8]) -> Result {
+fn bind(me: &CurrentTask, fd: u64, name: &[u8], path: &[u8]) -> Result {
     let text = core::str::from_utf8(if path.is_empty() { &name[1..] } else { path }).unwrap_or("(not UTF-8)");
     if path.is_empty() {
         let at = put_address(me, name)?;
@@ -745,17 +749,24 @@ fn bind(me: &CurrentTask, fd: u64, r: &Socket, name: &[u8], path: &[u8]) -> Resu
     let at = put_address(me, path)?;
     me.call(nr::__NR_bind, &[fd, at, 2 + path.len() as u64])
         .context(format_args!("cannot bind a Unix socket to {text}"))?;
-    let owned = || -> kernel::error::Result {
-        let at = me.put_path(path)?;
-        let nofollow = u64::from(nr::AT_SYMLINK_NOFOLLOW);
-        me.call(
-            nr::__NR_fchownat,
-            &[AT_FDCWD, at, u64::from(r.uid), u64::from(r.gid), nofollow],
-        )?;
-        me.call(nr::__NR_fchmodat, &[AT_FDCWD, at, u64::from(r.mode)])?;
+    Ok(())
+}
+
+/// Gives the file that a socket is bound to its owner and permissions: whoever may write to the directory can have put another one, or a
+/// symbolic link, at the path.
+fn own(me: &CurrentTask, socket: &Unix, r: &Socket, path: &[u8]) -> Result {
+    let owned = |fd| -> kernel::error::Result {
+        let (empty, at_empty) = (me.put(&[0])?, u64::from(nr::AT_EMPTY_PATH));
+        let ids = [r.uid, r.gid].map(u64::from);
+        me.call(nr::__NR_fchownat, &[fd, empty, ids[0], ids[1], at_empty])?;
+        me.call(nr::__NR_fchmodat2, &[fd, empty, u64::from(r.mode), at_empty])?;
         Ok(())
     };
-    owned().context(format_args!("cannot give {text} its owner and permissions"))
+    let bound = state_now(me, socket).and_then(|state| state.open());
+    let text = core::str::from_utf8(path).unwrap_or("(not UTF-8)");
+    bound
+        .and_then(|file| with_fd(me, &file, owned))
+        .context(format_args!("cannot give {text} its owner and permissions"))
 }
 
 /// `struct sockaddr_un` in the scratch mapping.
@@ -764,25 +775,59 @@ fn put_address(me: &CurrentTask, name: &[u8]) -> kernel::error::Result<u64> {
     me.put(&(AF_UNIX as u16).to_ne_bytes())
 }
 
-/// Removes the file of a socket that nobody is bound to any more. `EADDRINUSE` when somebody is, `EEXIST` when it is something else.
+/// Removes the file of a socket that nobody is bound to any more. `EADDRINUSE` when somebody is, or it is something else.
 fn make_way(me: &CurrentTask, path: &[u8]) -> kernel::error::Result {
-    match File::open(path, O_PATH | O_NOFOLLOW) {
-        Ok(there) if there.mode() & mode::FMT == mode::SOCKET => {}
-        Ok(_) => return Err(EEXIST),
+    let slash = path.iter().rposition(|byte| *byte == b'/').ok_or(EINVAL)?;
+    let (parent, name) = path.split_at(slash + 1);
+    // Once: nobody can lead us to another one in between.
+    let parent = match File::open(parent, O_PATH | O_DIRECTORY) {
         Err(e) if e == ENOENT => return Ok(()),
-        Err(e) => return Err(e),
+        parent => parent?,
+    };
+    let Some(there) = entry(me, &parent, name)? else {
+        return Ok(());
+    };
+    // Not EEXIST, by which ckptctl knows that a pid is in use.
+    if there.mode() & mode::FMT != mode::SOCKET {
+        return Err(EADDRINUSE);
     }
+    has_nobody(me, path)?;
+    // There is no removal by inode: for a moment another one can be put there, by whom that directory lets rename.
+    match entry(me, &parent, name)? {
+        None => Ok(()),
+        Some(now) if now.inode() == there.inode() => with_fd(me, &parent, |fd| {
+            let at = me.put_path(name)?;
+            me.call(nr::__NR_unlinkat, &[fd, at, 0]).map(|_| ())
+        }),
+        Some(_) => Err(EADDRINUSE),
+    }
+}
+
+/// What a directory has of that name, also a symbolic link.
+fn entry(me: &CurrentTask, parent: &File, name: &[u8]) -> kernel::error::Result<Option<File>> {
+    let flags = u64::from(O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    let opened = with_fd(me, parent, |fd| {
+        let at = me.put_path(name)?;
+        me.call(nr::__NR_openat, &[fd, at, flags])
+    });
+    match opened {
+        Ok(fd) => take_fd(me, fd).map(Some),
+        Err(e) if e == ENOENT => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// `EADDRINUSE` when somebody is bound to a path.
+fn has_nobody(me: &CurrentTask, path: &[u8]) -> kernel::error::Result {
     // Of another type (EPROTOTYPE) or not: somebody has it.
     let fd = me.call(nr::__NR_socket, &[AF_UNIX, u64::from(kind::DGRAM) | SOCK_CLOEXEC, 0])? as u64;
     let tried = put_address(me, path).and_then(|at| me.call(nr::__NR_connect, &[fd, at, 2 + path.len() as u64]));
     me.call(nr::__NR_close, &[fd])?;
     match tried {
-        Err(e) if e == ECONNREFUSED => {}
-        Err(e) if e == EACCES => return Err(e),
-        _ => return Err(EADDRINUSE),
+        Err(e) if e == ECONNREFUSED => Ok(()),
+        Err(e) if e == EACCES => Err(e),
+        _ => Err(EADDRINUSE),
     }
-    let at = me.put_path(path)?;
-    me.call(nr::__NR_unlink, &[at]).map(|_| ())
 }
 
 /// Makes a connection again that waits to be accepted: the end that waits.
