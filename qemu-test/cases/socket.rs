@@ -3,6 +3,7 @@
 //! Kind socket: Unix sockets inside the target.
 
 mod outsiders;
+mod path;
 mod user;
 
 use super::quiet;
@@ -19,6 +20,7 @@ pub fn cases() -> Vec<Case> {
         quiet("socket_datagrams", &[]).case("socket/keeps_datagrams_of_many"),
         quiet("socket_names", &[]).case("socket/keeps_names_that_are_gone"),
         Case::new("socket/refuses_what_comes_after_the_check", outsiders::refused),
+        Case::new("socket/puts_only_its_own_file_at_a_path", path::comes_back),
         Case::new("socket/restarts_for_a_user", user::restarts).limit(120),
     ]
 }
