@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Kind socket: connections that wait to be accepted, of this process and of a child, some of which have sent data, have an address, have
- * shut their side or have been closed already, are accepted in their order and are those of their clients.
+ * shut their side or have been closed already, are accepted in their order and are those of their clients, of which there are pidfds also
+ * when they have been reaped.
  */
 #include "unix_socket.h"
 
+#include <poll.h>
 #include <sys/wait.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
 
 /* The connections that wait at one socket. */
 static void check_accepted(int listener, const struct name *at, const int *clients, const struct name *own)
@@ -39,12 +45,57 @@ static void check_accepted(int listener, const struct name *at, const int *clien
 		close(taken[i]);
 }
 
+/* A process that connects, may send a word, and ends when it has got an answer, or the parent ends. */
+static pid_t start_client(const int *listeners, const struct name *at, int type, const char *word)
+{
+	pid_t child = fork();
+	char line[8] = "";
+
+	CHECK(child >= 0);
+	if (child)
+		return child;
+	int fd = connect_to(at, type);
+
+	for (int i = 0; i < 3; i++)
+		close(listeners[i]);
+	if (word[0])
+		give(fd, word);
+	CHECK_EQ(read(fd, line, sizeof(line)), 5);
+	_exit(strcmp(line, "hello") == 0 ? 0 : 1);
+}
+
+static int accept_from(int listener, pid_t client)
+{
+	struct ucred peer = { 0 };
+	socklen_t length = sizeof(peer);
+	int taken = accept(listener, NULL, NULL);
+
+	CHECK(taken >= 0);
+	CHECK(getsockopt(taken, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0);
+	CHECK_EQ(peer.pid, client);
+	return taken;
+}
+
+/* There is a pidfd of it also when it has been reaped. */
+static void end_client(int taken, pid_t client)
+{
+	struct pollfd reaped = { .events = POLLIN };
+	socklen_t length = sizeof(reaped.fd);
+	int status;
+
+	give(taken, "hello");
+	CHECK_EQ(waitpid(client, &status, 0), client);
+	CHECK_EQ(status, 0);
+	CHECK(getsockopt(taken, SOL_SOCKET, SO_PEERPIDFD, &reaped.fd, &length) == 0);
+	CHECK_EQ(poll(&reaped, 1, 0), 1);
+}
+
 int main(int argc, char **argv)
 {
 	static const int types[3] = { SOCK_STREAM, SOCK_STREAM, SOCK_SEQPACKET };
 	struct name names[3] = { name("@ckpt waits"), name("waiting"), name("packets") };
 	struct name own[3] = { name("@ckpt client"), name("client0"), name("client1") };
-	int listeners[3], clients[3][5], status;
+	int listeners[3], clients[3][5];
 	struct ucred peer = { 0 };
 	socklen_t length = sizeof(peer);
 
@@ -69,19 +120,8 @@ int main(int argc, char **argv)
 	}
 	/* Who feeds hostile statefiles wants one process. */
 	int alone = argc > 1 && strcmp(argv[1], "alone") == 0;
-	pid_t child = alone ? -1 : fork();
-	CHECK(alone || child >= 0);
-	if (child == 0) {
-		int fd = connect_to(&names[1], SOCK_STREAM);
-		char line[8] = "";
-
-		/* It ends when the parent does. */
-		for (int i = 0; i < 3; i++)
-			close(listeners[i]);
-		give(fd, "child");
-		CHECK_EQ(read(fd, line, sizeof(line)), 5);
-		_exit(strcmp(line, "hello") == 0 ? 0 : 1);
-	}
+	pid_t child = alone ? -1 : start_client(listeners, &names[1], types[1], "child");
+	pid_t silent = alone ? -1 : start_client(listeners, &names[2], types[2], "");
 	sleep_ms(100);
 	ready();
 	if (disturbed())
@@ -95,18 +135,15 @@ int main(int argc, char **argv)
 		check_accepted(listeners[i], &names[i], clients[i], &own[i]);
 	}
 	if (!alone) {
-		int taken = accept(listeners[1], NULL, NULL);
+		int taken = accept_from(listeners[1], child);
 
-		CHECK(getsockopt(taken, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0);
-		CHECK_EQ(peer.pid, child);
 		/* What is sent before it is accepted always says by whom. */
 		set_option(taken, SO_PASSCRED, 1);
 		struct ucred sender = take_sender(taken, "child");
 		CHECK_EQ(sender.pid, child);
 		CHECK_EQ(sender.uid, getuid());
-		give(taken, "hello");
-		CHECK_EQ(waitpid(child, &status, 0), child);
-		CHECK_EQ(status, 0);
+		end_client(taken, child);
+		end_client(accept_from(listeners[2], silent), silent);
 	}
 	for (int i = 0; i < 3; i++) {
 		/* Nothing else waits there, and the backlog is what it was. */

@@ -14,6 +14,7 @@
 #include "net/unix/af_unix.h"
 
 #include "helpers.h"
+#include "symbol.h"
 
 /* The socket behind an open file, or NULL. */
 struct sock *ckpt_file_sock(struct file *f)
@@ -613,13 +614,28 @@ void ckpt_unix_set_options(struct sock *sk, u32 options)
 }
 
 /*
+ * The number of a process for a socket or a message, or NULL: it is known to pidfs, as the kernel does, so that there is a pidfd of it
+ * also when it has been reaped. Who has been reaped already is nobody known.
+ */
+static struct pid *get_known_pid(struct task_struct *task)
+{
+	struct pid *pid = task ? get_task_pid(task, PIDTYPE_TGID) : NULL;
+
+	if (ckpt_pidfs_register_pid_gfp(pid, GFP_KERNEL | __GFP_NOFAIL)) {
+		put_pid(pid);
+		pid = NULL;
+	}
+	return pid;
+}
+
+/*
  * Has the message at a place of the queue say that the process of @task (or NULL: nobody known) has sent it, with the user and group that
  * it has now.
  */
 void ckpt_unix_set_sender(struct sock *sk, unsigned int nth, struct task_struct *task)
 {
 	struct sk_buff *skb = get_message(sk, nth);
-	struct pid *pid = task ? get_task_pid(task, PIDTYPE_TGID) : NULL;
+	struct pid *pid = get_known_pid(task);
 	const struct cred *cred = task ? get_task_cred(task) : NULL;
 
 	if (skb) {
@@ -645,7 +661,7 @@ void ckpt_unix_set_error(struct sock *sk, int error)
  */
 void ckpt_unix_set_peer(struct sock *sk, struct task_struct *peer, struct task_struct *as)
 {
-	struct pid *pid = peer ? get_task_pid(peer, PIDTYPE_TGID) : NULL;
+	struct pid *pid = get_known_pid(peer);
 	const struct cred *cred = as ? get_task_cred(as) : NULL;
 
 	spin_lock(&sk->sk_peer_lock);

@@ -128,6 +128,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(struct task_struct *, pidfd_get_task, (int pidfd, unsigned int *flags), (pidfd, flags))                       \
 	X(struct pid *, pidfd_pid, (const struct file *file), (file))                                                   \
 	X(struct file *, pidfs_alloc_file, (struct pid *pid, unsigned int flags), (pid, flags))                         \
+	X(int, pidfs_register_pid_gfp, (struct pid *pid, gfp_t gfp), (pid, gfp))                                     \
 	X(pte_t *, pte_offset_map_lock,                                                                                 \
 	  (struct mm_struct *mm, pmd_t *pmd, unsigned long addr, spinlock_t **ptlp), (mm, pmd, addr, ptlp))             \
 	X(void, proc_clear_tty, (struct task_struct *t), (t))                                                              \

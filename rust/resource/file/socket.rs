@@ -4,19 +4,19 @@
 //!
 //! Saved: ends of socketpair(2) of all three types; sockets that listen at a path or an abstract name, both ends of connections that they
 //! have accepted, and those that wait to be accepted, also of clients that have gone; datagram sockets with names and without, connected to
-//! each other or one way; addresses, also automatic ones, and backlogs; messages that wait, with their boundaries, their senders' addresses,
-//! credentials, out-of-band byte and open files (SCM_RIGHTS, also sockets that carry sockets); an end whose peer has been closed, or will
-//! be by a policy; what
-//! shutdown(2) has shut, O_NONBLOCK, SO_SNDBUF, SO_RCVBUF, SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO, SO_PEEK_OFF, SO_PASSCRED, SO_PASSPIDFD,
-//! SO_PASSSEC, SO_PASSRIGHTS, SO_INQ, SO_RIGHTS_NOTRUNC, SO_OOBINLINE; the peer's credentials (SO_PEERCRED), if the same process or the
-//! root of the target has them when it is restarted: else it is a peer that nobody knows (user -1), and process 0 when that process is
-//! not in the target. The file of a path is made anew with its owner and permissions, in the place of one that nobody is bound to any
-//! more; where the path has been removed, replaced or belongs to a socket that is closed, the address stays as a text, and what is at
-//! that path now is left alone.
+//! each other or one way; addresses, also automatic ones, and backlogs; messages that wait, with their boundaries, their senders'
+//! addresses, credentials, out-of-band byte and open files (SCM_RIGHTS, also sockets that carry sockets); an end whose peer has been
+//! closed, or will be by a policy; what shutdown(2) has shut, O_NONBLOCK, SO_SNDBUF, SO_RCVBUF, SO_RCVLOWAT, SO_RCVTIMEO, SO_SNDTIMEO,
+//! SO_PEEK_OFF, SO_PASSCRED, SO_PASSPIDFD, SO_PASSSEC, SO_PASSRIGHTS, SO_INQ, SO_RIGHTS_NOTRUNC, SO_OOBINLINE; the peer's credentials
+//! (SO_PEERCRED), if the same process or the root of the target has them when it is restarted: else it is a peer that nobody knows (user
+//! -1), and process 0 when that process is not in the target. The file of a path is made anew with its owner and permissions, in the place
+//! of one that nobody is bound to any more; where the path has been removed, replaced or belongs to a socket that is closed, the address
+//! stays as a text, and what is at that path now is left alone.
 //! Not saved: options that mean nothing to a Unix socket (SO_KEEPALIVE, SO_PRIORITY, ...); security labels of queued messages
 //! (SCM_SECURITY) and of the peer (SO_PEERSEC), which become the restorer's; the process of credentials in a message, if it does not belong
-//! to the target (process 0; user and group stay, if the restorer may speak for them); where out-of-band data was that has been read
-//! (SIOCATMARK).
+//! to the target (process 0; user and group stay, if the restorer may speak for them); the process of a peer or of a sender that has been
+//! reaped before it was saved (SO_PEERPIDFD and SCM_PIDFD give none then; one that is reaped after the restart has a pidfd as ever); where
+//! out-of-band data was that has been read (SIOCATMARK).
 //! Refused: other families (TCP, UDP, netlink); an end that a process outside of the target holds, or is the peer of; connections that
 //! somebody outside has made and that wait to be accepted; connections that wait where the path has been removed; a path that lies outside
 //! of the root directory or has more than 107 bytes; open files in messages that cannot be saved in a descriptor either; socket filters;
