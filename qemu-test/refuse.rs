@@ -58,6 +58,7 @@ const KINDS: &[&str] = &[
     "shm_of_the_namespace_of_a_thread",
     "sem_undo_shared_outside",
     "msg_too_long",
+    "msg_too_many",
     "mqueue_thread",
     "shared_policy",
     "deadline",

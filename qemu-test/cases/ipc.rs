@@ -24,6 +24,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("ipc/keeps_all_posix_queues_of_a_namespace", |context| {
             made_anew(&Program::own(context, "mqueue_open").args(&["own"]), context)
         }),
+        Case::new("ipc/keeps_queues_with_many_messages", many_messages).limit(120),
         Case::new("ipc/keeps_posix_shared_memory_of_a_container", |context| {
             made_anew(&Program::own(context, "shm_posix"), context)
         }),
@@ -44,6 +45,30 @@ fn made_anew(program: &Program, context: &Context) -> Result {
     target.wait_ready()?;
     target.comes_back_twice(&file)?;
     target.finish()
+}
+
+/// The restarter makes the queues: its limit of POSIX queues has to allow for them.
+fn many_messages(context: &Context) -> Result {
+    let limit = |limit: &libc::rlimit| {
+        // SAFETY: the struct lives; the call reads it only.
+        let done = unsafe { libc::setrlimit(libc::RLIMIT_MSGQUEUE, limit) };
+        ensure!(done == 0, "setrlimit: {}", std::io::Error::last_os_error());
+        Ok(())
+    };
+    let mut before = libc::rlimit {
+        rlim_cur: libc::RLIM_INFINITY,
+        rlim_max: libc::RLIM_INFINITY,
+    };
+    let wide = before;
+    // SAFETY: as above; the call writes the struct only.
+    ensure!(
+        unsafe { libc::getrlimit(libc::RLIMIT_MSGQUEUE, &mut before) } == 0,
+        "getrlimit"
+    );
+    limit(&wide)?;
+    let done = made_anew(&Program::own(context, "msg_many"), context);
+    limit(&before)?;
+    done
 }
 
 /// A family of processes that wait for each other in all of it is saved wherever it is just then.

@@ -730,6 +730,26 @@ static void msg_long(void)
 	CHECK_EQ(msgrcv(id, &message, sizeof(message.text), 0, IPC_NOWAIT), sizeof(message.text));
 }
 
+static void msg_many(void)
+{
+	struct { long type; char text[1]; } message = { .type = 1 };
+	struct msqid_ds ds;
+	int id;
+
+	if (unshare(CLONE_NEWIPC) == -1)
+		skip("unshare: errno %d", errno);
+	id = msgget(IPC_PRIVATE, 0600);
+	CHECK(msgctl(id, IPC_STAT, &ds) == 0);
+	ds.msg_qbytes = 1 << 20;
+	CHECK(msgctl(id, IPC_SET, &ds) == 0);
+	for (int i = 0; i <= 262144; i++)
+		CHECK(msgsnd(id, &message, 0, IPC_NOWAIT) == 0);
+	say("expect queue %d", id);
+	say("expect 262144");
+	hold();
+	CHECK(msgctl(id, IPC_RMID, NULL) == 0);
+}
+
 static void told(union sigval value)
 {
 	(void)value;
@@ -1457,6 +1477,7 @@ static const struct {
 	{ "shm_of_the_namespace_of_a_thread", shm_thread },
 	{ "sem_undo_shared_outside", sem_outside },
 	{ "msg_too_long", msg_long },
+	{ "msg_too_many", msg_many },
 	{ "mqueue_thread", queue_thread },
 	{ "shared_policy", shared_policy },
 	{ "deadline", deadline },

@@ -392,6 +392,20 @@ struct ckpt_sem {
 	u32 pid;
 };
 
+/* A message in a lot; its text follows, up to the next multiple of eight bytes. */
+struct ckpt_queued {
+	/* Type, or priority. */
+	s64 type;
+	u64 length;
+};
+
+/* As many messages of a queue as fit a buffer, behind those that are to be skipped. */
+struct ckpt_lot {
+	u8 *out;
+	size_t size, used;
+	unsigned long skip;
+};
+
 struct ipc_namespace;
 struct msg_msg;
 int ckpt_ipc_next(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int *index, const struct cred *viewer,
@@ -402,8 +416,9 @@ void ckpt_shm_of_file(struct file *f, int *id, const void **ns);
 int ckpt_sem_values(struct ipc_namespace *ns, int id, struct pid_namespace *pids, struct ckpt_sem *out, unsigned int n);
 const void *ckpt_undo_list(struct task_struct *t);
 int ckpt_sem_adjustments(struct ipc_namespace *ns, int id, const void *list, s16 *out, unsigned int n, unsigned int *users);
-bool ckpt_copy_message(struct msg_msg *msg, u8 *out, size_t size);
-ssize_t ckpt_msg_text(struct ipc_namespace *ns, int id, unsigned long nth, s64 *type, u8 *out, size_t size);
+bool ckpt_lot_add(struct ckpt_lot *lot, struct msg_msg *msg, s64 type);
+int ckpt_msg_lot(struct ipc_namespace *ns, int id, struct ckpt_lot *lot);
+ssize_t ckpt_msg_longest(struct ipc_namespace *ns, int id, unsigned long max);
 void ckpt_ipc_ids(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, u32 *seq, int *last, u32 *cursor);
 int ckpt_ipc_set_ids(enum ckpt_ipc_kind kind, u32 seq, int last, u32 cursor);
 int ckpt_ipc_set_next_id(enum ckpt_ipc_kind kind, int id);
@@ -432,7 +447,9 @@ struct ckpt_mqueue {
 const void *ckpt_inode_ops(struct file *f);
 void ckpt_mqueue_root(struct nsproxy *ns, struct path *out);
 void ckpt_mqueue(struct file *f, struct task_struct *t, struct ckpt_mqueue *out);
-ssize_t ckpt_mqueue_text(struct file *f, unsigned long nth, u32 *priority, u8 *out, size_t size);
+int ckpt_mqueue_lot(struct file *f, struct ckpt_lot *lot);
+size_t ckpt_mqueue_longest(struct file *f);
+
 /* nsfd.c */
 unsigned int ckpt_nsfd_kind(struct file *f);
 bool ckpt_nsfd_is_of(struct file *f, struct task_struct *t);

@@ -262,14 +262,12 @@ int ckpt_sem_adjustments(struct ipc_namespace *ns, int id, const void *list, s16
 	return found;
 }
 
-/* Copies the text of a message; true when it fits. */
-static bool copy_text(struct msg_msg *msg, u8 *out, size_t size)
+/* Copies the text of a message. */
+static void copy_text(struct msg_msg *msg, u8 *out)
 {
 	size_t left = msg->m_ts, part = min(left, PAGE_SIZE - sizeof(*msg));
 	struct msg_msgseg *seg;
 
-	if (left > size)
-		return false;
 	memcpy(out, msg + 1, part);
 	for (seg = msg->next; seg; seg = seg->next) {
 		out += part;
@@ -277,39 +275,85 @@ static bool copy_text(struct msg_msg *msg, u8 *out, size_t size)
 		part = min(left, PAGE_SIZE - sizeof(*seg));
 		memcpy(out, seg + 1, part);
 	}
+}
+
+/* Puts a message into a lot, unless it is to be skipped; false when it does not fit. Also for the POSIX queues. */
+bool ckpt_lot_add(struct ckpt_lot *lot, struct msg_msg *msg, s64 type)
+{
+	struct ckpt_queued head = { .type = type, .length = msg->m_ts };
+	size_t room = lot->size - lot->used, padded;
+
+	if (lot->skip) {
+		lot->skip--;
+		return true;
+	}
+	if (room < sizeof(head) || room - sizeof(head) < msg->m_ts)
+		return false;
+	memcpy(lot->out + lot->used, &head, sizeof(head));
+	copy_text(msg, lot->out + lot->used + sizeof(head));
+	padded = round_up(msg->m_ts, 8);
+	lot->used += sizeof(head) + min(padded, room - sizeof(head));
 	return true;
 }
 
-/* As above, for the POSIX queues. */
-bool ckpt_copy_message(struct msg_msg *msg, u8 *out, size_t size)
-{
-	return copy_text(msg, out, size);
-}
-
-/* The @nth message of a queue: its length; -ENOENT, -EMSGSIZE. */
-ssize_t ckpt_msg_text(struct ipc_namespace *ns, int id, unsigned long nth, s64 *type, u8 *out, size_t size)
+/* The queue with this identifier, locked, with the rwsem of the ids and RCU, which unlock_queue() gives back; NULL when there is none. */
+static struct msg_queue *lock_queue(struct ipc_namespace *ns, int id)
 {
 	struct ipc_ids *ids = &ns->ids[IPC_MSG_IDS];
 	struct kern_ipc_perm *perm;
-	ssize_t ret = -ENOENT;
-	struct msg_msg *msg;
 
 	down_read(&ids->rwsem);
 	rcu_read_lock();
 	perm = find(ids, id);
-	if (perm && lock_object(CKPT_IPC_MSG, perm)) {
-		list_for_each_entry(msg, &to_msg(perm)->q_messages, m_list) {
-			if (nth--)
-				continue;
-			*type = msg->m_type;
-			ret = copy_text(msg, out, size) ? msg->m_ts : -EMSGSIZE;
-			break;
-		}
-		spin_unlock(&perm->lock);
-	}
+	if (perm && lock_object(CKPT_IPC_MSG, perm))
+		return to_msg(perm);
 	rcu_read_unlock();
 	up_read(&ids->rwsem);
-	return ret;
+	return NULL;
+}
+
+static void unlock_queue(struct ipc_namespace *ns, struct msg_queue *q)
+{
+	spin_unlock(&q->q_perm.lock);
+	rcu_read_unlock();
+	up_read(&ns->ids[IPC_MSG_IDS].rwsem);
+}
+
+/* Fills a lot with messages of a queue: nothing when there are no more; -ENOENT without the queue, -EMSGSIZE when the first is too long. */
+int ckpt_msg_lot(struct ipc_namespace *ns, int id, struct ckpt_lot *lot)
+{
+	struct msg_queue *q = lock_queue(ns, id);
+	struct msg_msg *msg;
+	bool all = true;
+
+	if (!q)
+		return -ENOENT;
+	list_for_each_entry(msg, &q->q_messages, m_list) {
+		all = ckpt_lot_add(lot, msg, msg->m_type);
+		if (!all)
+			break;
+	}
+	unlock_queue(ns, q);
+	return all || lot->used ? 0 : -EMSGSIZE;
+}
+
+/* Length of the longest message of a queue: -ENOENT without the queue, -E2BIG with more than @max messages. */
+ssize_t ckpt_msg_longest(struct ipc_namespace *ns, int id, unsigned long max)
+{
+	struct msg_queue *q = lock_queue(ns, id);
+	struct msg_msg *msg;
+	ssize_t longest = 0;
+
+	if (!q)
+		return -ENOENT;
+	if (q->q_qnum > max) {
+		longest = -E2BIG;
+	} else {
+		list_for_each_entry(msg, &q->q_messages, m_list)
+			longest = max_t(ssize_t, longest, msg->m_ts);
+	}
+	unlock_queue(ns, q);
+	return longest;
 }
 
 /* Sequence number, index given last and index tried next of a kind. */

@@ -59,26 +59,43 @@ void ckpt_mqueue(struct file *f, struct task_struct *t, struct ckpt_mqueue *out)
 	spin_unlock(&info->lock);
 }
 
-/* The @nth message of a queue, in the order in which they are received: its length; -ENOENT, -EMSGSIZE. */
-ssize_t ckpt_mqueue_text(struct file *f, unsigned long nth, u32 *priority, u8 *out, size_t size)
+/* Fills a lot with messages of a queue, in the order in which they are received: -EMSGSIZE when the first is too long. */
+int ckpt_mqueue_lot(struct file *f, struct ckpt_lot *lot)
 {
 	struct mqueue_inode_info *info = to_queue(f);
 	struct posix_msg_tree_node *leaf;
-	ssize_t ret = -ENOENT;
 	struct rb_node *node;
 	struct msg_msg *msg;
+	bool all = true;
 
 	spin_lock(&info->lock);
-	for (node = info->msg_tree_rightmost; node && ret == -ENOENT; node = rb_prev(node)) {
+	for (node = info->msg_tree_rightmost; node && all; node = rb_prev(node)) {
 		leaf = rb_entry(node, struct posix_msg_tree_node, rb_node);
 		list_for_each_entry(msg, &leaf->msg_list, m_list) {
-			if (nth--)
-				continue;
-			*priority = leaf->priority;
-			ret = ckpt_copy_message(msg, out, size) ? msg->m_ts : -EMSGSIZE;
-			break;
+			all = ckpt_lot_add(lot, msg, leaf->priority);
+			if (!all)
+				break;
 		}
 	}
 	spin_unlock(&info->lock);
-	return ret;
+	return all || lot->used ? 0 : -EMSGSIZE;
+}
+
+/* Length of the longest message of a queue. The kernel has no more than HARD_MSGMAX in one. */
+size_t ckpt_mqueue_longest(struct file *f)
+{
+	struct mqueue_inode_info *info = to_queue(f);
+	struct posix_msg_tree_node *leaf;
+	struct rb_node *node;
+	struct msg_msg *msg;
+	size_t longest = 0;
+
+	spin_lock(&info->lock);
+	for (node = info->msg_tree_rightmost; node; node = rb_prev(node)) {
+		leaf = rb_entry(node, struct posix_msg_tree_node, rb_node);
+		list_for_each_entry(msg, &leaf->msg_list, m_list)
+			longest = max(longest, msg->m_ts);
+	}
+	spin_unlock(&info->lock);
+	return longest;
 }

@@ -26,7 +26,7 @@ use crate::{
         ns::{Kind as NsKind, Nsproxy},
         pid::PidNs,
         syscall::{nr, CurrentTask},
-        task::{sleep_killable, Task}, //
+        task::{fatal_signal_pending, sleep_killable, Task}, //
     },
 };
 use ckpt_uapi::record::{
@@ -88,6 +88,9 @@ fn check(kind: Kind, f: &Fields) -> Result {
 fn each(ns: &Nsproxy, kind: Kind, viewer: &Viewer<'_>, look: &mut dyn FnMut(Found) -> Result) -> Result {
     let mut index = 0;
     while let Some(found) = ns.next_ipc(kind, &mut index, viewer)? {
+        if fatal_signal_pending() {
+            return Err(EINTR.into());
+        }
         look(found)?;
     }
     Ok(())
@@ -256,30 +259,36 @@ fn obtain(
     })
 }
 
+/// Gives an object its owner, permissions and, to a message queue, the size by the task's own system call.
+fn change(me: &CurrentTask, kind: Kind, want: &Fields) -> Result {
+    // As `struct ipc64_perm` at the begin of `struct shmid64_ds` and its kin; the size of a message queue comes at 88.
+    let words = [want.key, want.uid, want.gid, want.cuid, want.cgid, want.mode];
+    let mut bytes = [0u8; 120];
+    for (at, word) in bytes.chunks_exact_mut(4).zip(words) {
+        at.copy_from_slice(&word.to_ne_bytes());
+    }
+    bytes[88..96].copy_from_slice(&want.size.to_ne_bytes());
+    let at = me.put(&bytes)?;
+    let id = want.id as u64;
+    match kind {
+        Kind::Shm => me.call(nr::__NR_shmctl, &[id, IPC_SET, at]),
+        Kind::Sem => me.call(nr::__NR_semctl, &[id, 0, IPC_SET, at]),
+        Kind::Msg => me.call(nr::__NR_msgctl, &[id, IPC_SET, at]),
+    }
+    .map(|_| ())
+    .context(format_args!(
+        "cannot give {} {} its owner, permissions or size",
+        kind.name(),
+        want.id
+    ))
+}
+
 /// Gives an object its owner and permissions by the task's own system call, and the rest directly.
 fn settle(restore: &Restore<'_>, kind: Kind, found: &Fields, want: &Fields) -> Result<Fields> {
     let me = restore.me;
     let differs = (found.uid, found.gid, found.mode) != (want.uid, want.gid, want.mode);
     if differs || (kind == Kind::Msg && found.size != want.size) {
-        // As `struct ipc64_perm` at the begin of `struct shmid64_ds` and its kin; the size of a message queue comes at 88.
-        let words = [want.key, want.uid, want.gid, want.cuid, want.cgid, want.mode];
-        let mut bytes = [0u8; 120];
-        for (at, word) in bytes.chunks_exact_mut(4).zip(words) {
-            at.copy_from_slice(&word.to_ne_bytes());
-        }
-        bytes[88..96].copy_from_slice(&want.size.to_ne_bytes());
-        let at = me.put(&bytes)?;
-        let id = want.id as u64;
-        match kind {
-            Kind::Shm => me.call(nr::__NR_shmctl, &[id, IPC_SET, at]),
-            Kind::Sem => me.call(nr::__NR_semctl, &[id, 0, IPC_SET, at]),
-            Kind::Msg => me.call(nr::__NR_msgctl, &[id, IPC_SET, at]),
-        }
-        .context(format_args!(
-            "cannot give {} {} its owner, permissions or size",
-            kind.name(),
-            want.id
-        ))?;
+        change(me, kind, want)?;
     }
     let fields = Fields {
         address: found.address,

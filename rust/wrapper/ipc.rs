@@ -14,7 +14,7 @@ use super::{
     pid::PidNs,
     symbol::Operations,
     syscall::{nr, CurrentTask},
-    task::Task,
+    task::{fatal_signal_pending, Task},
     to_result, //
 };
 use core::ptr::NonNull;
@@ -82,6 +82,43 @@ impl Object {
     }
 }
 
+/// Bytes that are copied at once from a queue.
+const LOT: usize = 1 << 20;
+
+/// Calls `look` with each message of a queue, of which `fill` puts as many into a lot as fit, behind those that have been looked at; says
+/// how many there are.
+fn each_message<E: From<Error>>(
+    fill: &mut dyn FnMut(&mut bindings::ckpt_lot) -> core::ffi::c_int,
+    look: &mut dyn FnMut(i64, &[u8]) -> Result<(), E>,
+) -> Result<u64, E> {
+    const HEAD: usize = size_of::<bindings::ckpt_queued>();
+    let mut buffer = KVVec::from_elem(0u8, LOT, GFP_KERNEL).map_err(Error::from)?;
+    let mut seen = 0;
+    loop {
+        if fatal_signal_pending() {
+            return Err(EINTR.into());
+        }
+        let mut lot = bindings::ckpt_lot {
+            out: buffer.as_mut_ptr(),
+            size: buffer.len(),
+            used: 0,
+            skip: seen,
+        };
+        kernel::error::to_result(fill(&mut lot))?;
+        let mut rest = buffer.get(..lot.used).ok_or(EOVERFLOW)?;
+        if rest.is_empty() {
+            return Ok(seen as u64);
+        }
+        while let Some((head, behind)) = rest.split_at_checked(HEAD) {
+            let word = |at: usize| head[at..at + 8].iter().rev().fold(0u64, |w, b| w << 8 | u64::from(*b));
+            let text = behind.get(..word(8) as usize).ok_or(EOVERFLOW)?;
+            look(word(0) as i64, text)?;
+            rest = behind.get(text.len().next_multiple_of(8)..).unwrap_or_default();
+            seen += 1;
+        }
+    }
+}
+
 impl Nsproxy {
     fn ipc(&self) -> *mut bindings::ipc_namespace {
         // SAFETY: alive; its namespaces never change.
@@ -134,13 +171,21 @@ impl Nsproxy {
         Ok((found != 0).then_some((out, users)))
     }
 
-    /// A message of a queue, by its place: its type, and its text in `out`. `ENOENT`, `EMSGSIZE`.
-    pub(crate) fn msg_text<'a>(&self, id: i32, nth: usize, out: &'a mut [u8]) -> Result<(i64, &'a [u8])> {
-        let mut mtype = 0;
-        // SAFETY: alive, the buffer has that many bytes; the helper locks.
-        let ret = unsafe { bindings::ckpt_msg_text(self.ipc(), id, nth, &mut mtype, out.as_mut_ptr(), out.len()) };
-        let n = to_result(ret)?;
-        Ok((mtype, &out[..n]))
+    /// Calls `look` with type and text of each message of a queue, and says how many there are. `ENOENT`, `EMSGSIZE` for one that does
+    /// not fit a lot, `EINTR`, and what `look` says.
+    pub(crate) fn messages<E: From<Error>>(
+        &self,
+        id: i32,
+        look: &mut dyn FnMut(i64, &[u8]) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        // SAFETY: alive; the helper locks, and fills the lot, which stands for a buffer of that size.
+        each_message(&mut |lot| unsafe { bindings::ckpt_msg_lot(self.ipc(), id, lot) }, look)
+    }
+
+    /// Length of the longest message of a queue: `ENOENT`, `E2BIG` with more than `max` messages.
+    pub(crate) fn longest_message(&self, id: i32, max: u32) -> Result<usize> {
+        // SAFETY: alive; the helper locks.
+        to_result(unsafe { bindings::ckpt_msg_longest(self.ipc(), id, max as usize) })
     }
 
     /// Where the kernel goes on with identifiers of a kind: sequence number, index given last (-1 for none), index tried next.
@@ -323,16 +368,28 @@ impl File {
         self.is_path() && unsafe { bindings::ckpt_inode_ops(self.as_ptr()) as usize } == Operations::Mqueue.address()
     }
 
-    /// A message of a queue, by its place in the order in which they are received: its priority, and its text in `out`. `ENOENT`,
-    /// `EMSGSIZE`, `EINVAL` for what is no queue.
-    pub(crate) fn queue_text<'a>(&self, nth: usize, out: &'a mut [u8]) -> Result<(u32, &'a [u8])> {
+    /// Calls `look` with priority and text of each message of a queue, in the order in which they are received, and says how many there
+    /// are. `EMSGSIZE` for one that does not fit a lot, `EINVAL` for what is no queue, `EINTR`, and what `look` says.
+    pub(crate) fn queue_messages<E: From<Error>>(
+        &self,
+        look: &mut dyn FnMut(i64, &[u8]) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        if self.queue(None).is_none() {
+            return Err(EINVAL.into());
+        }
+        // SAFETY: alive, and the inode is one of a queue; the helper locks, and fills the lot, which stands for a buffer of that size.
+        each_message(
+            &mut |lot| unsafe { bindings::ckpt_mqueue_lot(self.as_ptr(), lot) },
+            look,
+        )
+    }
+
+    /// Length of the longest message of a queue: `EINVAL` for what is no queue.
+    pub(crate) fn longest_queue_message(&self) -> Result<usize> {
         if self.queue(None).is_none() {
             return Err(EINVAL);
         }
-        let mut priority = 0;
-        // SAFETY: alive, and the inode is one of a queue; the buffer has that many bytes; the helper locks.
-        let ret = unsafe { bindings::ckpt_mqueue_text(self.as_ptr(), nth, &mut priority, out.as_mut_ptr(), out.len()) };
-        let n = to_result(ret)?;
-        Ok((priority, &out[..n]))
+        // SAFETY: alive, and the inode is one of a queue; the helper locks.
+        Ok(unsafe { bindings::ckpt_mqueue_longest(self.as_ptr()) })
     }
 }

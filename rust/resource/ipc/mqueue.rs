@@ -4,7 +4,7 @@
 //!
 //! Saved: of an ipc namespace that is not the caller's, every queue: name, owner, permissions, limits, messages with their priorities,
 //! times. Those of the caller's namespace stay where they are, as files do.
-//! Refused: messages of more than 61,440 bytes.
+//! Refused: messages of more than 61,440 bytes. A restart is when the restarter's RLIMIT_MSGQUEUE has no room for a queue.
 //! Open queues, and who is told of messages: file/mqueue.rs.
 //!
 //! Record: [`ckpt_uapi::record::mqueue`].  C source: `ipc/mqueue.c`
@@ -35,6 +35,9 @@ fn each_queue(ns: &Nsproxy, cred: Cred, look: &mut dyn FnMut(Mqueue, &[u8], &Fil
         let lot = root.names()?;
         if lot.is_empty() {
             return Ok(());
+        }
+        if fatal_signal_pending() {
+            return Err(EINTR.into());
         }
         for name in lot.split(|b| *b == 0).filter(|name| !name.is_empty()) {
             let file = match tree.open(name, O_PATH) {
@@ -68,45 +71,41 @@ fn each_queue(ns: &Nsproxy, cred: Cred, look: &mut dyn FnMut(Mqueue, &[u8], &Fil
     }
 }
 
-/// Calls `look` with each message.
-fn messages(name: &[u8], file: &File, look: &mut dyn FnMut(u32, &[u8]) -> Result) -> Result {
-    let mut buffer = KVVec::from_elem(0u8, TEXT_MAX as usize, GFP_KERNEL)?;
-    for nth in 0.. {
-        match file.queue_text(nth, &mut buffer) {
-            Ok((priority, text)) => look(priority, text)?,
-            Err(e) if e == ENOENT => break,
-            Err(e) if e == EMSGSIZE => return Err(refuse(name, "it has a message of more than 61440 bytes")),
-            Err(e) => return Err(e.into()),
-        }
+/// Says whether each message has room in a record.
+fn check_messages(name: &[u8], file: &File) -> Result {
+    if file.longest_queue_message()? > TEXT_MAX as usize {
+        return Err(refuse(name, "it has a message of more than 61440 bytes"));
     }
     Ok(())
 }
 
 /// Names what cannot be saved.
 pub(super) fn check(ns: &Nsproxy, task: &Task) -> Result {
-    each_queue(ns, Cred::of(task), &mut |r, name, file| match r.messages {
-        0 => Ok(()),
-        _ => messages(name, file, &mut |_, _| Ok(())),
-    })
+    each_queue(ns, Cred::of(task), &mut |_, name, file| check_messages(name, file))
 }
 
 pub(super) fn dump(ns: &Nsproxy, task: &Task, dump: &mut Dump<'_>) -> Result {
     each_queue(ns, Cred::of(task), &mut |mut r, name, file| {
         let inode = file.queue(None).ok_or(EINVAL)?.inode;
         r.objref = dump.seen.add(inode, Keeper::File(file.clone()))?;
+        check_messages(name, file)?;
         dump.out.record_with(&r, name)?;
         if r.messages == 0 {
             return Ok(());
         }
-        messages(name, file, &mut |priority, text| {
+        let written = file.queue_messages(&mut |priority, text| {
             let fixed = MqueueText {
                 queue: r.objref,
                 length: text.len() as u32,
-                priority,
+                priority: priority as u32,
                 reserved: 0,
             };
             dump.out.record_with(&fixed, text)
-        })
+        })?;
+        if written != u64::from(r.messages) {
+            return Err(refuse(name, "a process outside of the target uses it"));
+        }
+        Ok(())
     })
 }
 

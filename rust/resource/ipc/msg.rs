@@ -4,7 +4,7 @@
 //!
 //! Saved: messages with their types, how much may be in the queue, who has sent and received last, times. Who waits in msgsnd(2) or
 //! msgrcv(2) goes on waiting.
-//! Refused: messages of more than 61,440 bytes.
+//! Refused: messages of more than 61,440 bytes, more than 262,144 messages in a queue.
 //!
 //! Record: [`ckpt_uapi::record::msg`].  C source: `ipc/msg.c`
 
@@ -14,31 +14,27 @@ use zerocopy::FromZeros;
 
 const IPC_NOWAIT: u64 = 0o4000;
 
-/// Calls `look` with each message.
-fn messages(ns: &Nsproxy, f: &Fields, look: &mut dyn FnMut(i64, &[u8]) -> Result) -> Result {
-    let mut buffer = KVVec::from_elem(0u8, TEXT_MAX as usize, GFP_KERNEL)?;
-    for nth in 0.. {
-        match ns.msg_text(f.id, nth, &mut buffer) {
-            Ok((mtype, text)) => look(mtype, text)?,
-            Err(e) if e == ENOENT => break,
-            Err(e) if e == EMSGSIZE => {
-                return Err(refuse(Kind::Msg, f.id, "it has a message of more than 61440 bytes"))
-            }
-            Err(e) => return Err(e.into()),
-        }
-    }
-    Ok(())
-}
+/// Messages that a queue may have: every lot of them is found from the head of the queue on, with its lock held.
+const MESSAGES_MAX: u32 = 1 << 18;
 
 pub(super) fn check(ns: &Nsproxy, f: &Fields) -> Result {
     if f.used == 0 {
         return Ok(());
     }
-    messages(ns, f, &mut |_, _| Ok(()))
+    match ns.longest_message(f.id, MESSAGES_MAX) {
+        Ok(longest) if longest > TEXT_MAX as usize => {
+            Err(refuse(Kind::Msg, f.id, "it has a message of more than 61440 bytes"))
+        }
+        Err(e) if e == E2BIG => Err(refuse(Kind::Msg, f.id, "it has more than 262144 messages")),
+        // While the target runs, it may have removed it.
+        Err(e) if e != ENOENT => Err(e.into()),
+        _ => Ok(()),
+    }
 }
 
 pub(super) fn dump(ns: &Nsproxy, f: &Fields, dump: &mut Dump<'_>) -> Result {
     super::check(Kind::Msg, f)?;
+    check(ns, f)?;
     let mut r = Msg::new_zeroed();
     r.objref = dump.seen.add(f.address, Keeper::Task)?;
     r.messages = u32::try_from(f.used).map_err(|_| EOVERFLOW)?;
@@ -50,14 +46,18 @@ pub(super) fn dump(ns: &Nsproxy, f: &Fields, dump: &mut Dump<'_>) -> Result {
     if r.messages == 0 {
         return Ok(());
     }
-    messages(ns, f, &mut |mtype, text| {
+    let written = ns.messages(f.id, &mut |mtype, text| {
         let fixed = MsgText {
             queue: r.objref,
             length: text.len() as u32,
             mtype: mtype as u64,
         };
         dump.out.record_with(&fixed, text)
-    })
+    })?;
+    if written != u64::from(r.messages) {
+        return Err(refuse(Kind::Msg, f.id, "a process outside of the target uses it"));
+    }
+    Ok(())
 }
 
 pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
@@ -75,6 +75,14 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     if r.messages == 0 {
         let fields = settle(restore, Kind::Msg, &found, &want)?;
         return Ok(Object::Msg(fields, 0));
+    }
+    // Its messages may need more room than the namespace gives to a new queue.
+    if want.size > found.size {
+        let wide = Fields {
+            size: want.size,
+            ..found
+        };
+        change(restore.me, Kind::Msg, &wide)?;
     }
     // The rest is set when the messages are there: sending one leaves its traces.
     (found.uid, found.gid) = (want.uid, want.gid);
