@@ -40,6 +40,10 @@ pub fn all() -> Vec<Case> {
         Case::new("hostile/values_of_files", statefiles::values_of_files).limit(900),
         Case::new("hostile/values_of_events", statefiles::values_of_events).limit(600),
         Case::new("hostile/values_of_ipc", statefiles::values_of_ipc).limit(900),
+        Case::new(
+            "hostile/queues_with_fewer_messages_than_announced",
+            statefiles::queues_with_fewer_messages,
+        ),
         Case::new("hostile/values_of_terminals", statefiles::values_of_terminals).limit(900),
         Case::new("hostile/values_of_pidfds", statefiles::values_of_pidfds).limit(600),
         Case::new("hostile/values_of_inotify", statefiles::values_of_inotify).limit(600),

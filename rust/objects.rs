@@ -228,7 +228,11 @@ impl Made {
 
     /// What an object waits for that has not come.
     pub(crate) fn awaits(&self) -> Option<&'static str> {
-        (self.ends > 0).then_some("the other end of a pair of network devices")
+        if self.ends > 0 {
+            return Some("the other end of a pair of network devices");
+        }
+        let lacks = |object: &Object| matches!(object, Object::Msg(_, left) | Object::Mqueue(_, left, _) if *left > 0);
+        self.objects.iter().any(lacks).then_some("a message of a queue")
     }
 
     /// What is left to be done with sockets.

@@ -544,6 +544,23 @@ pub fn values_of_ipc(context: &Context) -> Result {
     feed_kinds(context, "ipc_small", &["shared"], &kinds[1..4], 8)
 }
 
+/// Queues do not get their owner, permissions and times before their last message: a restart has to wait for that.
+pub fn queues_with_fewer_messages(context: &Context) -> Result {
+    let mut feeder = Feeder::of(context, "ipc_small", &[])?;
+    let good = parse(feeder.good())?;
+    without_leak(&mut feeder, |feeder| {
+        for kind in [RecordType::MsgText, RecordType::MqueueText] {
+            let mut file = good.clone();
+            file.records.retain(|part| part.kind != kind.number());
+            ensure!(file.records.len() < good.records.len(), "no {}", kind.name());
+            let answer = feeder.restart(&file.encode())?;
+            let expected = Answer::Refused(libc::EBADMSG);
+            ensure!(answer == expected, "without {}: {answer:?}", kind.name());
+        }
+        Ok(())
+    })
+}
+
 /// The same for trees: pid namespaces in each other, processes without their main thread, stopped ones.
 pub fn values_of_trees(context: &Context) -> Result {
     let kinds = [
