@@ -160,6 +160,11 @@ impl Remains {
         Self(KVVec::new())
     }
 
+    /// Room for one more, which [`Self::add`] has then.
+    pub(crate) fn reserve(&mut self) -> Result {
+        Ok(self.0.reserve(1, GFP_KERNEL)?)
+    }
+
     /// One more.
     pub(crate) fn add(&mut self, created: Created) -> Result {
         Ok(self.0.push(created, GFP_KERNEL)?)

@@ -5,11 +5,13 @@
 use super::{ns::rootless, quiet};
 use harness::case::During;
 use harness::ckptctl::{self, exit};
-use harness::process::exists;
-use harness::{ensure, Case, Context, Program, Result};
+use harness::process::{exists, wait_until, PATIENCE};
+use harness::{ensure, fail, Case, Context, Program, Result, CKPTCTL};
 use std::ffi::OsStr;
 use std::fs;
-use std::process::Command;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// The cases of these kinds.
 pub fn cases() -> Vec<Case> {
@@ -29,6 +31,8 @@ pub fn cases() -> Vec<Case> {
             made_anew(&Program::own(context, "shm_posix"), context)
         }),
         Case::new("ipc/conflicts_refuse_the_restart", conflicts),
+        Case::new("ipc/leaves_a_set_that_is_in_use", set_in_use),
+        Case::new("ipc/leaves_a_segment_of_another_user", of_another_user),
         Case::new("ipc/keeps_objects_of_a_rootless_container", |context| {
             rootless::program_by_user(context, "ipc_small")
         })
@@ -125,6 +129,8 @@ fn conflicts(context: &Context) -> Result {
         ensure!(!exists(target.pid), "a failed restart has left a process");
         let after = objects()?;
         ensure!(before == after, "a failed restart has changed\n{before}to\n{after}");
+        let next = fs::read_to_string("/proc/sys/kernel/shm_next_id")?;
+        ensure!(next.trim() == "-1", "the next segment would have the identifier {next}");
         Ok(())
     };
     // What is left is used by somebody.
@@ -134,7 +140,7 @@ fn conflicts(context: &Context) -> Result {
         .out(&context.path("user"))
         .start()?;
     user.wait_ready()?;
-    refused(&["identifier", "taken"]).during("used segment")?;
+    refused(&["segment", "in use", "attached"]).during("used segment")?;
     user.kill()?;
     // Another one has its key.
     command(&["ipcrm", "-M", KEY])?;
@@ -145,6 +151,83 @@ fn conflicts(context: &Context) -> Result {
     target.restart(&file)?;
     target.finish()?;
     ensure!(objects()? == empty, "something is left: {}", objects()?);
+    Ok(())
+}
+
+/// Somebody waits for a semaphore of the set that the target has left: the restart is refused, and works when he has gone.
+fn set_in_use(context: &Context) -> Result {
+    let file = context.path("used.ckpt");
+    let mut target = Program::own(context, "ipc_small").args(&["shared"]).start()?;
+    target.wait_ready()?;
+    target.checkpoint_kill(&file)?;
+    let left = objects()?;
+    let id = left
+        .lines()
+        .find_map(|line| line.strip_prefix("sem ")?.split(' ').nth(1));
+    let Some(id) = id else {
+        fail!("the set is not left: {left}")
+    };
+    let wait = format!(
+        "import ctypes, struct; print('ready', flush=True); \
+         ctypes.CDLL(None).semop({id}, struct.pack('Hhh', 0, -100, 0), 1)"
+    );
+    let mut user = Program::command(context, &["python3", "-c", &wait])
+        .out(&context.path("user"))
+        .start()?;
+    user.wait_ready()?;
+    let waits = || {
+        let at = fs::read_to_string(format!("/proc/{}/wchan", user.pid)).unwrap_or_default();
+        at.contains("sem").then_some(())
+    };
+    ensure!(wait_until(PATIENCE, waits).is_some(), "nobody waits for the set");
+    let args = [OsStr::new("restart"), file.as_os_str(), OsStr::new("--detach")];
+    ckptctl::run(&args)?
+        .expect(exit::FAILED)?
+        .names(&["semaphore set", id, "in use"])?;
+    ensure!(
+        objects()? == left,
+        "a failed restart has changed\n{left}to\n{}",
+        objects()?
+    );
+    user.kill()?;
+    target.restart(&file)?;
+    target.finish()
+}
+
+/// A restarter that may write to a segment that the target has left, and does not own it, may not empty it.
+fn of_another_user(context: &Context) -> Result {
+    const DEVICE: &str = "/dev/ckpt";
+    let file = context.path("foreign.ckpt");
+    let before = objects()?;
+    let make = "import ctypes; assert ctypes.CDLL(None).shmget(0x4711c0df, 8192, 0o1666) >= 0";
+    command(&["python3", "-c", make])?;
+    let attach = "import ctypes, time; l = ctypes.CDLL(None); l.shmat.restype = ctypes.c_void_p; \
+                  at = l.shmat(l.shmget(0x4711c0df, 0, 0), None, 0); ctypes.memset(at, 7, 8192); \
+                  print('ready', flush=True); time.sleep(600)";
+    let user = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"];
+    let mut target = Program::command(context, &[&user[..], &["python3", "-c", attach]].concat()).start()?;
+    target.wait_ready()?;
+    target.checkpoint_kill(&file)?;
+    let allowed = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode));
+    allowed(&file, 0o644)?;
+    allowed(context.dir(), 0o755)?;
+    allowed(Path::new(DEVICE), 0o666)?;
+    let name = file.to_string_lossy();
+    let caps = "+checkpoint_restore,+ipc_owner";
+    let (inherited, ambient) = (format!("--inh-caps={caps}"), format!("--ambient-caps={caps}"));
+    let restart = [&inherited, &ambient, CKPTCTL, "restart", &name, "--detach"];
+    let done = ckptctl::finish(
+        Command::new(user[0])
+            .args(&user[1..])
+            .args(restart)
+            .stdin(Stdio::null()),
+    );
+    allowed(Path::new(DEVICE), 0o600)?;
+    done?
+        .expect(exit::REFUSED)?
+        .names(&["segment", "belongs to another user"])?;
+    command(&["ipcrm", "-M", "0x4711c0df"])?;
+    ensure!(objects()? == before, "something is left: {}", objects()?);
     Ok(())
 }
 

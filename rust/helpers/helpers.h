@@ -421,6 +421,7 @@ int ckpt_msg_lot(struct ipc_namespace *ns, int id, struct ckpt_lot *lot);
 ssize_t ckpt_msg_longest(struct ipc_namespace *ns, int id, unsigned long max);
 void ckpt_ipc_ids(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, u32 *seq, int *last, u32 *cursor);
 int ckpt_ipc_set_ids(enum ckpt_ipc_kind kind, u32 seq, int last, u32 cursor);
+int ckpt_ipc_may_change(enum ckpt_ipc_kind kind, int id, unsigned long address);
 int ckpt_ipc_set_next_id(enum ckpt_ipc_kind kind, int id);
 int ckpt_ipc_set(enum ckpt_ipc_kind kind, const struct ckpt_ipc_object *want, bool whole, struct pid_namespace *pids);
 void ckpt_shm_set_creator(int id, unsigned long address, struct task_struct *creator);

@@ -403,6 +403,24 @@ int ckpt_ipc_set_next_id(enum ckpt_ipc_kind kind, int id)
 	return 0;
 }
 
+/* Whether the caller may change an object of its ipc namespace, as ipcctl_obtain_check() has it: -EPERM; -EIDRM when there is another one. */
+int ckpt_ipc_may_change(enum ckpt_ipc_kind kind, int id, unsigned long address)
+{
+	struct ipc_namespace *ns = current->nsproxy->ipc_ns;
+	struct ipc_ids *ids = &ns->ids[kind];
+	struct kern_ipc_perm *perm;
+	int ret = -EIDRM;
+
+	down_read(&ids->rwsem);
+	rcu_read_lock();
+	perm = find(ids, id);
+	if (perm && (unsigned long)perm == address)
+		ret = uid_eq(current_euid(), perm->cuid) || uid_eq(current_euid(), perm->uid) ? 0 : -EPERM;
+	rcu_read_unlock();
+	up_read(&ids->rwsem);
+	return ret == -EPERM && ns_capable(ns->user_ns, CAP_SYS_ADMIN) ? 0 : ret;
+}
+
 /* The process with a number in @pids, with a reference; NULL when there is none. */
 static struct pid *pid_of(u32 number, struct pid_namespace *pids)
 {

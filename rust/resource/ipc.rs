@@ -6,8 +6,8 @@
 //! the kernel goes on with identifiers. Of the caller's, which the restarted program shares with the restarter again, what is known
 //! to be the target's: segments that it has attached, and sets of semaphores for which it has something to undo (SEM_UNDO).
 //! Such an object may still be there at restart, as the program that was killed has left it: with the same key, size, maker and
-//! times, and used by nobody, it is taken over and gets its contents back. If there is another object with the identifier or key, the
-//! restart fails before a task runs.
+//! times, it is taken over and gets its contents back. The restart fails before a task runs if somebody uses it, if it belongs to
+//! another user than the restarter (without CAP_SYS_ADMIN, which IPC_SET wants, too), or if another object has the identifier or key.
 //! Not saved: other objects of the caller's ipc namespace, with a warning where a process of the target has made or used them;
 //! in what order tasks wait; the numbers of processes that are nobody's at restart (they become 0); /proc/sys/kernel/*_next_id.
 //! Refused: owners without a number in the target's user namespace.
@@ -52,6 +52,7 @@ pub(crate) struct IpcRoom;
 
 const IPC_CREAT: u64 = 0o1000;
 const IPC_EXCL: u64 = 0o2000;
+const IPC_RMID: u64 = 0;
 const IPC_SET: u64 = 1;
 
 /// Says that an object cannot be saved.
@@ -209,7 +210,6 @@ fn obtain(
         (f.key, f.size, f.cuid, f.cgid, f.times[2]) == (want.key, want.size, want.cuid, want.cgid, want.times[2])
             && !f.removed
             && !want.removed
-            && f.used == 0
     };
     let taken = || {
         Fault::new(
@@ -219,15 +219,18 @@ fn obtain(
     };
     match ns.ipc_object(kind, id, &viewer) {
         Ok(found) if shared && is_left(&found.fields) => {
+            may_take_over(me, kind, &found.fields)?;
             return Ok(Obtained {
                 found,
                 taken_over: true,
-            })
+            });
         }
         Ok(_) => return Err(taken()),
         Err(e) if e == ENOENT => {}
         Err(e) => return Err(e.into()),
     }
+    // Whatever fails between the system call and what is kept here would leave the object behind.
+    restore.remains.reserve()?;
     let flags = IPC_CREAT | IPC_EXCL | u64::from(want.mode);
     let with_key = |key: u32| me.with_next_id(kind, id, || make(me, u64::from(key), flags));
     let made = match with_key(want.key) {
@@ -248,8 +251,19 @@ fn obtain(
         ),
         _ => Fault::new(e, format_args!("cannot make {name} {id}")),
     })? as i32;
-    let found = ns.ipc_object(kind, made, &viewer)?;
-    restore.remains.add(me.created(kind, &found.fields)?)?;
+    let kept = ns.ipc_object(kind, made, &viewer).and_then(|found| {
+        let created = me.created(kind, &found.fields)?;
+        Ok((found, created))
+    });
+    let (found, created) = match kept {
+        Ok(both) => both,
+        Err(e) => {
+            // Nobody knows of it yet; what became of it does not matter.
+            let _ = control(me, kind, made, IPC_RMID, 0);
+            return Err(e.into());
+        }
+    };
+    restore.remains.add(created)?;
     if made != id {
         return Err(taken());
     }
@@ -257,6 +271,36 @@ fn obtain(
         found,
         taken_over: false,
     })
+}
+
+/// Whether what is left of an object may be emptied and filled again: it is the restarter's, and nobody uses it.
+fn may_take_over(me: &CurrentTask, kind: Kind, f: &Fields) -> Result {
+    let name = kind.name();
+    me.may_change_ipc(kind, f).map_err(|e| match e {
+        EPERM => Fault::new(
+            e,
+            format_args!(
+                "{name} {} is still in the ipc namespace, and belongs to another user than the restarter",
+                f.id
+            ),
+        ),
+        _ => e.into(),
+    })?;
+    if f.used == 0 {
+        return Ok(());
+    }
+    let how = match kind {
+        Kind::Shm => "have it attached",
+        Kind::Sem => "wait for it, or have something to undo on it (SEM_UNDO)",
+        Kind::Msg => "have left messages in it",
+    };
+    Err(Fault::new(
+        EBUSY,
+        format_args!(
+            "{name} {} is still in the ipc namespace, and in use: other processes {how}",
+            f.id
+        ),
+    ))
 }
 
 /// Gives an object its owner, permissions and, to a message queue, the size by the task's own system call.
@@ -269,18 +313,22 @@ fn change(me: &CurrentTask, kind: Kind, want: &Fields) -> Result {
     }
     bytes[88..96].copy_from_slice(&want.size.to_ne_bytes());
     let at = me.put(&bytes)?;
-    let id = want.id as u64;
-    match kind {
-        Kind::Shm => me.call(nr::__NR_shmctl, &[id, IPC_SET, at]),
-        Kind::Sem => me.call(nr::__NR_semctl, &[id, 0, IPC_SET, at]),
-        Kind::Msg => me.call(nr::__NR_msgctl, &[id, IPC_SET, at]),
-    }
-    .map(|_| ())
-    .context(format_args!(
+    control(me, kind, want.id, IPC_SET, at).context(format_args!(
         "cannot give {} {} its owner, permissions or size",
         kind.name(),
         want.id
     ))
+}
+
+/// shmctl(2), semctl(2) or msgctl(2).
+fn control(me: &CurrentTask, kind: Kind, id: i32, command: u64, at: u64) -> kernel::error::Result {
+    let id = id as u64;
+    match kind {
+        Kind::Shm => me.call(nr::__NR_shmctl, &[id, command, at]),
+        Kind::Sem => me.call(nr::__NR_semctl, &[id, 0, command, at]),
+        Kind::Msg => me.call(nr::__NR_msgctl, &[id, command, at]),
+    }
+    .map(|_| ())
 }
 
 /// Gives an object its owner and permissions by the task's own system call, and the rest directly.

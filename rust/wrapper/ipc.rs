@@ -266,6 +266,12 @@ impl CurrentTask {
         made
     }
 
+    /// Says whether the caller may do with the object at the address in `fields` what IPC_SET does: `EPERM`, `EIDRM`.
+    pub(crate) fn may_change_ipc(&self, kind: Kind, fields: &Fields) -> Result {
+        // SAFETY: the caller's own namespace; the helper locks, and compares the address only.
+        kernel::error::to_result(unsafe { bindings::ckpt_ipc_may_change(kind as u32, fields.id, fields.address) })
+    }
+
     /// What stands for an object that the caller has just made in its ipc namespace.
     pub(crate) fn created(&self, kind: Kind, fields: &Fields) -> Result<Created> {
         // SAFETY: the caller's own namespace, which lives; the helper takes a reference.
