@@ -57,6 +57,7 @@ const KINDS: &[&str] = &[
     "shm_of_another_namespace",
     "shm_of_the_namespace_of_a_thread",
     "sem_undo_shared_outside",
+    "sem_undo_too_much",
     "msg_too_long",
     "msg_too_many",
     "mqueue_thread",

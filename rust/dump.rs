@@ -11,7 +11,7 @@ use crate::{
         names_of,
         policy::{Decisions, Policies},
         post_dump, prologue, share, tree, Census, Dump, FrozenTask, Holders, Mappings, Obstacles, Room, Scope,
-        Segments, Snapshot, Target, Users, Whole, ROOMS,
+        Segments, Snapshot, Target, Undos, Users, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
@@ -129,6 +129,7 @@ fn whole<'a>(
         users: Users::of(processes)?,
         mappings: RefCell::new(Mappings::new()),
         segments: RefCell::new(Segments::new()),
+        undos: RefCell::new(Undos::new()),
         holders: RefCell::new(Holders::new()),
         caller_fs: Fs::of(&Task::current())?,
         caller_ns: Nsproxy::of(&Task::current())?,

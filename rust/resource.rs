@@ -78,6 +78,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) mappings: RefCell<Mappings>,
     /// System V shared memory that has been met.
     pub(crate) segments: RefCell<Segments>,
+    /// What is undone at exit, as it was when all was looked at.
+    pub(crate) undos: RefCell<Undos>,
     /// Files without a name that have been met.
     pub(crate) holders: RefCell<Holders>,
     /// Root and working directory of the caller.
@@ -450,7 +452,7 @@ pub(crate) use file::{
     is_sealed_for_writers, name_peers, refuse_device, restore_shmem_pages, BuildingInotify, Census, Holders, Holding,
 };
 
-pub(crate) use ipc::{check_objects, dump_segment, Segments};
+pub(crate) use ipc::{check_objects, dump_segment, Segments, Undos};
 
 pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};

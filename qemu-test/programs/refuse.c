@@ -707,6 +707,27 @@ static void sem_outside(void)
 	CHECK(semctl(id, 0, IPC_RMID) == 0);
 }
 
+static void sem_many(void)
+{
+	static struct sembuf add[500];
+	int id = -1;
+
+	if (unshare(CLONE_NEWIPC) == -1)
+		skip("unshare: errno %d", errno);
+	for (int set = 0; set < 33; set++) {
+		id = semget(IPC_PRIVATE, 32000, 0600);
+		CHECK(id >= 0);
+		for (int from = 0; from < 32000; from += 500) {
+			for (int i = 0; i < 500; i++)
+				add[i] = (struct sembuf) { .sem_num = from + i, .sem_op = 1, .sem_flg = SEM_UNDO };
+			CHECK(semop(id, add, 500) == 0);
+		}
+	}
+	say("expect set %d", id);
+	say("expect SEM_UNDO");
+	hold();
+}
+
 static void msg_long(void)
 {
 	static struct {
@@ -1476,6 +1497,7 @@ static const struct {
 	{ "shm_of_another_namespace", shm_namespace },
 	{ "shm_of_the_namespace_of_a_thread", shm_thread },
 	{ "sem_undo_shared_outside", sem_outside },
+	{ "sem_undo_too_much", sem_many },
 	{ "msg_too_long", msg_long },
 	{ "msg_too_many", msg_many },
 	{ "mqueue_thread", queue_thread },

@@ -392,6 +392,14 @@ struct ckpt_sem {
 	u32 pid;
 };
 
+/* What an undo list has for a semaphore; before that comes one with -1 as the number. */
+struct ckpt_undo {
+	unsigned long list;
+	u32 users;
+	s32 number;
+	s32 adjust;
+};
+
 /* A message in a lot; its text follows, up to the next multiple of eight bytes. */
 struct ckpt_queued {
 	/* Type, or priority. */
@@ -415,7 +423,8 @@ int ckpt_ipc_get(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int id, cons
 void ckpt_shm_of_file(struct file *f, int *id, const void **ns);
 int ckpt_sem_values(struct ipc_namespace *ns, int id, struct pid_namespace *pids, struct ckpt_sem *out, unsigned int n);
 const void *ckpt_undo_list(struct task_struct *t);
-int ckpt_sem_adjustments(struct ipc_namespace *ns, int id, const void *list, s16 *out, unsigned int n, unsigned int *users);
+long ckpt_sem_undos(struct ipc_namespace *ns, int id, const unsigned long *lists, unsigned int count, struct ckpt_undo *out,
+		    unsigned long n, unsigned long max);
 bool ckpt_lot_add(struct ckpt_lot *lot, struct msg_msg *msg, s64 type);
 int ckpt_msg_lot(struct ipc_namespace *ns, int id, struct ckpt_lot *lot);
 ssize_t ckpt_msg_longest(struct ipc_namespace *ns, int id, unsigned long max);

@@ -233,27 +233,64 @@ const void *ckpt_undo_list(struct task_struct *t)
 	return READ_ONCE(t->sysvsem.undo_list);
 }
 
+/* Whether an address is among those, which are in order. */
+static bool is_among(const void *address, const unsigned long *of, unsigned int n)
+{
+	unsigned int from = 0, to = n;
+
+	while (from < to) {
+		unsigned int middle = from + (to - from) / 2;
+
+		if (of[middle] == (unsigned long)address)
+			return true;
+		if (of[middle] < (unsigned long)address)
+			from = middle + 1;
+		else
+			to = middle;
+	}
+	return false;
+}
+
 /*
- * What the undo list at an address has for a set of @n semaphores, and who uses the list: 1, or 0 when it has nothing. The list is found
- * by the set, whose lock keeps it; that of a task may go with the task.
+ * What the undo lists at @count addresses, which are in order, have for a set: how many entries, of which @n at most are written; -E2BIG
+ * when that means to look at more than @max adjustments. The lists are found by the set, whose lock keeps them; that of a task may go
+ * with the task.
  */
-int ckpt_sem_adjustments(struct ipc_namespace *ns, int id, const void *list, s16 *out, unsigned int n, unsigned int *users)
+long ckpt_sem_undos(struct ipc_namespace *ns, int id, const unsigned long *lists, unsigned int count, struct ckpt_undo *out,
+		    unsigned long n, unsigned long max)
 {
 	struct ipc_ids *ids = &ns->ids[IPC_SEM_IDS];
 	struct kern_ipc_perm *perm;
+	unsigned long left = max;
 	struct sem_undo *un;
-	int found = 0;
+	long found = 0;
+	int i;
 
 	down_read(&ids->rwsem);
 	rcu_read_lock();
 	perm = find(ids, id);
 	if (perm && lock_object(CKPT_IPC_SEM, perm)) {
-		list_for_each_entry(un, &to_sem(perm)->list_id, list_id) {
-			if (un->ulp != list || to_sem(perm)->sem_nsems != n)
+		struct sem_array *sma = to_sem(perm);
+
+		list_for_each_entry(un, &sma->list_id, list_id) {
+			if (!is_among(un->ulp, lists, count))
 				continue;
-			memcpy(out, un->semadj, n * sizeof(*out));
-			*users = refcount_read(&un->ulp->refcnt);
-			found = 1;
+			if (left < sma->sem_nsems) {
+				found = -E2BIG;
+				break;
+			}
+			left -= sma->sem_nsems;
+			for (i = -1; i < sma->sem_nsems; i++) {
+				if (i >= 0 && !un->semadj[i])
+					continue;
+				if (found++ < n)
+					*out++ = (struct ckpt_undo) {
+						.list = (unsigned long)un->ulp,
+						.users = refcount_read(&un->ulp->refcnt),
+						.number = i,
+						.adjust = i < 0 ? 0 : un->semadj[i],
+					};
+			}
 		}
 		spin_unlock(&perm->lock);
 	}
@@ -576,7 +613,8 @@ int ckpt_sem_set_pids(int id, unsigned long address, const struct ckpt_sem *valu
 
 /*
  * What the caller's undo list adds to a semaphore when the last who has the list exits. The list has something for the set already, even
- * if it is nothing: the caller has done a semop(2) with SEM_UNDO. What that has left as the time of the last operation is set to @otime.
+ * if it is nothing: the caller has done a semop(2) with SEM_UNDO on its first semaphore. What that has left as the time of the last operation is set to
+ * @otime.
  */
 int ckpt_sem_set_adjustment(int id, unsigned long address, unsigned int number, s16 adjust, s64 otime)
 {
@@ -584,7 +622,6 @@ int ckpt_sem_set_adjustment(int id, unsigned long address, unsigned int number, 
 	struct kern_ipc_perm *perm;
 	struct sem_undo *un;
 	int ret = -EIDRM;
-	int i;
 
 	down_read(&ids->rwsem);
 	rcu_read_lock();
@@ -594,13 +631,14 @@ int ckpt_sem_set_adjustment(int id, unsigned long address, unsigned int number, 
 
 		ret = number < sma->sem_nsems ? -ENOENT : -EFBIG;
 		list_for_each_entry(un, &sma->list_id, list_id) {
-			if (ret != -ENOENT || un->ulp != current->sysvsem.undo_list)
+			if (ret != -ENOENT)
+				break;
+			if (un->ulp != current->sysvsem.undo_list)
 				continue;
 			un->semadj[number] = adjust;
 			ret = 0;
 		}
-		for (i = 0; i < sma->sem_nsems; i++)
-			sma->sems[i].sem_otime = i ? 0 : otime;
+		sma->sems[0].sem_otime = otime;
 		spin_unlock(&perm->lock);
 	}
 	rcu_read_unlock();

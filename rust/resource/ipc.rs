@@ -44,7 +44,7 @@ mod msg;
 mod sem;
 mod shm;
 
-pub(crate) use sem::UndoRoom;
+pub(crate) use sem::{UndoRoom, Undos};
 pub(crate) use shm::{dump_segment, Segments};
 
 /// The objects: those of a namespace stand in the section of the first task that lives in it, others before what refers to them.
@@ -471,7 +471,7 @@ fn warn_of_others(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
             let f = &found.fields;
             let by = match kind {
                 Kind::Shm if whole.segments.try_borrow().is_ok_and(|s| s.has(callers, f.id)) => None,
-                Kind::Sem if sem::is_in_a_list(whole, ns, f)? => None,
+                Kind::Sem if whole.undos.try_borrow().is_ok_and(|u| u.has(f.address)) => None,
                 Kind::Sem => {
                     let values = ns.sem_values(f.id, f.size as usize, &viewer);
                     let values = values.unwrap_or_default();

@@ -60,6 +60,9 @@ pub(crate) struct Object {
 /// A semaphore: its value, and who has changed it last.
 pub(crate) type Sem = bindings::ckpt_sem;
 
+/// What an undo list has for a semaphore; before that comes one with -1 as the number.
+pub(crate) type Undo = bindings::ckpt_undo;
+
 /// As whom objects are looked at: users as these credentials call them, processes by their numbers in this pid namespace.
 pub(crate) struct Viewer<'a> {
     /// Whose names for users.
@@ -159,16 +162,30 @@ impl Nsproxy {
         kernel::error::to_result(ret).map(|()| out)
     }
 
-    /// What an undo list ([`Task::undo_list`]) has for a set of `n` semaphores, and how many tasks have the list.
-    pub(crate) fn sem_adjustments(&self, id: i32, list: usize, n: usize) -> Result<Option<(KVVec<i16>, u32)>> {
-        let mut out = KVVec::from_elem(0i16, n, GFP_KERNEL)?;
-        let mut users = 0;
-        // SAFETY: alive, the array has `n` entries; the helper locks, and compares the address only.
-        let found = unsafe {
-            let list = list as *const core::ffi::c_void;
-            bindings::ckpt_sem_adjustments(self.ipc(), id, list, out.as_mut_ptr(), n as u32, &mut users)
-        };
-        Ok((found != 0).then_some((out, users)))
+    /// What undo lists ([`Task::undo_list`]), whose addresses are in order, have for a set. `E2BIG` when that is more than `max`, or when
+    /// more than sixteen times as many adjustments have to be looked at, most of which are nothing.
+    pub(crate) fn sem_undos(&self, id: i32, lists: &[usize], max: usize) -> Result<KVVec<Undo>> {
+        let mut room = 64;
+        loop {
+            let mut out = KVVec::from_elem(Undo::default(), room, GFP_KERNEL)?;
+            // SAFETY: alive, the arrays have that many entries; the helper locks, and compares the addresses only.
+            let found = to_result(unsafe {
+                let count = u32::try_from(lists.len())?;
+                bindings::ckpt_sem_undos(self.ipc(), id, lists.as_ptr(), count, out.as_mut_ptr(), room, max * 16)
+            })?;
+            if found <= room {
+                out.truncate(found);
+                return Ok(out);
+            }
+            if found > max {
+                return Err(E2BIG);
+            }
+            if fatal_signal_pending() {
+                return Err(EINTR);
+            }
+            // While it runs, it may have more the next time.
+            room = found;
+        }
     }
 
     /// Calls `look` with type and text of each message of a queue, and says how many there are. `ENOENT`, `EMSGSIZE` for one that does

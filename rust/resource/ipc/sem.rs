@@ -4,12 +4,16 @@
 //!
 //! Saved: values, who has changed each last, times; lists of what is undone at exit (SEM_UNDO), also those that tasks share
 //! (CLONE_SYSVSEM). Who waits in semop(2) goes on waiting, semtimedop(2) with its whole time.
-//! Refused: sets of more than 32,000 semaphores; a list that is shared with a process outside of the target.
+//! Refused: sets of more than 32,000 semaphores; a list that is shared with a process outside of the target; more than 1,048,576
+//! adjustments in all lists, or 16,777,216, most of them zero, for one set.
 //!
 //! Record: [`ckpt_uapi::record::sem`].  C source: `ipc/sem.c`
 
 use super::*;
-use crate::{freeze::Process, wrapper::ipc::Sem as Value};
+use crate::{
+    freeze::Process,
+    wrapper::ipc::{Sem as Value, Undo}, //
+};
 use ckpt_uapi::record::sem::{flags, SemAdjustment, SemUndo, SemValue, ADJUSTMENTS_MAX, SEMS_MAX, VALUE_MAX};
 use zerocopy::FromZeros;
 
@@ -121,38 +125,113 @@ impl Resource for UndoRoom {
     }
 }
 
+/// Adjustments that the target may have: all of them are held in memory while it stands still.
+const UNDOS_MAX: usize = 1 << 20;
+
+/// The undo lists of the target, and the sets for which they have something. Found once, by the sets, of which each has a list of them.
+pub(crate) struct Undos {
+    /// By their addresses.
+    lists: RBTree<usize, List>,
+    /// Addresses of the sets.
+    sets: RBTree<usize, ()>,
+}
+
+/// An undo list.
+struct List {
+    /// How many tasks of the target have it, and the process and the number of the first.
+    tasks: u32,
+    first: (i32, i32),
+    /// Another process has it, too.
+    of_many: bool,
+    /// How many tasks have it in all, if it has something.
+    users: u32,
+    /// What it has: identifier and address of the set, and -1 before the semaphores of a set.
+    undos: KVVec<(i32, usize, Undo)>,
+}
+
+impl Undos {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            lists: RBTree::new(),
+            sets: RBTree::new(),
+        }
+    }
+
+    /// Whether a list of the target has something for the set at an address.
+    pub(super) fn has(&self, set: usize) -> bool {
+        self.sets.get(&set).is_some()
+    }
+
+    /// Counts who has which list.
+    fn count(&mut self, task: &Task) -> Result {
+        let address = task.undo_list();
+        if address == 0 {
+            return Ok(());
+        }
+        if let Some(list) = self.lists.get_mut(&address) {
+            list.tasks += 1;
+            list.of_many |= list.first.0 != task.tgid();
+            return Ok(());
+        }
+        let list = List {
+            tasks: 1,
+            first: (task.tgid(), task.tid()),
+            of_many: false,
+            users: 0,
+            undos: KVVec::new(),
+        };
+        self.lists.try_create_and_insert(address, list, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Notes what the lists have for a set.
+    fn note(&mut self, f: &Fields, undos: &[Undo]) -> Result {
+        for undo in undos {
+            if let Some(list) = self.lists.get_mut(&undo.list) {
+                list.users = undo.users;
+                list.undos.push((f.id, f.address, *undo), GFP_KERNEL)?;
+            }
+        }
+        if !undos.is_empty() {
+            self.sets.try_create_and_insert(f.address, (), GFP_KERNEL)?;
+        }
+        Ok(())
+    }
+}
+
 /// Writes a list, and the sets in it that have not been met.
-fn dump_list(target: &Target<'_>, task: &Task, list: usize, dump: &mut Dump<'_>) -> Result {
+fn dump_list(target: &Target<'_>, task: &Task, address: usize, dump: &mut Dump<'_>) -> Result {
     let ns = Nsproxy::of(task)?;
     let cred = Cred::of(task);
     let viewer = Viewer {
         cred: &cred,
         pids: &target.whole.pid_ns,
     };
+    let known = target.whole.undos.borrow();
+    let list = known.lists.get(&address);
     let mut entries: KVVec<SemAdjustment> = KVVec::new();
-    each(&ns, Kind::Sem, &viewer, &mut |found| {
-        let f = &found.fields;
-        let Some((adjustments, _)) = adjustments(&ns, f, list)? else {
-            return Ok(());
-        };
-        let set = dump_set(&ns, &viewer, f, dump)?;
-        for (number, adjust) in adjustments.iter().enumerate().filter(|(_, a)| **a != 0) {
-            let entry = SemAdjustment {
-                set,
-                number: number as u32,
-                adjust: i32::from(*adjust),
-            };
-            entries.push(entry, GFP_KERNEL)?;
+    let mut set = 0;
+    for (id, address, undo) in list.map_or(&[][..], |list| &list.undos[..]) {
+        match u32::try_from(undo.number) {
+            Err(_) => set = dump_set(&ns, &viewer, *id, *address, dump)?,
+            Ok(number) => {
+                let entry = SemAdjustment {
+                    set,
+                    number,
+                    adjust: undo.adjust,
+                };
+                entries.push(entry, GFP_KERNEL)?;
+            }
         }
-        Ok(())
-    })?;
+    }
     // A process whose list is empty gets a new one when it needs one, unless others have the same.
-    let alone = task == target.leader && !is_shared(target.whole, list, task);
+    let alone = task == target.leader && !list.is_some_and(|list| list.of_many);
     if entries.is_empty() && alone {
         return Ok(());
     }
     // A task without a list has one of its own: it would else be that of the leader.
-    let key = if list == 0 { task.address() + 1 } else { list };
+    let key = if address == 0 { task.address() + 1 } else { address };
     let objref = dump.seen.add(key, Keeper::Task)?;
     let mut rest = &entries[..];
     loop {
@@ -166,68 +245,41 @@ fn dump_list(target: &Target<'_>, task: &Task, list: usize, dump: &mut Dump<'_>)
     }
 }
 
-/// A set of the caller's namespace is the target's now; those of others have been written.
-fn dump_set(ns: &Nsproxy, viewer: &Viewer<'_>, f: &Fields, out: &mut Dump<'_>) -> Result<u32> {
-    dump(ns, viewer, f, true, out)
-}
-
-/// What a list has for a set, and how many tasks have the list.
-fn adjustments(ns: &Nsproxy, f: &Fields, list: usize) -> Result<Option<(KVVec<i16>, u32)>> {
-    if list == 0 || f.used == 0 {
-        return Ok(None);
+/// The objref of a set at an address: one of the caller's namespace is the target's now, those of others have been written.
+fn dump_set(ns: &Nsproxy, viewer: &Viewer<'_>, id: i32, address: usize, out: &mut Dump<'_>) -> Result<u32> {
+    if let Some(objref) = out.seen.get(address) {
+        return Ok(objref);
     }
-    Ok(ns.sem_adjustments(f.id, list, f.size as usize)?)
-}
-
-/// Whether another process has the list.
-fn is_shared(whole: &Whole<'_>, list: usize, task: &Task) -> bool {
-    let mut others = whole.processes.iter().flat_map(|p| p.threads.iter());
-    list != 0 && others.any(|t| t.tgid() != task.tgid() && t.undo_list() == list)
-}
-
-/// Whether a list of the target has something for a set.
-pub(super) fn is_in_a_list(whole: &Whole<'_>, ns: &Nsproxy, f: &Fields) -> Result<bool> {
-    for task in whole.processes.iter().flat_map(|p| p.threads.iter()) {
-        if adjustments(ns, f, task.undo_list())?.is_some() {
-            return Ok(true);
-        }
+    match ns.ipc_object(Kind::Sem, id, viewer) {
+        Ok(found) if found.fields.address == address => dump(ns, viewer, &found.fields, true, out),
+        _ => Err(Fault::new(ENOENT, format_args!("semaphore set {id} has gone"))),
     }
-    Ok(false)
 }
 
 /// Names lists that tasks outside of the target have, too, and sets in them that cannot be saved.
 pub(super) fn check_lists(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
-    let mut lists: RBTree<usize, (u32, &Task)> = RBTree::new();
+    let mut known = Undos::new();
+    let mut namespaces: RBTree<usize, (Nsproxy, &Task)> = RBTree::new();
     for task in whole.processes.iter().flat_map(|p| p.threads.iter()) {
-        match (task.undo_list(), lists.get_mut(&task.undo_list())) {
-            (0, _) => {}
-            (_, Some((count, _))) => *count += 1,
-            (list, None) => drop(lists.try_create_and_insert(list, (1, task), GFP_KERNEL)?),
+        known.count(task)?;
+        match Nsproxy::of(task) {
+            Ok(ns) if task.undo_list() != 0 && namespaces.get(&ns.address(NsKind::Ipc)).is_none() => {
+                namespaces.try_create_and_insert(ns.address(NsKind::Ipc), (ns, task), GFP_KERNEL)?;
+            }
+            _ => {}
         }
     }
-    for (list, (count, task)) in lists.iter() {
-        let (Ok(ns), cred) = (Nsproxy::of(task), Cred::of(task)) else {
-            continue;
-        };
-        let viewer = Viewer {
-            cred: &cred,
-            pids: &whole.pid_ns,
-        };
-        let callers = ns.address(NsKind::Ipc) == whole.caller_ns.address(NsKind::Ipc);
-        let mut strange = false;
-        each(&ns, Kind::Sem, &viewer, &mut |found| {
-            if let Some((_, users)) = adjustments(&ns, &found.fields, *list)? {
-                strange |= users > *count;
-                if callers {
-                    if let Err(fault) = super::check(Kind::Sem, &found.fields) {
-                        obstacles.add(fault.task(task.tgid(), task.tid()));
-                    }
-                }
-            }
-            Ok(())
-        })?;
+    let mut lists: KVVec<usize> = KVVec::new();
+    for address in known.lists.keys() {
+        lists.push(*address, GFP_KERNEL)?;
+    }
+    let mut left = UNDOS_MAX;
+    for (ns, task) in namespaces.values() {
+        look_at_sets(whole, ns, task, &lists, &mut left, &mut known, obstacles)?;
+    }
+    for list in known.lists.values() {
         // While it runs, threads come and go: those that have come since would look like strangers.
-        if strange && (whole.stopped_ns != 0 || is_complete(whole)) {
+        if list.users > list.tasks && (whole.stopped_ns != 0 || is_complete(whole)) {
             obstacles.add(
                 Fault::new(
                     EOPNOTSUPP,
@@ -236,11 +288,54 @@ pub(super) fn check_lists(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> R
                     ),
                 )
                 .kind(RecordType::SemUndo)
-                .task(task.tgid(), task.tid()),
+                .task(list.first.0, list.first.1),
             );
         }
     }
+    *whole.undos.borrow_mut() = known;
     Ok(())
+}
+
+/// Notes what `lists` have for the sets of a namespace, in which `task` lives, and names sets that cannot be saved.
+fn look_at_sets(
+    whole: &Whole<'_>,
+    ns: &Nsproxy,
+    task: &Task,
+    lists: &[usize],
+    left: &mut usize,
+    known: &mut Undos,
+    obstacles: &mut dyn Obstacles,
+) -> Result {
+    let cred = Cred::of(task);
+    let viewer = Viewer {
+        cred: &cred,
+        pids: &whole.pid_ns,
+    };
+    let callers = ns.address(NsKind::Ipc) == whole.caller_ns.address(NsKind::Ipc);
+    each(ns, Kind::Sem, &viewer, &mut |found| {
+        let f = &found.fields;
+        if f.used == 0 {
+            return Ok(());
+        }
+        let undos = match ns.sem_undos(f.id, lists, UNDOS_MAX) {
+            Ok(undos) if undos.len() <= *left => undos,
+            Err(e) if e != E2BIG => return Err(e.into()),
+            _ => {
+                let fault = refuse(Kind::Sem, f.id, "there is too much to undo at exit (SEM_UNDO)");
+                obstacles.add(fault.task(task.tgid(), task.tid()));
+                return Ok(());
+            }
+        };
+        *left -= undos.len();
+        known.note(f, &undos)?;
+        // Those of another namespace have been looked at.
+        if callers && !undos.is_empty() {
+            if let Err(fault) = super::check(Kind::Sem, f) {
+                obstacles.add(fault.task(task.tgid(), task.tid()));
+            }
+        }
+        Ok(())
+    })
 }
 
 /// Whether no thread has come or gone since the target was looked at.
