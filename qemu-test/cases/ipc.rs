@@ -21,6 +21,7 @@ pub fn cases() -> Vec<Case> {
         quiet("shm_family", &[]).case("ipc/keeps_a_segment_of_a_family"),
         quiet("sem_undo", &[]).case("ipc/keeps_semaphores_with_something_to_undo"),
         quiet("sem_undo", &["own"]).case("ipc/keeps_all_semaphores_of_a_namespace"),
+        quiet("sem_empty", &[]).case("ipc/keeps_an_empty_list_shared"),
         Case::new("ipc/keeps_many_lists_and_semaphore_sets", |context| {
             made_anew(&Program::own(context, "sem_many"), context)
         })

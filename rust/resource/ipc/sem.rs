@@ -226,7 +226,7 @@ fn dump_list(target: &Target<'_>, task: &Task, address: usize, dump: &mut Dump<'
         }
     }
     // A process whose list is empty gets a new one when it needs one, unless others have the same.
-    let alone = task == target.leader && !list.is_some_and(|list| list.of_many);
+    let alone = task == target.leader && !list.is_some_and(|list| is_shared(target.whole, list, &ns));
     if entries.is_empty() && alone {
         return Ok(());
     }
@@ -254,6 +254,12 @@ fn dump_set(ns: &Nsproxy, viewer: &Viewer<'_>, id: i32, address: usize, out: &mu
         Ok(found) if found.fields.address == address => dump(ns, viewer, &found.fields, true, out),
         _ => Err(Fault::new(ENOENT, format_args!("semaphore set {id} has gone"))),
     }
+}
+
+/// Whether who makes a new list when it needs one would not share it as this one is shared. The threads of a process share theirs from
+/// their creation on, unless the process enters a namespace after that.
+fn is_shared(whole: &Whole<'_>, list: &List, ns: &Nsproxy) -> bool {
+    list.of_many || (list.tasks > 1 && ns.address(NsKind::Ipc) != whole.caller_ns.address(NsKind::Ipc))
 }
 
 /// Names lists that tasks outside of the target have, too, and sets in them that cannot be saved.
