@@ -52,8 +52,11 @@ int main(void)
 	pthread_barrier_wait(&made);
 	ready();
 	wait_go();
-	for (int i = 0; i < SETS; i++)
+	for (int i = 0; i < SETS; i++) {
 		CHECK_EQ(semctl(sets[i], 1, GETVAL), 2 * adders(i));
+		/* Nobody has ever touched it. */
+		CHECK_EQ(semctl(sets[i], 0, GETPID), 0);
+	}
 	pthread_barrier_wait(&leave);
 	for (int i = 0; i < THREADS; i++)
 		CHECK(pthread_join(threads[i], NULL) == 0);

@@ -435,7 +435,7 @@ int ckpt_ipc_set_next_id(enum ckpt_ipc_kind kind, int id);
 int ckpt_ipc_set(enum ckpt_ipc_kind kind, const struct ckpt_ipc_object *want, bool whole, struct pid_namespace *pids);
 void ckpt_shm_set_creator(int id, unsigned long address, struct task_struct *creator);
 int ckpt_sem_set_pids(int id, unsigned long address, const struct ckpt_sem *values, unsigned int n, struct pid_namespace *pids);
-int ckpt_sem_set_adjustment(int id, unsigned long address, unsigned int number, s16 adjust, s64 otime);
+int ckpt_sem_set_adjustment(int id, unsigned long address, unsigned int number, s16 adjust);
 int ckpt_adopt_undo(struct task_struct *from);
 void ckpt_ipc_remove(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int id, unsigned long address);
 struct ipc_namespace *ckpt_ipc_of(struct nsproxy *ns);

@@ -613,10 +613,9 @@ int ckpt_sem_set_pids(int id, unsigned long address, const struct ckpt_sem *valu
 
 /*
  * What the caller's undo list adds to a semaphore when the last who has the list exits. The list has something for the set already, even
- * if it is nothing: the caller has done a semop(2) with SEM_UNDO on its first semaphore. What that has left as the time of the last operation is set to
- * @otime.
+ * if it is nothing: the caller has tried a semop(2) with SEM_UNDO.
  */
-int ckpt_sem_set_adjustment(int id, unsigned long address, unsigned int number, s16 adjust, s64 otime)
+int ckpt_sem_set_adjustment(int id, unsigned long address, unsigned int number, s16 adjust)
 {
 	struct ipc_ids *ids = &current->nsproxy->ipc_ns->ids[IPC_SEM_IDS];
 	struct kern_ipc_perm *perm;
@@ -638,7 +637,6 @@ int ckpt_sem_set_adjustment(int id, unsigned long address, unsigned int number, 
 			un->semadj[number] = adjust;
 			ret = 0;
 		}
-		sma->sems[0].sem_otime = otime;
 		spin_unlock(&perm->lock);
 	}
 	rcu_read_unlock();

@@ -325,11 +325,11 @@ impl CurrentTask {
         })
     }
 
-    /// Sets what the caller's undo list adds to a semaphore, after a semop(2) with SEM_UNDO on its set.
+    /// Sets what the caller's undo list adds to a semaphore, after the attempt at a semop(2) with SEM_UNDO on its set.
     pub(crate) fn set_adjustment(&self, fields: &Fields, number: u32, adjust: i16) -> Result {
         // SAFETY: the helper locks, compares the addresses, and checks the number.
         kernel::error::to_result(unsafe {
-            bindings::ckpt_sem_set_adjustment(fields.id, fields.address, number, adjust, fields.times[0])
+            bindings::ckpt_sem_set_adjustment(fields.id, fields.address, number, adjust)
         })
     }
 

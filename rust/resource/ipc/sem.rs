@@ -405,13 +405,17 @@ fn restore_list(restore: &mut Restore<'_>) -> Result {
     Ok(())
 }
 
-/// Has the caller's list have something for a set, if only nothing: waiting for zero changes no value.
+/// Has the caller's list have something for a set, if only nothing. The kernel gets that far before it sees that no set has a semaphore
+/// with that number: neither a value changes nor who is said to have changed one, or when.
 fn begin(me: &CurrentTask, set: &Fields) -> kernel::error::Result {
+    const NUMBER: u16 = u16::MAX;
+    const _: () = assert!(SEMS_MAX < NUMBER as u32);
     let mut operation = [0u8; 6];
+    operation[..2].copy_from_slice(&NUMBER.to_ne_bytes());
     operation[4..].copy_from_slice(&(SEM_UNDO | IPC_NOWAIT).to_ne_bytes());
     let at = me.put(&operation)?;
     match me.call(nr::__NR_semop, &[set.id as u64, at, 1]) {
-        Err(e) if e == EAGAIN => Ok(()),
+        Err(e) if e == EFBIG => Ok(()),
         other => other.map(|_| ()),
     }
 }
