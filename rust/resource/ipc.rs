@@ -9,7 +9,7 @@
 //! times, it is taken over and gets its contents back. The restart fails before a task runs if somebody uses it, if it belongs to
 //! another user than the restarter (without CAP_SYS_ADMIN, which IPC_SET wants, too), or if another object has the identifier or key.
 //! Not saved: other objects of the caller's ipc namespace, with a warning where a process of the target has made or used them;
-//! in what order tasks wait; the numbers of processes that are nobody's at restart (they become 0); /proc/sys/kernel/*_next_id.
+//! in what order tasks wait for one; the numbers of processes that are nobody's at restart (they become 0); /proc/sys/kernel/*_next_id.
 //! Refused: owners without a number in the target's user namespace.
 //! A restart wants CAP_CHECKPOINT_RESTORE over the user namespace of the ipc namespace, as /proc/sys/kernel/*_next_id does: root
 //! has it, and whoever restarts a container of their own.

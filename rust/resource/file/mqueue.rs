@@ -3,6 +3,7 @@
 //! Open POSIX message queues (mq_open(3)).
 //!
 //! Saved: which queue, O_* flags; that the process is told of a message in an empty queue (mq_notify(3)), by a signal or not at all.
+//! Not saved: that a process outside of the target is told of a message in a queue of the target's namespace.
 //! Refused: queues whose names have been removed, or of another ipc namespace than the process's; being told by a thread
 //! (SIGEV_THREAD).
 //!

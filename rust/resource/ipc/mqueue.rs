@@ -4,6 +4,8 @@
 //!
 //! Saved: of an ipc namespace that is not the caller's, every queue: name, owner, permissions, limits, messages with their priorities,
 //! times. Those of the caller's namespace stay where they are, as files do.
+//! Not saved: inode numbers, the time of the last change of attributes (ctime); in what order tasks wait in mq_send(3) or mq_receive(3);
+//! whose RLIMIT_MSGQUEUE a queue counts for: it is the restarter's.
 //! Refused: messages of more than 61,440 bytes. A restart is when the restarter's RLIMIT_MSGQUEUE has no room for a queue.
 //! Open queues, and who is told of messages: file/mqueue.rs.
 //!

@@ -4,6 +4,7 @@
 //!
 //! Saved: messages with their types, how much may be in the queue, who has sent and received last, times. Who waits in msgsnd(2) or
 //! msgrcv(2) goes on waiting.
+//! Not saved: in what order tasks wait: of several, another one may get the next message; security labels of messages.
 //! Refused: messages of more than 61,440 bytes, more than 262,144 messages in a queue.
 //!
 //! Record: [`ckpt_uapi::record::msg`].  C source: `ipc/msg.c`

@@ -3,7 +3,9 @@
 //! System V semaphores.
 //!
 //! Saved: values, who has changed each last, times; lists of what is undone at exit (SEM_UNDO), also those that tasks share
-//! (CLONE_SYSVSEM). Who waits in semop(2) goes on waiting, semtimedop(2) with its whole time.
+//! (CLONE_SYSVSEM). Who waits in semop(2) goes on waiting.
+//! Not saved: how much of its time semtimedop(2) has used: it waits with all of it again; in what order tasks wait: of several, another
+//! one may be the first to get on.
 //! Refused: sets of more than 32,000 semaphores; a list that is shared with a process outside of the target; more than 1,048,576
 //! adjustments in all lists, or 16,777,216, most of them zero, for one set.
 //!

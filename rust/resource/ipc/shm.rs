@@ -4,7 +4,7 @@
 //!
 //! Saved: contents with their holes, size, SHM_LOCK, SHM_NORESERVE, IPC_RMID while attached (SHM_DEST), which task has made it
 //! (kernel.shm_rmid_forced), the last process to attach or detach it, times. Who has it attached: mm/vma.rs.
-//! Not saved: whether huge pages are behind it (THP).
+//! Not saved: whether huge pages are behind it (THP); whose RLIMIT_MEMLOCK a locked segment counts for: it is the restarter's.
 //! Refused: segments on hugetlbfs (SHM_HUGETLB), segments that a process outside of the target has attached, too, or that are of
 //! another ipc namespace than the one that the process lives in; NUMA policies of segments (mbind).
 //!
