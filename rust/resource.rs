@@ -346,8 +346,8 @@ pub(crate) trait Resource {
         Ok(())
     }
 
-    /// Does what has to wait until all tasks can go on: times begin to count. The others of the process wait for the task that
-    /// keeps it.
+    /// Does what has to wait until all tasks have begun: times begin to count. No task runs its own code before all have done it; when one
+    /// fails, so does the restart.
     fn start(_me: &CurrentTask, _late: &Late) -> Result {
         Ok(())
     }

@@ -75,12 +75,10 @@ struct Gate {
     users: i32,
     /// Threads of the process that this task leads.
     threads: i32,
-    /// The task, which keeps its process, has been let go with all that belongs to the process.
-    settled: Pin<KBox<Completion>>,
     /// This task has come in.
     entered: AtomicBool,
-    /// This task needs nothing of the coordinator any more: what happens to it now is its own business.
-    left: AtomicBool,
+    /// This task can go on, and needs nothing of the coordinator any more: what happens to it now is its own business.
+    started: AtomicBool,
     /// The child for which this task waits in vfork(2) has executed a program or exited.
     vfork: Pin<KBox<Completion>>,
     /// Index of the task that waits in vfork(2) for this one, if any.
@@ -141,11 +139,16 @@ pub(crate) struct Restart {
     /// The barrier is open.
     #[pin]
     go: Completion,
-    /// Tasks that have left the barrier, and need nothing of the coordinator any more.
+    /// Tasks that have left the barrier.
     left: AtomicU32,
     /// All of them have.
     #[pin]
     all_left: Completion,
+    /// Tasks that can go on.
+    started: AtomicU32,
+    /// All of them can: they run their own code from here on.
+    #[pin]
+    all_started: Completion,
     bytes: core::sync::atomic::AtomicU64,
 }
 
@@ -181,12 +184,11 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
                 missing: AtomicU32::new(0),
                 users: 0,
                 threads: 0,
-                settled: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 entered: AtomicBool::new(false),
                 vfork: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
                 vfork_parent: AtomicU32::new(NOBODY),
                 pdeath_signal: AtomicU32::new(0),
-                left: AtomicBool::new(false),
+                started: AtomicBool::new(false),
             },
             GFP_KERNEL,
         )?;
@@ -232,6 +234,8 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
             go <- Completion::new(),
             left: AtomicU32::new(0),
             all_left <- Completion::new(),
+            started: AtomicU32::new(0),
+            all_started <- Completion::new(),
             bytes: core::sync::atomic::AtomicU64::new(0),
         }),
         GFP_KERNEL,
@@ -273,11 +277,11 @@ impl Restart {
         for gate in &self.gates {
             gate.turn.complete_all();
             gate.gathered.complete_all();
-            gate.settled.complete_all();
         }
         self.complete.complete_all();
         self.go.complete_all();
         self.all_left.complete_all();
+        self.all_started.complete_all();
     }
 
     fn kill_all(&self) {
@@ -443,23 +447,28 @@ impl Restart {
             for room in ROOMS {
                 (room.begin)(&late).map_err(|f| f.kind(room.records[0]))?;
             }
-            self.leave(gate);
-            // Nobody runs its own code before all can: what a program does then to others of its tree is no loss of a restart.
+            self.leave();
             self.wait_on_its_own(&self.all_left)?;
             for room in ROOMS {
                 (room.start)(me, &late).map_err(|f| f.kind(room.records[0]))?;
             }
-            me.drop_scratch()?;
-            me.look_for_signals();
-            self.settle(index, entry, gate)
+            Ok(me.drop_scratch()?)
         });
-        started.map_err(|fault| {
+        if let Err(fault) = started {
             self.blame(of_task(fault, me));
-            // Too late for an abort: the others are killed here.
-            self.failed.store(true, Ordering::Release);
-            self.kill_all();
-            Fault::from(EINTR)
-        })?;
+            self.fail_late();
+            return Err(EINTR.into());
+        }
+        self.start(gate);
+        // Nobody runs its own code before all can: what a program does then to others of its tree is no loss of a restart, and a restart
+        // that fails has left no trace. Whoever is killed meanwhile, by a timer that has just been set, dies of its own.
+        if let Err(fault) = self.wait_on_its_own(&self.all_started) {
+            return match self.failed.load(Ordering::Acquire) {
+                true => Err(fault),
+                false => Ok(()),
+            };
+        }
+        me.look_for_signals();
         if let Some(vfork) = &vfork {
             // A checkpoint or a suspend may come meanwhile: it stands as any parent in vfork(2) does.
             vfork.waiter.vfork.wait_vfork();
@@ -470,24 +479,28 @@ impl Restart {
     /// Waits for others that have been let go, too. The coordinator may be gone by now.
     fn wait_on_its_own(&self, completion: &Completion) -> Result {
         loop {
-            match completion.wait_killable(SLICE_MS) {
+            let waited = completion.wait_killable(SLICE_MS);
+            if self.failed.load(Ordering::Acquire) {
+                return Err(EINTR.into());
+            }
+            match waited {
                 Waited::Done => return Ok(()),
                 Waited::Killed => return Err(EINTR.into()),
-                Waited::Timeout if self.lost_a_task() => return Err(EINTR.into()),
+                Waited::Timeout if self.lost_a_task() => {
+                    self.fail_late();
+                    return Err(EINTR.into());
+                }
                 Waited::Timeout => {}
             }
         }
     }
 
-    /// No thread runs its own code before what belongs to the whole process is in place: for some of it a descriptor is used for a
-    /// moment.
-    fn settle(&self, index: u32, entry: &Tree, gate: &Gate) -> Result {
-        if self.keeps_process(index) {
-            gate.settled.complete_all();
-            return Ok(());
-        }
-        let keeper = entry.leader + u32::from(!self.keeps_process(entry.leader));
-        self.wait_on_its_own(&self.gates.get(keeper as usize).ok_or(EINVAL)?.settled)
+    /// Too late for [`Self::abort`]: the tasks have been let go, but none of them has run its own code.
+    fn fail_late(&self) {
+        self.failed.store(true, Ordering::Release);
+        self.kill_all();
+        self.all_left.complete_all();
+        self.all_started.complete_all();
     }
 
     /// The task waits in vfork(2): its child, whose turn comes later, is to wake it.
@@ -533,7 +546,8 @@ impl Restart {
         me.task().exit_silently();
         me.exit_with(late.exit_status.unwrap_or(0), Exit::Process)?;
         self.next_turn(index);
-        self.leave(gate);
+        self.leave();
+        self.start(gate);
         Ok(())
     }
 
@@ -550,7 +564,8 @@ impl Restart {
         me.call(nr::__NR_set_robust_list, &[0, ROBUST_LEN])?;
         me.exit_with(late.exit_status.unwrap_or(0), Exit::Thread)?;
         self.next_turn(index);
-        self.leave(gate);
+        self.leave();
+        self.start(gate);
         Ok(())
     }
 
@@ -586,12 +601,25 @@ impl Restart {
         }
     }
 
-    /// The task needs nothing of the coordinator any more.
-    fn leave(&self, gate: &Gate) {
-        gate.left.store(true, Ordering::Release);
-        if self.left.fetch_add(1, Ordering::AcqRel) as usize + 1 == self.prologue.tree.len() {
+    /// The task has left the barrier.
+    fn leave(&self) {
+        if self.is_last(&self.left) {
             self.all_left.complete_all();
         }
+    }
+
+    /// The task can go on. The last one, and not the coordinator, which may be gone, sees to it that what the tree needs stays.
+    fn start(&self, gate: &Gate) {
+        gate.started.store(true, Ordering::Release);
+        if self.is_last(&self.started) {
+            self.stream.lock().remains.keep();
+            self.all_started.complete_all();
+        }
+    }
+
+    /// Counts one more task; whether it is the last one of the tree.
+    fn is_last(&self, counter: &AtomicU32) -> bool {
+        counter.fetch_add(1, Ordering::AcqRel) as usize + 1 == self.prologue.tree.len()
     }
 
     /// The task at this place of the tree, when it has come in.
@@ -799,21 +827,24 @@ impl Restart {
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| EINTR.into()));
         }
-        self.stream.lock().remains.keep();
         // From here on nobody dies with the coordinator: all of them go on, whatever becomes of it.
         self.arm_death_signals();
         self.stop();
         self.released.store(true, Ordering::Release);
         // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
         self.go.complete_all();
-        let mut lost = false;
-        while !lost && self.all_left.wait_killable(LOOK_MS) == Waited::Timeout {
-            lost = self.lost_a_task();
+        loop {
+            match self.all_started.wait_killable(LOOK_MS) {
+                Waited::Done => break,
+                // Whoever is left decides without the coordinator.
+                Waited::Killed => return Err(EINTR.into()),
+                Waited::Timeout if self.lost_a_task() => self.fail_late(),
+                Waited::Timeout => {}
+            }
         }
-        if lost {
-            self.kill_all();
-        }
-        if lost || self.failed.load(Ordering::Acquire) {
+        if self.failed.load(Ordering::Acquire) {
+            // What nobody will need is to be gone when the failure is known.
+            self.stream.lock().remains = Remains::new();
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| {
                 Fault::new(
@@ -837,7 +868,7 @@ impl Restart {
     fn lost_a_task(&self) -> bool {
         let tasks = self.tasks.lock();
         let mut each = tasks.iter().zip(&self.gates);
-        each.any(|(task, gate)| task.as_ref().is_some_and(Task::is_exiting) && !gate.left.load(Ordering::Acquire))
+        each.any(|(task, gate)| task.as_ref().is_some_and(Task::is_exiting) && !gate.started.load(Ordering::Acquire))
     }
 
     /// Until now each task had that of a half-built one, which dies with the coordinator.

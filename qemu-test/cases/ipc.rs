@@ -5,7 +5,7 @@
 use super::{ns::rootless, quiet};
 use harness::case::During;
 use harness::ckptctl::{self, exit};
-use harness::process::{exists, wait_until, PATIENCE};
+use harness::process::{descendants, exists, reap_orphans, wait_until, PATIENCE};
 use harness::{ensure, fail, Case, Context, Program, Result, CKPTCTL};
 use std::ffi::OsStr;
 use std::fs;
@@ -38,6 +38,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("ipc/conflicts_refuse_the_restart", conflicts),
         Case::new("ipc/leaves_a_set_that_is_in_use", set_in_use),
         Case::new("ipc/leaves_a_segment_of_another_user", of_another_user),
+        Case::new("ipc/a_queue_that_tells_another_fails_the_restart", tells_another),
         Case::new("ipc/keeps_objects_of_a_rootless_container", |context| {
             rootless::program_by_user(context, "ipc_small")
         })
@@ -234,6 +235,44 @@ fn of_another_user(context: &Context) -> Result {
     command(&["ipcrm", "-M", "0x4711c0df"])?;
     ensure!(objects()? == before, "something is left: {}", objects()?);
     Ok(())
+}
+
+/// What fails when all tasks have been let go, and times begin to count: nothing is left of the restart, and it says so.
+fn tells_another(context: &Context) -> Result {
+    const KEY: &str = "0x4711c0de";
+    const TOLD: &str = "import ctypes, os, time; l = ctypes.CDLL(None); l.shmat.restype = ctypes.c_void_p; \
+                        q = l.mq_open(b'/ckpt-taken', 0o102, 0o600, None); \
+                        assert l.mq_notify(q, (ctypes.c_int * 16)(0, 0, 12)) == 0; ";
+    let file = context.path("taken.ckpt");
+    let told = |more: &str| format!("{TOLD}{more}print('ready', flush=True); time.sleep(600)");
+    let family = told("l.shmat(l.shmget(0x4711c0de, 4096, 0o1600), None, 0); os.fork() or time.sleep(600); ");
+    let empty = objects()?;
+    let mut target = Program::command(context, &["python3", "-c", &family]).start()?;
+    target.wait_ready()?;
+    let children = descendants(target.pid);
+    ensure!(children.len() == 1, "the target has children {children:?}");
+    target.checkpoint_kill(&file)?;
+    command(&["ipcrm", "-M", KEY])?;
+    ensure!(objects()? == empty, "something is left: {}", objects()?);
+    let mut taker = Program::command(context, &["python3", "-c", &told("")])
+        .out(&context.path("taker"))
+        .start()?;
+    taker.wait_ready()?;
+    for _ in 0..5 {
+        let args = [OsStr::new("restart"), file.as_os_str(), OsStr::new("--detach")];
+        let done = ckptctl::run(&args)?.expect(exit::FAILED)?;
+        done.names(&["cannot be told of messages again"])?;
+        reap_orphans(&[target.pid, children[0]])?;
+        let after = objects()?;
+        ensure!(empty == after, "a failed restart has left {after}");
+    }
+    taker.kill()?;
+    target.restart(&file)?;
+    ensure!(objects()? != empty, "the segment is not there");
+    target.kill()?;
+    command(&["ipcrm", "-M", KEY])?;
+    let unlink = "import ctypes; assert ctypes.CDLL(None).mq_unlink(b'/ckpt-taken') == 0";
+    command(&["python3", "-c", unlink])
 }
 
 /// Objects that the target has made in the caller's namespace, and that cannot be known to be its own.
