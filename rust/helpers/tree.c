@@ -65,19 +65,42 @@ bool ckpt_has_live_child(struct task_struct *t, pid_t number, unsigned int level
 	return found;
 }
 
+/* Who is farther below a root is not of a target: that many tasks are more than a statefile has. */
+enum { CKPT_DEPTH = 65536 };
+
 /* Whether @t is of the process of @root or, with @below, of a descendant of it. Under task_list(). */
 static bool ckpt_descends(struct task_struct *t, struct task_struct *root, bool below)
 {
 	struct task_struct *parent;
+	unsigned int left = CKPT_DEPTH;
 
 	while (!same_thread_group(t, root)) {
 		parent = rcu_dereference_protected(t->group_leader->real_parent, lockdep_is_held(task_list()));
-		if (!below || parent == t)
+		if (!below || parent == t || !left--)
 			return false;
 		t = parent;
 	}
 	return true;
 }
+
+#ifdef CONFIG_MEMCG
+/* Whether an address space, which is there as long as its mapping is, is of nobody whom ckpt_descends() knows. */
+static bool ckpt_mm_is_outside(struct mm_struct *mm, struct task_struct *root, bool below)
+{
+	struct task_struct *owner;
+	bool outside = false;
+
+	rcu_read_lock();
+	read_lock(task_list());
+	owner = rcu_dereference(mm->owner);
+	/* While it is in no list, its parent need not be alive. */
+	if (owner && atomic_read(&mm->mm_users) && !list_empty(&owner->group_leader->sibling))
+		outside = !ckpt_descends(owner, root, below);
+	read_unlock(task_list());
+	rcu_read_unlock();
+	return outside;
+}
+#endif
 
 /*
  * Whether somebody has the file mapped who is not of the process of @root nor, with @below, of a descendant of it. Address spaces
@@ -87,23 +110,19 @@ bool ckpt_mapped_outside(struct file *f, struct task_struct *root, bool below)
 {
 #ifdef CONFIG_MEMCG
 	struct address_space *mapping = f->f_mapping;
-	struct task_struct *owner;
+	struct mm_struct *mm, *last = NULL;
 	bool outside = false;
 	struct rb_node *node;
-	struct mm_struct *mm;
 
+	/* No other lock for the whole of it: a library has a mapping in every process, or thousands in one. */
 	i_mmap_lock_read(mapping);
-	rcu_read_lock();
-	read_lock(task_list());
 	for (node = rb_first_cached(&mapping->i_mmap); node && !outside; node = rb_next(node)) {
 		mm = rb_entry(node, struct vm_area_struct, shared.rb)->vm_mm;
-		owner = rcu_dereference(mm->owner);
-		/* While it is in no list, its parent need not be alive. */
-		if (owner && atomic_read(&mm->mm_users) && !list_empty(&owner->group_leader->sibling))
-			outside = !ckpt_descends(owner, root, below);
+		if (mm != last)
+			outside = fatal_signal_pending(current) || ckpt_mm_is_outside(mm, root, below);
+		last = mm;
+		cond_resched();
 	}
-	read_unlock(task_list());
-	rcu_read_unlock();
 	i_mmap_unlock_read(mapping);
 	return outside;
 #else
