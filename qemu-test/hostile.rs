@@ -29,6 +29,7 @@ pub fn all() -> Vec<Case> {
             "hostile/pairs_of_network_devices_with_one_end",
             statefiles::pairs_with_one_end,
         ),
+        Case::new("hostile/groups_of_two_sessions", statefiles::groups_of_two_sessions),
         Case::new("hostile/values_of_namespaces", statefiles::values_of_namespaces).limit(900),
         Case::new(
             "hostile/values_of_a_user_namespace",

@@ -684,6 +684,58 @@ pub fn pairs_with_one_end(context: &Context) -> Result {
     })
 }
 
+/// A process group is of one session: two would be more than the kernel can have.
+pub fn groups_of_two_sessions(context: &Context) -> Result {
+    use libckpt::uapi::record::tree::{flags as tree_flags, Tree};
+    use std::mem::offset_of;
+    let mut feeder = Feeder::of(context, "tree_sessions", &[])?;
+    let good = parse(feeder.good())?;
+    let Some(record) = good
+        .records
+        .iter()
+        .position(|part| part.kind == RecordType::Tree.number())
+    else {
+        fail!("there is no tree")
+    };
+    let tree = &good.records[record];
+    let word =
+        |entry: &[u8], offset: usize| u32::from_ne_bytes(entry[offset..offset + 4].try_into().unwrap_or_default());
+    let entries: Vec<&[u8]> = tree.body[tree.fixed as usize..]
+        .chunks_exact(size_of::<Tree>())
+        .collect();
+    let job = |entry: &[u8]| (word(entry, offset_of!(Tree, pgid)), word(entry, offset_of!(Tree, sid)));
+    let is_leader = |entry: &[u8]| word(entry, offset_of!(Tree, flags)) & tree_flags::SESSION_LEADER != 0;
+    let roots = job(entries[0]);
+    let mut changed = Vec::new();
+    for (index, entry) in entries
+        .iter()
+        .enumerate()
+        .skip(1)
+        .filter(|(_, entry)| !is_leader(entry))
+    {
+        let (group, session) = job(entry);
+        // Somebody else is in the group, and there is another session.
+        let shared = entries.iter().filter(|other| job(other).0 == group).count() > 1;
+        let another = entries.iter().map(|other| job(other).1).find(|other| *other != session);
+        if let (true, true, Some(value)) = (shared, group != roots.0, another) {
+            changed.push(Change {
+                record,
+                offset: tree.fixed as usize + index * size_of::<Tree>() + offset_of!(Tree, sid),
+                value: value.into(),
+                wide: false,
+            });
+        }
+    }
+    ensure!(!changed.is_empty(), "no group has two members");
+    without_leak(&mut feeder, |feeder| {
+        for change in changed {
+            let answer = feeder.begin(&change.apply(&good).encode())?;
+            ensure!(answer == Answer::Refused(libc::EBADMSG), "{change:x?}: {answer:?}");
+        }
+        Ok(())
+    })
+}
+
 /// What a restart would have to be told, without anybody who says it; and what is no name.
 pub fn external_records(context: &Context) -> Result {
     let mut feeder = Feeder::of(context, "tiny", &[])?;

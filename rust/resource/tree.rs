@@ -422,9 +422,40 @@ impl Numbers {
     }
 }
 
+/// Checks that each process group is of one session, which is that of the group with its number: a process can join no other. Those of
+/// the root are known by its numbers, or by none.
+fn check_jobs(input: &Reader, tree: &[Tree]) -> Result {
+    let Some(root) = tree.first() else {
+        return Ok(());
+    };
+    let or_roots = |number: u32, of_root: u32| if number == 0 { of_root } else { number };
+    // The session of each group.
+    let mut sessions: RBTree<u32, u32> = RBTree::new();
+    for (index, e) in tree.iter().enumerate().filter(|(_, e)| e.flags & flags::LEADER != 0) {
+        let session = or_roots(e.sid, root.sid);
+        for group in [or_roots(e.pgid, root.pgid), session] {
+            match sessions.get(&group) {
+                None => drop(sessions.try_create_and_insert(group, session, GFP_KERNEL)?),
+                Some(same) if *same == session => {}
+                Some(_) => {
+                    return Err(input.bad(
+                        EBADMSG,
+                        format_args!(
+                            "a process group of two sessions in the task tree: task {index}, pid {}",
+                            e.pid
+                        ),
+                    ))
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Checks the whole tree: no number twice, every parent before its children, no pid namespace above its parent's.
 pub(crate) fn check_whole(input: &Reader, tree: &[Tree], nested: &mut Nested) -> Result<Numbers> {
     nested.check(input, tree)?;
+    check_jobs(input, tree)?;
     let mut numbers: RBTree<u32, u32> = RBTree::new();
     // Whether the first process of the newest pid namespace that a parent has made is a zombie.
     let mut ended: RBTree<u32, bool> = RBTree::new();
