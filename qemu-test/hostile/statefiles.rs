@@ -736,6 +736,40 @@ pub fn groups_of_two_sessions(context: &Context) -> Result {
     })
 }
 
+/// Offsets to which no call leads are refused: an address may be any, the place in a directory may not.
+pub fn offsets_in_files_of_proc(context: &Context) -> Result {
+    use libckpt::uapi::record::proc::ProcFile;
+    let mut feeder = Feeder::of(context, "file_proc", &[])?;
+    let good = parse(feeder.good())?;
+    let of = |name: &[u8]| {
+        let is = |part: &Part| part.kind == RecordType::ProcFile.number() && part.body.ends_with(name);
+        good.records.iter().position(is)
+    };
+    let (Some(directory), Some(file), Some(memory)) = (of(b"/fd"), of(b"/stat"), of(b"/mem")) else {
+        fail!("a file is missing")
+    };
+    without_leak(&mut feeder, |feeder| {
+        for (record, value, expected) in [
+            (directory, 1 << 40, Answer::Refused(libc::EBADMSG)),
+            (directory, u64::MAX, Answer::Refused(libc::EBADMSG)),
+            (directory, 1 << 20, Answer::Accepted),
+            (file, 1 << 40, Answer::Accepted),
+            (file, 1 << 63, Answer::Refused(libc::EBADMSG)),
+            (memory, 1 << 63, Answer::Accepted),
+        ] {
+            let change = Change {
+                record,
+                offset: std::mem::offset_of!(ProcFile, pos),
+                value,
+                wide: true,
+            };
+            let answer = feeder.restart(&change.apply(&good).encode())?;
+            ensure!(answer == expected, "{change:x?}: {answer:?}");
+        }
+        Ok(())
+    })
+}
+
 /// What a restart would have to be told, without anybody who says it; and what is no name.
 pub fn external_records(context: &Context) -> Result {
     let mut feeder = Feeder::of(context, "tiny", &[])?;

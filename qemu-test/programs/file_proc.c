@@ -10,6 +10,9 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
+/* An address in the upper half. */
+#define HIGH 0xffffffffff600000ULL
+
 static char text[4096];
 static pid_t tid;
 
@@ -68,7 +71,7 @@ static void *wait_as_thread(void *ready)
 
 int main(void)
 {
-	int stat, directory, self, thread, of_child, environment, maps, global, system, late, fds[2];
+	int stat, directory, self, thread, of_child, environment, maps, memory, global, system, late, fds[2];
 	struct gate gate;
 	pthread_t pthread;
 	pid_t child;
@@ -84,6 +87,9 @@ int main(void)
 	CHECK(read(self, text, 4) == 4);
 	thread = open_format("/proc/self/task/%d/comm", tid);
 	maps = open_format("/proc/self/maps");
+	memory = open_format("/proc/self/mem");
+	/* An address, which lseek(2) takes as it is. */
+	CHECK_EQ(lseek(memory, (off_t)HIGH, SEEK_SET), (off_t)HIGH);
 	global = open_format("/proc/uptime");
 	system = open_format("/sys/kernel/mm/transparent_hugepage/enabled");
 	open_gate(&gate);
@@ -117,6 +123,7 @@ int main(void)
 	CHECK(!strcmp(content(of_child), "the-child\n"));
 	CHECK_EQ(atoi(content(environment)), getpid());
 	CHECK(strstr(content(maps), "file_proc"));
+	CHECK_EQ(lseek(memory, 0, SEEK_CUR), (off_t)HIGH);
 	late = dup2(stat, 77);
 	CHECK(has_descriptor(directory, late) && !has_descriptor(directory, 78));
 	CHECK(atof(content(global)) > 0);

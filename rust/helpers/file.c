@@ -333,6 +333,15 @@ void ckpt_set_file_pos(struct file *f, loff_t pos)
 	f->f_pos = pos;
 }
 
+/* Whether lseek(2) or pread(2) can get to an offset. */
+bool ckpt_can_have_pos(struct file *f, loff_t pos)
+{
+	if (pos < 0)
+		return f->f_op->fop_flags & FOP_UNSIGNED_OFFSET;
+	/* No other call takes one of a directory, and not every directory looks at what it gets. */
+	return !S_ISDIR(file_inode(f)->i_mode) || pos <= file_inode(f)->i_sb->s_maxbytes;
+}
+
 bool ckpt_file_is_stream(struct file *f)
 {
 	return f->f_mode & FMODE_STREAM || S_ISFIFO(file_inode(f)->i_mode) || S_ISSOCK(file_inode(f)->i_mode);

@@ -352,6 +352,12 @@ impl File {
         unsafe { bindings::ckpt_set_file_pos(self.as_ptr(), pos) }
     }
 
+    /// Whether lseek(2) or pread(2) can get to this offset.
+    pub(crate) fn can_have_pos(&self, pos: i64) -> bool {
+        // SAFETY: alive; words that do not change.
+        unsafe { bindings::ckpt_can_have_pos(self.as_ptr(), pos) }
+    }
+
     /// Moves the offset as lseek(2).
     pub(crate) fn seek(&self, pos: i64, whence: i32) -> Result<i64> {
         // SAFETY: alive.

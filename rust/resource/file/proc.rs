@@ -202,7 +202,6 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         || !rest.split(|b| *b == b'/').all(is_plain)
         || both.contains(&0)
         || r.flags & !REOPEN_FLAGS != 0
-        || i64::try_from(r.pos).is_err()
     {
         return Err(bad(EBADMSG, format_args!("wrong values in a proc-file record")));
     }
@@ -234,6 +233,9 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         || Proc::of(&file).is_none_or(|proc| !proc.is_of(&of))
     {
         return Err(bad(ESTALE, format_args!("{name} is no longer what it was")));
+    }
+    if !file.can_have_pos(r.pos as i64) {
+        return Err(bad(EBADMSG, format_args!("wrong values in a proc-file record")));
     }
     // As by pread(2): lseek(2) would have the text written down as it is now, when the task is not yet what it will be.
     file.set_pos(r.pos as i64);
