@@ -31,6 +31,7 @@ pub fn all() -> Vec<Case> {
         ),
         Case::new("hostile/groups_of_two_sessions", statefiles::groups_of_two_sessions),
         Case::new("hostile/offsets_in_files_of_proc", statefiles::offsets_in_files_of_proc),
+        Case::new("hostile/numbers_of_terminals", statefiles::numbers_of_terminals),
         Case::new("hostile/values_of_namespaces", statefiles::values_of_namespaces).limit(900),
         Case::new(
             "hostile/values_of_a_user_namespace",

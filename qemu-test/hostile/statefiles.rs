@@ -770,6 +770,35 @@ pub fn offsets_in_files_of_proc(context: &Context) -> Result {
     })
 }
 
+/// A number that no terminal can have is refused before others are made to get at it.
+pub fn numbers_of_terminals(context: &Context) -> Result {
+    use libckpt::uapi::record::pty::{Pty, INDEX_MAX};
+    let feeder = Feeder::of(context, "pty_kept", &[])?;
+    let good = parse(feeder.good())?;
+    let Some(record) = good
+        .records
+        .iter()
+        .position(|part| part.kind == RecordType::Pty.number())
+    else {
+        fail!("there is no pty")
+    };
+    for value in [4096, INDEX_MAX] {
+        let change = Change {
+            record,
+            offset: std::mem::offset_of!(Pty, index),
+            value: value.into(),
+            wide: false,
+        };
+        let file = context.path("changed.ckpt");
+        fs::write(&file, change.apply(&good).encode())?;
+        let mut command = ckptctl::command(&["restart", "--detach"]);
+        ckptctl::finish(command.arg(&file))?
+            .expect(exit::FAILED)?
+            .names(&["kernel.pty.max is 4096"])?;
+    }
+    Ok(())
+}
+
 /// What a restart would have to be told, without anybody who says it; and what is no name.
 pub fn external_records(context: &Context) -> Result {
     let mut feeder = Feeder::of(context, "tiny", &[])?;

@@ -809,6 +809,7 @@ void ckpt_pty_node(struct file *master, const struct cred *viewer, struct ckpt_p
 int ckpt_pty_save(struct file *f, struct ckpt_pty *state, u8 *buf, size_t size);
 int ckpt_pty_fill(struct file *f, const struct ckpt_pty *state, const u8 *bytes, size_t size);
 void ckpt_pty_finish(struct file *f, unsigned int flags, unsigned int packet_status);
+int ckpt_pty_limit(void);
 int ckpt_adopt_tty(struct file *master, bool foreground);
 struct file *ckpt_open_tty(struct file *master, const char *path, int flags);
 

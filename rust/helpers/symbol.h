@@ -178,7 +178,8 @@ extern void uprobe_end_dup_mmap(void);
 	X(tty_fops)                                                                                                     \
 	X(tasklist_lock)                                                                                                \
 	X(namespace_sem)                                                                                                \
-	X(uts_sem)
+	X(uts_sem)                                                                                                      \
+	X(pty_limit)
 
 /* Data that is only looked at, and that not every kernel has: X(name). */
 #define CKPT_OPTIONAL(X)                                                                                               \

@@ -486,3 +486,9 @@ struct file *ckpt_open_tty(struct file *master, const char *path, int flags)
 	tty_kref_put(before);
 	return f;
 }
+
+/* kernel.pty.max: no pseudoterminal has this number or a larger one. */
+int ckpt_pty_limit(void)
+{
+	return READ_ONCE(*(int *)ckpt_address[CKPT_ADDRESS_pty_limit]);
+}

@@ -87,6 +87,12 @@ impl Task {
     }
 }
 
+/// kernel.pty.max: no pseudoterminal has this number or a larger one.
+pub(crate) fn limit() -> u32 {
+    // SAFETY: reads one word of the kernel's.
+    u32::try_from(unsafe { bindings::ckpt_pty_limit() }).unwrap_or(0)
+}
+
 /// The open file of a master.
 ///
 /// # Invariants

@@ -269,6 +269,13 @@ fn make_at(restore: &Restore<'_>, path: &[u8], how: u32, outside: bool, index: u
 
 /// The same, with patience: another restart may have taken the number for a moment.
 fn make(restore: &Restore<'_>, path: &[u8], how: u32, outside: bool, index: u32) -> Result<Master> {
+    let limit = tty::limit();
+    if index >= limit {
+        return Err(Fault::new(
+            ENOSPC,
+            format_args!("terminal /dev/pts/{index} cannot be made: kernel.pty.max is {limit}"),
+        ));
+    }
     for _ in 0..5 {
         if let Some(master) = make_at(restore, path, how, outside, index)? {
             return Ok(master);
