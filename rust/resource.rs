@@ -336,17 +336,16 @@ pub(crate) trait Resource {
     /// Restores one record, which is the current one of `restore.input`.
     fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result;
 
-    /// Does what has to wait until all tasks are there, before any of them goes on.
+    /// Does what has to wait until the last record of all has been read: every task has its credentials. `task_of` knows a task by its
+    /// number, `root` is the first one.
+    fn finish(_made: &mut Made, _task_of: &dyn Fn(u32) -> Option<Task>, _root: Option<&Task>) {}
+
+    /// Does what has to wait until all tasks are there and have opened their files, before any of them goes on.
     fn join(_me: &CurrentTask, _late: &mut Late) -> Result {
         Ok(())
     }
 
-    /// Does what has to wait until all tasks have opened their files, before any of them goes on.
-    fn begin(_late: &Late) -> Result {
-        Ok(())
-    }
-
-    /// Does what has to wait until all tasks have begun: times begin to count. No task runs its own code before all have done it; when one
+    /// Does what has to wait until all tasks have joined: times begin to count. No task runs its own code before all have done it; when one
     /// fails, so does the restart.
     fn start(_me: &CurrentTask, _late: &Late) -> Result {
         Ok(())
@@ -381,10 +380,10 @@ pub(crate) struct Room {
     pub(crate) dump: fn(&Target<'_>, &FrozenTask<'_>, &mut Dump<'_>) -> Result,
     /// [`Resource::restore`]
     pub(crate) restore: fn(RecordType, &mut Restore<'_>) -> Result,
+    /// [`Resource::finish`]
+    pub(crate) finish: fn(&mut Made, &dyn Fn(u32) -> Option<Task>, Option<&Task>),
     /// [`Resource::join`]
     pub(crate) join: fn(&CurrentTask, &mut Late) -> Result,
-    /// [`Resource::begin`]
-    pub(crate) begin: fn(&Late) -> Result,
     /// [`Resource::start`]
     pub(crate) start: fn(&CurrentTask, &Late) -> Result,
 }
@@ -404,8 +403,8 @@ const fn room<R: Resource>() -> Room {
         dump_exited: R::dump_exited,
         dump: R::dump,
         restore: R::restore,
+        finish: R::finish,
         join: R::join,
-        begin: R::begin,
         start: R::start,
     }
 }
@@ -449,7 +448,7 @@ pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, check_pair, count_mapped, dump_file, dump_pair, each_extent, finish_ptys, finish_sockets, held,
-    is_sealed_for_writers, name_peers, refuse_device, restore_shmem_pages, BuildingInotify, Census, Holders, Holding,
+    is_sealed_for_writers, refuse_device, restore_shmem_pages, BuildingInotify, Census, Holders, Holding,
 };
 
 pub(crate) use ipc::{check_objects, dump_segment, Segments, Undos};

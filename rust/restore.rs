@@ -9,7 +9,7 @@ use crate::{
     objects::{Made, Remains},
     resource::{
         external::External,
-        name_peers, prepare,
+        prepare,
         prologue::Prologue,
         raise_limits, release, set_name, share,
         tree::{self, Ghosts},
@@ -444,9 +444,6 @@ impl Restart {
             .iter()
             .try_for_each(|room| (room.join)(me, &mut late).map_err(|f| f.kind(room.records[0])));
         let started = joined.and_then(|()| release(me, &mut late)).and_then(|()| {
-            for room in ROOMS {
-                (room.begin)(&late).map_err(|f| f.kind(room.records[0]))?;
-            }
             self.leave();
             self.wait_on_its_own(&self.all_left)?;
             for room in ROOMS {
@@ -784,12 +781,10 @@ impl Restart {
         if let Some(what) = stream.made.awaits() {
             return Err(stream.reader.bad(EBADMSG, format_args!("{what} has not come")));
         }
-        // All tasks have their credentials by now.
-        name_peers(
-            &mut stream.made,
-            &|number| self.task_of(number),
-            self.task_at(0).as_ref(),
-        );
+        let root = self.task_at(0);
+        for room in ROOMS {
+            (room.finish)(&mut stream.made, &|number| self.task_of(number), root.as_ref());
+        }
         // The tasks have their own references; an end of a pipe that nobody has must be closed.
         stream.made = Made::new();
         stream.keyring = None;

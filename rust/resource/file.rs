@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     error::{Context, Fault, Result},
-    objects::{Keeper, Object},
+    objects::{Keeper, Made, Object},
     wrapper::{
         file::{
             collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, ASYNC, NOFOLLOW, PATH, PATH_FLAGS,
@@ -92,7 +92,7 @@ pub(crate) use mqueue::NotifyRoom;
 pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
 pub(crate) use owner::OwnerRoom;
 pub(crate) use pty::{check_pair, dump_pair, finish as finish_ptys};
-pub(crate) use socket::{finish_sockets, name_peers};
+pub(crate) use socket::finish_sockets;
 
 pub(crate) struct FileRoom;
 
@@ -691,7 +691,11 @@ impl Resource for FileRoom {
         restore.made.add(object)
     }
 
-    fn begin(late: &Late) -> Result {
+    fn finish(made: &mut Made, task_of: &dyn Fn(u32) -> Option<Task>, root: Option<&Task>) {
+        socket::name_peers(made, task_of, root);
+    }
+
+    fn join(_me: &CurrentTask, late: &mut Late) -> Result {
         late.inotifies.iter().try_for_each(inotify::begin)
     }
 

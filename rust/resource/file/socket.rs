@@ -1063,7 +1063,7 @@ fn apply(me: &CurrentTask, fd: u64, socket: &Unix, r: &SocketOptions) -> kernel:
 
 /// Gives sockets the credentials of their peers: of the task that is the peer, or of the root of the tree, if they are the same as those
 /// that are saved; else nobody's. Likewise messages, of the task that has sent them. `task_of` knows a task by its number.
-pub(crate) fn name_peers(made: &mut Made, task_of: &dyn Fn(u32) -> Option<Task>, root: Option<&Task>) {
+pub(super) fn name_peers(made: &mut Made, task_of: &dyn Fn(u32) -> Option<Task>, root: Option<&Task>) {
     let sockets = core::mem::take(made.sockets());
     for (socket, [pid, uid, gid]) in sockets.peers {
         let peer = task_of(pid);
