@@ -5,13 +5,13 @@
 
 use crate::{
     error::{Fault, Result},
-    freeze::{tasks, FrozenTree, Process, Root},
+    freeze::{tasks, FrozenTree, Places, Process, Root},
     objects::Seen,
     resource::{
         names_of,
         policy::{Decisions, Policies},
-        post_dump, prologue, share, tree, Census, Dump, FrozenTask, Holders, Mappings, Obstacles, Room, Scope,
-        Segments, Snapshot, Target, Undos, Users, Whole, ROOMS,
+        post_dump, prologue, share, tree, Census, Dump, FrozenTask, Holders, Inhabited, Mappings, Obstacles, Room,
+        Scope, Segments, Snapshot, Target, Undos, Users, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
@@ -124,6 +124,7 @@ fn whole<'a>(
     Ok(Whole {
         root,
         processes,
+        places: Places::of(processes)?,
         pid_ns: PidNs::of(&root.leader)?,
         census: Census::of(processes)?,
         users: Users::of(processes)?,
@@ -131,6 +132,7 @@ fn whole<'a>(
         segments: RefCell::new(Segments::new()),
         undos: RefCell::new(Undos::new()),
         holders: RefCell::new(Holders::new()),
+        inhabited: RefCell::new(Inhabited::new()),
         caller_fs: Fs::of(&Task::current())?,
         caller_ns: Nsproxy::of(&Task::current())?,
         session_ops: session.ops,

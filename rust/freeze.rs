@@ -71,6 +71,25 @@ impl Process {
     }
 }
 
+/// Where tasks stand in the tree of a statefile.
+pub(crate) struct Places(RBTree<usize, u32>);
+
+impl Places {
+    /// Those of the tasks of these processes, which keep them.
+    pub(crate) fn of(processes: &[Process]) -> Result<Self> {
+        let mut places = RBTree::new();
+        for (index, task) in (0..).zip(processes.iter().flat_map(Process::tasks)) {
+            places.try_create_and_insert(task.address(), index, GFP_KERNEL)?;
+        }
+        Ok(Self(places))
+    }
+
+    /// The index of a task, if it is one of them.
+    pub(crate) fn index(&self, task: &Task) -> Option<u32> {
+        self.0.get(&task.address()).copied()
+    }
+}
+
 /// The processes of a target, parents before children, that are there now. Nothing is stopped.
 pub(crate) fn processes_of(root: &Root) -> Result<KVVec<Process>> {
     let mut found: KVVec<Process> = KVVec::new();

@@ -6,7 +6,7 @@
 
 use crate::{
     error::{Fault, Result},
-    freeze::{Process, Root},
+    freeze::{Places, Process, Root},
     objects::{Made, Remains, Seen},
     statefile::{Reader, Writer},
     wrapper::{
@@ -68,6 +68,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) root: &'a Root,
     /// Its processes, parents before children.
     pub(crate) processes: &'a [Process],
+    /// Where each task stands in the tree.
+    pub(crate) places: Places,
     /// The pid namespace of the root task: numbers in the statefile are of it.
     pub(crate) pid_ns: PidNs,
     /// Who has which open file.
@@ -82,6 +84,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) undos: RefCell<Undos>,
     /// Files without a name that have been met.
     pub(crate) holders: RefCell<Holders>,
+    /// Who lives in which namespace.
+    pub(crate) inhabited: RefCell<Inhabited>,
     /// Root and working directory of the caller.
     pub(crate) caller_fs: Fs,
     /// Namespaces of the caller: what the target has in common with it stays the restarter's.
@@ -94,6 +98,14 @@ pub(crate) struct Whole<'a> {
     pub(crate) statefile: usize,
     /// What becomes of files that cannot be saved.
     pub(crate) decisions: policy::Decisions<'a>,
+}
+
+impl Whole<'_> {
+    /// The task with this number in a pid namespace, and its index in the tree, if it belongs to the target.
+    pub(crate) fn task_in(&self, ns: &PidNs, number: u32) -> Option<(u32, Task)> {
+        let task = ns.task(number)?;
+        Some((self.places.index(&task)?, task))
+    }
 }
 
 /// What the rooms need to know while they check and dump a process.
@@ -448,7 +460,7 @@ pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, check_pair, count_mapped, dump_file, dump_pair, each_extent, finish_ptys, finish_sockets, held,
-    is_sealed_for_writers, refuse_device, restore_shmem_pages, BuildingInotify, Census, Holders, Holding,
+    is_sealed_for_writers, refuse_device, restore_shmem_pages, BuildingInotify, Census, Holders, Holding, Inhabited,
 };
 
 pub(crate) use ipc::{check_objects, dump_segment, Segments, Undos};

@@ -462,8 +462,11 @@ int ckpt_mqueue_lot(struct file *f, struct ckpt_lot *lot);
 size_t ckpt_mqueue_longest(struct file *f);
 
 /* nsfd.c */
+/* Kinds of namespaces. */
+#define CKPT_NAMESPACES 8
 unsigned int ckpt_nsfd_kind(struct file *f);
-bool ckpt_nsfd_is_of(struct file *f, struct task_struct *t);
+unsigned long ckpt_nsfd_namespace(struct file *f);
+void ckpt_task_namespaces(struct task_struct *t, unsigned long out[CKPT_NAMESPACES]);
 struct file *ckpt_nsfd_open(struct task_struct *t, unsigned int kind, unsigned int flags);
 
 /* net.c */
@@ -720,6 +723,7 @@ unsigned int ckpt_processes_in(struct pid_namespace *ns);
 struct pid_namespace *ckpt_get_task_pid_ns(struct task_struct *t);
 void ckpt_get_pid_ns(struct pid_namespace *ns);
 struct task_struct *ckpt_child_reaper(struct pid_namespace *ns);
+struct task_struct *ckpt_task_in(struct pid_namespace *ns, int number);
 int ckpt_exit_status(struct task_struct *leader);
 bool ckpt_is_killed(struct task_struct *t);
 #define CKPT_SYMBOL_LEN 1024

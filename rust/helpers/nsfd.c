@@ -21,15 +21,10 @@ unsigned int ckpt_nsfd_kind(struct file *f)
 	return get_proc_ns(file_inode(f))->ns_type;
 }
 
-/* Whether a task lives in the namespace that a file stands for. */
-bool ckpt_nsfd_is_of(struct file *f, struct task_struct *t)
+/* Address of the namespace that a file stands for. */
+unsigned long ckpt_nsfd_namespace(struct file *f)
 {
-	const struct proc_ns_operations *ops = get_proc_ns(file_inode(f))->ops;
-	struct ns_common *ns = ops->get(t);
-
-	if (ns)
-		ops->put(ns);
-	return ns == get_proc_ns(file_inode(f));
+	return (unsigned long)get_proc_ns(file_inode(f));
 }
 
 /* What a kind of namespaces can do is known by that of the caller; NULL when there is no such kind. */
@@ -56,6 +51,24 @@ static const struct proc_ns_operations *ckpt_ns_operations(unsigned int kind)
 		return ns->net_ns->ns.ops;
 	default:
 		return NULL;
+	}
+}
+
+/* Addresses of the namespaces that a task lives in; 0 where it has none any more. */
+void ckpt_task_namespaces(struct task_struct *t, unsigned long out[CKPT_NAMESPACES])
+{
+	static const unsigned int kinds[CKPT_NAMESPACES] = {
+		CLONE_NEWTIME, CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET,
+	};
+	unsigned int i;
+
+	for (i = 0; i < CKPT_NAMESPACES; i++) {
+		const struct proc_ns_operations *ops = ckpt_ns_operations(kinds[i]);
+		struct ns_common *ns = ops->get(t);
+
+		out[i] = (unsigned long)ns;
+		if (ns)
+			ops->put(ns);
 	}
 }
 

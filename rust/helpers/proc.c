@@ -37,14 +37,7 @@ char *ckpt_proc_root(struct file *f, const struct path *from, char *buf, int siz
 /* The task with this number in the pid namespace of a file of /proc, with a reference; NULL when there is none. */
 struct task_struct *ckpt_proc_task(struct file *f, int number)
 {
-	struct task_struct *t;
-
-	rcu_read_lock();
-	t = pid_task(find_pid_ns(number, proc_pid_ns(file_inode(f)->i_sb)), PIDTYPE_PID);
-	if (t)
-		get_task_struct(t);
-	rcu_read_unlock();
-	return t;
+	return ckpt_task_in(proc_pid_ns(file_inode(f)->i_sb), number);
 }
 
 /* The number of a task in the pid namespace of a file of /proc; 0 when it has none there. */

@@ -249,6 +249,19 @@ struct task_struct *ckpt_child_reaper(struct pid_namespace *ns)
 	return t;
 }
 
+/* The task with this number in a pid namespace, with a reference; NULL when there is none. */
+struct task_struct *ckpt_task_in(struct pid_namespace *ns, int number)
+{
+	struct task_struct *t;
+
+	rcu_read_lock();
+	t = pid_task(find_pid_ns(number, ns), PIDTYPE_PID);
+	if (t)
+		get_task_struct(t);
+	rcu_read_unlock();
+	return t;
+}
+
 /* Status of a process that has exited, as wait(2) returns it. */
 int ckpt_exit_status(struct task_struct *leader)
 {

@@ -90,6 +90,7 @@ pub(crate) use inotify::Building as BuildingInotify;
 pub(crate) use lock::Holding;
 pub(crate) use mqueue::NotifyRoom;
 pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
+pub(crate) use nsfd::Inhabited;
 pub(crate) use owner::OwnerRoom;
 pub(crate) use pty::{check_pair, dump_pair, finish as finish_ptys};
 pub(crate) use socket::finish_sockets;
@@ -143,7 +144,7 @@ impl<'a> Own<'a> {
             Self::Pidfd(pidfd) => Ok(pidfd::check(target, file, pidfd)),
             Self::Inotify(inotify) => inotify::check(target, file, inotify, held),
             Self::Proc(proc) => proc::check(target, file, proc),
-            Self::NsFd(namespace) => Ok(nsfd::check(target, namespace)),
+            Self::NsFd(namespace) => nsfd::check(target, namespace),
         }
     }
 

@@ -12,7 +12,7 @@
 //!
 //! Record: [`ckpt_uapi::record::ns`].  C header: `include/linux/nsproxy.h`
 
-use super::{share, tree, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
+use super::{share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     freeze::Scope as Extent,
@@ -260,7 +260,7 @@ impl Resource for NsRoom {
         }
         if has_children_elsewhere(task.task, &ns)? {
             let first = first_of_children(whole, &ns).ok_or(ESRCH)?;
-            r.pid_for_children = tree::index_of(whole, first).ok_or(ESRCH)?;
+            r.pid_for_children = whole.places.index(first).ok_or(ESRCH)?;
         }
         if r.pid_for_children == 0 && parts(&r).iter().all(|(_, objref)| *objref == 0) {
             return Ok(());

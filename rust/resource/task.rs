@@ -12,7 +12,7 @@
 //!
 //! Record: [`ckpt_uapi::record::task`].
 
-use super::{share, tree, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, Whole};
+use super::{share, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     freeze::{Process, Scope as Extent},
@@ -269,7 +269,7 @@ impl Resource for TaskRoom {
         }
         if let Some(child) = t.vfork_child() {
             let gone = || Fault::new(ESRCH, format_args!("the child that it waits for is gone"));
-            r.vfork_child = tree::index_of(target.whole, &child).ok_or_else(gone)?;
+            r.vfork_child = target.whole.places.index(&child).ok_or_else(gone)?;
         }
         r.oom_score_adj = t.oom_score_adj();
         r.io_priority = t.io_priority();

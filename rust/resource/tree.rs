@@ -194,12 +194,6 @@ pub(crate) fn check(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result 
     Ok(())
 }
 
-/// Index of a process's leader in the tree.
-pub(crate) fn index_of(whole: &Whole<'_>, leader: &Task) -> Option<u32> {
-    let before = whole.processes.iter().position(|p| p.leader == *leader)?;
-    Some(tasks(&whole.processes[..before]) as u32)
-}
-
 /// Writes the tree of the target.
 pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
     let mut entries: KVVec<Tree> = KVVec::with_capacity(tasks(whole.processes), GFP_KERNEL)?;

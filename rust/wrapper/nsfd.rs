@@ -27,11 +27,19 @@ impl<'a> NsFd<'a> {
         unsafe { bindings::ckpt_nsfd_kind(self.0.as_ptr()) }
     }
 
-    /// Whether a task lives in the namespace.
-    pub(crate) fn is_of(&self, task: &Task) -> bool {
-        // SAFETY: of nsfs, by the invariant; the task is alive; the helper gives back what it takes.
-        unsafe { bindings::ckpt_nsfd_is_of(self.0.as_ptr(), task.as_ptr()) }
+    /// Address of the namespace.
+    pub(crate) fn namespace(&self) -> usize {
+        // SAFETY: of nsfs, by the invariant: the inode keeps the namespace.
+        unsafe { bindings::ckpt_nsfd_namespace(self.0.as_ptr()) as usize }
     }
+}
+
+/// Addresses of the namespaces that a task lives in; 0 for one that has exited and has none any more.
+pub(crate) fn namespaces_of(task: &Task) -> [usize; bindings::CKPT_NAMESPACES as usize] {
+    let mut out = [0; bindings::CKPT_NAMESPACES as usize];
+    // SAFETY: the task is alive; the array has an entry for each kind; the helper gives back what it takes.
+    unsafe { bindings::ckpt_task_namespaces(task.as_ptr(), out.as_mut_ptr()) };
+    out.map(|address| address as usize)
 }
 
 /// One of the namespace of this kind that a task lives in, with O_NONBLOCK and O_LARGEFILE of `flags`.

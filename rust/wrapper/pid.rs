@@ -82,6 +82,13 @@ impl PidNs {
         unsafe { Task::from_raw(bindings::ckpt_child_reaper(self.as_ptr())) }.ok_or(ESRCH)
     }
 
+    /// The task with this number in it.
+    pub(crate) fn task(&self, number: u32) -> Option<Task> {
+        let number = i32::try_from(number).ok()?;
+        // SAFETY: alive; the helper gives NULL or a reference.
+        unsafe { Task::from_raw(bindings::ckpt_task_in(self.as_ptr(), number)) }
+    }
+
     /// Number of processes that have a number in it, zombies too.
     pub(crate) fn processes(&self) -> usize {
         // SAFETY: alive; the helper holds the RCU lock.

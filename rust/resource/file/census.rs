@@ -34,18 +34,29 @@ struct Pair {
     master: usize,
 }
 
-/// A descriptor 0, 1 or 2 that may be relinked to that of the restarter.
-struct Standard {
-    number: u32,
-    address: usize,
-    /// Address of a terminal, 0 for something else.
-    terminal: usize,
+/// Where an open file is found.
+#[derive(Clone, Copy)]
+enum Place {
+    /// By a descriptor of a thread of a process.
+    Descriptor { process: usize, thread: usize, fd: u32 },
+    /// In a message: its place among [`Census::flying`].
+    Message(usize),
+}
+
+/// Who has an open file.
+struct Entry {
+    /// Descriptors that refer to it, messages, and ourselves for those.
+    references: u32,
+    /// The same without descriptors.
+    messages: u32,
+    /// Where it was met first.
+    place: Place,
 }
 
 /// All open files of a target.
 pub(crate) struct Census {
-    /// Address of an open file: descriptors that refer to it.
-    descriptors: RBTree<usize, u32>,
+    /// By the address of an open file.
+    files: RBTree<usize, Entry>,
     /// Address of a pipe: its ends.
     pipes: RBTree<usize, Ends>,
     /// Address of an address at which a Unix socket listens: its open file.
@@ -54,8 +65,10 @@ pub(crate) struct Census {
     flying: KVVec<File>,
     /// Address of the master of a pseudoterminal: its open files.
     pairs: RBTree<usize, Pair>,
-    /// In the order of the processes: the root's come first.
-    standard: KVVec<Standard>,
+    /// Descriptors 0, 1 and 2 that may be relinked to those of the restarter, of the first process that has such a one: by the address
+    /// of the open file, and by that of the terminal.
+    standard: RBTree<usize, u32>,
+    terminals: RBTree<usize, u32>,
     /// Addresses of open files that have been looked at, of those that it is enough to look at once.
     looked_at: RefCell<RBTree<usize, ()>>,
     /// The same of those with signals of which it has been checked, and has been written, who gets them.
@@ -69,23 +82,34 @@ fn is_new(set: &RefCell<RBTree<usize, ()>>, address: usize) -> Result<bool> {
     Ok(set.get(&address).is_none() && set.try_create_and_insert(address, (), GFP_KERNEL)?.is_none())
 }
 
+/// Adds what is not there yet.
+fn insert_first(map: &mut RBTree<usize, u32>, key: usize, value: u32) -> Result {
+    if map.get(&key).is_none() {
+        map.try_create_and_insert(key, value, GFP_KERNEL)?;
+    }
+    Ok(())
+}
+
 impl Census {
     /// Counts.
     pub(crate) fn of(processes: &[Process]) -> Result<Self> {
         let mut census = Self {
-            descriptors: RBTree::new(),
+            files: RBTree::new(),
             pipes: RBTree::new(),
             listeners: RBTree::new(),
             flying: KVVec::new(),
             pairs: RBTree::new(),
-            standard: KVVec::new(),
+            standard: RBTree::new(),
+            terminals: RBTree::new(),
             looked_at: RefCell::new(RBTree::new()),
             checked: RefCell::new(RBTree::new()),
             told: RefCell::new(RBTree::new()),
         };
         let mut tables: RBTree<usize, ()> = RBTree::new();
         let mut sockets: KVVec<File> = KVVec::new();
-        for task in processes.iter().flat_map(|p| p.threads.iter()) {
+        let threads = |(process, p): (usize, &'_ Process)| (0..p.threads.len()).map(move |thread| (process, thread));
+        for (process, thread) in processes.iter().enumerate().flat_map(threads) {
+            let task = &processes[process].threads[thread];
             let table = task.shared().files;
             if table == 0 || tables.get(&table).is_some() {
                 continue;
@@ -94,7 +118,12 @@ impl Census {
             let mut from = Some(0);
             while from.is_some() {
                 for fd in collect_fds(task, &mut from)?.iter() {
-                    if census.count(fd.fd, &fd.file)? && Unix::of(&fd.file).is_some() {
+                    let place = Place::Descriptor {
+                        process,
+                        thread,
+                        fd: fd.fd,
+                    };
+                    if census.count(place, &fd.file)? && Unix::of(&fd.file).is_some() {
                         sockets.push(fd.file.clone(), GFP_KERNEL)?;
                     }
                 }
@@ -106,8 +135,9 @@ impl Census {
         while let Some(socket) = sockets.pop() {
             for file in flying(&socket)? {
                 // The message has a reference, and so have we.
-                let is_new = census.count(STDIO, &file)?;
-                census.count(STDIO, &file)?;
+                let place = Place::Message(census.flying.len());
+                let is_new = census.count(place, &file)?;
+                census.count(place, &file)?;
                 if is_new && Unix::of(&file).is_some() {
                     sockets.push(file.clone(), GFP_KERNEL)?;
                 }
@@ -127,12 +157,23 @@ impl Census {
 
     /// The open file at an address, by any descriptor of the target, or on its way to one.
     pub(crate) fn find(&self, processes: &[Process], address: usize) -> Result<Option<File>> {
-        if self.descriptors.get(&address).is_none() {
+        let Some(entry) = self.files.get(&address) else {
             return Ok(None);
+        };
+        match entry.place {
+            Place::Message(nth) => return Ok(self.flying.get(nth).cloned()),
+            Place::Descriptor { process, thread, fd } => {
+                let lot = match processes.get(process).and_then(|p| p.threads.get(thread)) {
+                    Some(task) => collect_fds(task, &mut Some(fd))?,
+                    None => KVec::new(),
+                };
+                let found = lot.into_iter().next().filter(|fd| fd.file.address() == address);
+                if let Some(found) = found {
+                    return Ok(Some(found.file));
+                }
+            }
         }
-        if let Some(file) = self.flying.iter().find(|file| file.address() == address) {
-            return Ok(Some(file.clone()));
-        }
+        // A target that runs has it by another descriptor, perhaps.
         for task in processes.iter().flat_map(|p| p.threads.iter()) {
             let mut from = Some(0);
             while from.is_some() {
@@ -146,23 +187,33 @@ impl Census {
     }
 
     /// Counts a descriptor; whether it is the first one of that open file.
-    fn count(&mut self, number: u32, file: &File) -> Result<bool> {
+    fn count(&mut self, place: Place, file: &File) -> Result<bool> {
         let address = file.address();
         let format = file.mode() & mode::FMT;
         let tty = Tty::of(file);
-        if number < STDIO && matches!(format, mode::FIFO | mode::CHAR) {
-            let standard = Standard {
-                number,
-                address,
-                terminal: tty.as_ref().map_or(0, Tty::address),
-            };
-            self.standard.push(standard, GFP_KERNEL)?;
+        if let Place::Descriptor {
+            fd: number @ 0..STDIO, ..
+        } = place
+        {
+            if matches!(format, mode::FIFO | mode::CHAR) {
+                insert_first(&mut self.standard, address, number)?;
+                if let Some(tty) = &tty {
+                    insert_first(&mut self.terminals, tty.address(), number)?;
+                }
+            }
         }
-        if let Some(n) = self.descriptors.get_mut(&address) {
-            *n += 1;
+        let is_message = matches!(place, Place::Message(_));
+        if let Some(entry) = self.files.get_mut(&address) {
+            entry.references += 1;
+            entry.messages += u32::from(is_message);
             return Ok(false);
         }
-        self.descriptors.try_create_and_insert(address, 1, GFP_KERNEL)?;
+        let entry = Entry {
+            references: 1,
+            messages: u32::from(is_message),
+            place,
+        };
+        self.files.try_create_and_insert(address, entry, GFP_KERNEL)?;
         match Unix::of(file).map(|socket| socket.listens_at()) {
             None | Some(0) => {}
             Some(at) => drop(self.listeners.try_create_and_insert(at, address, GFP_KERNEL)?),
@@ -203,13 +254,14 @@ impl Census {
 
     /// Number of descriptors of the target that refer to this open file, and of references by messages, and by us.
     pub(super) fn descriptors(&self, file: &File) -> usize {
-        self.descriptors.get(&file.address()).map_or(0, |n| *n as usize)
+        self.files.get(&file.address()).map_or(0, |h| h.references as usize)
     }
 
     /// Whether the target has a descriptor for this open file, which need not be for one that is on its way in a message.
     pub(super) fn has_descriptor(&self, file: &File) -> bool {
-        let flying = self.flying.iter().filter(|other| other.address() == file.address());
-        self.descriptors(file) > 2 * flying.count()
+        self.files
+            .get(&file.address())
+            .is_some_and(|h| h.references > h.messages)
     }
 
     /// Address of the open file of the Unix socket that listens at this address.
@@ -248,8 +300,8 @@ impl Census {
         if !matches!(format, mode::FIFO | mode::CHAR) {
             return Ok(None);
         }
-        if let Some(s) = self.standard.iter().find(|s| s.address == file.address()) {
-            return Ok(Some(s.number));
+        if let Some(number) = self.standard.get(&file.address()) {
+            return Ok(Some(*number));
         }
         if format == mode::FIFO {
             return Ok(None);
@@ -258,8 +310,7 @@ impl Census {
         let Some(tty) = Tty::of(file) else {
             return Ok(None);
         };
-        let found = self.standard.iter().find(|s| s.terminal == tty.address());
-        Ok(found.map(|s| s.number))
+        Ok(self.terminals.get(&tty.address()).copied())
     }
 }
 

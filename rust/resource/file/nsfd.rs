@@ -10,48 +10,70 @@
 use super::{Dump, Restore, Target};
 use crate::{
     error::{Context, Fault, Result},
+    freeze::Process,
     objects::{Keeper, Object},
     wrapper::{
         file::File,
-        nsfd::{self, NsFd},
-        task::Task, //
+        nsfd::{self, NsFd}, //
     },
 };
 use ckpt_uapi::record::{
     nsfd::{NsFd as Record, FLAGS, KINDS, PID, USER},
     RecordType,
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, rbtree::RBTree};
 
 /// Whether such namespaces are there before any task is restored.
 fn is_made_before(kind: u32) -> bool {
     [PID, USER].contains(&kind)
 }
 
-/// Index of the first task that lives in it; or why it cannot be saved.
-fn find(target: &Target<'_>, namespace: &NsFd<'_>) -> core::result::Result<u32, &'static str> {
-    let tasks = || target.whole.processes.iter().flat_map(|process| process.tasks());
-    let index = |is: &dyn Fn(&Task) -> bool| tasks().position(is);
-    let Some(found) = index(&|task| namespace.is_of(task)) else {
-        return Err("namespace in which no process of the target lives");
-    };
-    let own = index(&|task| task == target.leader);
-    if !is_made_before(namespace.kind()) && own.is_none_or(|own| own < found) {
-        return Err("namespace of a process that is restored later");
+/// Address of a namespace: index of the first task that lives in it. Filled when the first descriptor of a namespace is met.
+pub(crate) struct Inhabited(RBTree<usize, u32>);
+
+impl Inhabited {
+    /// Nobody has asked yet.
+    pub(crate) fn new() -> Self {
+        Self(RBTree::new())
     }
-    Ok(found as u32)
+
+    fn first(&mut self, processes: &[Process], namespace: &NsFd<'_>) -> Result<Option<u32>> {
+        if self.0.is_empty() {
+            for (index, task) in (0..).zip(processes.iter().flat_map(Process::tasks)) {
+                for address in nsfd::namespaces_of(task) {
+                    if self.0.get(&address).is_none() {
+                        self.0.try_create_and_insert(address, index, GFP_KERNEL)?;
+                    }
+                }
+            }
+        }
+        Ok(self.0.get(&namespace.namespace()).copied())
+    }
+}
+
+/// Index of the first task that lives in it; or why it cannot be saved.
+fn find(target: &Target<'_>, namespace: &NsFd<'_>) -> Result<core::result::Result<u32, &'static str>> {
+    let whole = target.whole;
+    let Some(found) = whole.inhabited.borrow_mut().first(whole.processes, namespace)? else {
+        return Ok(Err("namespace in which no process of the target lives"));
+    };
+    let own = whole.places.index(target.leader);
+    if !is_made_before(namespace.kind()) && own.is_none_or(|own| own < found) {
+        return Ok(Err("namespace of a process that is restored later"));
+    }
+    Ok(Ok(found))
 }
 
 /// Why it cannot be saved, if it cannot.
-pub(super) fn check(target: &Target<'_>, namespace: &NsFd<'_>) -> Option<&'static str> {
-    find(target, namespace).err()
+pub(super) fn check(target: &Target<'_>, namespace: &NsFd<'_>) -> Result<Option<&'static str>> {
+    Ok(find(target, namespace)?.err())
 }
 
 /// Writes the object; its objref.
 pub(super) fn dump(target: &Target<'_>, file: &File, namespace: &NsFd<'_>, dump: &mut Dump<'_>) -> Result<u32> {
     let refused = |what: &str| Fault::new(EOPNOTSUPP, format_args!("{what}")).kind(RecordType::NsFd);
     let r = Record {
-        task: find(target, namespace).map_err(refused)?,
+        task: find(target, namespace)?.map_err(refused)?,
         kind: namespace.kind(),
         flags: file.flags() & FLAGS,
         objref: dump.seen.add(file.address(), Keeper::File(file.clone()))?,

@@ -46,14 +46,15 @@ const SIGNAL_MAX: u32 = 64;
 
 /// Whether this owner, known by its number in the pid namespace of the root task, is one of the target.
 fn is_inside(whole: &Whole<'_>, kind: Kind, number: u32) -> bool {
-    whole.processes.iter().any(|p| match kind {
-        Kind::Thread => p.tasks().any(|t| t.numbers_in(&whole.pid_ns)[0] == number),
-        Kind::Process => p.leader.numbers_in(&whole.pid_ns)[1] == number,
-        Kind::Group => {
-            let numbers = p.leader.numbers_in(&whole.pid_ns);
-            numbers[1] == number && numbers[2] == number
-        }
-    })
+    let Some((_, task)) = whole.task_in(&whole.pid_ns, number) else {
+        return false;
+    };
+    let numbers = task.numbers_in(&whole.pid_ns);
+    match kind {
+        Kind::Thread => true,
+        Kind::Process => numbers[1] == number,
+        Kind::Group => numbers[1] == number && numbers[2] == number,
+    }
 }
 
 /// Why the signals of an open file cannot be saved, if they cannot. `first` when the leader's is the first descriptor table that has it.

@@ -14,7 +14,6 @@ use super::{Dump, Restore, Target};
 use crate::{
     error::{Context, Result},
     objects::{Keeper, Object},
-    resource::Whole,
     wrapper::{
         file::File,
         pidfd::{self, Pidfd},
@@ -27,18 +26,9 @@ use kernel::prelude::*;
 /// `PIDFD_AUTOKILL` of linux/pidfd.h.
 const AUTOKILL: u32 = 0o1000;
 
-/// Index of a task in the tree.
-fn index_of(whole: &Whole<'_>, task: &Task) -> Option<usize> {
-    whole
-        .processes
-        .iter()
-        .flat_map(|process| process.tasks())
-        .position(|other| other == task)
-}
-
 /// Why it cannot be saved, if it cannot.
 pub(super) fn check(target: &Target<'_>, file: &File, pidfd: &Pidfd<'_>) -> Option<&'static str> {
-    let outside = |task: Task| index_of(target.whole, &task).is_none();
+    let outside = |task: Task| target.whole.places.index(&task).is_none();
     if pidfd.task().is_some_and(outside) {
         Some("pidfd of a process outside of the target")
     } else if file.flags() & AUTOKILL != 0 {
@@ -61,7 +51,7 @@ pub(super) fn dump(target: &Target<'_>, file: &File, pidfd: &Pidfd<'_>, dump: &m
         has_status: 0,
     };
     if let Some(task) = pidfd.task() {
-        r.task = index_of(target.whole, &task).ok_or(ESRCH)? as u32;
+        r.task = target.whole.places.index(&task).ok_or(ESRCH)?;
     } else if let Some(same) = dump.seen.get(pidfd.address()) {
         r.same = same;
     } else {

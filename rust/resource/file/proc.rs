@@ -94,9 +94,7 @@ pub(super) fn of(file: &File) -> Option<Proc<'_>> {
 /// A task of the target, and its index in the tree.
 fn find(whole: &Whole<'_>, proc: &Proc<'_>, number: u32) -> Option<(u32, Task)> {
     let task = proc.task(number)?;
-    let mut tasks = whole.processes.iter().flat_map(|process| process.tasks());
-    let index = tasks.position(|other| *other == task)?;
-    Some((index as u32, task))
+    Some((whole.places.index(&task)?, task))
 }
 
 /// What is to be written but the object's number; or why it cannot be saved.
@@ -122,13 +120,11 @@ fn record(
     if parts.is_of_another_file() {
         return Ok(Err("file of /proc that stands for a descriptor or a mapping"));
     }
-    let later = |whole: &Whole<'_>| {
-        let mut tasks = whole.processes.iter().flat_map(|process| process.tasks());
-        tasks
-            .position(|other| other == target.leader)
-            .is_none_or(|own| own < process as usize)
+    let is_later = || {
+        let own = target.whole.places.index(target.leader);
+        own.is_none_or(|own| own < process)
     };
-    if parts.is_of_memory() && task.shared().mm != target.leader.shared().mm && later(target.whole) {
+    if parts.is_of_memory() && task.shared().mm != target.leader.shared().mm && is_later() {
         return Ok(Err("file of /proc of the memory of a process that is restored later"));
     }
     Ok(Ok(Record {

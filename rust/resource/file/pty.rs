@@ -124,8 +124,8 @@ fn leads_session(target: &Target<'_>, master: &Master) -> bool {
     let Some(session) = master.session(&whole.pid_ns) else {
         return true;
     };
-    let leads = |task: &Task| task.is_session_leader() && task.numbers_in(&whole.pid_ns)[3] == session;
-    session != 0 && whole.processes.iter().any(|p| leads(&p.leader))
+    let leads = |(_, task): (u32, Task)| task.is_session_leader() && task.numbers_in(&whole.pid_ns)[3] == session;
+    whole.task_in(&whole.pid_ns, session).is_some_and(leads)
 }
 
 /// The path by which the master was opened, and the flag for where that is seen from.

@@ -210,8 +210,9 @@ fn outside(target: &Target<'_>, socket: &Unix, its: &State, file: &File) -> Faul
 
 /// Whether a process, as the task knows it, belongs to the target.
 fn is_member(target: &Target<'_>, pid: u32) -> bool {
-    let mut processes = target.whole.processes.iter();
-    pid != 0 && processes.any(|process| process.leader.tgid_for(target.leader) == Ok(pid))
+    let of = |ns: PidNs| target.whole.task_in(&ns, pid);
+    let task = PidNs::of(target.leader).ok().and_then(of);
+    task.is_some_and(|(_, task)| task.tgid_for(target.leader) == Ok(pid))
 }
 
 /// How the address of a socket is saved ([`mod@name`]).
