@@ -13,6 +13,7 @@ use std::fs;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Kinds that `programs/refuse.c` makes.
 const KINDS: &[&str] = &[
@@ -121,6 +122,7 @@ pub fn all() -> Vec<Case> {
     };
     let mut cases: Vec<Case> = KINDS.iter().map(case).collect();
     cases.push(Case::new("refuse/pipe_to_another_process", pipe_to_another));
+    cases.push(Case::new("refuse/many_shared_outside", many_shared));
     cases.push(Case::new("refuse/traced", traced));
     cases.push(Case::new("refuse/every_obstacle_at_once", all_at_once));
     cases.push(Case::new("refuse/kernel_thread", kernel_thread));
@@ -187,6 +189,23 @@ fn refuse_kind(context: &Context, kind: &str) -> Result {
     let names = expectations(&target);
     ensure!(!names.is_empty(), "the program expects nothing");
     refused(&mut target, &context.path("refused.ckpt"), &names)?;
+    target.finish()
+}
+
+/// Whoever looks at a file holds it for a moment, for which a checkpoint waits; but not for each of many: the target stands still.
+fn many_shared(context: &Context) -> Result {
+    let program = Program::own(context, "refuse").args(&["many_shared_outside"]);
+    let mut target = program.cwd(context.dir()).start()?;
+    target.wait_ready()?;
+    let began = Instant::now();
+    let file = context.path("refused.ckpt");
+    let mut command = ckptctl::command(&["checkpoint", &target.pid.to_string(), "-o"]);
+    ckptctl::finish(command.arg(&file))?
+        .expect(exit::REFUSED)?
+        .names(&["eventfd that another process holds"])?;
+    let took = began.elapsed();
+    // To wait for each of them would take half a minute.
+    ensure!(took < Duration::from_secs(15), "it took {took:?}");
     target.finish()
 }
 

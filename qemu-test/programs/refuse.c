@@ -354,6 +354,14 @@ static void inotify_shared(void)
 	shared_outside(inotify_init1(0), "inotify that another process holds");
 }
 
+/* So many that it would take long to look at each of them again and again. */
+static void many_shared(void)
+{
+	for (int i = 0; i < 400; i++)
+		CHECK(eventfd(i, 0) >= 0);
+	shared_outside(eventfd(7, 0), "eventfd");
+}
+
 static void memfd(void)
 {
 	shared_outside(memfd_create("ours", 0), "memfd");
@@ -1473,6 +1481,7 @@ static const struct {
 	{ "proc_of_a_process_outside", file_of_proc },
 	{ "inotify_of_a_removed_file", inotify },
 	{ "inotify_shared_outside", inotify_shared },
+	{ "many_shared_outside", many_shared },
 	{ "memfd_shared_outside", memfd },
 	{ "memfd_mapped_outside", memfd_mapped },
 	{ "memory_mapped_outside", memory_mapped },

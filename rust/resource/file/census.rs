@@ -15,7 +15,7 @@ use crate::{
         tty::{Master, Tty}, //
     },
 };
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use kernel::{prelude::*, rbtree::RBTree};
 
 /// Open ends of a pipe.
@@ -53,6 +53,13 @@ struct Entry {
     place: Place,
 }
 
+/// How often all together look again at a file that somebody outside has too, who may have it for a moment only.
+const LOOKS: u32 = 100;
+/// How often the same file is looked at.
+const LOOKS_OF_ONE: u32 = 20;
+/// Between two looks, in milliseconds.
+const LOOK_MS: u32 = 4;
+
 /// All open files of a target.
 pub(crate) struct Census {
     /// By the address of an open file.
@@ -74,6 +81,8 @@ pub(crate) struct Census {
     /// The same of those with signals of which it has been checked, and has been written, who gets them.
     checked: RefCell<RBTree<usize, ()>>,
     told: RefCell<RBTree<usize, ()>>,
+    /// How many of [`LOOKS`] are left: the target stands still meanwhile.
+    looks: Cell<u32>,
 }
 
 /// Whether something was not in a set, to which it is added.
@@ -104,6 +113,7 @@ impl Census {
             looked_at: RefCell::new(RBTree::new()),
             checked: RefCell::new(RBTree::new()),
             told: RefCell::new(RBTree::new()),
+            looks: Cell::new(LOOKS),
         };
         let mut tables: RBTree<usize, ()> = RBTree::new();
         let mut sockets: KVVec<File> = KVVec::new();
@@ -357,14 +367,19 @@ pub(super) fn is_only_of(whole: &Whole<'_>, file: &File, held: usize) -> bool {
         } else {
             0
         };
-    for _ in 0..20 {
+    for _ in 0..LOOKS_OF_ONE {
         if fatal_signal_pending() {
             return false;
         }
         if file.references() <= whole.census.descriptors(file) + held {
             return true;
         }
-        sleep_killable(4);
+        // Many such files are one obstacle, for which nothing is to stand still long.
+        match whole.census.looks.get().checked_sub(1) {
+            Some(left) => whole.census.looks.set(left),
+            None => return false,
+        }
+        sleep_killable(LOOK_MS);
     }
     false
 }
