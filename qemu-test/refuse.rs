@@ -34,6 +34,7 @@ const KINDS: &[&str] = &[
     "proc_of_a_process_outside",
     "inotify_of_a_removed_file",
     "inotify_shared_outside",
+    "inotify_of_own_server",
     "memfd_shared_outside",
     "memfd_mapped_outside",
     "memory_mapped_outside",

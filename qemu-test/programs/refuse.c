@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <grp.h>
+#include <linux/fuse.h>
 #include <linux/aio_abi.h>
 #include <linux/filter.h>
 #include <linux/perf_event.h>
@@ -352,6 +353,79 @@ static void inotify(void)
 static void inotify_shared(void)
 {
 	shared_outside(inotify_init1(0), "inotify that another process holds");
+}
+
+/* The server of a file system with one file, names in which it wants to be asked for each time. */
+__attribute__((noreturn)) static void serve(int fd)
+{
+	static char request[64 * 1024];
+	const struct fuse_in_header *in = (void *)request;
+
+	for (;;) {
+		struct {
+			struct fuse_out_header head;
+			union {
+				struct fuse_init_out init;
+				struct fuse_entry_out entry;
+				struct fuse_attr_out attr;
+			};
+		} out = {};
+		const struct fuse_attr root = { .ino = FUSE_ROOT_ID, .mode = S_IFDIR | 0755, .nlink = 2 };
+		const struct fuse_attr file = { .ino = 2, .mode = S_IFREG | 0644, .nlink = 1 };
+		ssize_t n = read(fd, request, sizeof(request));
+
+		if (n < 0 && (errno == EINTR || errno == ENOENT))
+			continue;
+		if (n < 0)
+			_exit(0);
+		out.head = (struct fuse_out_header){ .unique = in->unique, .len = sizeof(out.head) };
+		switch (in->opcode) {
+		case FUSE_INIT:
+			out.init = (struct fuse_init_out){ .major = FUSE_KERNEL_VERSION, .minor = FUSE_KERNEL_MINOR_VERSION };
+			out.init.max_write = PAGE;
+			out.head.len += sizeof(out.init);
+			break;
+		case FUSE_LOOKUP:
+			out.entry.nodeid = file.ino;
+			out.entry.attr = file;
+			out.head.len += sizeof(out.entry);
+			break;
+		case FUSE_GETATTR:
+			out.attr.attr = in->nodeid == FUSE_ROOT_ID ? root : file;
+			out.head.len += sizeof(out.attr);
+			break;
+		case FUSE_FORGET:
+		case FUSE_BATCH_FORGET:
+		case FUSE_INTERRUPT:
+			continue;
+		default:
+			out.head.error = -ENOSYS;
+		}
+		CHECK(write(fd, &out, out.head.len) > 0 || errno == ENOENT);
+	}
+}
+
+/* The target's own server stands still when the target does: nobody must ask it then. */
+static void inotify_of_own_server(void)
+{
+	int fd = inotify_init1(0), device = open("/dev/fuse", O_RDWR);
+	char options[64];
+	pid_t server;
+
+	CHECK(device >= 0 && mkdir("served", 0700) == 0);
+	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", device);
+	CHECK(mount("own", "served", "fuse", MS_NOSUID | MS_NODEV, options) == 0);
+	server = fork();
+	CHECK(server >= 0);
+	if (server == 0)
+		serve(device);
+	CHECK(inotify_add_watch(fd, "served/file", IN_MODIFY) >= 0);
+	say("expect device|/dev/fuse");
+	expect_fd(device);
+	hold();
+	CHECK(access("served/file", F_OK) == 0);
+	CHECK(umount2("served", MNT_DETACH) == 0);
+	CHECK(kill(server, SIGKILL) == 0 && waitpid(server, NULL, 0) == server);
 }
 
 /* So many that it would take long to look at each of them again and again. */
@@ -1481,6 +1555,7 @@ static const struct {
 	{ "proc_of_a_process_outside", file_of_proc },
 	{ "inotify_of_a_removed_file", inotify },
 	{ "inotify_shared_outside", inotify_shared },
+	{ "inotify_of_own_server", inotify_of_own_server },
 	{ "many_shared_outside", many_shared },
 	{ "memfd_shared_outside", memfd },
 	{ "memfd_mapped_outside", memfd_mapped },

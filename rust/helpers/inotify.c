@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/fsnotify_backend.h>
 #include <linux/idr.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include "fs/notify/inotify/inotify.h"
@@ -190,13 +191,18 @@ static int ckpt_any_dentry(void *context, struct dentry *dentry)
 	return 1;
 }
 
-/* A directory that the cache of names has forgotten is looked for by its file handle. */
+/*
+ * A directory that the cache of names has forgotten is looked for by its file handle. Only file systems on a device are asked: a server
+ * may be a task that stands still.
+ */
 static struct dentry *ckpt_find_directory(struct inode *inode, struct vfsmount *mnt)
 {
 	u32 fid[MAX_HANDLE_SZ / sizeof(u32)];
 	int words = ARRAY_SIZE(fid), type;
 	struct dentry *dentry;
 
+	if (!(inode->i_sb->s_type->fs_flags & FS_REQUIRES_DEV) || inode->i_sb->s_magic == FUSE_SUPER_MAGIC)
+		return NULL;
 	if (!S_ISDIR(inode->i_mode) || !exportfs_can_decode_fh(inode->i_sb->s_export_op))
 		return NULL;
 	type = exportfs_encode_inode_fh(inode, (struct fid *)fid, &words, NULL, 0);
@@ -221,6 +227,33 @@ static struct vfsmount *ckpt_nth_mount(struct inode *inode, const struct path *r
 	return found;
 }
 
+/*
+ * Whether nothing is in the way from @root to a path below it: no mount covers a directory on it, and none of the names has gone. By what
+ * the kernel knows: to look the path up would ask file systems, the server of which may be a task that stands still.
+ */
+static bool ckpt_is_in_sight(const struct path *path, const struct path *root)
+{
+	struct path at = *path;
+	bool clear = true;
+
+	path_get(&at);
+	while (clear && !path_equal(&at, root)) {
+		clear = !path_is_mountpoint(&at);
+		/* What it is mounted on is a mount point because of it. */
+		while (clear && at.dentry == at.mnt->mnt_root && !path_equal(&at, root))
+			clear = follow_up(&at);
+		if (clear && !path_equal(&at, root)) {
+			struct dentry *parent = dget_parent(at.dentry);
+
+			clear = !d_unhashed(at.dentry) && !IS_ROOT(at.dentry);
+			dput(at.dentry);
+			at.dentry = parent;
+		}
+	}
+	path_put(&at);
+	return clear;
+}
+
 /* Prints a path that leads from @root to @inode; NULL when there is none that the kernel knows. */
 char *ckpt_inode_path(struct inode *inode, const struct path *root, char *buf, int size)
 {
@@ -229,8 +262,6 @@ char *ckpt_inode_path(struct inode *inode, const struct path *root, char *buf, i
 	char *name = NULL;
 
 	for (skip = 0; !name; skip++) {
-		struct path found;
-
 		path.mnt = ckpt_nth_mount(inode, root, skip);
 		if (!path.mnt)
 			break;
@@ -238,14 +269,8 @@ char *ckpt_inode_path(struct inode *inode, const struct path *root, char *buf, i
 			path.dentry = ckpt_find_directory(inode, path.mnt);
 		if (path.dentry && is_subdir(path.dentry, path.mnt->mnt_root)) {
 			name = ckpt___d_path(&path, root, buf, size);
-			/* It may be covered by another mount, or just have been renamed. */
-			if (IS_ERR_OR_NULL(name) || vfs_path_lookup(root->dentry, root->mnt, name, 0, &found)) {
+			if (IS_ERR_OR_NULL(name) || !ckpt_is_in_sight(&path, root))
 				name = NULL;
-			} else {
-				if (d_inode(found.dentry) != inode)
-					name = NULL;
-				path_put(&found);
-			}
 		}
 		mntput(path.mnt);
 	}

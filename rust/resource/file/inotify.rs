@@ -5,10 +5,10 @@
 //! Saved: what it watches, by a path that leads there; masks, numbers of watches and the number that the next one gets; events that nobody
 //! has read yet.
 //! Not saved: what becomes of watched files between checkpoint and restart: no event tells of it. By which of its names a file was
-//! watched.
+//! watched. That the server of a file system has another file by that name, and the kernel has not heard of it.
 //! Refused: an inotify that a process outside of the target holds, too; one that watches a file that has no name any more, or to which no
-//! path leads from the root directory of the mount namespace (or none that the kernel still knows: naming the file once, as `ls` does,
-//! helps then).
+//! path leads from the root directory of the mount namespace (or none that the kernel still knows, as of a directory of a FUSE or network
+//! file system: naming the file once, as `ls` does, helps then).
 //!
 //! Records: [`ckpt_uapi::record::inotify`].  C sources: `fs/notify/inotify/`
 
