@@ -35,6 +35,7 @@ const KINDS: &[&str] = &[
     "inotify_of_a_removed_file",
     "inotify_shared_outside",
     "inotify_of_own_server",
+    "covered_by_own_server",
     "memfd_shared_outside",
     "memfd_mapped_outside",
     "memory_mapped_outside",

@@ -406,26 +406,56 @@ __attribute__((noreturn)) static void serve(int fd)
 }
 
 /* The target's own server stands still when the target does: nobody must ask it then. */
-static void inotify_of_own_server(void)
+static pid_t serve_in(const char *directory)
 {
-	int fd = inotify_init1(0), device = open("/dev/fuse", O_RDWR);
+	int device = open("/dev/fuse", O_RDWR);
 	char options[64];
 	pid_t server;
 
-	CHECK(device >= 0 && mkdir("served", 0700) == 0);
+	CHECK(device >= 0);
 	snprintf(options, sizeof(options), "fd=%d,rootmode=40000,user_id=0,group_id=0", device);
-	CHECK(mount("own", "served", "fuse", MS_NOSUID | MS_NODEV, options) == 0);
+	CHECK(mount("own", directory, "fuse", MS_NOSUID | MS_NODEV, options) == 0);
 	server = fork();
 	CHECK(server >= 0);
 	if (server == 0)
 		serve(device);
-	CHECK(inotify_add_watch(fd, "served/file", IN_MODIFY) >= 0);
 	say("expect device|/dev/fuse");
 	expect_fd(device);
+	return server;
+}
+
+static void end_server(pid_t server, const char *directory)
+{
+	CHECK(umount2(directory, MNT_DETACH) == 0);
+	CHECK(kill(server, SIGKILL) == 0 && waitpid(server, NULL, 0) == server);
+}
+
+static void inotify_of_own_server(void)
+{
+	int fd = inotify_init1(0);
+	pid_t server;
+
+	CHECK(mkdir("served", 0700) == 0);
+	server = serve_in("served");
+	CHECK(inotify_add_watch(fd, "served/file", IN_MODIFY) >= 0);
 	hold();
 	CHECK(access("served/file", F_OK) == 0);
-	CHECK(umount2("served", MNT_DETACH) == 0);
-	CHECK(kill(server, SIGKILL) == 0 && waitpid(server, NULL, 0) == server);
+	end_server(server, "served");
+}
+
+static void covered_by_own_server(void)
+{
+	pid_t server;
+	int fd;
+
+	CHECK(mkdir("below", 0700) == 0);
+	fd = open("below/file", O_RDWR | O_CREAT, 0600);
+	server = serve_in("below");
+	CHECK(access("below/file", F_OK) == 0);
+	say("expect elsewhere");
+	expect_fd(fd);
+	hold();
+	end_server(server, "below");
 }
 
 /* So many that it would take long to look at each of them again and again. */
@@ -1556,6 +1586,7 @@ static const struct {
 	{ "inotify_of_a_removed_file", inotify },
 	{ "inotify_shared_outside", inotify_shared },
 	{ "inotify_of_own_server", inotify_of_own_server },
+	{ "covered_by_own_server", covered_by_own_server },
 	{ "many_shared_outside", many_shared },
 	{ "memfd_shared_outside", memfd },
 	{ "memfd_mapped_outside", memfd_mapped },

@@ -18,6 +18,7 @@
 
 #include "helpers.h"
 #include "mount.h"
+#include "symbol.h"
 
 /*
  * What /proc/PID/fdinfo says about the file besides what it says about every file. Returns the number of bytes, @size when they
@@ -162,18 +163,38 @@ out:
 }
 
 /*
- * Whether the name, looked up from @root, is that of something else than the file, since a mount covers it. Where the caller may not look
- * this is not known.
+ * What a path, as __d_path() prints it, leads to from @root by the names and mounts that the kernel knows, with references; false when
+ * it leads to nothing. No file system is asked: its server may be a task that stands still.
  */
+bool ckpt_find_known(const struct path *root, const char *name, struct path *found)
+{
+	*found = *root;
+	path_get(found);
+	while (*(name += strspn(name, "/"))) {
+		struct qstr part = QSTR_INIT(name, strcspn(name, "/"));
+		struct dentry *next = ckpt_d_hash_and_lookup(found->dentry, &part);
+
+		if (IS_ERR_OR_NULL(next)) {
+			path_put(found);
+			return false;
+		}
+		dput(found->dentry);
+		found->dentry = next;
+		while (follow_down_one(found))
+			;
+		name += part.len;
+	}
+	return true;
+}
+
+/* Whether the name is, from @root, that of something else than the file, since a mount covers it. */
 bool ckpt_leads_elsewhere(const struct path *root, const char *name, struct file *f)
 {
 	struct path found;
 	bool other;
-	int ret;
 
-	ret = vfs_path_lookup(root->dentry, root->mnt, name, 0, &found);
-	if (ret)
-		return ret == -ENOENT || ret == -ENOTDIR;
+	if (!ckpt_find_known(root, name, &found))
+		return true;
 	other = d_inode(found.dentry) != file_inode(f);
 	path_put(&found);
 	return other;

@@ -77,6 +77,7 @@ bool ckpt_other_name(struct file *f, struct path *out);
 #define CKPT_ADVICE_NOREUSE 4
 
 bool ckpt_may_be_covered(struct file *f);
+bool ckpt_find_known(const struct path *root, const char *name, struct path *found);
 bool ckpt_leads_elsewhere(const struct path *root, const char *name, struct file *f);
 unsigned int ckpt_file_advice(struct file *f);
 u32 ckpt_file_generation(struct file *f);

@@ -227,33 +227,6 @@ static struct vfsmount *ckpt_nth_mount(struct inode *inode, const struct path *r
 	return found;
 }
 
-/*
- * Whether nothing is in the way from @root to a path below it: no mount covers a directory on it, and none of the names has gone. By what
- * the kernel knows: to look the path up would ask file systems, the server of which may be a task that stands still.
- */
-static bool ckpt_is_in_sight(const struct path *path, const struct path *root)
-{
-	struct path at = *path;
-	bool clear = true;
-
-	path_get(&at);
-	while (clear && !path_equal(&at, root)) {
-		clear = !path_is_mountpoint(&at);
-		/* What it is mounted on is a mount point because of it. */
-		while (clear && at.dentry == at.mnt->mnt_root && !path_equal(&at, root))
-			clear = follow_up(&at);
-		if (clear && !path_equal(&at, root)) {
-			struct dentry *parent = dget_parent(at.dentry);
-
-			clear = !d_unhashed(at.dentry) && !IS_ROOT(at.dentry);
-			dput(at.dentry);
-			at.dentry = parent;
-		}
-	}
-	path_put(&at);
-	return clear;
-}
-
 /* Prints a path that leads from @root to @inode; NULL when there is none that the kernel knows. */
 char *ckpt_inode_path(struct inode *inode, const struct path *root, char *buf, int size)
 {
@@ -262,6 +235,8 @@ char *ckpt_inode_path(struct inode *inode, const struct path *root, char *buf, i
 	char *name = NULL;
 
 	for (skip = 0; !name; skip++) {
+		struct path found;
+
 		path.mnt = ckpt_nth_mount(inode, root, skip);
 		if (!path.mnt)
 			break;
@@ -269,8 +244,14 @@ char *ckpt_inode_path(struct inode *inode, const struct path *root, char *buf, i
 			path.dentry = ckpt_find_directory(inode, path.mnt);
 		if (path.dentry && is_subdir(path.dentry, path.mnt->mnt_root)) {
 			name = ckpt___d_path(&path, root, buf, size);
-			if (IS_ERR_OR_NULL(name) || !ckpt_is_in_sight(&path, root))
+			/* It may be covered by another mount, or just have been renamed. */
+			if (IS_ERR_OR_NULL(name) || !ckpt_find_known(root, name, &found)) {
 				name = NULL;
+			} else {
+				if (d_inode(found.dentry) != inode)
+					name = NULL;
+				path_put(&found);
+			}
 		}
 		mntput(path.mnt);
 	}

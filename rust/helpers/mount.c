@@ -287,7 +287,7 @@ char *ckpt_mount_elsewhere(const struct ckpt_mount *m, const struct ckpt_mount *
 	if (IS_ERR_OR_NULL(p) || d_unlinked(m->path.dentry))
 		return NULL;
 	/* Something else may be mounted over it. */
-	if (kern_path(p, 0, &found))
+	if (!ckpt_find_known(root, p, &found))
 		return NULL;
 	same = found.dentry == m->path.dentry;
 	path_put(&found);

@@ -55,7 +55,8 @@ extern void freeque(struct ipc_namespace *ns, struct kern_ipc_perm *ipcp);
 /* In ipc/util.h, which symbol.c includes to check them. */
 extern struct kern_ipc_perm *ipc_obtain_object_idr(struct ipc_ids *ids, int id);
 extern void ipc_set_key_private(struct ipc_ids *ids, struct kern_ipc_perm *ipcp);
-/* In fs/internal.h, which symbol.c includes to check it. */
+/* In fs/internal.h, which symbol.c includes to check them. */
+extern struct dentry *d_hash_and_lookup(struct dentry *dir, struct qstr *name);
 extern struct file *open_namespace_file(struct ns_common *ns);
 /* In mm/internal.h and uprobes.h, which symbol.c includes to check them. */
 extern void folio_add_lru_vma(struct folio *folio, struct vm_area_struct *vma);
@@ -83,6 +84,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(int, anon_vma_fork, (struct vm_area_struct *vma, struct vm_area_struct *old), (vma, old))                        \
 	X(void, change_pid, (struct pid **pids, struct task_struct *t, enum pid_type type, struct pid *pid),             \
 	  (pids, t, type, pid))                                                                                         \
+	X(struct dentry *, d_hash_and_lookup, (struct dentry *dir, struct qstr *name), (dir, name))                        \
 	X(void, deactivate_nsproxy, (struct nsproxy *ns), (ns))                                                            \
 	X(int, do_epoll_ctl_file,                                                                                         \
 	  (struct file *f, int op, struct epoll_key *tf, struct epoll_event *epds, bool nonblock),                       \
