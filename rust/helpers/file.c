@@ -4,6 +4,7 @@
 #include <linux/bvec.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/freezer.h>
 #include <linux/fs.h>
 #include <linux/fs_struct.h>
 #include <linux/hugetlb.h>
@@ -12,6 +13,7 @@
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/path.h>
+#include <linux/sched/signal.h>
 #include <linux/seq_file.h>
 #include <linux/shmem_fs.h>
 #include <linux/uio.h>
@@ -20,10 +22,6 @@
 #include "mount.h"
 #include "symbol.h"
 
-/*
- * What /proc/PID/fdinfo says about the file besides what it says about every file. Returns the number of bytes, @size when they
- * do not fit.
- */
 /* The name of its operations, as `kmsg_fops` or `fb_fops [fb]`: that is its driver. Printed to the end of the buffer; where it begins. */
 char *ckpt_file_driver(const struct file *f, char *buf, int size)
 {
@@ -35,6 +33,10 @@ char *ckpt_file_driver(const struct file *f, char *buf, int size)
 	return memcpy(buf + size - length - 1, name, length + 1);
 }
 
+/*
+ * What /proc/PID/fdinfo says about the file besides what it says about every file. Returns the number of bytes, @size when they
+ * do not fit.
+ */
 size_t ckpt_fdinfo(struct file *f, char *out, size_t size)
 {
 	struct seq_file m = { .buf = out, .size = size };
@@ -373,21 +375,54 @@ unsigned int ckpt_file_fmode(struct file *f)
 	return (__force unsigned int)f->f_mode;
 }
 
+/*
+ * Whether a transfer that ended with @ret is to be tried again: the freezer of a suspend has interrupted it, not a signal. Sleeps for as
+ * long as the system does.
+ */
+static bool only_slept(ssize_t ret)
+{
+	if (ret != -EINTR && !(ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK))
+		return false;
+	try_to_freeze();
+	spin_lock_irq(&current->sighand->siglock);
+	recalc_sigpending();
+	spin_unlock_irq(&current->sighand->siglock);
+	return !signal_pending(current);
+}
+
 /* As kernel_write(), also for files that have both kinds of write operations (/dev/null). pos NULL: a stream. */
 ssize_t ckpt_write(struct file *f, const void *bytes, size_t len, loff_t *pos)
 {
 	struct kvec kvec = { .iov_base = (void *)bytes, .iov_len = len };
 	struct iov_iter iter;
+	ssize_t ret;
 
-	iov_iter_kvec(&iter, ITER_SOURCE, &kvec, 1, len);
-	return vfs_iter_write(f, &iter, pos, 0);
+	do {
+		iov_iter_kvec(&iter, ITER_SOURCE, &kvec, 1, len);
+		ret = vfs_iter_write(f, &iter, pos, 0);
+	} while (only_slept(ret));
+	return ret;
+}
+
+ssize_t ckpt_read(struct file *f, void *bytes, size_t len, loff_t *pos)
+{
+	ssize_t ret;
+
+	do {
+		ret = kernel_read(f, bytes, len, pos);
+	} while (only_slept(ret));
+	return ret;
 }
 
 /* Writes (or reads) all of the vector; a short count is the caller's business. pos NULL: a stream. */
 ssize_t ckpt_iter_bvec(struct file *f, bool write, struct bio_vec *bvec, unsigned long nr, size_t len, loff_t *pos)
 {
 	struct iov_iter iter;
+	ssize_t ret;
 
-	iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, bvec, nr, len);
-	return write ? vfs_iter_write(f, &iter, pos, 0) : vfs_iter_read(f, &iter, pos, 0);
+	do {
+		iov_iter_bvec(&iter, write ? ITER_SOURCE : ITER_DEST, bvec, nr, len);
+		ret = write ? vfs_iter_write(f, &iter, pos, 0) : vfs_iter_read(f, &iter, pos, 0);
+	} while (only_slept(ret));
+	return ret;
 }

@@ -97,6 +97,7 @@ bool ckpt_can_have_pos(struct file *f, loff_t pos);
 bool ckpt_file_is_stream(struct file *f);
 unsigned int ckpt_file_fmode(struct file *f);
 ssize_t ckpt_write(struct file *f, const void *bytes, size_t len, loff_t *pos);
+ssize_t ckpt_read(struct file *f, void *bytes, size_t len, loff_t *pos);
 ssize_t ckpt_iter_bvec(struct file *f, bool write, struct bio_vec *bvec, unsigned long nr, size_t len, loff_t *pos);
 
 /* inotify.c */

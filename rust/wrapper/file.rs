@@ -522,7 +522,7 @@ impl File {
             let mut here = pos.as_deref().copied().unwrap_or(0);
             let rest = &mut out[done..];
             // SAFETY: the file is alive, the slice writable.
-            let n = unsafe { bindings::kernel_read(self.as_ptr(), rest.as_mut_ptr().cast(), rest.len(), &mut here) };
+            let n = unsafe { bindings::ckpt_read(self.as_ptr(), rest.as_mut_ptr().cast(), rest.len(), &mut here) };
             let n = to_result(n)?;
             if n == 0 {
                 break;
