@@ -4,6 +4,7 @@
 
 mod cases;
 mod hostile;
+mod pm;
 mod refuse;
 mod robust;
 mod security;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
             security::all(),
             hostile::all(),
             smp::all(),
+            pm::all(),
         ]
         .into_iter()
         .flatten()

@@ -3,8 +3,8 @@
 //! Runs cases one after the other and reports in KTAP.
 //!
 //! Each case is a process of its own: a session leader, and the reaper of every orphan below it. What survives it is a
-//! stray task. Usage: `cases [--smp | --part K/N] [--list] [PATTERN]`; the group `smp/` runs only with `--smp`; `--part` takes every Nth
-//! case, from the Kth on.
+//! stray task. Usage: `cases [--smp | --pm | --part K/N] [--list] [PATTERN]`; the groups `smp/` and `pm/`, which want guests of their
+//! own, run only with `--smp` and `--pm`; `--part` takes every Nth case, from the Kth on.
 
 use crate::klog::KernelLog;
 use crate::process::{end_children, wait_until};
@@ -27,10 +27,11 @@ const SHOWN: usize = 80;
 pub fn main(cases: Vec<Case>) -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
-    let (smp, part, words) = match words.as_slice() {
-        ["--smp", rest @ ..] => (true, Some((1, 1)), rest),
-        ["--part", part, rest @ ..] => (false, part_of(part), rest),
-        rest => (false, Some((1, 1)), rest),
+    let (group, part, words) = match words.as_slice() {
+        ["--smp", rest @ ..] => (Some("smp/"), Some((1, 1)), rest),
+        ["--pm", rest @ ..] => (Some("pm/"), Some((1, 1)), rest),
+        ["--part", part, rest @ ..] => (None, part_of(part), rest),
+        rest => (None, Some((1, 1)), rest),
     };
     let Some((part, parts)) = part else {
         return usage();
@@ -38,7 +39,7 @@ pub fn main(cases: Vec<Case>) -> ExitCode {
     let chosen = |pattern: &str| {
         let matching = cases
             .iter()
-            .filter(|case| in_group(case, smp) && case.name.contains(pattern));
+            .filter(|case| in_group(case, group) && case.name.contains(pattern));
         matching.skip(part - 1).step_by(parts).collect()
     };
     match words {
@@ -54,7 +55,7 @@ pub fn main(cases: Vec<Case>) -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: cases [--smp | --part K/N] [--list] [PATTERN]");
+    eprintln!("usage: cases [--smp | --pm | --part K/N] [--list] [PATTERN]");
     ExitCode::from(2)
 }
 
@@ -65,8 +66,12 @@ fn part_of(text: &str) -> Option<(usize, usize)> {
     (1..=parts).contains(&part).then_some((part, parts))
 }
 
-fn in_group(case: &Case, smp: bool) -> bool {
-    case.name.starts_with("smp/") == smp
+/// Whether a case is of a group that runs by itself, or of none of them.
+fn in_group(case: &Case, group: Option<&str>) -> bool {
+    match group {
+        Some(group) => case.name.starts_with(group),
+        None => !["smp/", "pm/"].iter().any(|alone| case.name.starts_with(alone)),
+    }
 }
 
 /// The child: one case, whose verdict is the exit status and whose reason is the output.

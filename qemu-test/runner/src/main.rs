@@ -17,7 +17,7 @@ commands:
   guest CMD         run a shell command in the guest, exit with its status
   shell             an interactive shell in the guest
   test [PATTERN]    the suite: /ckpt/cases with one vCPU, in two guests at a time where there are two CPUs, then the group smp/ with
-                    four vCPUs
+                    four vCPUs and the group pm/ in a guest that hibernates
   bench [PATTERN]   /ckpt/bench
   demo              /ckpt/demo
 options:

@@ -150,7 +150,18 @@ struct Boot {
     name: String,
     machine: Machine,
     cases: String,
+    /// Whether its results come by the serial line, among the kernel's log: the ports of virtio are not connected again after a
+    /// hibernation.
+    serial: bool,
 }
+
+/// The same around the commands of a boot, and the machine is switched off without init.
+const SERIAL: &str = r"
+( COMMANDS ) >/dev/ttyS0 2>&1
+echo runner: exit $? >/dev/ttyS0
+echo o >/proc/sysrq-trigger
+sleep 60
+";
 
 impl Boot {
     /// Runs it and says what came of it; with `together`, its lines bear its name.
@@ -175,12 +186,21 @@ impl Boot {
                 totals.add(name, &case);
             }
         };
-        let outcome = self
-            .machine
-            .run(&AROUND.replace("CASES", &self.cases), limit, |chunk| {
-                lines.feed(chunk, &mut each)
-            })?;
-        lines.finish(&mut each);
+        let around = AROUND.replace("CASES", &self.cases);
+        let outcome = if self.serial {
+            let mut outcome = self.machine.run(&SERIAL.replace("COMMANDS", &around), limit, |_| {})?;
+            let said = outcome.kernel_log.lines().filter(|line| !line.starts_with('['));
+            said.for_each(&mut each);
+            outcome.status = outcome
+                .kernel_log
+                .lines()
+                .find_map(|line| line.trim_end().strip_prefix("runner: exit ")?.parse().ok());
+            outcome
+        } else {
+            let outcome = self.machine.run(&around, limit, |chunk| lines.feed(chunk, &mut each))?;
+            lines.finish(&mut each);
+            outcome
+        };
         voice.say(&format!("# boot {name}: {:.0} s", start.elapsed().as_secs_f64()), true);
 
         let (cases, errors) = parser.finish();
@@ -225,15 +245,23 @@ fn boots(machine: &Machine, pattern: Option<&str>) -> Vec<Vec<Boot>> {
         },
         name,
         cases: with_pattern(cases, pattern),
+        serial: false,
     };
     let smp = || vec![boot("smp".into(), 4, "/ckpt/cases --smp")];
+    let pm = || Boot {
+        serial: true,
+        ..boot("pm".into(), 1, "/ckpt/cases --pm")
+    };
     match pattern {
         Some(group) if group.starts_with("smp") => vec![smp()],
+        Some(group) if group.starts_with("pm") => vec![vec![pm()]],
         Some(_) => vec![vec![boot("up".into(), 1, "/ckpt/cases")]],
         None => {
             let parts = std::thread::available_parallelism().map_or(1, |cpus| cpus.get().min(2));
             let part = |k| boot(format!("up-{k}"), 1, &format!("/ckpt/cases --part {k}/{parts}"));
-            vec![(1..=parts).map(part).collect(), smp()]
+            let mut alone = smp();
+            alone.push(pm());
+            vec![(1..=parts).map(part).collect(), alone]
         }
     }
 }
