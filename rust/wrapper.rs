@@ -9,6 +9,7 @@
 pub(crate) mod completion;
 pub(crate) mod cred;
 pub(crate) mod epoll;
+pub(crate) mod fcntl;
 pub(crate) mod file;
 pub(crate) mod hash;
 pub(crate) mod inotify;

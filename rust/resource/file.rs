@@ -28,10 +28,8 @@ use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Made, Object},
     wrapper::{
-        file::{
-            collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, ASYNC, NOFOLLOW, PATH, PATH_FLAGS,
-            REOPEN_FLAGS, TMPFILE,
-        },
+        fcntl::{O_ACCMODE, O_APPEND, O_ASYNC, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDWR},
+        file::{collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, PATH_FLAGS, REOPEN_FLAGS, TMPFILE},
         inotify::Inotify,
         lock::Locks,
         mm::{map, prot, vm_mmap, Mm},
@@ -98,13 +96,8 @@ pub(crate) use socket::finish_sockets;
 pub(crate) struct FileRoom;
 
 /// As in `asm-generic/fcntl.h`.
-const O_NONBLOCK: u32 = 0o4000;
-const O_RDWR: u32 = 2;
-const O_APPEND: u32 = 0o2000;
-const O_PATH: u32 = 0o10_000_000;
 
 /// As in `asm-generic/fcntl.h`: the access mode.
-const O_ACCMODE: u32 = 3;
 
 /// Descriptors that may be relinked to those of the restarter.
 const STDIO: u32 = 3;
@@ -335,8 +328,8 @@ fn advisable(kind: u32) -> u32 {
 /// O_* flags that are saved.
 fn known_flags(kind: u32) -> u32 {
     match kind {
-        kind::NAMELESS => REOPEN_FLAGS | ASYNC | TMPFILE,
-        kind::REGULAR | kind::DIRECTORY | kind::DEVICE => REOPEN_FLAGS | ASYNC | NOFOLLOW,
+        kind::NAMELESS => REOPEN_FLAGS | O_ASYNC | TMPFILE,
+        kind::REGULAR | kind::DIRECTORY | kind::DEVICE => REOPEN_FLAGS | O_ASYNC | O_NOFOLLOW,
         kind::PATH => PATH_FLAGS,
         _ => REOPEN_FLAGS,
     }
@@ -466,7 +459,7 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     r.flags = file.flags() & known_flags(kind);
     if file.may_signal() {
         // Set when the owner is.
-        r.flags &= !ASYNC;
+        r.flags &= !O_ASYNC;
     }
     r.mode = stat.mode;
     r.pos = if file.is_stream() { 0 } else { file.pos() as u64 };
@@ -730,7 +723,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         || (r.pipe != 0) != (r.kind == kind::PIPE)
         || (r.nameless != 0) != (r.kind == kind::NAMELESS)
         || r.denied & !deniable(r.kind) != 0
-        || (r.flags & PATH != 0) != (r.kind == kind::PATH)
+        || (r.flags & O_PATH != 0) != (r.kind == kind::PATH)
         || r.advice & !advisable(r.kind) != 0
         || r.outside > 1
     {

@@ -18,6 +18,7 @@ use crate::{
     freeze::{Process, Scope as Extent},
     objects::{Keeper, Object},
     wrapper::{
+        fcntl::O_WRONLY,
         syscall::{nr, CurrentTask},
         task::{sleep_killable, Task}, //
     },
@@ -52,11 +53,10 @@ fn set_oom_score_adj(me: &CurrentTask, value: i32) -> kernel::error::Result {
             Ok(())
         }
     }
-    const O_WRONLY: u64 = 1;
     let mut digits = Digits([0; 16], 0);
     core::fmt::Write::write_fmt(&mut digits, format_args!("{value}")).map_err(|_| EINVAL)?;
     let at = me.put_path(b"/proc/self/oom_score_adj")?;
-    let fd = me.call(nr::__NR_open, &[at, O_WRONLY])? as u64;
+    let fd = me.call(nr::__NR_open, &[at, u64::from(O_WRONLY)])? as u64;
     let written = me
         .put(&digits.0[..digits.1])
         .and_then(|at| me.call(nr::__NR_write, &[fd, at, digits.1 as u64]));

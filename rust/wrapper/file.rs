@@ -144,14 +144,7 @@ pub(crate) const REOPEN_FLAGS: u32 = bindings::O_ACCMODE
     | bindings::O_NOATIME;
 
 /// Those of a descriptor that only stands for a path.
-pub(crate) const PATH_FLAGS: u32 = PATH | bindings::O_DIRECTORY | NOFOLLOW;
-/// O_PATH
-pub(crate) const PATH: u32 = bindings::O_PATH;
-/// O_NOFOLLOW
-pub(crate) const NOFOLLOW: u32 = bindings::O_NOFOLLOW;
-
-/// O_ASYNC, as it was asked for by open(2): it has no effect then.
-pub(crate) const ASYNC: u32 = bindings::FASYNC;
+pub(crate) const PATH_FLAGS: u32 = bindings::O_PATH | bindings::O_DIRECTORY | bindings::O_NOFOLLOW;
 
 /// What an open file keeps of O_TMPFILE, besides O_DIRECTORY.
 pub(crate) const TMPFILE: u32 = bindings::__O_TMPFILE;

@@ -23,6 +23,7 @@ use crate::{
     statefile::Reader,
     wrapper::{
         cred::Cred,
+        fcntl::{O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_PATH, O_RDONLY, O_RDWR, O_TMPFILE},
         file::{install_any, mode, take_fd, with_fd, File, Nameless as Kind},
         mount::open_below,
         path::{Fs, PathBuf},
@@ -35,15 +36,6 @@ use ckpt_uapi::{
     statefile::PATH_MAX,
 };
 use kernel::{prelude::*, rbtree::RBTree};
-
-const O_RDONLY: u32 = 0;
-const O_RDWR: u64 = 2;
-const O_EXCL: u64 = 0o200;
-const O_LARGEFILE: u32 = 0o100000;
-const O_DIRECTORY: u32 = 0o200000;
-const O_NOATIME: u32 = 0o1000000;
-const O_PATH: u32 = 0o10000000;
-const O_TMPFILE: u64 = 0o20200000;
 
 const MFD_CLOEXEC: u64 = 1;
 const MFD_ALLOW_SEALING: u64 = 2;
@@ -305,7 +297,7 @@ fn make_temporary(me: &CurrentTask, fs: &Fs, directory: &[u8], of: u32) -> kerne
     let linkable = if of & flags::LINKABLE != 0 { 0 } else { O_EXCL };
     let fd = with_fd(me, &directory, |fd| {
         let here = me.put_path(b".")?;
-        let how = O_TMPFILE | O_RDWR | u64::from(O_LARGEFILE) | linkable;
+        let how = u64::from(O_TMPFILE | O_RDWR | O_LARGEFILE | linkable);
         me.call(nr::__NR_openat, &[fd, here, how, 0o600])
     })?;
     take_fd(me, fd)

@@ -17,6 +17,7 @@ use crate::{
     error::{Context, Fault, Result},
     resource::{share, Dump, FrozenTask, Resource, Restore, Scope, Target, Whole},
     wrapper::{
+        fcntl::O_ASYNC,
         file::{collect_fds, File, Nameless as Name},
         lock::{Lease, Locks},
         owner::{Kind, Owner},
@@ -41,7 +42,6 @@ const F_SETOWN_EX: u64 = 15;
 const F_SETLEASE: u64 = 1024;
 const F_WRLCK: u64 = 1;
 const F_RDLCK: u64 = 0;
-const O_ASYNC: u64 = 0o20000;
 const SIGNAL_MAX: u32 = 64;
 
 /// Whether this owner, known by its number in the pid namespace of the root task, is one of the target.
@@ -229,7 +229,8 @@ fn set(me: &CurrentTask, r: &FileSignals) -> Result {
     fcntl(F_SETSIG, r.signal.into()).context(format_args!("cannot choose signal {} for a file", r.signal))?;
     if r.on == 1 {
         let flags = fcntl(F_GETFL, 0)? as u64;
-        fcntl(F_SETFL, flags | O_ASYNC).context(format_args!("cannot have a file send signals (O_ASYNC)"))?;
+        fcntl(F_SETFL, flags | u64::from(O_ASYNC))
+            .context(format_args!("cannot have a file send signals (O_ASYNC)"))?;
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::{
     objects::{Keeper, Made as Objects, Object, Pipe as Made},
     statefile::Reader,
     wrapper::{
+        fcntl::{O_ACCMODE, O_CLOEXEC, O_DIRECT, O_NONBLOCK, O_RDWR},
         file::{with_fd, File},
         pipe::Pipe,
         syscall::{nr, CurrentTask},
@@ -27,10 +28,6 @@ use ckpt_uapi::{
 };
 use kernel::prelude::*;
 
-const O_RDWR: u32 = 2;
-const O_NONBLOCK: u32 = 0o4000;
-const O_DIRECT: u32 = 0o40000;
-const O_CLOEXEC: u64 = 0o2000000;
 const F_SETPIPE_SZ: u64 = 1031;
 /// Largest capacity that a statefile may ask for: what the kernel itself allows at most.
 const CAPACITY_MAX: u32 = 1 << 31;
@@ -118,7 +115,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     }
     let me = restore.me;
     let at = me.put_words(&[0])?;
-    me.call(nr::__NR_pipe2, &[at, O_CLOEXEC])
+    me.call(nr::__NR_pipe2, &[at, u64::from(O_CLOEXEC)])
         .context(format_args!("cannot make a pipe"))?;
     let [read_fd, write_fd] = me.get_pair(at)?;
     let made = (|| -> Result<Object> {
@@ -154,7 +151,6 @@ fn fill(write: &File, content: &[u8]) -> Result {
 
 /// Another open file of a pipe that has been made.
 pub(super) fn end(made: &mut Objects, input: &Reader, objref: u32, flags: u32) -> Result<File> {
-    const O_ACCMODE: u32 = 3;
     let Some(pipe) = made.pipe(objref) else {
         return Err(input.bad(EBADMSG, format_args!("object {objref} is no pipe")));
     };

@@ -16,6 +16,7 @@ use crate::{
     objects::{Keeper, Object},
     resource::Whole,
     wrapper::{
+        fcntl::{O_DIRECTORY, O_PATH},
         file::File,
         path::PathBuf,
         proc::Proc,
@@ -183,8 +184,6 @@ fn push_number(path: &mut KVec<u8>, number: u32) -> Result {
 
 /// Makes the object.
 pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
-    const O_DIRECTORY: u32 = 0o200_000;
-    const O_PATH: u32 = 0o10_000_000;
     let r: Record = restore.input.fixed()?;
     let both = restore.input.variable();
     let bad = |errno: Error, text: core::fmt::Arguments<'_>| restore.input.bad(errno, text);

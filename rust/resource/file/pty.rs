@@ -20,7 +20,8 @@ use crate::{
     objects::{Keeper, Object},
     wrapper::{
         cred::Cred,
-        file::{install_any, take_fd, with_fd, File, NOFOLLOW, REOPEN_FLAGS},
+        fcntl::{O_NOCTTY, O_NOFOLLOW, O_PATH, O_RDWR},
+        file::{install_any, take_fd, with_fd, File, REOPEN_FLAGS},
         lock::Locks,
         mount::open_below,
         path::PathBuf,
@@ -42,11 +43,7 @@ use kernel::prelude::*;
 const _: () = assert!(tty::FLAGS == flags::ALL & !flags::OUTSIDE);
 
 /// O_* flags that are saved; O_ASYNC is set when the owner is.
-const FLAGS: u32 = REOPEN_FLAGS | NOFOLLOW;
-
-const O_RDWR: u32 = 2;
-const O_NOCTTY: u32 = 0o400;
-const O_PATH: u32 = 0o10000000;
+const FLAGS: u32 = REOPEN_FLAGS | O_NOFOLLOW;
 
 /// As in `asm-generic/ioctls.h`.
 const TCSETS2: u64 = 0x402c_542b;

@@ -30,6 +30,7 @@ use crate::{
     objects::{Keeper, Made, Object, Unfinished, Unnamed},
     wrapper::{
         cred::Cred,
+        fcntl::{O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH},
         file::{install_any, mode, take_fd, with_fd, File},
         ns::{Kind, Nsproxy},
         path::{Fs, PathBuf},
@@ -52,10 +53,6 @@ use zerocopy::FromZeros;
 const AF_UNIX: u64 = 1;
 const SOCK_CLOEXEC: u64 = 0o2000000;
 const SOL_SOCKET: u64 = 1;
-const O_PATH: u32 = 0o10000000;
-const O_DIRECTORY: u32 = 0o200000;
-const O_NOFOLLOW: u32 = 0o400000;
-const O_CLOEXEC: u32 = 0o2000000;
 const ECONNRESET: u32 = 104;
 /// More messages in one queue are refused: each is looked for from the beginning.
 const MESSAGES_MAX: u32 = 16384;

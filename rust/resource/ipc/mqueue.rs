@@ -12,12 +12,12 @@
 //! Record: [`ckpt_uapi::record::mqueue`].  C source: `ipc/mqueue.c`
 
 use super::*;
-use crate::wrapper::file::{take_fd, with_fd, File};
+use crate::wrapper::{
+    fcntl::{O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR},
+    file::{take_fd, with_fd, File}, //
+};
 use ckpt_uapi::record::mqueue::{NAME_MAX, PRIORITY_MAX, TEXT_MAX};
 
-const O_RDONLY: u32 = 0;
-const O_DIRECTORY: u32 = 0o200000;
-const O_PATH: u32 = 0o10000000;
 const PERMISSIONS: u32 = 0o7777;
 
 fn refuse(name: &[u8], why: &str) -> Fault {
@@ -124,10 +124,6 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     {
         return Err(input.bad(EBADMSG, format_args!("wrong values in a message queue record")));
     }
-    const O_CREAT: u64 = 0o100;
-    const O_EXCL: u64 = 0o200;
-    const O_RDWR: u64 = 2;
-    const O_NONBLOCK: u64 = 0o4000;
     /// Behind the name.
     const ATTR_AT: usize = 4096;
     let mut attr = [0u8; 64];
@@ -135,7 +131,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     attr[16..24].copy_from_slice(&u64::from(r.msgsize).to_ne_bytes());
     let path = me.put_path(name)?;
     let attr = me.put_at(ATTR_AT, &attr)?;
-    let how = O_CREAT | O_EXCL | O_RDWR | O_NONBLOCK;
+    let how = u64::from(O_CREAT | O_EXCL | O_RDWR | O_NONBLOCK);
     let shown = core::str::from_utf8(name).unwrap_or("(not UTF-8)");
     let fd = me
         .call(nr::__NR_mq_open, &[path, how, 0o600, attr])

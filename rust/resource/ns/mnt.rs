@@ -18,6 +18,7 @@ use crate::{
     resource::{Dump, Restore, Whole},
     wrapper::{
         cred::Cred,
+        fcntl::{O_NOFOLLOW, O_PATH},
         file::{take_fd, with_fd, File},
         mount::{self, Mount, Superblock},
         ns::{Kind, Nsproxy},
@@ -392,8 +393,6 @@ pub(super) fn text_at(me: &CurrentTask, offset: usize, text: &[u8]) -> kernel::e
     me.put_at(offset, text)
 }
 
-const O_PATH: u32 = 0o10000000;
-const O_NOFOLLOW: u32 = 0o400000;
 const AT_FDCWD: u64 = -100_i64 as u64;
 
 pub(super) fn begin(restore: &mut Restore<'_>) -> Result<Object> {

@@ -14,6 +14,7 @@ use crate::{
     resource::{each_extent, Dump, Restore},
     wrapper::{
         cred::Cred,
+        fcntl::{O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_RDWR},
         file::{mode, take_fd, with_fd, File, InodeStat},
         mount::{Mount, Tree},
         syscall::{nr, CurrentTask},
@@ -29,10 +30,6 @@ use zerocopy::FromZeros;
 
 const SYMLINK: u32 = 0o120000;
 const PERMISSIONS: u32 = 0o7777;
-
-const O_RDONLY: u32 = 0;
-const O_DIRECTORY: u32 = 0o200000;
-const O_PATH: u32 = 0o10000000;
 
 type Path = KVVec<u8>;
 
@@ -413,10 +410,6 @@ pub(super) fn restore_inode(restore: &mut Restore<'_>) -> Result {
 }
 
 fn make(me: &CurrentTask, r: &Inode, target: &[u8], last: &mut Last) -> kernel::error::Result {
-    const O_RDWR: u64 = 2;
-    const O_CREAT: u64 = 0o100;
-    const O_EXCL: u64 = 0o200;
-    const O_NOFOLLOW: u64 = 0o400000;
     let format = r.mode & mode::FMT;
     let name = &last.name;
     let made = with_fd(me, &last.parent, |fd| {
@@ -429,7 +422,7 @@ fn make(me: &CurrentTask, r: &Inode, target: &[u8], last: &mut Last) -> kernel::
             }
             mode::REGULAR => me.call(
                 nr::__NR_openat,
-                &[fd, at, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600],
+                &[fd, at, u64::from(O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW), 0o600],
             ),
             mode::FIFO | mode::SOCKET | mode::CHAR | mode::BLOCK => {
                 me.call(nr::__NR_mknodat, &[fd, at, u64::from(format | 0o600), r.rdev])
