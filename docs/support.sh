@@ -10,7 +10,8 @@ cat <<'HEAD'
 
 The target is a process with its descendants, a process alone, or a pid namespace, on x86-64. For each kind of state: what is saved, what is not (and why that does no
 harm, or what to know), and what is refused. Refused means: `ckptctl check` and `ckptctl checkpoint` name it with pid, descriptor or
-address before the first byte is written, and the program goes on untouched.
+address before the first byte is written, and the program goes on untouched. "Shown by" are the cases of the suite (`make test T=NAME`), by what
+their names begin with: those that save and restart it, those that are refused, and those that feed the kernel wrong values of it.
 
 HEAD
 for file in rust/resource/*.rs rust/resource/*/*.rs; do
@@ -25,7 +26,7 @@ for file in rust/resource/*.rs rust/resource/*/*.rs; do
 			print "## " title "\n"
 			for (i = 1; i < n; i++) {
 				if (line[i] ~ /^Record: /) break
-				if (line[i] ~ /^(Saved|Not saved|Refused[a-z ]*):/) { sub(/:/, ":**", line[i]); line[i] = "- **" line[i]; list = 1 }
+				if (line[i] ~ /^(Saved|Not saved|Refused[a-z ]*|Shown by):/) { sub(/:/, ":**", line[i]); line[i] = "- **" line[i]; list = 1 }
 				else if (line[i] == "") list = 0
 				else if (list) line[i] = "  " line[i]
 				if (list) { gsub(/\[`[A-Za-z:]*unsupported`\] lists/, "the task cannot carry over", line[i]); print line[i] }

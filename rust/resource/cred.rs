@@ -7,6 +7,7 @@
 //! Not saved: the session keyring, with a warning: the restarted program has the restarter's, or, if it has another user than that, one
 //! with nothing in it; the default keyring of request_key(2).
 //! Refused: keyrings of the thread or process; user and group ids that its user namespace has no number for.
+//! Shown by: cred/, security/.
 //!
 //! Record: [`ckpt_uapi::record::cred`].  C header: `include/linux/cred.h`
 

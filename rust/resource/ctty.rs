@@ -8,6 +8,7 @@
 //! SIGHUP for a terminal that was hung up.
 //! Refused: the controlling terminal of a session that begins in the target, when its master is outside. At a restart: to give one to the
 //! root process, unless it is restarted in a session of its own.
+//! Shown by: pty/, run/, hostile/values_of_terminals.
 //!
 //! Record: [`ckpt_uapi::record::pty::Ctty`].  C source: `drivers/tty/tty_jobctrl.c`
 

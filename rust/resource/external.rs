@@ -4,6 +4,7 @@
 //!
 //! Saved: names of network devices whose other end is in the caller's network namespace. Each needs an answer at restart.
 //! Answers that nothing asks for by name say from where mounts come.
+//! Shown by: ns/keeps_a_mount_that_comes_from_elsewhere, ns/keeps_a_veth_pair_with_an_end_outside, hostile/external_records.
 //!
 //! Record: [`ckpt_uapi::record::external`].
 

@@ -4,6 +4,7 @@
 //!
 //! Saved: all of it, also that of a thread that has one of its own (unshare(CLONE_FILES)). What the files are is the file room's business.
 //! Not saved: the size of the table (FDSize in /proc/PID/status).
+//! Shown by: fd/, refuse/shared_table.
 //!
 //! Record: [`ckpt_uapi::record::fd`].  C header: `include/linux/fdtable.h`
 

@@ -14,6 +14,8 @@
 //! Refused: deleted directories, other sockets, pipes and terminals that are neither in the target nor stdio, anonymous inodes
 //! (io_uring, userfaultfd, ...; for others see below), block devices, other character devices; a file whose
 //! path leads elsewhere by now (a mount covers it); an inherited pipe or terminal that only a thread with descriptors of its own has.
+//! Shown by: file/, refuse/device_open, refuse/fifo, refuse/deleted_directory, refuse/covered, refuse/kernel_thread,
+//! hostile/values_of_files.
 //!
 //! At restart a file that has been replaced since (another inode on the same device), or one that is open for reading only and has
 //! another size or modification time, is a warning, or an error if the restarter wants that. Nothing is compared where the mounts have

@@ -4,6 +4,7 @@
 //!
 //! Saved: everything that the xstate regset holds, with the features it was made with.
 //! Refused on restart: features that this machine does not have, AMX tiles.
+//! Shown by: fpu/.
 //!
 //! Record: [`ckpt_uapi::record::fpu`].  C header: `include/linux/regset.h`
 

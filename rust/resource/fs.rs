@@ -4,6 +4,7 @@
 //!
 //! Saved: all three, the directories by path; also those of a thread that has its own (unshare(CLONE_FS)).
 //! Refused: a working directory that has been removed, or that lies outside of the root directory.
+//! Shown by: fs/.
 //!
 //! Record: [`ckpt_uapi::record::fs`].  C header: `include/linux/fs_struct.h`
 

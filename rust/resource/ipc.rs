@@ -13,6 +13,7 @@
 //! Refused: owners without a number in the target's user namespace.
 //! A restart wants CAP_CHECKPOINT_RESTORE over the user namespace of the ipc namespace, as /proc/sys/kernel/*_next_id does: root
 //! has it, and whoever restarts a container of their own.
+//! Shown by: ipc/, hostile/values_of_ipc.
 //!
 //! Record: [`ckpt_uapi::record::ipc`].  C header: `include/linux/ipc_namespace.h`
 

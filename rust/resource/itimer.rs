@@ -3,6 +3,7 @@
 //! Interval timers of a process. Their time stands still between checkpoint and restart.
 //!
 //! Saved: ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF: period and time left (to the microsecond, as setitimer(2)).
+//! Shown by: itimer/.
 //!
 //! Record: [`ckpt_uapi::record::itimer`].
 

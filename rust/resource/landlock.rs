@@ -8,6 +8,7 @@
 //! sixteen.
 //! Not saved: ids of domains and counts of denials in the audit log.
 //! Refused: domains with rules. User space cannot read rules back, and the kernel keeps one for a path by the inode alone.
+//! Shown by: landlock/, refuse/landlock, hostile/values_of_landlock.
 //!
 //! Record: [`ckpt_uapi::record::landlock`].  C header: `security/landlock/domain.h`
 

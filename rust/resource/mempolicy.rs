@@ -4,6 +4,7 @@
 //!
 //! Saved: mode, mode flags, nodes as the program gave them.
 //! Not saved: on which node pages are; where an interleaved allocation goes on.
+//! Shown by: mempolicy/, refuse/shared_policy.
 //!
 //! Record: [`ckpt_uapi::record::mempolicy`].  C header: `include/linux/mempolicy.h`
 

@@ -6,6 +6,7 @@
 //! coredump filter, dumpable, mlockall(MCL_FUTURE), prctl(PR_SET_THP_DISABLE, PR_SET_MDWE, PR_SET_MEMORY_MERGE), membarrier(2) registrations, vdso and its place.
 //! Not saved: statistics and high-water marks.
 //! Refused: an address space shared with another process, modify_ldt(2), Linux AIO contexts, uprobes.
+//! Shown by: mm/, refuse/aio, silent/.
 //!
 //! Record: [`ckpt_uapi::record::mm`].  C header: `include/linux/mm_types.h`
 

@@ -9,6 +9,7 @@
 //! Not saved: that the parent of a container's first process (unshare(1), nsenter(1)) lives in namespaces of it, with a warning.
 //! Refused: namespaces that belong to another user namespace than the target's; namespaces that others than the target, that parent and
 //! the caller live in; a time namespace for children that others live in already.
+//! Shown by: ns/, tree/container, refuse/groups_without_numbers, hostile/values_of_namespaces.
 //!
 //! Record: [`ckpt_uapi::record::ns`].  C header: `include/linux/nsproxy.h`
 

@@ -4,6 +4,7 @@
 //!
 //! Saved: that a descriptor comes back closed, as another file, or that its process is killed when all are restored.
 //! Refused: what no policy is about.
+//! Shown by: policy/, hostile/values_of_decided_files.
 //!
 //! Records: [`ckpt_uapi::record::file`], [`ckpt_uapi::record::task`].
 

@@ -9,6 +9,7 @@
 //! set to an absolute time (it keeps the time left, as on CLOCK_MONOTONIC).
 //! Refused: a timer that notifies or counts the time of a thread that has exited, or counts that of another process; a timer on an alarm
 //! clock of a process without CAP_WAKE_ALARM.
+//! Shown by: posix_timer/, refuse/posix_timer.
 //!
 //! Record: [`ckpt_uapi::record::posix_timer`].  C header: `include/linux/posix-timers.h`
 

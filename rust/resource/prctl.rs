@@ -7,6 +7,7 @@
 //! the restarter and cannot be taken back stays.
 //! Not saved: what the kernel's command line mitigates for all; the tracer that PR_SET_PTRACER (Yama) allows; the size of the
 //! private futex hash (PR_FUTEX_HASH).
+//! Shown by: prctl/, silent/.
 //!
 //! Record: [`ckpt_uapi::record::prctl`].  C header: `include/uapi/linux/prctl.h`
 

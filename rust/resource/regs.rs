@@ -4,6 +4,7 @@
 //!
 //! Saved: all general registers, flags, instruction and stack pointer, fs and gs base, the interrupted system call.
 //! Not saved: the selectors ds, es, fs, gs, which 64-bit programs do not use; debug registers (refused by the task room).
+//! Shown by: regs/.
 //!
 //! Record: [`ckpt_uapi::record::regs`].  C header: `include/linux/regset.h`
 

@@ -5,6 +5,7 @@
 //! Saved: nanosleep, clock_nanosleep (relative), poll, futex wait with a time limit. Other calls are restarted with their
 //! own arguments and need nothing here; those with an absolute time keep it.
 //! Refused: sleeps on a CPU clock, unknown kinds.
+//! Shown by: restart_block/, freeze/.
 //!
 //! Record: [`ckpt_uapi::record::restart_block`].  C header: `include/linux/restart_block.h`
 

@@ -3,6 +3,7 @@
 //! Resource limits of a process.
 //!
 //! Saved: all 16. A hard limit above the restarter's own needs CAP_SYS_RESOURCE, as prlimit(2) does.
+//! Shown by: rlimit/.
 //!
 //! Record: [`ckpt_uapi::record::rlimit`].
 

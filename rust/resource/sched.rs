@@ -6,6 +6,7 @@
 //! affinity as sched_setaffinity(2) was asked for it. Who has not asked runs where the restarter may.
 //! Not saved: autogroup; the slack that prctl(PR_SET_TIMERSLACK, 0) goes back to.
 //! Refused: SCHED_DEADLINE and SCHED_EXT; a core scheduling cookie (by the task room).
+//! Shown by: sched/, refuse/deadline.
 //!
 //! Record: [`ckpt_uapi::record::sched`].
 

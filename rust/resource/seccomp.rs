@@ -8,6 +8,7 @@
 //! Not saved: SECCOMP_FILTER_FLAG_SPEC_ALLOW (a machine that mitigates speculation for seccomp does so for the restarted program).
 //! Refused: a filter with a listener (SECCOMP_RET_USER_NOTIF); filters when the caller lacks CAP_SYS_ADMIN or is under seccomp itself,
 //! as ptrace(PTRACE_SECCOMP_GET_FILTER) does.
+//! Shown by: seccomp/, refuse/seccomp_listener.
 //!
 //! Record: [`ckpt_uapi::record::seccomp`].  C header: `include/linux/seccomp.h`
 

@@ -5,6 +5,7 @@
 //! Saved: all 64 actions; the mask to which the thread returns; the alternate stack; queued signals with their siginfo, of
 //! the thread and of the process.
 //! Not saved here: the signals of POSIX timers (they come back with the timer, behind others of the same number).
+//! Shown by: signal/.
 //!
 //! Record: [`ckpt_uapi::record::signal`].  C header: `include/linux/sched/signal.h`
 

@@ -9,6 +9,7 @@
 //! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's).
 //! Refused: being traced (ptrace); what [`Task::unsupported`] lists (32-bit programs, shadow stacks, ...), kernel helper threads;
 //! sharing with a process outside of the target; a wait of clone(2) with CLONE_VFORK for a task that is not its child.
+//! Shown by: task/, refuse/traced, refuse/perf_event, hostile/values_of_task_state.
 //!
 //! Record: [`ckpt_uapi::record::task`].
 

@@ -9,6 +9,8 @@
 //! (busy polling).
 //! Refused: such a file that a process outside of the target holds, too; an epoll that watches a file for which nobody in the target has
 //! a descriptor.
+//! Shown by: file/keeps_event_descriptors, fd/keeps_a_large_epoll, refuse/eventfd, refuse/signalfd, refuse/timerfd, refuse/epoll,
+//! hostile/values_of_events.
 //!
 //! Records: [`ckpt_uapi::record::event`].  C sources: `fs/eventfd.c`, `fs/signalfd.c`, `fs/timerfd.c`, `fs/eventpoll.c`
 

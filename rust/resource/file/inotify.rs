@@ -9,6 +9,7 @@
 //! Refused: an inotify that a process outside of the target holds, too; one that watches a file that has no name any more, or to which no
 //! path leads from the root directory of the mount namespace (or none that the kernel still knows, as of a directory of a FUSE or network
 //! file system: naming the file once, as `ls` does, helps then).
+//! Shown by: file/keeps_inotify, refuse/inotify, hostile/values_of_inotify.
 //!
 //! Records: [`ckpt_uapi::record::inotify`].  C sources: `fs/notify/inotify/`
 

@@ -9,6 +9,7 @@
 //! FUSE file system knows; who has waited longest.
 //! Refused: locks of fcntl(2) on what is neither a regular file nor a directory; any lock on a socket, a message queue, or what stands
 //! for events.
+//! Shown by: file/keeps_locks, file/lock_of, refuse/locked, hostile/values_of_locks.
 //!
 //! At restart a lock that somebody else has taken in the meantime is an error.
 //!

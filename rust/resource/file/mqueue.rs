@@ -6,6 +6,7 @@
 //! Not saved: that a process outside of the target is told of a message in a queue of the target's namespace.
 //! Refused: queues whose names have been removed, or of another ipc namespace than the process's; being told by a thread
 //! (SIGEV_THREAD).
+//! Shown by: ipc/keeps_open_posix_queues, refuse/mqueue, refuse/deleted_message_queue, hostile/values_of_ipc.
 //!
 //! Record: [`ckpt_uapi::record::mqueue`].  C source: `ipc/mqueue.c`
 

@@ -13,6 +13,7 @@
 //! system knows no O_TMPFILE, or that NFS keeps by a name of its own; files that are open for writing only and that the caller may
 //! not read; memfds and deleted files of huge pages; memory of memfd_secret(2); a memfd with F_SEAL_FUTURE_WRITE that is still mapped for writing; files that somebody outside of the
 //! target has open or mapped, too: all open files of the inode, and all references to them, are counted.
+//! Shown by: file/keeps_deleted_files, file/keeps_memfds, refuse/deleted_file, refuse/memfd, hostile/values_of_files_without_a_name.
 //!
 //! Records: [`ckpt_uapi::record::nameless`].  C headers: `include/linux/fs.h`, `include/linux/memfd.h`
 

@@ -4,6 +4,7 @@
 //!
 //! Saved: which namespace it is, by a process that lives in it.
 //! Refused: namespaces in which no process of the target lives, or only those that are restored later than who has the descriptor.
+//! Shown by: file/keeps_descriptors_of_namespaces, refuse/namespace_of, hostile/values_of_descriptors_of_namespaces.
 //!
 //! Record: [`ckpt_uapi::record::nsfd`].  C source: `fs/nsfs.c`
 

@@ -9,6 +9,7 @@
 //! has that restores it, the first of the target that has the file; owners of inherited files, and of those that are
 //! only on their way in a message; a lease that is being broken, on a
 //! file without a name or without a descriptor, or in a mount namespace of the target; delegations; directory notification (F_NOTIFY).
+//! Shown by: file/keeps_signals_and_leases, refuse/owner, refuse/lease, hostile/values_of_file_signals.
 //!
 //! Record: [`ckpt_uapi::record::file_signals`].  C sources: `fs/fcntl.c`, `fs/locks.c`
 

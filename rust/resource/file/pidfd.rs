@@ -7,6 +7,7 @@
 //! Not saved: the cgroup and the core dump of one that has been reaped (PIDFD_GET_INFO).
 //! Refused: a pidfd of a process outside of the target, one that kills its process when it is closed (CLONE_PIDFD_AUTOKILL), one
 //! with extended attributes.
+//! Shown by: file/keeps_pidfds, refuse/pidfd, hostile/values_of_pidfds.
 //!
 //! Record: [`ckpt_uapi::record::pidfd`].  C source: `fs/pidfs.c`
 

@@ -7,6 +7,7 @@
 //! Not saved: who waits (blocked readers and writers restart their system calls).
 //! Refused: ends outside of the target (but for inherited stdio, which is relinked), FIFOs whose name has been removed,
 //! notification pipes (`watch_queue`), packet mode (O_DIRECT), more content than a record holds.
+//! Shown by: file/keeps_pipes_inside, tree/keeps_a_pipeline, refuse/pipe, refuse/locked_pipe.
 //!
 //! Record: [`ckpt_uapi::record::pipe`].  C header: `include/linux/pipe_fs_i.h`
 

@@ -7,6 +7,7 @@
 //! Not saved: that a file of the memory of a process (mem, maps, ...) was opened before that executed another program.
 //! Refused: files of a process outside of the target, or of one that has been reaped; files that stand for a descriptor or a mapping
 //! (fdinfo/FD, map_files); files of the memory of a process that is restored later; files of a part of /proc that is mounted elsewhere.
+//! Shown by: file/keeps_files_of_proc, refuse/proc, hostile/values_of_files_of_proc, hostile/offsets_in_files_of_proc.
 //!
 //! Record: [`ckpt_uapi::record::proc`].  C sources: `fs/proc/`
 

@@ -11,6 +11,7 @@
 //! Refused: a master whose slave somebody outside of the target has open, or as controlling terminal; a slave whose master is outside
 //! (unless it is the inherited terminal); other line disciplines, locked settings (TIOCSLCKTRMIOS); an open file that was hung up by
 //! vhangup(2), or whose ioctls Landlock denies. At a restart: that another pair has the number.
+//! Shown by: pty/, refuse/pty, hostile/values_of_terminals, hostile/numbers_of_terminals.
 //!
 //! Records: [`ckpt_uapi::record::pty`].  C sources: `drivers/tty/pty.c`, `drivers/tty/n_tty.c`
 

@@ -21,6 +21,7 @@
 //! somebody outside has made and that wait to be accepted; connections that wait where the path has been removed; a path that lies outside
 //! of the root directory or has more than 107 bytes; open files in messages that cannot be saved in a descriptor either; socket filters;
 //! timestamps; sockets in BPF maps; a socket of another network namespace than its process.
+//! Shown by: socket/, policy/sockets, refuse/socket, hostile/values_of_socket, hostile/pairs_of_sockets.
 //!
 //! Records: [`ckpt_uapi::record::socket`].  C source: `net/unix/af_unix.c`
 

@@ -8,6 +8,7 @@
 //! whose RLIMIT_MSGQUEUE a queue counts for: it is the restarter's.
 //! Refused: messages of more than 61,440 bytes. A restart is when the restarter's RLIMIT_MSGQUEUE has no room for a queue.
 //! Open queues, and who is told of messages: file/mqueue.rs.
+//! Shown by: ipc/keeps_all_posix_queues, ipc/keeps_queues_with_many_messages, hostile/queues_with.
 //!
 //! Record: [`ckpt_uapi::record::mqueue`].  C source: `ipc/mqueue.c`
 

@@ -6,6 +6,7 @@
 //! msgrcv(2) goes on waiting.
 //! Not saved: in what order tasks wait: of several, another one may get the next message; security labels of messages.
 //! Refused: messages of more than 61,440 bytes, more than 262,144 messages in a queue.
+//! Shown by: ipc/keeps_message_queues, refuse/msg, hostile/queues_with.
 //!
 //! Record: [`ckpt_uapi::record::msg`].  C source: `ipc/msg.c`
 

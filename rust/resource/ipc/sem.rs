@@ -8,6 +8,7 @@
 //! one may be the first to get on.
 //! Refused: sets of more than 32,000 semaphores; a list that is shared with a process outside of the target; more than 1,048,576
 //! adjustments in all lists, or 16,777,216, most of them zero, for one set.
+//! Shown by: ipc/keeps_semaphores, ipc/keeps_all_semaphores, ipc/keeps_many_lists, ipc/keeps_an_empty_list, ipc/leaves_a_set, refuse/sem.
 //!
 //! Record: [`ckpt_uapi::record::sem`].  C source: `ipc/sem.c`
 

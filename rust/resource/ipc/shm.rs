@@ -7,6 +7,7 @@
 //! Not saved: whether huge pages are behind it (THP); whose RLIMIT_MEMLOCK a locked segment counts for: it is the restarter's.
 //! Refused: segments on hugetlbfs (SHM_HUGETLB), segments that a process outside of the target has attached, too, or that are of
 //! another ipc namespace than the one that the process lives in; NUMA policies of segments (mbind).
+//! Shown by: ipc/keeps_attached, ipc/keeps_all_segments, ipc/keeps_a_segment, ipc/leaves_a_segment, refuse/shm.
 //!
 //! Record: [`ckpt_uapi::record::shm`].  C source: `ipc/shm.c`
 

@@ -6,6 +6,7 @@
 //! Saved: anonymous pages (also of private file mappings, of PROT_NONE memory, and swapped ones), guard regions. Pages that a
 //! process and its parent have had in common since fork(2) are written once, and are common again after the restart.
 //! Not saved: clean pages of files; contents of MAP_DROPPABLE memory; zero pages, which come back as holes.
+//! Shown by: mm/, shmem/, robust/a_thousand_cycles, hostile/values_with_right_checksums.
 
 use super::{super::restore_shmem_pages, vma::is_of_device, Dump, Restore};
 use crate::{

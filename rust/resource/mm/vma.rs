@@ -8,6 +8,7 @@
 //! Saved: attachments of System V shared memory (shmat(2)), also in parts; the segments are ipc/shm.rs.
 //! Refused: hugetlbfs, device memory, protection keys, shadow stacks,
 //! userfaultfd, NUMA policies of shared memory, anonymous memory shared with a process outside of the target.
+//! Shown by: mm/, shmem/, refuse/device_mapped, refuse/hugetlb, refuse/memory_mapped_outside.
 
 use super::{
     super::{dump_segment, policy::Action, Target},

@@ -4,6 +4,7 @@
 //!
 //! Saved: that there is one, and who lives in it. Its root is the cgroup that the restarter lives in.
 //! Not saved: the cgroup that was its root.
+//! Shown by: ns/, hostile/values_of_namespaces.
 
 use super::{made, unshare};
 use crate::{

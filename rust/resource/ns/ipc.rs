@@ -5,6 +5,7 @@
 //! Saved: its limits (kernel.shm*, kernel.msg*, kernel.sem, fs.mqueue.*).
 //! Its objects: ipc.rs.
 //! Refused: one that may have more than 32,768 objects of a kind.
+//! Shown by: ns/keeps_uts_and_ipc, ipc/.
 
 use super::{made, unshare};
 use crate::{

@@ -10,6 +10,7 @@
 //! Refused: other file systems that the caller does not see (overlay among them: its layers are found by path); mounts with an id mapping,
 //! of a removed file, or covered by a mount that came before; peers and slaves of mounts outside, masters but the caller's; peers that
 //! begin above the first of them; proc, sysfs, mqueue and cgroup2 of namespaces that are not the task's own; more than 4096 mounts.
+//! Shown by: ns/keeps_mounts, ns/keeps_a_mount, refuse/mount, hostile/values_of_namespaces.
 
 use super::{is_first, is_foreign, made, tmpfs, unshare};
 use crate::{

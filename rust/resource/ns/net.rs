@@ -17,6 +17,7 @@
 //! several next hops, nexthop objects, realms or encapsulation; rules that a namespace is not born with; a loopback device that lacks an
 //! address that it gets when it is brought up; packet filters of any family and of a device, IPsec policies and states, BPF programs of
 //! the namespace.
+//! Shown by: ns/keeps_a_loopback, ns/keeps_veth, ns/keeps_a_veth, ns/warns_of_network, refuse/network, hostile/pairs_of_network.
 
 use super::{is_first, is_foreign, made, unshare};
 use crate::{

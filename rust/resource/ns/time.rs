@@ -5,6 +5,7 @@
 //! Saved: what CLOCK_MONOTONIC and CLOCK_BOOTTIME said inside of it. They go on from there: the time between checkpoint and
 //! restart has not passed.
 //! Refused: a namespace for children that others live in already.
+//! Shown by: ns/keeps_clocks, hostile/values_of_namespaces.
 
 use super::{made, parts, unshare};
 use crate::{

@@ -7,6 +7,7 @@
 //! without CAP_SYS_ADMIN; the size, if that is the default: it is that of the restarting machine.
 //! Refused: immutable and append-only files, owners without a number in the target's user namespace, names with an encoding, extended
 //! attributes of more than 32 KiB; file capabilities in a user namespace that is not the caller's.
+//! Shown by: ns/keeps_mounts, refuse/mount, hostile/values_of_namespaces.
 
 use super::mnt::text_at;
 use crate::{

@@ -10,6 +10,7 @@
 //! Refused: other user namespaces beside or below it, one that is not just below the caller's, one that others live in, too (but for the
 //! parent of a container's init); one without ids, or with ids that the caller does not know; project ids; a task with
 //! supplementary groups without numbers that are not those of the first process, or that the caller has no number for either.
+//! Shown by: ns/keeps_a_rootless, ns/keeps_a_container, ns/names_who, refuse/user_namespace, hostile/values_of_a_user_namespace.
 //!
 //! Record: [`ckpt_uapi::record::ns::UserNs`].
 

@@ -3,6 +3,7 @@
 //! The uts namespace.
 //!
 //! Saved: host name and domain name.
+//! Shown by: ns/keeps_uts, hostile/values_of_namespaces.
 
 use super::{made, unshare};
 use crate::{
