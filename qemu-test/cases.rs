@@ -7,7 +7,7 @@
 
 mod cred;
 mod fd;
-mod file;
+pub mod file;
 mod fpu;
 mod freeze;
 mod fs;

@@ -63,6 +63,7 @@ pub fn all() -> Vec<Case> {
             statefiles::values_of_files_without_a_name,
         )
         .limit(600),
+        Case::new("hostile/values_of_carried_files", statefiles::values_of_carried_files).limit(600),
         Case::new("hostile/values_of_sockets", statefiles::values_of_sockets).limit(600),
         Case::new("hostile/pairs_of_sockets_of_two_types", statefiles::types_of_pairs),
         Case::new("hostile/values_of_socket_queues", statefiles::values_of_socket_queues).limit(600),

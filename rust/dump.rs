@@ -55,6 +55,8 @@ pub(crate) struct Session<'a> {
     pub(crate) ops: usize,
     /// What the caller wants of what cannot be saved.
     pub(crate) policies: &'a Policies,
+    /// [`ckpt_uapi::ioctl::checkpoint_flags`].
+    pub(crate) flags: u32,
 }
 
 /// Looks for obstacles; the target may be running. Their number.
@@ -139,6 +141,7 @@ fn whole<'a>(
         stopped_ns,
         statefile,
         decisions: Decisions::new(session.policies),
+        flags: session.flags,
     })
 }
 

@@ -190,6 +190,8 @@ pub(crate) struct Nameless {
     pub(crate) file: File,
     /// What is set when its contents are there; gone then, and with it the right to write to `file`.
     pub(crate) unfinished: Option<Record>,
+    /// Whether it has a name.
+    pub(crate) named: bool,
 }
 
 /// Objects of a restore, by objref.

@@ -98,6 +98,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) statefile: usize,
     /// What becomes of files that cannot be saved.
     pub(crate) decisions: policy::Decisions<'a>,
+    /// [`ckpt_uapi::ioctl::checkpoint_flags`].
+    pub(crate) flags: u32,
 }
 
 impl Whole<'_> {

@@ -210,6 +210,7 @@ impl Session {
             let session = dump::Session {
                 ops: session_ops,
                 policies: &policies,
+                flags: 0,
             };
             let obstacles = dump::check(root, &processes, session, &mut sink)?;
             Ok((obstacles, tasks(&processes) as u32))
@@ -270,7 +271,7 @@ impl Session {
                     // Others than whoever has frozen it may have the session by now.
                     permit(frozen.processes())?;
                     let start = time::monotonic_ns();
-                    let rest = self.dump(root, frozen, file, session_ops, false)?;
+                    let rest = self.dump(root, frozen, file, session_ops, arg.flags, false)?;
                     report(rest, start, arg)?;
                     arg.frozen_ns = time::monotonic_ns().saturating_sub(frozen.since_ns);
                     after(frozen.processes(), arg.flags);
@@ -282,7 +283,7 @@ impl Session {
                     self.whole(&root.clone(), file, session_ops, arg)?;
                 }
                 Stage::Idle if arg.pidfd < 0 && arg.pid == 0 => {
-                    if arg.flags != 0 {
+                    if arg.flags & !checkpoint_flags::FILES != 0 {
                         return Err(Fault::new(
                             EINVAL,
                             format_args!("a program that saves itself goes on afterwards"),
@@ -306,8 +307,8 @@ impl Session {
     fn whole(&self, root: &Root, file: File, session_ops: usize, arg: &mut Checkpoint) -> Result {
         let start = time::monotonic_ns();
         let frozen = freeze(root, arg.timeout_ms)?;
-        let resume = arg.flags == 0;
-        let rest = self.dump(root, &frozen, file, session_ops, resume)?;
+        let resume = arg.flags & !checkpoint_flags::FILES == 0;
+        let rest = self.dump(root, &frozen, file, session_ops, arg.flags, resume)?;
         if resume {
             drop(frozen);
             arg.frozen_ns = time::monotonic_ns().saturating_sub(start);
@@ -325,6 +326,7 @@ impl Session {
         frozen: &FrozenTree,
         file: File,
         session_ops: usize,
+        flags: u32,
         may_snapshot: bool,
     ) -> Result<PostDump> {
         let mut sink = |severity: u16, fault: Fault| self.note(stage::CHECK, severity, &fault);
@@ -332,6 +334,7 @@ impl Session {
         let session = dump::Session {
             ops: session_ops,
             policies: &policies,
+            flags,
         };
         dump::dump(root, frozen, file, session, may_snapshot, &mut sink)
     }

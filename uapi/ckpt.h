@@ -154,6 +154,8 @@ CKPT_ASSERT_SIZE(struct ckpt_policies, 24);
 
 #define CKPT_CHECKPOINT_KILL (1u << 0) /* kill the target when the statefile is complete */
 #define CKPT_CHECKPOINT_STOP (1u << 1) /* leave it stopped (as by SIGSTOP) when the statefile is complete */
+#define CKPT_CHECKPOINT_WRITTEN_FILES (1u << 2) /* carry the contents of regular files that are open for writing */
+#define CKPT_CHECKPOINT_READ_FILES (1u << 3) /* carry those of regular files that are open for reading only */
 
 /*
  * CKPT_CHECKPOINT: write the target into `fd`, from its current position on.

@@ -219,8 +219,14 @@ pub mod checkpoint_flags {
     pub const KILL: u32 = 1 << 0;
     /// Leave the target stopped (as by SIGSTOP) when the statefile is complete.
     pub const STOP: u32 = 1 << 1;
+    /// Carry the contents of regular files that are open for writing.
+    pub const WRITTEN_FILES: u32 = 1 << 2;
+    /// Carry those of regular files that are open for reading only.
+    pub const READ_FILES: u32 = 1 << 3;
+    /// Whose contents are carried.
+    pub const FILES: u32 = WRITTEN_FILES | READ_FILES;
     /// All known flags.
-    pub const ALL: u32 = KILL | STOP;
+    pub const ALL: u32 = KILL | STOP | FILES;
 }
 
 /// Argument of [`CKPT_CHECKPOINT`].

@@ -3,6 +3,7 @@
 //! Kinds file and pipe: open files; here locks, pipes, the standard descriptors and sessions of the device (the others:
 //! kind fd).
 
+pub mod carried;
 mod changed;
 mod itself;
 mod lock;
@@ -32,6 +33,9 @@ pub fn cases() -> Vec<Case> {
             lock::range_taken_meanwhile,
         ),
         Case::new("file/replaced_file_is_named", changed::replaced),
+        Case::new("file/contents_are_put_back", carried::put_back),
+        Case::new("file/contents_of_written_files_are_put_back", carried::only_written),
+        Case::new("file/contents_are_put_into_no_foreign_file", carried::foreign),
         Case::new("file/stdio_pipes_become_the_restarters", stdio::pipes),
         Case::new("file/stdio_terminal_becomes_the_restarters", stdio::terminal),
         Case::new("file/stdio_null", stdio::null),

@@ -575,6 +575,14 @@ pub fn values_of_trees(context: &Context) -> Result {
     feed_kinds(context, "tree_stopped", &[], &kinds, 16)
 }
 
+/// The same for files whose contents are put back at their paths.
+pub fn values_of_carried_files(context: &Context) -> Result {
+    let file = context.path("carried.ckpt");
+    let target = crate::cases::file::carried::save(context, "all", &file)?;
+    let kinds = [RecordType::File, RecordType::Nameless, RecordType::NamelessData].map(RecordType::number);
+    feed_records(&mut Feeder::from(&file, target.pid)?, &kinds, 36)
+}
+
 const SOCKET_KINDS: [RecordType; 3] = [RecordType::Socket, RecordType::SocketMessage, RecordType::SocketOptions];
 
 /// The same for Unix sockets: every kind of pair and what waits in it, and servers with their connections.

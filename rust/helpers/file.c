@@ -365,6 +365,12 @@ bool ckpt_can_have_pos(struct file *f, loff_t pos)
 	return !S_ISDIR(file_inode(f)->i_mode) || pos <= file_inode(f)->i_sb->s_maxbytes;
 }
 
+/* Whether a regular file has contents: those of proc, sysfs and their kin are made when they are read. */
+bool ckpt_file_has_contents(struct file *f)
+{
+	return f->f_mapping->a_ops != &empty_aops;
+}
+
 bool ckpt_file_is_stream(struct file *f)
 {
 	return f->f_mode & FMODE_STREAM || S_ISFIFO(file_inode(f)->i_mode) || S_ISSOCK(file_inode(f)->i_mode);

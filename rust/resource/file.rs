@@ -8,8 +8,8 @@
 //! file/socket.rs, file/pty.rs); files without a name and memfds (file/nameless.rs); that Landlock denied it to be truncated, or
 //! ioctls of the device, when it was opened; the statefile itself, if it has no name (O_TMPFILE) and a member of the target writes
 //! it, as /dev/null.
-//! Not saved: contents of files that have a name, also of those of POSIX shared memory (/dev/shm): they stay where they are, for as
-//! long as the machine runs; the hint how long data will live (F_SET_RW_HINT), which is the inode's; the contents of an inherited
+//! Not saved: contents of files that have a name, also of those of POSIX shared memory (/dev/shm), unless the caller wants them to
+//! travel (file/nameless.rs): they stay where they are, for as long as the machine runs; the hint how long data will live (F_SET_RW_HINT), which is the inode's; the contents of an inherited
 //! pipe or terminal, which becomes the restarter's.
 //! Refused: deleted directories, other sockets, pipes and terminals that are neither in the target nor stdio, anonymous inodes
 //! (io_uring, userfaultfd, ...; for others see below), block devices, other character devices; a file whose
@@ -48,7 +48,7 @@ use crate::{
     },
 };
 use ckpt_uapi::{
-    ioctl::restart_flags,
+    ioctl::{checkpoint_flags, restart_flags},
     record::{
         event::{Epoll, EpollItems, Eventfd, Signalfd, Timerfd},
         file::{advice, denied, kind, File as FileRecord},
@@ -327,6 +327,16 @@ fn advisable(kind: u32) -> u32 {
     }
 }
 
+/// Whether the caller wants the contents of a regular file that has a name to travel.
+fn travels(target: &Target<'_>, file: &File) -> bool {
+    let wanted = if file.is_writable() {
+        checkpoint_flags::WRITTEN_FILES
+    } else {
+        checkpoint_flags::READ_FILES
+    };
+    target.whole.flags & wanted != 0 && file.has_contents() && file.address() != target.whole.statefile
+}
+
 /// O_* flags that are saved.
 fn known_flags(kind: u32) -> u32 {
     match kind {
@@ -451,6 +461,7 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
     };
     let nameless = match kind {
         kind::NAMELESS => nameless::dump(target, file, dump)?,
+        kind::REGULAR if travels(target, file) => nameless::dump(target, file, dump)?,
         _ => 0,
     };
     let objref = dump.seen.add(file.address(), Keeper::File(file.clone()))?;
@@ -516,6 +527,11 @@ fn check_open(
     let stdio = target.whole.census.standard(file)?;
     let found = classify(target, file, stdio, held).and_then(|(kind, _, path)| {
         check_path(target, file, kind, &path)?;
+        if kind == kind::REGULAR && travels(target, file) {
+            if let Some(what) = nameless::check_named(file, is_outside(target, file, kind)?) {
+                return Err(refuse(file, what));
+            }
+        }
         Ok(kind)
     });
     match found {
@@ -723,7 +739,8 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         || path.contains(&0)
         || r.flags & !known_flags(r.kind) != 0
         || (r.pipe != 0) != (r.kind == kind::PIPE)
-        || (r.nameless != 0) != (r.kind == kind::NAMELESS)
+        || (r.nameless == 0 && r.kind == kind::NAMELESS)
+        || (r.nameless != 0 && !matches!(r.kind, kind::NAMELESS | kind::REGULAR))
         || r.denied & !deniable(r.kind) != 0
         || (r.flags & O_PATH != 0) != (r.kind == kind::PATH)
         || r.advice & !advisable(r.kind) != 0
@@ -782,6 +799,9 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         }
         kind::SESSION => open(b"/dev/ckpt", O_RDWR | (r.flags & O_NONBLOCK))?,
         kind::REGULAR | kind::DIRECTORY | kind::DEVICE | kind::PATH => {
+            if r.nameless != 0 {
+                nameless::put_back(restore.me, restore.made, restore.input, r.nameless)?;
+            }
             if path.first() != Some(&b'/') {
                 return Err(bad(EBADMSG, format_args!("not an absolute path")));
             }
@@ -803,7 +823,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         _ => return Err(bad(EPROTONOSUPPORT, format_args!("unknown kind of file {}", r.kind))),
     };
     let (mut size, mut mtime_ns) = (r.size, r.mtime_ns);
-    if matches!(r.kind, kind::NAMELESS | kind::REPLACED) {
+    if r.kind == kind::REPLACED || r.nameless != 0 {
         // A nameless one is nobody else's, so nobody has changed it; and some file systems cannot keep all of a time.
         let now = file.stat()?;
         (size, mtime_ns) = (now.size, now.mtime_ns);
@@ -860,7 +880,7 @@ fn not_the_same(restore: &Restore<'_>, r: &FileRecord, file: &File, name: &str) 
     let compared = matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::PATH);
     // What was in file systems that have been made anew has new inodes.
     let anew = restore.late.in_namespaces && r.outside == 0;
-    if !compared || anew || restore.flags & restart_flags::CHANGED_FILES != 0 {
+    if !compared || anew || r.nameless != 0 || restore.flags & restart_flags::CHANGED_FILES != 0 {
         return Ok(None);
     }
     let now = file.stat()?;

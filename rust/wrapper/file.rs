@@ -479,6 +479,12 @@ impl File {
         unsafe { bindings::ckpt_memfd_seals(self.as_ptr()) }
     }
 
+    /// Whether a regular file has contents: those of proc, sysfs and their kin are made when they are read.
+    pub(crate) fn has_contents(&self) -> bool {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_has_contents(self.as_ptr()) }
+    }
+
     /// Whether the caller may open it for reading by /proc.
     pub(crate) fn may_read(&self) -> bool {
         // SAFETY: alive.

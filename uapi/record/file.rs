@@ -88,7 +88,7 @@ pub struct File {
     pub denied: u64,
     /// 1 for a file that was opened in the mounts of the restarter, not in those of the task.
     pub outside: u32,
-    /// For NAMELESS: objref of the file without a name.
+    /// For NAMELESS: objref of the file without a name. For REGULAR: that of its contents, if they travel, or 0.
     pub nameless: u32,
     /// As posix_fadvise(2): [`advice`].
     pub advice: u32,

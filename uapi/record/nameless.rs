@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR Apache-2.0
 
-//! Regular files that have no name: deleted ones, those made by O_TMPFILE, and memfds.
+//! Regular files whose contents travel: those that have no name (deleted ones, those made by O_TMPFILE, memfds), and those whose
+//! contents the caller wants to travel.
 
 use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
@@ -19,8 +20,10 @@ pub mod flags {
     pub const LINKABLE: u32 = 1 << 1;
     /// The path is one in the mounts of the restarter, not in those of the task.
     pub const OUTSIDE: u32 = 1 << 2;
+    /// It has a name, the path: a restart puts the contents back there.
+    pub const NAMED: u32 = 1 << 3;
     /// All known flags.
-    pub const ALL: u32 = MEMFD | LINKABLE | OUTSIDE;
+    pub const ALL: u32 = MEMFD | LINKABLE | OUTSIDE | NAMED;
 }
 
 /// Values of [`Nameless::seals`].
@@ -32,7 +35,7 @@ pub mod seals {
 }
 
 /// Fixed part of a record of a file without a name; open files of it refer to it. The variable part is the path that it had,
-/// of which the directory counts, or the name of a memfd. Its content follows in [`NamelessData`] records; what has none is a
+/// of which the directory counts, or the name of a memfd, or the path that it has. Its content follows in [`NamelessData`] records; what has none is a
 /// hole.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]

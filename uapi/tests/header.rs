@@ -67,6 +67,8 @@ fn expected() -> Expected {
         CKPT_SCOPE_CONTAINER = ioctl::scope::CONTAINER;
         CKPT_CHECKPOINT_KILL = ioctl::checkpoint_flags::KILL;
         CKPT_CHECKPOINT_STOP = ioctl::checkpoint_flags::STOP;
+        CKPT_CHECKPOINT_WRITTEN_FILES = ioctl::checkpoint_flags::WRITTEN_FILES;
+        CKPT_CHECKPOINT_READ_FILES = ioctl::checkpoint_flags::READ_FILES;
         CKPT_RESTART_CHANGED_FILES = ioctl::restart_flags::CHANGED_FILES;
         CKPT_RESTART_REFUSE_CHANGED_FILES = ioctl::restart_flags::REFUSE_CHANGED_FILES;
         CKPT_RESTART_DETACHED = ioctl::restart_flags::DETACHED;

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Regular files that have no name: deleted ones, those made by O_TMPFILE, and memfds. Here belong programs and libraries that an
-//! upgrade has replaced while they are mapped, and POSIX shared memory and semaphores whose names have been removed.
+//! Regular files whose contents travel: those that have no name (deleted ones, those made by O_TMPFILE, memfds), and those that have one, if
+//! the caller wants that. Without a name are also programs and libraries that an upgrade has replaced while they are mapped, and POSIX
+//! shared memory and semaphores whose names have been removed.
 //!
 //! Saved: contents with their holes, size, permissions, times, whether linkat(2) may give it a name, name and seals of a memfd;
 //! that several open files, and mappings, are of one file. A deleted file is made anew without a name in the directory where it was;
 //! in memory (as a memfd) where the restarter may not make files in that directory, as in that of a library. Its owner is set
-//! where the restarter may.
+//! where the restarter may. What has a name is put back at its path: the file that is there gets its old contents and times, if it belongs
+//! to whom it did, even if the restart fails later; one that is gone is made anew.
 //! Not saved: its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode number, extended
 //! attributes, ACLs, file capabilities, flags of chattr(1).
 //! Refused: deleted files that have another name (a hard link, linkat(2)), whose directory is deleted too, whose file
 //! system knows no O_TMPFILE, or that NFS keeps by a name of its own; files that are open for writing only and that the caller may
 //! not read; memfds and deleted files of huge pages; memory of memfd_secret(2); a memfd with F_SEAL_FUTURE_WRITE that is still mapped for writing; files that somebody outside of the
-//! target has open or mapped, too: all open files of the inode, and all references to them, are counted.
-//! Shown by: file/keeps_deleted_files, file/keeps_memfds, refuse/deleted_file, refuse/memfd, hostile/values_of_files_without_a_name.
+//! target has open or mapped, too: all open files of the inode, and all references to them, are counted. Of files with a name: those of other
+//! mounts than the task's.
+//! Shown by: file/keeps_deleted_files, file/keeps_memfds, file/contents, refuse/deleted_file, refuse/memfd, hostile/values_of_files_without_a_name,
+//! hostile/values_of_carried_files.
 //!
 //! Records: [`ckpt_uapi::record::nameless`].  C headers: `include/linux/fs.h`, `include/linux/memfd.h`
 
@@ -24,7 +28,10 @@ use crate::{
     statefile::Reader,
     wrapper::{
         cred::Cred,
-        fcntl::{O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_PATH, O_RDONLY, O_RDWR, O_TMPFILE},
+        fcntl::{
+            O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR,
+            O_TMPFILE,
+        },
         file::{install_any, mode, take_fd, with_fd, File, Nameless as Kind},
         mount::open_below,
         path::{Fs, PathBuf},
@@ -38,6 +45,7 @@ use ckpt_uapi::{
 };
 use kernel::{prelude::*, rbtree::RBTree};
 
+const RESOLVE_NO_SYMLINKS: u64 = 4;
 const MFD_CLOEXEC: u64 = 1;
 const MFD_ALLOW_SEALING: u64 = 2;
 const MFD_NOEXEC_SEAL: u64 = 8;
@@ -169,6 +177,17 @@ pub(crate) fn count_mapped(target: &Target<'_>, file: &File) -> Result {
     }
 }
 
+/// What keeps the contents of a file that has a name from travelling.
+pub(super) fn check_named(file: &File, outside: bool) -> Option<&'static str> {
+    if outside {
+        Some("file of other mounts than the task's, whose contents cannot travel")
+    } else if !file.is_readable() && !file.may_read() {
+        Some("file whose contents cannot travel, since the caller may not read it")
+    } else {
+        None
+    }
+}
+
 /// Whether it is a memfd that may not be mapped for writing any more, unlike before.
 pub(crate) fn is_sealed_for_writers(file: &File) -> bool {
     file.nameless() == Kind::Memfd && file.seals() & F_SEAL_FUTURE_WRITE != 0
@@ -238,7 +257,7 @@ pub(super) fn dump(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Res
     // Another open file: to look for holes moves the offset.
     let content = file
         .reopen(O_RDONLY | O_LARGEFILE | O_NOATIME)
-        .context(format_args!("cannot read a file without a name"))?;
+        .context(format_args!("cannot read a file whose contents are to travel"))?;
     let mut fixed = Nameless {
         // The open file keeps the inode, and so its address.
         objref: dump.seen.add(file.inode(), Keeper::File(file.clone()))?,
@@ -262,9 +281,14 @@ pub(super) fn dump(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Res
             return Err(refuse(file, "memfd with unknown seals"));
         }
     } else {
-        let gone = || refuse(file, "deleted file outside of the caller's root directory");
+        let gone = || refuse(file, "file outside of the caller's root directory");
         let (path, outside) = path(target, file)?.ok_or_else(gone)?;
-        fixed.flags = outside | if kind == Kind::Linkable { flags::LINKABLE } else { 0 };
+        fixed.flags = outside
+            | match kind {
+                Kind::Linkable => flags::LINKABLE,
+                Kind::Not => flags::NAMED,
+                _ => 0,
+            };
         name.extend_from_slice(path.as_bytes(), GFP_KERNEL)?;
     }
     fixed.path_len = name.len() as u32;
@@ -304,8 +328,44 @@ fn make_temporary(me: &CurrentTask, fs: &Fs, directory: &[u8], of: u32) -> kerne
     take_fd(me, fd)
 }
 
-fn make(restore: &Restore<'_>, r: &Nameless, path: &[u8]) -> Result<File> {
+/// The file that has a name, or a new one: `r` gets what the first has of attributes. Nobody can lead us elsewhere by symbolic links,
+/// since a path that was saved has none, or by a hard link to what belongs to somebody else.
+fn make_named(restore: &Restore<'_>, r: &mut Nameless, path: &[u8]) -> Result<File> {
     let me = restore.me;
+    let name = core::str::from_utf8(path).unwrap_or("(not UTF-8)");
+    let open = |flags: u32, mode: u64| -> kernel::error::Result<File> {
+        let how = [
+            u64::from(flags | O_RDWR | O_LARGEFILE | O_NONBLOCK | O_CLOEXEC),
+            mode,
+            RESOLVE_NO_SYMLINKS,
+        ];
+        let at = me.put_words(&how)?;
+        me.put_at(size_of_val(&how) + path.len(), &[0])?;
+        let at_path = me.put_at(size_of_val(&how), path)?;
+        // The path is absolute, so the directory does not count.
+        let fd = me.call(nr::__NR_openat2, &[0, at_path, at, size_of_val(&how) as u64])?;
+        take_fd(me, fd)
+    };
+    let file = match open(0, 0) {
+        Err(ENOENT) => open(O_CREAT | O_EXCL, 0o600),
+        there => there.and_then(|there| {
+            let now = there.stat_seen_by(&Cred::current())?;
+            if now.mode & mode::FMT != mode::REGULAR || now.uid != r.uid {
+                return Err(ESTALE);
+            }
+            (r.mode, r.gid) = (now.mode, now.gid);
+            with_fd(me, &there, |fd| me.call(nr::__NR_ftruncate, &[fd, 0]))?;
+            Ok(there)
+        }),
+    };
+    file.context(format_args!("cannot put back the contents of {name}"))
+}
+
+fn make(restore: &Restore<'_>, r: &mut Nameless, path: &[u8]) -> Result<File> {
+    let me = restore.me;
+    if r.flags & flags::NAMED != 0 {
+        return make_named(restore, r, path);
+    }
     if r.flags & flags::MEMFD != 0 {
         let how = if r.seals & seals::EXEC != 0 && r.mode & EXECUTE == 0 {
             MFD_NOEXEC_SEAL
@@ -331,7 +391,7 @@ fn make(restore: &Restore<'_>, r: &Nameless, path: &[u8]) -> Result<File> {
 
 /// Makes the file, still without content.
 pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
-    let r: Nameless = restore.input.fixed()?;
+    let mut r: Nameless = restore.input.fixed()?;
     let path = restore.input.variable();
     let memfd = r.flags & flags::MEMFD != 0;
     let path_is_wrong = if memfd {
@@ -342,6 +402,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     if r.objref != restore.made.next()
         || r.flags & !flags::ALL != 0
         || (memfd && r.flags != flags::MEMFD)
+        || (r.flags & flags::NAMED != 0 && r.flags != flags::NAMED)
         || (!memfd && r.seals != 0)
         || r.seals & !seals::ALL != 0
         || r.mode & mode::FMT != mode::REGULAR
@@ -357,13 +418,14 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
             format_args!("wrong values in the record of a file without a name"),
         ));
     }
-    let file = make(restore, &r, path)?;
+    let file = make(restore, &mut r, path)?;
     let me = restore.me;
     with_fd(me, &file, |fd| me.call(nr::__NR_ftruncate, &[fd, r.size]))
         .context(format_args!("cannot give a file without a name {} bytes", r.size))?;
     Ok(Object::Nameless(Made {
         file,
         unfinished: Some(r),
+        named: false,
     }))
 }
 
@@ -424,18 +486,42 @@ fn finish(me: &CurrentTask, made: &mut Made, r: &Nameless) -> kernel::error::Res
     };
     let done = set();
     me.call(nr::__NR_close, &[fd])?;
-    done
+    match done {
+        // Who may write to it need not be the owner.
+        Err(e) if e == EPERM && r.flags & flags::NAMED != 0 => Ok(()),
+        done => done,
+    }
+}
+
+/// A file that has been made, which gets no more content.
+fn complete<'a>(me: &CurrentTask, made: &'a mut Objects, input: &Reader, objref: u32, named: bool) -> Result<&'a File> {
+    let wrong = || {
+        input.bad(
+            EBADMSG,
+            format_args!("object {objref} is no file whose contents travel"),
+        )
+    };
+    let made = made.nameless(objref).ok_or_else(wrong)?;
+    if let Some(r) = made.unfinished.take() {
+        finish(me, made, &r).context(format_args!(
+            "cannot set the attributes of a file whose contents travel"
+        ))?;
+        made.named = r.flags & flags::NAMED != 0;
+    }
+    if made.named != named {
+        return Err(wrong());
+    }
+    Ok(&made.file)
+}
+
+/// Lets a file that has a name have all of its old contents.
+pub(super) fn put_back(me: &CurrentTask, made: &mut Objects, input: &Reader, objref: u32) -> Result {
+    complete(me, made, input, objref, true).map(|_| ())
 }
 
 /// An open file of a file that has been made, which gets no more content.
 pub(super) fn open(me: &CurrentTask, made: &mut Objects, input: &Reader, objref: u32, flags: u32) -> Result<File> {
-    let Some(made) = made.nameless(objref) else {
-        return Err(input.bad(EBADMSG, format_args!("object {objref} is no file without a name")));
-    };
-    if let Some(r) = made.unfinished.take() {
-        finish(me, made, &r).context(format_args!("cannot set the attributes of a file without a name"))?;
-    }
-    made.file
+    complete(me, made, input, objref, false)?
         .reopen(flags)
         .context(format_args!("cannot open a file without a name once more"))
 }

@@ -7,7 +7,7 @@ use crate::jobs;
 use crate::text;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use libckpt::{init_of_pid_namespace, parse_policies, ChangedFiles, External, Policy, Scope, Stdio};
+use libckpt::{init_of_pid_namespace, parse_policies, ChangedFiles, External, Files, Policy, Scope, Stdio};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
@@ -169,6 +169,11 @@ pub struct Checkpoint {
     /// A program that is asked at the stages: `HOOK pre-dump PID`, `HOOK freeze PID` and `HOOK resume PID`. May be repeated.
     #[arg(long, value_name = "PROGRAM")]
     pub hook: Vec<PathBuf>,
+    /// Carry the contents of regular files that are open for writing (`written`, also without a value) or open at all (`all`): a restart
+    /// puts them back, whatever has become of the files since.
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "written",
+          value_parser = files)]
+    pub with_files: Option<Files>,
     /// Kill the processes when the statefile is safe.
     #[arg(long, conflicts_with = "stop")]
     pub kill: bool,
@@ -219,6 +224,11 @@ pub struct Run {
     /// be repeated.
     #[arg(long, value_name = "PROGRAM")]
     pub hook: Vec<PathBuf>,
+    /// As of `ckptctl checkpoint`: carry the contents of regular files that are open for writing (`written`, also without a value) or open at all (`all`): a restart
+    /// puts them back, whatever has become of the files since.
+    #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "written",
+          value_parser = files)]
+    pub with_files: Option<Files>,
     /// For --resume, as of `ckptctl restart`.
     #[arg(long, value_name = "WHAT", default_value = "inherit", value_parser = stdio)]
     pub stdio: Stdio,
@@ -342,6 +352,14 @@ fn name(text: &str) -> Result<String, String> {
             Err("a name is made of letters, digits and -_.+@, and does not begin with a dot".into())
         }
         _ => Ok(text.into()),
+    }
+}
+
+fn files(text: &str) -> Result<Files, String> {
+    match text {
+        "written" => Ok(Files::Written),
+        "all" => Ok(Files::All),
+        _ => Err("it is neither written nor all".to_owned()),
     }
 }
 

@@ -65,8 +65,33 @@ pub struct CheckpointOptions {
     pub after: After,
     /// How long to wait for the target to stop; `None` is the module's own limit of ten seconds.
     pub timeout: Option<Duration>,
+    /// Whose contents the statefile carries.
+    pub files: Files,
     /// What becomes of what cannot be saved; without one that fits, the checkpoint does not take place.
     pub policies: Vec<Policy>,
+}
+
+/// Open regular files whose contents a statefile carries: a restart puts them back, whatever has become of the files since.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Files {
+    /// None: files stay as they are. (Those without a name always travel.)
+    #[default]
+    None,
+    /// Those that are open for writing.
+    Written,
+    /// All of them.
+    All,
+}
+
+impl Files {
+    /// As [`ioctl::Checkpoint::flags`] wants it.
+    fn flags(self) -> u32 {
+        match self {
+            Files::None => 0,
+            Files::Written => ioctl::checkpoint_flags::WRITTEN_FILES,
+            Files::All => ioctl::checkpoint_flags::FILES,
+        }
+    }
 }
 
 /// A complete checkpoint.
@@ -158,7 +183,7 @@ pub fn checkpoint_frozen<E: From<Error>>(
     }
     if options.after == After::Resume && frozen.is_none() {
         // One call: the module lets the target go on as soon as it has what it needs.
-        let result = session.checkpoint(file.as_fd(), timeout_ms)?;
+        let result = session.checkpoint(file.as_fd(), options.files.flags(), timeout_ms)?;
         let done = Checkpointed::new(&result, Duration::from_nanos(result.frozen_ns), session.messages());
         commit(&done)?;
         return Ok(done);
@@ -168,7 +193,7 @@ pub fn checkpoint_frozen<E: From<Error>>(
     if let Some(frozen) = frozen {
         frozen()?;
     }
-    let result = session.checkpoint(file.as_fd(), timeout_ms)?;
+    let result = session.checkpoint(file.as_fd(), options.files.flags(), timeout_ms)?;
     if options.after == After::Resume {
         session.thaw()?;
     }
@@ -281,7 +306,9 @@ pub fn checkpoint_own(file: &impl AsFd, options: &CheckpointOptions) -> Result<O
     if !options.policies.is_empty() {
         session.set_policies(&options.policies)?;
     }
-    let (result, restarted) = session.checkpoint_self(file.as_fd(), options.scope, milliseconds(options.timeout))?;
+    let timeout_ms = milliseconds(options.timeout);
+    let (result, restarted) =
+        session.checkpoint_self(file.as_fd(), options.files.flags(), options.scope, timeout_ms)?;
     if restarted {
         return Ok(Outcome::Restarted);
     }

@@ -144,10 +144,11 @@ impl Session {
         self.call(&mut sized::<ioctl::Kill>(), Error::Kill).map(drop)
     }
 
-    /// Writes the attached target into `file`.
-    pub fn checkpoint(&self, file: BorrowedFd<'_>, timeout_ms: u32) -> Result<ioctl::Checkpoint> {
+    /// Writes the attached target into `file`. `flags` is as [`ioctl::Checkpoint::flags`] wants it.
+    pub fn checkpoint(&self, file: BorrowedFd<'_>, flags: u32, timeout_ms: u32) -> Result<ioctl::Checkpoint> {
         let mut arg = ioctl::Checkpoint {
             fd: file.as_raw_fd(),
+            flags,
             pidfd: -1,
             timeout_ms,
             ..sized()
@@ -160,12 +161,14 @@ impl Session {
     pub fn checkpoint_self(
         &self,
         file: BorrowedFd<'_>,
+        flags: u32,
         scope: Scope,
         timeout_ms: u32,
     ) -> Result<(ioctl::Checkpoint, bool)> {
         // The same ioctl as for an attached target: in a fresh session, no pid means the caller.
         let mut arg = ioctl::Checkpoint {
             fd: file.as_raw_fd(),
+            flags,
             pidfd: -1,
             timeout_ms,
             scope: scope.number(),

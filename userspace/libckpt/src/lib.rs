@@ -41,7 +41,7 @@ mod tree;
 
 pub use checkpoint::{
     checkpoint, checkpoint_frozen, checkpoint_own, checkpoint_self, checkpoint_with, is_in_namespace_of, After,
-    CheckpointOptions, Checkpointed, Outcome, Scope, Target,
+    CheckpointOptions, Checkpointed, Files, Outcome, Scope, Target,
 };
 pub use device::{init_of_pid_namespace, Session};
 pub use error::{Error, Failure, Result, TakenPid};

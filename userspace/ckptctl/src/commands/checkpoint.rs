@@ -45,6 +45,7 @@ pub fn run(args: &Checkpoint, output: &Output) -> Result<Exit, Failed> {
         scope: args.target.scope(&args.who),
         after,
         timeout: Some(args.timeout),
+        files: args.with_files.unwrap_or_default(),
         policies,
     };
     let target = Target::PidFd(pidfd.as_fd());
@@ -71,6 +72,7 @@ fn from_inside(args: &Checkpoint, pid: u32, comm: &str, output: &Output) -> Resu
     let options = CheckpointOptions {
         scope: Scope::Container,
         timeout: Some(args.timeout),
+        files: args.with_files.unwrap_or_default(),
         policies: args.policies.read()?,
         ..CheckpointOptions::default()
     };

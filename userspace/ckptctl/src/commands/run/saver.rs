@@ -7,6 +7,7 @@ use crate::cli::Run;
 use crate::exit::Failed;
 use crate::output::Output;
 use libckpt::device::pidfd_open;
+use libckpt::Files;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -53,6 +54,11 @@ impl Saver {
             .stdout(Stdio::null());
         if wanted.stop {
             command.arg("--kill");
+        }
+        match args.with_files {
+            Some(Files::Written) => drop(command.arg("--with-files")),
+            Some(Files::All) => drop(command.arg("--with-files=all")),
+            _ => {}
         }
         let before = identity(file);
         let mut child = command
