@@ -38,6 +38,11 @@ pub fn all() -> Vec<Case> {
             statefiles::values_of_a_user_namespace,
         )
         .limit(600),
+        Case::new(
+            "hostile/values_of_asynchronous_io",
+            statefiles::values_of_asynchronous_io,
+        )
+        .limit(600),
         Case::new("hostile/values_of_locks", statefiles::values_of_locks).limit(600),
         Case::new("hostile/values_of_file_signals", statefiles::values_of_file_signals).limit(600),
         Case::new("hostile/values_of_files", statefiles::values_of_files).limit(900),

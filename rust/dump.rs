@@ -66,7 +66,7 @@ pub(crate) fn check(
     session: Session<'_>,
     sink: &mut dyn FnMut(u16, Fault),
 ) -> Result<u32> {
-    look(&whole(root, processes, session, 0, 0)?, sink)
+    look(&whole(root, processes, session, None, 0)?, sink)
 }
 
 /// A dump for which the target need not stand still any more.
@@ -109,7 +109,7 @@ pub(crate) fn dump(
     may_snapshot: bool,
     sink: &mut dyn FnMut(u16, Fault),
 ) -> Result<PostDump> {
-    let whole = whole(root, frozen.processes(), session, frozen.since_ns, file.address())?;
+    let whole = whole(root, frozen.processes(), session, Some(frozen), file.address())?;
     if look(&whole, sink)? > 0 {
         return Err(EOPNOTSUPP.into());
     }
@@ -120,7 +120,7 @@ fn whole<'a>(
     root: &'a Root,
     processes: &'a [Process],
     session: Session<'a>,
-    stopped_ns: u64,
+    frozen: Option<&FrozenTree>,
     statefile: usize,
 ) -> Result<Whole<'a>> {
     Ok(Whole {
@@ -138,7 +138,8 @@ fn whole<'a>(
         caller_fs: Fs::of(&Task::current())?,
         caller_ns: Nsproxy::of(&Task::current())?,
         session_ops: session.ops,
-        stopped_ns,
+        stopped_ns: frozen.map_or(0, |f| f.since_ns),
+        deadline_ns: frozen.map_or(0, |f| f.deadline_ns),
         statefile,
         decisions: Decisions::new(session.policies),
         flags: session.flags,

@@ -144,6 +144,8 @@ pub(crate) struct FrozenTree {
     processes: KVVec<Process>,
     /// CLOCK_MONOTONIC when the last thread stood still, in nanoseconds.
     pub(crate) since_ns: u64,
+    /// Until when what the kernel still does for the target may come to its end.
+    pub(crate) deadline_ns: u64,
 }
 
 impl Drop for FrozenTree {
@@ -170,6 +172,7 @@ impl FrozenTree {
             asked: RBTree::new(),
             processes: KVVec::new(),
             since_ns: 0,
+            deadline_ns: deadline,
         };
         loop {
             let known = tree.parks.len();

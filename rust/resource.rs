@@ -94,6 +94,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) session_ops: usize,
     /// CLOCK_MONOTONIC when the target stood still, in nanoseconds; 0 while it runs.
     pub(crate) stopped_ns: u64,
+    /// CLOCK_MONOTONIC until which what the kernel does for the target may come to its end, in nanoseconds; 0 while the target runs.
+    pub(crate) deadline_ns: u64,
     /// Address of the open file that is the statefile; 0 when nothing is to be written.
     pub(crate) statefile: usize,
     /// What becomes of files that cannot be saved.

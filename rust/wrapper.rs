@@ -6,6 +6,7 @@
 //! session or an ioctl. `bindings` is used here and nowhere else.
 #![allow(unsafe_code, reason = "this is where unsafe lives")]
 
+pub(crate) mod aio;
 pub(crate) mod completion;
 pub(crate) mod cred;
 pub(crate) mod epoll;

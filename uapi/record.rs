@@ -7,6 +7,7 @@
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+pub mod aio;
 pub mod cred;
 pub mod event;
 pub mod external;
@@ -146,6 +147,8 @@ record_types! {
     VmaPolicy = 0x24, "vma-policy";
     /// NUMA policy of the thread: [`mempolicy::Mempolicy`] and the nodes.
     Mempolicy = 0x25, "mempolicy";
+    /// A context of asynchronous I/O: [`aio::Aio`] and [`aio::AioEvent`] entries.
+    Aio = 0x26, "aio";
     /// The address space is complete. No body.
     MmEnd = 0x2f, "mm-end";
     /// Shared anonymous memory: [`shmem::Shmem`]; [`mm::Pages`] records with its objref follow.

@@ -3,6 +3,7 @@
 //! Kind mm: the address space.
 
 mod deleted_program;
+mod in_flight;
 mod sparse;
 mod swap;
 
@@ -15,6 +16,10 @@ pub fn cases() -> Vec<Case> {
         quiet("mm_anon", &[]).case("mm/keeps_anonymous_memory"),
         quiet("mm_stack_brk", &[]).case("mm/grows_stack_and_heap"),
         quiet("mm_file", &[]).case("mm/keeps_file_mappings"),
+        quiet("aio_contexts", &[])
+            .case("mm/keeps_contexts_of_asynchronous_io")
+            .limit(120),
+        Case::new("mm/request_in_flight_is_waited_for", in_flight::is_waited_for).limit(90),
         quiet("mm_prctl", &[]).case("mm/keeps_merging_huge_pages_and_mdwe"),
         quiet("mm_prctl", &["child"]).case("mm/keeps_merging_huge_pages_and_mdwe_of_a_child"),
         quiet("mm_advice", &[]).case("mm/keeps_advice_locks_and_names"),

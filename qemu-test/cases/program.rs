@@ -117,6 +117,7 @@ const DISTURBED: &[&[&str]] = &[
     &["landlock_kept", "layers"],
     &["landlock_kept", "threads"],
     &["landlock_kept", "dropped"],
+    &["aio_contexts"],
     &["mm_anon"],
     &["mm_stack_brk"],
     &["mm_file"],

@@ -9,6 +9,7 @@ use harness::case::During;
 use harness::ckptctl::{self, exit};
 use harness::{ensure, fail, Context, Program, Result};
 use libckpt::testing::{Part, Statefile};
+use libckpt::uapi::record::aio::Aio;
 use libckpt::uapi::record::external::External;
 use libckpt::uapi::record::RecordType;
 use libckpt::uapi::statefile::{record_flags, RecordHeader};
@@ -439,6 +440,23 @@ pub fn values_of_task_state(context: &Context) -> Result {
     ]
     .map(RecordType::number);
     feed_kinds(context, "task_state", &[], &kinds, 4)
+}
+
+/// The same for contexts of asynchronous I/O, and the mappings among which their rings are.
+pub fn values_of_asynchronous_io(context: &Context) -> Result {
+    use std::mem::offset_of;
+
+    let mut feeder = Feeder::of(context, "aio_contexts", &[])?;
+    feed_records(&mut feeder, &[RecordType::Aio.number()], 16)?;
+    // Saved where rings for so few requests are larger: on a machine with more processors.
+    let mut few = parse(feeder.good())?;
+    let contexts = few.records.iter_mut().filter(|r| r.kind == RecordType::Aio.number());
+    for context in contexts {
+        context.body[offset_of!(Aio, requests)..][..4].copy_from_slice(&1u32.to_ne_bytes());
+    }
+    let answer = feeder.restart(&few.encode())?;
+    ensure!(answer == Answer::Accepted, "rings for few requests: {answer:?}");
+    Ok(())
 }
 
 /// The same for locks of processes and of open files.

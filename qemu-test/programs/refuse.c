@@ -683,15 +683,53 @@ static void io_uring(void)
 	CHECK(fcntl(fd, F_GETFD) >= 0);
 }
 
-static void aio(void)
+static aio_context_t aio(unsigned requests)
 {
 	aio_context_t context = 0;
 
-	if (syscall(SYS_io_setup, 4, &context) == -1)
+	if (syscall(SYS_io_setup, requests, &context) == -1)
 		skip("io_setup: errno %d", errno);
 	say("expect aio|asynchronous I/O");
+	expect_address((void *)context);
+	return context;
+}
+
+static void aio_poll(void)
+{
+	aio_context_t context = aio(4);
+	struct iocb request = { .aio_lio_opcode = IOCB_CMD_POLL, .aio_buf = POLLIN }, *requests[] = { &request };
+	struct io_event event;
+	int ends[2];
+
+	CHECK(pipe(ends) == 0);
+	request.aio_fildes = ends[0];
+	CHECK(syscall(SYS_io_submit, context, 1L, requests) == 1);
+	say("expect IOCB_CMD_POLL");
 	hold();
-	CHECK(syscall(SYS_io_destroy, context) == 0);
+	CHECK(syscall(SYS_io_getevents, context, 0L, 1L, &event, NULL) == 0);
+	CHECK(write(ends[1], "x", 1) == 1);
+	CHECK(syscall(SYS_io_getevents, context, 1L, 1L, &event, NULL) == 1 && (event.res & POLLIN));
+}
+
+static void aio_in_pieces(void)
+{
+	aio_context_t context = aio(200);
+
+	CHECK(mprotect((void *)context, PAGE, PROT_READ) == 0);
+	say("expect not mapped as a whole");
+	hold();
+	CHECK(mprotect((void *)context, PAGE, PROT_READ | PROT_WRITE) == 0 && syscall(SYS_io_destroy, context) == 0);
+}
+
+static void aio_written_over(void)
+{
+	aio_context_t context = aio(4);
+	unsigned *tail = (unsigned *)context + 3;
+
+	*tail = 5;
+	say("expect written over");
+	hold();
+	CHECK(*tail == 5 && syscall(SYS_io_destroy, context) == 0);
 }
 
 static void posix_timer(void)
@@ -1604,7 +1642,9 @@ static const struct {
 	{ "covered_file", covered_file },
 	{ "covered_mapping", covered_mapping },
 	{ "io_uring", io_uring },
-	{ "aio", aio },
+	{ "aio_poll", aio_poll },
+	{ "aio_in_pieces", aio_in_pieces },
+	{ "aio_written_over", aio_written_over },
 	{ "posix_timer", posix_timer },
 	{ "posix_timer_thread", posix_timer_thread },
 	{ "shm_attached_outside", shm_outside },

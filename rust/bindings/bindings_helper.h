@@ -30,6 +30,7 @@
 #include <linux/xxhash.h>
 #include <uapi/asm/sigcontext.h>
 #include <uapi/asm/ucontext.h>
+#include <uapi/linux/aio_abi.h>
 #include <uapi/linux/fib_rules.h>
 #include <uapi/linux/if_link.h>
 #include <uapi/linux/inotify.h>

@@ -4,6 +4,7 @@
  * One file per C subsystem, sorted.
  */
 
+#include "aio.c"
 #include "completion.c"
 #include "epoll.c"
 #include "file.c"

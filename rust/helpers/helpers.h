@@ -14,6 +14,39 @@
 #include <linux/socket.h>
 #include <linux/tty.h>
 
+/* aio.c */
+/* A context of asynchronous I/O. */
+struct ckpt_aio {
+	/* Its place in the table of the address space. */
+	unsigned int index;
+	/* What io_setup() returned, or where its ring was moved to. */
+	unsigned long address;
+	/* Of the ring. */
+	unsigned long bytes;
+	/* Address of the ring's file; compared only. */
+	unsigned long file;
+	/* As io_setup() was asked for. */
+	unsigned int requests;
+	/* Slots of the ring: the first that has not been read, and the one behind the last. */
+	unsigned int slots;
+	unsigned int head;
+	unsigned int tail;
+	/* Requests that have not come to their end. */
+	unsigned long under_way;
+	/* Some of them wait for an event: they can be cancelled. */
+	bool waits;
+	/* The head of the ring is as the kernel has left it. */
+	bool intact;
+};
+
+struct io_event;
+
+int ckpt_aio_next(struct mm_struct *mm, unsigned int *index, struct ckpt_aio *out);
+int ckpt_aio_events(struct mm_struct *mm, unsigned int index, unsigned int first, struct io_event *out, unsigned int n);
+int ckpt_aio_start_at(struct mm_struct *mm, unsigned int index, unsigned int first);
+int ckpt_aio_complete(struct mm_struct *mm, unsigned int index, unsigned int first, const struct io_event *events,
+		      unsigned int n);
+
 /* completion.c */
 void ckpt_init_completion(struct completion *x);
 
@@ -220,7 +253,6 @@ bool ckpt_vma_has_shared_policy(struct vm_area_struct *vma);
 bool ckpt_task_policy(struct task_struct *t, struct ckpt_policy *out);
 unsigned long ckpt_task_size_max(void);
 bool ckpt_mm_has_ldt(struct mm_struct *mm);
-bool ckpt_mm_has_aio(struct mm_struct *mm);
 unsigned long ckpt_mm_vdso(struct mm_struct *mm);
 const void *ckpt_mm_vdso_image(struct mm_struct *mm, size_t *size);
 void *ckpt_page_address(struct page *page);

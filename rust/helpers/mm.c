@@ -201,11 +201,6 @@ bool ckpt_mm_has_ldt(struct mm_struct *mm)
 	return mm->context.ldt != NULL;
 }
 
-bool ckpt_mm_has_aio(struct mm_struct *mm)
-{
-	return rcu_access_pointer(mm->ioctx_table) != NULL;
-}
-
 unsigned long ckpt_mm_vdso(struct mm_struct *mm)
 {
 	return (unsigned long)mm->context.vdso;

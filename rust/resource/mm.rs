@@ -2,10 +2,10 @@
 
 //! Address space of a process.
 //!
-//! Saved: mappings (mm/vma.rs), contents (mm/pages.rs), brk, command line, environment, auxiliary vector, /proc/PID/exe,
+//! Saved: mappings (mm/vma.rs), contents (mm/pages.rs), contexts of asynchronous I/O (mm/aio.rs), brk, command line, environment, auxiliary vector, /proc/PID/exe,
 //! coredump filter, dumpable, mlockall(MCL_FUTURE), prctl(PR_SET_THP_DISABLE, PR_SET_MDWE, PR_SET_MEMORY_MERGE), membarrier(2) registrations, vdso and its place.
 //! Not saved: statistics and high-water marks.
-//! Refused: an address space shared with another process, modify_ldt(2), Linux AIO contexts, uprobes.
+//! Refused: an address space shared with another process, modify_ldt(2), uprobes.
 //! Shown by: mm/, refuse/aio, silent/.
 //!
 //! Record: [`ckpt_uapi::record::mm`].  C header: `include/linux/mm_types.h`
@@ -25,6 +25,7 @@ use crate::{
 };
 use ckpt_uapi::{
     record::{
+        aio::Aio,
         mempolicy::VmaPolicy,
         mm::{mm_flags, Mm as MmRecord, Pages, Vma, VmaName, Vmas},
         Record, RecordType,
@@ -34,6 +35,7 @@ use ckpt_uapi::{
 use kernel::prelude::*;
 use zerocopy::FromZeros;
 
+mod aio;
 mod pages;
 mod vma;
 
@@ -51,6 +53,12 @@ pub(crate) struct Building {
     vmas: KVVec<Vma>,
     /// The (new) address space.
     mm: Mm,
+    /// Rings of asynchronous I/O among them.
+    rings: u32,
+    /// How many of those are there.
+    contexts: u32,
+    /// Address and index of the last of them.
+    context: Option<(u64, u32)>,
     /// Parts of attached segments for which there is only room so far.
     parts: KVVec<Vma>,
     /// The address space whose pages it shares.
@@ -67,6 +75,17 @@ impl Building {
     pub(super) fn is_done(&self) -> bool {
         self.done
     }
+
+    /// The mapping that begins at an address.
+    fn mapping_at(&self, address: u64) -> Option<&Vma> {
+        let at = self.vmas.binary_search_by_key(&address, |v| v.start).ok()?;
+        self.vmas.get(at)
+    }
+
+    /// Whether all of its memory may be merged unless it is told otherwise: prctl(PR_SET_MEMORY_MERGE).
+    fn merges_any(&self) -> bool {
+        self.fields.flags & mm_flags::MERGE_ANY != 0
+    }
 }
 
 /// membarrier(2): command that registers, and the bit that the kernel keeps (`MEMBARRIER_STATE_*`).
@@ -82,6 +101,8 @@ impl Resource for MmRoom {
     const RECORDS: &'static [RecordType] = &[
         MmRecord::TYPE,
         Vmas::TYPE,
+        // Before what is said about mappings: a ring comes to its place here.
+        Aio::TYPE,
         VmaName::TYPE,
         VmaPolicy::TYPE,
         Pages::TYPE,
@@ -97,9 +118,6 @@ impl Resource for MmRoom {
             |what: &str| obstacles.add(Fault::new(EOPNOTSUPP, format_args!("{what}")).kind(RecordType::Mm));
         if mm.has_ldt() {
             refuse("it uses a local descriptor table (modify_ldt)");
-        }
-        if mm.has_aio() {
-            refuse("it has an asynchronous I/O (AIO) context, made by io_setup");
         }
         if mm.flag(MmFlag::Uprobes) {
             refuse("it is probed (uprobes)");
@@ -129,7 +147,8 @@ impl Resource for MmRoom {
             .exe_file()
             .ok_or_else(|| Fault::new(ESRCH, format_args!("the address space is gone")))?;
         let exe = dump_file(target, &exe, 1, dump)?;
-        let entries = vma::entries(target, &vmas, dump)?;
+        let contexts = aio::Contexts::of(mm)?;
+        let entries = vma::entries(target, &vmas, &contexts, dump)?;
 
         let f = mm.fields();
         let auxv = mm.auxv()?;
@@ -186,7 +205,9 @@ impl Resource for MmRoom {
         r.vmas = entries.len() as u32;
         r.auxv = auxv.len() as u32;
         dump.out.record_with(&r, &auxv[..])?;
-        vma::dump(&entries, &vmas, dump)?;
+        vma::dump_mappings(&entries, dump)?;
+        aio::dump(mm, &contexts, dump)?;
+        vma::dump_attributes(&vmas, dump)?;
         pages::dump(mm, parent.as_ref(), &vmas, dump)?;
         dump.out.empty(RecordType::MmEnd)
     }
@@ -204,6 +225,7 @@ impl Resource for MmRoom {
             RecordType::Vma => vma::restore(restore),
             RecordType::VmaName => vma::restore_name(restore),
             RecordType::VmaPolicy => vma::restore_policy(restore),
+            RecordType::Aio => aio::restore(restore),
             RecordType::Pages => pages::restore(restore),
             _ => finish(restore),
         }
@@ -327,6 +349,9 @@ fn begin(restore: &mut Restore<'_>) -> Result {
         fields,
         auxv,
         vmas: KVVec::new(),
+        rings: 0,
+        contexts: 0,
+        context: None,
         parts: KVVec::new(),
         mm,
         parent,
@@ -350,6 +375,15 @@ fn finish(restore: &mut Restore<'_>) -> Result {
         return Err(input.bad(
             EBADMSG,
             format_args!("{} mappings instead of {}", building.vmas.len(), f.vmas),
+        ));
+    }
+    if building.contexts != building.rings {
+        return Err(input.bad(
+            EBADMSG,
+            format_args!(
+                "{} contexts of asynchronous I/O with {} rings",
+                building.contexts, building.rings
+            ),
         ));
     }
     vma::finish(me, &building.vmas)?;

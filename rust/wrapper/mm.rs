@@ -203,6 +203,11 @@ impl Mm {
         NonNull::new(mm).map(Self)
     }
 
+    /// The C pointer, for use within the wrapper room.
+    pub(super) fn as_ptr(&self) -> *mut bindings::mm_struct {
+        self.0.as_ptr()
+    }
+
     fn read_lock(&self) -> MmapRead<'_> {
         // SAFETY: the mm is alive.
         unsafe { bindings::ckpt_mmap_read_lock(self.0.as_ptr()) };
@@ -324,12 +329,6 @@ impl Mm {
     pub(crate) fn has_ldt(&self) -> bool {
         // SAFETY: the mm is alive.
         unsafe { bindings::ckpt_mm_has_ldt(self.0.as_ptr()) }
-    }
-
-    /// Whether there is an asynchronous I/O context (io_setup(2)).
-    pub(crate) fn has_aio(&self) -> bool {
-        // SAFETY: the mm is alive.
-        unsafe { bindings::ckpt_mm_has_aio(self.0.as_ptr()) }
     }
 
     /// The file that /proc/PID/exe names.

@@ -105,6 +105,8 @@ pub mod vma_kind {
     /// Part of a System V shared memory segment that is attached (shmat(2)): `objref` is the segment. Parts that began at the same
     /// address are of one attachment.
     pub const SYSV: u32 = 6;
+    /// The ring of a context of asynchronous I/O (io_setup(2)), whose record follows.
+    pub const AIO: u32 = 7;
 }
 
 /// Values of [`Vma::flags`].

@@ -12,8 +12,8 @@
 
 use super::{
     super::{dump_segment, policy::Action, Target},
-    check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, refuse_device, Dump, Obstacles,
-    Restore, Whole,
+    aio, check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, refuse_device, Dump,
+    Obstacles, Restore, Whole,
 };
 use crate::{
     error::{Context, Fault, Result},
@@ -34,7 +34,7 @@ use ckpt_uapi::{
     ioctl::restart_flags,
     record::{
         mempolicy::{VmaPolicy, WORDS_MAX},
-        mm::{mm_flags, vma_flags, vma_kind, Vma, VmaName, Vmas},
+        mm::{vma_flags, vma_kind, Vma, VmaName, Vmas},
         shmem::Shmem,
         RecordType,
     },
@@ -178,9 +178,10 @@ impl Mappings {
 }
 
 pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Result {
-    let areas = target.mm.vmas()?;
+    let (areas, contexts) = aio::settled(target)?;
+    aio::check(&contexts, &areas, obstacles);
     let mut last = None;
-    for area in areas.iter() {
+    for area in areas.iter().filter(|area| !contexts.have_ring(area)) {
         target.whole.mappings.borrow_mut().count(area, target.leader)?;
         if let Some((id, ns)) = area.file.as_ref().and_then(attached) {
             target.whole.segments.borrow_mut().count(target, id, ns, area.start)?;
@@ -268,7 +269,12 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
 }
 
 /// The entries of the statefile; files and shared memory behind them are written on the way.
-pub(super) fn entries(target: &Target<'_>, areas: &[Area], dump: &mut Dump<'_>) -> Result<KVVec<Vma>> {
+pub(super) fn entries(
+    target: &Target<'_>,
+    areas: &[Area],
+    contexts: &aio::Contexts,
+    dump: &mut Dump<'_>,
+) -> Result<KVVec<Vma>> {
     let mut out = KVVec::with_capacity(areas.len(), GFP_KERNEL)?;
     for area in areas {
         let mut v = Vma::new_zeroed();
@@ -291,7 +297,11 @@ pub(super) fn entries(target: &Target<'_>, areas: &[Area], dump: &mut Dump<'_>) 
             if private && area.flags & vm::ACCOUNT != 0 && area.flags & vm::WRITE == 0 {
                 v.flags |= vma_flags::CHARGED;
             }
-            if let Some(file) = &area.file {
+            if contexts.have_ring(area) {
+                // The kernel does not let go a ring to a child.
+                v.flags &= !vma_flags::DONTFORK;
+                v.kind = vma_kind::AIO;
+            } else if let Some(file) = &area.file {
                 v.offset = area.offset;
                 if is_shared_anon(area)? {
                     v.kind = vma_kind::SHMEM;
@@ -373,7 +383,7 @@ pub(crate) fn dump_shmem_pages(file: &File, objref: u32, size: u64, out: &mut Wr
 /// Entries of one record.
 const ENTRIES: usize = 4096;
 
-pub(super) fn dump(entries: &[Vma], areas: &[Area], dump: &mut Dump<'_>) -> Result {
+pub(super) fn dump_mappings(entries: &[Vma], dump: &mut Dump<'_>) -> Result {
     for lot in entries.chunks(ENTRIES) {
         let fixed = Vmas {
             count: lot.len() as u32,
@@ -381,6 +391,11 @@ pub(super) fn dump(entries: &[Vma], areas: &[Area], dump: &mut Dump<'_>) -> Resu
         };
         dump.out.record_with(&fixed, lot)?;
     }
+    Ok(())
+}
+
+/// Names and policies.
+pub(super) fn dump_attributes(areas: &[Area], dump: &mut Dump<'_>) -> Result {
     for area in areas {
         if let Some((name, n)) = &area.name {
             let fixed = VmaName {
@@ -431,7 +446,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
                 .address(v.start));
         }
         let object = match v.kind {
-            vma_kind::ANON | vma_kind::SPECIAL => None,
+            vma_kind::ANON | vma_kind::SPECIAL | vma_kind::AIO => None,
             _ => Some(restore.made.get(v.objref).ok_or_else(|| {
                 restore.input.bad(
                     EBADMSG,
@@ -439,7 +454,8 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
                 )
             })?),
         };
-        let merge_any = building.fields.flags & mm_flags::MERGE_ANY != 0;
+        building.rings += u32::from(v.kind == vma_kind::AIO);
+        let merge_any = building.merges_any();
         restore_area(restore.me, &v, object, restore.flags, merge_any).map_err(|f| f.address(v.start))?;
         building.vmas.push(v, GFP_KERNEL)?;
         if let Some(segment) = is_part(&v, object) {
@@ -449,7 +465,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
         }
     }
     if building.vmas.len() == building.fields.vmas as usize {
-        let merge_any = building.fields.flags & mm_flags::MERGE_ANY != 0;
+        let merge_any = building.merges_any();
         let parts = core::mem::take(&mut building.parts);
         place_parts(restore.me, parts, restore.made, merge_any)?;
     }
@@ -528,6 +544,11 @@ fn protect_attached(me: &CurrentTask, v: &Vma) -> Result {
     } else {
         prot::READ | prot::WRITE
     };
+    protect(me, v, born)
+}
+
+/// Gives a mapping that had another protection when it was made the one that it had got by mprotect(2).
+pub(super) fn protect(me: &CurrentTask, v: &Vma, born: u32) -> Result {
     if v.prot != born {
         me.call(nr::__NR_mprotect, &[v.start, v.end - v.start, u64::from(v.prot)])
             .context(format_args!("cannot protect memory"))
@@ -536,12 +557,18 @@ fn protect_attached(me: &CurrentTask, v: &Vma) -> Result {
     Ok(())
 }
 
+/// Keeps a place free for what is moved there.
+fn keep_room(v: &Vma) -> Result {
+    let len = v.end - v.start;
+    let how = map::PRIVATE | map::ANONYMOUS | map::NORESERVE | map::FIXED_NOREPLACE;
+    vm_mmap(None, v.start, len, 0, how, 0).context(format_args!("cannot map {len} bytes"))?;
+    Ok(())
+}
+
 fn attach(me: &CurrentTask, v: &Vma, segment: &Segment, merge_any: bool) -> Result {
     let len = v.end - v.start;
     if v.offset != 0 || len != segment.bytes() {
-        let how = map::PRIVATE | map::ANONYMOUS | map::NORESERVE | map::FIXED_NOREPLACE;
-        vm_mmap(None, v.start, len, 0, how, 0).context(format_args!("cannot map {len} bytes"))?;
-        return Ok(());
+        return keep_room(v);
     }
     let (_, _, read_only) = attachment(v);
     let id = segment.fields.id;
@@ -578,6 +605,7 @@ fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32, 
     let (file, kind) = match (v.kind, object) {
         // The kernel has made it already.
         (vma_kind::SPECIAL, None) => return Ok(()),
+        (vma_kind::AIO, None) => return keep_room(v),
         (vma_kind::ANON, None) => (None, map::ANONYMOUS),
         (vma_kind::FILE_PRIVATE, Some(Object::File(f, size, mtime_ns))) => {
             let now = f.stat()?;
@@ -617,7 +645,7 @@ fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32, 
     advise(me, v, merge_any)
 }
 
-fn advise(me: &CurrentTask, v: &Vma, merge_any: bool) -> Result {
+pub(super) fn advise(me: &CurrentTask, v: &Vma, merge_any: bool) -> Result {
     let droppable = v.flags & vma_flags::DROPPABLE != 0;
     for (flag, advice) in ADVICE {
         // MAP_DROPPABLE brings its own advice, and refuses to be told.

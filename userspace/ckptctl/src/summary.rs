@@ -7,6 +7,7 @@ mod text;
 
 use crate::text::until_nul;
 use libckpt::statefile::{type_name, Body, Record};
+use libckpt::uapi::record::aio::Aio;
 use libckpt::uapi::record::cred::Cred;
 use libckpt::uapi::record::event::{Epoll, EpollItem, Eventfd, Signalfd, Timerfd};
 use libckpt::uapi::record::fd::Fd;
@@ -197,6 +198,8 @@ struct Process {
     vmas: Vec<Vma>,
     names: Vec<(u64, u64, Vec<u8>)>,
     policies: Vec<(VmaPolicy, Vec<u64>)>,
+    /// Contexts of asynchronous I/O, by address, with the number of unread events.
+    contexts: BTreeMap<u64, (Aio, u64)>,
     /// Pages saved of the address space.
     pages: u64,
     guard_pages: u64,
@@ -528,6 +531,7 @@ impl Process {
             Body::Vma(_, vmas) => self.vmas.extend(vmas),
             Body::VmaName(range, name) => self.names.push((range.start, range.end, name)),
             Body::VmaPolicy(policy, nodes) => self.policies.push((policy, nodes)),
+            Body::Aio(aio, events) => self.contexts.entry(aio.address).or_insert((aio, 0)).1 += events.len() as u64,
             Body::Fs(fs, cwd, root) => {
                 let umask = fs.umask;
                 self.directories = Some(Directories { cwd, root, umask });
@@ -650,6 +654,7 @@ fn mapping_kind(kind: u32) -> &'static str {
         vma_kind::SHMEM => "shmem",
         vma_kind::SPECIAL => "special",
         vma_kind::SYSV => "sysv",
+        vma_kind::AIO => "aio",
         _ => "unknown",
     }
 }
@@ -667,7 +672,7 @@ fn call_kind(kind: u32) -> &'static str {
 /// As in /proc/PID/maps.
 fn protection(vma: &Vma) -> String {
     let bit = |bit: u32, letter: char| if vma.prot & bit != 0 { letter } else { '-' };
-    let shared = matches!(vma.kind, vma_kind::FILE_SHARED | vma_kind::SHMEM);
+    let shared = matches!(vma.kind, vma_kind::FILE_SHARED | vma_kind::SHMEM | vma_kind::AIO);
     [bit(1, 'r'), bit(2, 'w'), bit(4, 'x'), if shared { 's' } else { 'p' }]
         .iter()
         .collect()

@@ -15,6 +15,7 @@
 //! verify(&hostile.encode()[..]).expect_err("another machine");
 //! ```
 
+use ckpt_uapi::record::aio::{Aio, AioEvent};
 use ckpt_uapi::record::cred::Cred;
 use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::external::External;
@@ -650,6 +651,27 @@ fn small_memory(vmas: &[Vma]) -> Vec<Part> {
     ]
 }
 
+/// Address of a ring with room for 126 events.
+const RING: u64 = 0x70_0000;
+
+/// Events in the ring, from this slot on.
+fn context(first: u32, count: u32) -> Part {
+    let event = AioEvent {
+        data: 0x4711,
+        obj: 0x60_0000,
+        res: 4096,
+        res2: 0,
+    };
+    Part::new(&Aio {
+        address: RING,
+        requests: 8,
+        first,
+        count,
+        reserved: 0,
+    })
+    .entries(&vec![event; count as usize])
+}
+
 fn memory() -> Vec<Part> {
     let page = |fill: u8| vec![fill; PAGE_ALIGN as usize];
     let program = "/usr/bin/sample";
@@ -676,12 +698,12 @@ fn memory() -> Vec<Part> {
         .payload(page(0x22)),
         Part::new(&Mm {
             exe: EXE,
-            vmas: 3,
+            vmas: 4,
             auxv: 2,
             ..Mm::new_zeroed()
         })
         .entries(&[0u64, 0]),
-        Part::new(&Vmas { count: 3, reserved: 0 }).entries(&[
+        Part::new(&Vmas { count: 4, reserved: 0 }).entries(&[
             Vma {
                 start: 0x40_0000,
                 end: 0x40_2000,
@@ -705,7 +727,16 @@ fn memory() -> Vec<Part> {
                 objref: SHMEM,
                 ..Vma::new_zeroed()
             },
+            Vma {
+                start: RING,
+                end: RING + PAGE_ALIGN,
+                kind: vma_kind::AIO,
+                prot: 3,
+                ..Vma::new_zeroed()
+            },
         ]),
+        context(126, 2),
+        context(1, 1),
         Part::new(&VmaName {
             start: 0x60_0000,
             end: 0x60_4000,

@@ -333,6 +333,9 @@ fn process_json(process: &Process) -> Value {
             "start": policy.start, "end": policy.end, "mode": policy.mode, "nodes": nodes,
             "home_node": policy.home_node,
         })).collect::<Vec<_>>(),
+        "aio": process.contexts.values().map(|(aio, unread)| json!({
+            "address": aio.address, "requests": aio.requests, "first": aio.first, "unread": unread,
+        })).collect::<Vec<_>>(),
         "fds": process.fds.as_ref().map(|fds| fds.iter().map(fd_json).collect::<Vec<_>>()),
         "locks": locks_json("fd", &process.locks),
         "file_signals": process.signals.iter().map(signals_json).collect::<Vec<_>>(),

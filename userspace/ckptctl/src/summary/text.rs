@@ -405,6 +405,16 @@ impl Summary {
                     .vma_name(vma)
                     .map_or_else(String::new, |name| format!("[anon:{}]", printable(name))),
                 vma_kind::SPECIAL => "[special]".into(),
+                vma_kind::AIO => match process.contexts.get(&vma.start) {
+                    Some((aio, unread)) => {
+                        format!(
+                            "[aio] for {}, {}",
+                            count(aio.requests, "request"),
+                            count(*unread, "unread event")
+                        )
+                    }
+                    None => "[aio]".into(),
+                },
                 _ => self.object(vma.objref),
             };
             let (range, prot) = (format!("{:012x}-{:012x}", vma.start, vma.end), protection(vma));

@@ -3,6 +3,7 @@
 //! Values of records: typed, their own bounds checked.
 
 use super::Problem;
+use ckpt_uapi::record::aio::{Aio, AioEvent};
 use ckpt_uapi::record::cred::Cred;
 use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::fd::{Fd, Fds};
@@ -83,6 +84,7 @@ pub enum Body {
     Pages(Pages, Vec<Extent>),
     VmaName(VmaName, Vec<u8>),
     VmaPolicy(VmaPolicy, Vec<u64>),
+    Aio(Aio, Vec<AioEvent>),
     MmEnd,
     Shmem(Shmem),
     Fs(Fs, Vec<u8>, Vec<u8>),
@@ -622,6 +624,7 @@ impl Body {
             | RecordType::Pages
             | RecordType::VmaName
             | RecordType::VmaPolicy
+            | RecordType::Aio
             | RecordType::MmEnd
             | RecordType::Shmem => Self::parse_memory(kind, parts)?,
         })
@@ -1125,6 +1128,13 @@ impl Body {
                 check(fixed.words <= mempolicy::WORDS_MAX, "a node mask is too long")?;
                 Self::VmaPolicy(fixed, parts.entries(fixed.words)?)
             }
+            RecordType::Aio => {
+                let fixed: Aio = parts.fixed()?;
+                zero(fixed.reserved)?;
+                page_aligned(fixed.address)?;
+                check(fixed.requests > 0, "a context of asynchronous I/O is for no request")?;
+                Self::Aio(fixed, parts.entries(fixed.count)?)
+            }
             RecordType::Shmem => {
                 let fixed: Shmem = parts.alone()?;
                 objref(fixed.objref)?;
@@ -1272,12 +1282,12 @@ fn check_file(file: &File) -> Result<()> {
 }
 
 fn check_vma(vma: &Vma) -> Result<()> {
-    use record::mm::vma_kind::{ANON, FILE_PRIVATE, FILE_SHARED, SHMEM, SYSV};
+    use record::mm::vma_kind::{AIO, ANON, FILE_PRIVATE, FILE_SHARED, SHMEM, SYSV};
     zero(vma.reserved)?;
     known(vma.flags, record::mm::vma_flags::ALL)?;
     known(vma.prot, 7u32)?;
     range(vma.start, vma.end)?;
-    check((ANON..=SYSV).contains(&vma.kind), "the kind of mapping is not known")?;
+    check((ANON..=AIO).contains(&vma.kind), "the kind of mapping is not known")?;
     match vma.kind {
         FILE_PRIVATE | FILE_SHARED | SHMEM | SYSV => {
             page_aligned(vma.offset)?;

@@ -3,6 +3,7 @@
 //! The order of records (`uapi/STATEFILE.md`, "Order of records"), and what records say about each other.
 
 use super::{Body, Problem};
+use ckpt_uapi::record::aio::{self, Aio};
 use ckpt_uapi::record::event::{Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::landlock::{self, LAYERS_MAX};
@@ -84,6 +85,7 @@ enum State {
     /// Objects of the address space before it; page records of the shared memory with this objref may follow.
     Mm(Option<u32>),
     Vma,
+    Aio,
     VmaName,
     VmaPolicy,
     Pages,
@@ -125,7 +127,8 @@ impl State {
             Self::Task => "task or trailer",
             Self::Mm(None) => "file, pipe, pty, pty-file, nameless, nameless-data, shmem, shm or mm",
             Self::Mm(Some(_)) => "pages of the shmem or shm, file, pipe, nameless, shmem, shm or mm",
-            Self::Vma => "vma, vma-name, vma-policy, pages or mm-end",
+            Self::Vma => "vma, aio, vma-name, vma-policy, pages or mm-end",
+            Self::Aio => "aio, vma-name, vma-policy, pages or mm-end",
             Self::VmaName => "vma-name, vma-policy, pages or mm-end",
             Self::VmaPolicy => "vma-policy, pages or mm-end",
             Self::Pages => "pages or mm-end",
@@ -192,6 +195,10 @@ pub(super) struct Order {
     /// Mappings of the current task, and how many are to come.
     vmas: Vec<Vma>,
     vmas_left: u32,
+    /// Rings of asynchronous I/O among them for which no context has come.
+    rings: u32,
+    /// The last of those that has: its address, the slot where its next event would stand, and for how many there is room.
+    context: Option<(u64, u64, u64)>,
     /// Lowest descriptor number that may come next.
     next_fd: u32,
     /// The controlling terminal of the current process may still come.
@@ -404,23 +411,30 @@ impl Order {
                 }
                 State::Vma
             }
-            (State::Vma | State::VmaName, Body::VmaName(name, _)) if self.vmas_left == 0 => {
+            (State::Vma | State::Aio, Body::Aio(aio, events)) if self.vmas_left == 0 => {
+                self.add_context(aio, events.len() as u64)?;
+                State::Aio
+            }
+            (State::Vma | State::Aio | State::VmaName, Body::VmaName(name, _)) if self.has_mappings() => {
                 check(
                     self.is_mapped(name.start, name.end),
                     "a name is for memory that is not mapped",
                 )?;
                 State::VmaName
             }
-            (State::Vma | State::VmaName | State::VmaPolicy, Body::VmaPolicy(policy, _)) if self.vmas_left == 0 => {
+            (State::Vma | State::Aio | State::VmaName | State::VmaPolicy, Body::VmaPolicy(policy, _))
+                if self.has_mappings() =>
+            {
                 check(
                     self.is_mapped(policy.start, policy.end),
                     "a policy is for memory that is not mapped",
                 )?;
                 State::VmaPolicy
             }
-            (State::Vma | State::VmaName | State::VmaPolicy | State::Pages, Body::Pages(pages, extents))
-                if self.vmas_left == 0 && pages.objref == 0 =>
-            {
+            (
+                State::Vma | State::Aio | State::VmaName | State::VmaPolicy | State::Pages,
+                Body::Pages(pages, extents),
+            ) if self.has_mappings() && pages.objref == 0 => {
                 for extent in extents {
                     check(
                         self.is_mapped(extent.address, end(extent)),
@@ -429,7 +443,9 @@ impl Order {
                 }
                 State::Pages
             }
-            (State::Vma | State::VmaName | State::VmaPolicy | State::Pages, Body::MmEnd) if self.vmas_left == 0 => {
+            (State::Vma | State::Aio | State::VmaName | State::VmaPolicy | State::Pages, Body::MmEnd)
+                if self.has_mappings() =>
+            {
                 self.part(1)
             }
 
@@ -767,6 +783,7 @@ impl Order {
         match (from..SHARED.len()).find(|at| self.parts[*at]) {
             Some(0) => {
                 self.vmas.clear();
+                self.context = None;
                 State::Mm(None)
             }
             Some(1) => {
@@ -1154,8 +1171,45 @@ impl Order {
         };
         let right = wanted.is_none() || self.object(vma.objref) == wanted;
         check(right, "a mapping refers to an object of another kind, or to none")?;
+        self.rings += u32::from(vma.kind == vma_kind::AIO);
         self.vmas.push(*vma);
         self.vmas_left -= 1;
+        Ok(())
+    }
+
+    /// Whether all mappings are there, and what hangs on them.
+    fn has_mappings(&self) -> bool {
+        self.vmas_left == 0 && self.rings == 0
+    }
+
+    fn add_context(&mut self, aio: &Aio, events: u64) -> Result<()> {
+        let ring = self.vmas.binary_search_by_key(&aio.address, |vma| vma.start);
+        let ring = ring
+            .ok()
+            .map(|at| &self.vmas[at])
+            .filter(|vma| vma.kind == vma_kind::AIO);
+        let Some(ring) = ring else {
+            return Err(Problem::Value("a context of asynchronous I/O has no ring"));
+        };
+        let slots = aio::slots(ring.end - ring.start);
+        let first = u64::from(aio.first);
+        check(first < slots, "events of asynchronous I/O stand outside of their ring")?;
+        let room = match self.context {
+            Some((address, next, room)) if address == aio.address => {
+                check(first == next, "events of asynchronous I/O do not follow each other")?;
+                room
+            }
+            last => {
+                check(
+                    last.is_none_or(|(address, ..)| address < aio.address),
+                    "contexts of asynchronous I/O are not in the order of their addresses",
+                )?;
+                self.rings -= 1;
+                slots - 1
+            }
+        };
+        check(events <= room, "a ring of asynchronous I/O has no room for its events")?;
+        self.context = Some((aio.address, (first + events) % slots, room - events));
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::testing::{sample, Mutator, Part, Statefile};
+use ckpt_uapi::record::aio::Aio;
 use ckpt_uapi::record::file::File;
 use ckpt_uapi::record::file_signals::FileSignals;
 use ckpt_uapi::record::ipc::IpcEnd;
@@ -383,6 +384,12 @@ fn refuses_values_that_contradict_each_other() {
         (RecordType::VmaPolicy, 2, 0x50, "not mapped"),
         (RecordType::VmaPolicy, 20, 17, "node mask"),
         (RecordType::VmaPolicy, 28, 1, "reserved"),
+        wrong!(Aio, address + 2, 0x60, "has no ring"),
+        wrong!(Aio, address, 1, "page boundary"),
+        wrong!(Aio, requests, 0, "for no request"),
+        wrong!(Aio, first, 127, "outside of their ring"),
+        wrong!(Aio, first, 125, "do not follow"),
+        wrong!(Aio, reserved, 1, "reserved"),
         (RecordType::SeccompFilter, 0, 8, "not the next number"),
         (RecordType::SeccompFilter, 4, 7, "behind none"),
         (RecordType::SeccompFilter, 9, 0x20, "out of range"),
