@@ -62,7 +62,8 @@ static unsigned long requests_under_way(struct kioctx *ctx)
 		return 0;
 	for_each_possible_cpu(cpu)
 		sum += READ_ONCE(*per_cpu_ptr((unsigned long __percpu *)ptr, cpu));
-	return sum;
+	/* One that is submitted meanwhile here and completes there has been seen once. */
+	return max((long)sum, 0L);
 }
 
 /* The place of an event: ctx->ring_lock or ctx->completion_lock must be held, which keep the pages. */

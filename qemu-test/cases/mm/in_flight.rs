@@ -23,7 +23,7 @@ pub fn is_waited_for(context: &Context) -> Result {
     let pid = target.pid.to_string();
     let lines = target.lines();
     let names: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("expect ")).collect();
-    let check = ckptctl::run(&["check", &pid])?.expect(exit::REFUSED).during("check")?;
+    let check = ckptctl::run(&["check", &pid])?.expect(exit::DONE).during("check")?;
     check.names(&names).during("check")?;
     let mut short = ckptctl::command(&["checkpoint", &pid, "--timeout", "1", "-o"]);
     let refused = ckptctl::finish(short.arg(&file))?.expect(exit::REFUSED)?;

@@ -81,7 +81,7 @@ pub(super) fn settled(target: &Target<'_>) -> Result<(KVVec<Area>, Contexts)> {
         tries += 1;
         let goes_on = if target.whole.stopped_ns == 0 {
             // It makes and destroys contexts meanwhile.
-            tries < TRIES && (contexts.are_busy() || !contexts.are_mapped(&areas))
+            tries < TRIES && !contexts.are_mapped(&areas)
         } else {
             contexts.are_busy() && monotonic_ns() < target.whole.deadline_ns
         };
@@ -92,27 +92,33 @@ pub(super) fn settled(target: &Target<'_>) -> Result<(KVVec<Area>, Contexts)> {
     }
 }
 
-/// Names what cannot be saved.
-pub(super) fn check(contexts: &Contexts, areas: &[Area], obstacles: &mut dyn Obstacles) {
+/// Names what cannot be saved. What is in flight while the target runs is no obstacle: a checkpoint waits for it.
+pub(super) fn check(target: &Target<'_>, contexts: &Contexts, areas: &[Area], obstacles: &mut dyn Obstacles) {
     for c in &contexts.0 {
-        let mut refuse = |what: core::fmt::Arguments<'_>| {
-            let fault = Fault::new(EOPNOTSUPP, format_args!("context of asynchronous I/O (AIO): {what}"));
-            obstacles.add(fault.kind(RecordType::Aio).address(c.address as u64));
+        let fault = |what: core::fmt::Arguments<'_>| {
+            Fault::new(EOPNOTSUPP, format_args!("context of asynchronous I/O (AIO): {what}"))
+                .kind(RecordType::Aio)
+                .address(c.address as u64)
         };
         if c.waits {
-            refuse(format_args!(
+            obstacles.add(fault(format_args!(
                 "a request of it waits for a file to be ready (IOCB_CMD_POLL)"
-            ));
+            )));
+        } else if c.under_way > 0 && target.whole.stopped_ns == 0 {
+            obstacles.warn(fault(format_args!(
+                "{} of its requests are in flight: a checkpoint waits for them",
+                c.under_way
+            )));
         } else if c.under_way > 0 {
-            refuse(format_args!(
+            obstacles.add(fault(format_args!(
                 "{} of its requests are in flight and have not completed in time",
                 c.under_way
-            ));
+            )));
         }
         if !is_mapped(c, areas) {
-            refuse(format_args!("its ring is not mapped as a whole"));
+            obstacles.add(fault(format_args!("its ring is not mapped as a whole")));
         } else if !c.intact {
-            refuse(format_args!("the program has written over its ring"));
+            obstacles.add(fault(format_args!("the program has written over its ring")));
         }
     }
 }

@@ -179,7 +179,7 @@ impl Mappings {
 
 pub(super) fn check(target: &Target<'_>, obstacles: &mut dyn Obstacles) -> Result {
     let (areas, contexts) = aio::settled(target)?;
-    aio::check(&contexts, &areas, obstacles);
+    aio::check(target, &contexts, &areas, obstacles);
     let mut last = None;
     for area in areas.iter().filter(|area| !contexts.have_ring(area)) {
         target.whole.mappings.borrow_mut().count(area, target.leader)?;
