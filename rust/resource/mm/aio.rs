@@ -67,9 +67,7 @@ fn is_mapped(c: &Context, areas: &[Area]) -> bool {
 
 fn is_ring(c: &Context, area: &Area) -> bool {
     let place = (c.address as u64, c.address.saturating_add(c.bytes) as u64);
-    (area.start, area.end) == place
-        && area.offset == 0
-        && area.file.as_ref().is_some_and(|f| f.address() == c.file as usize)
+    (area.start, area.end) == place && area.offset == 0 && area.file.as_ref().is_some_and(|f| f.address() == c.file)
 }
 
 /// Mappings and contexts as they are when nothing is under way any more, or when it has had its time.
