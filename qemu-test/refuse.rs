@@ -52,6 +52,8 @@ const KINDS: &[&str] = &[
     "covered_file",
     "covered_mapping",
     "io_uring",
+    "io_uring_registered",
+    "io_uring_restricted",
     "aio_poll",
     "aio_in_pieces",
     "aio_written_over",

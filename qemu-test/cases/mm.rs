@@ -20,6 +20,7 @@ pub fn cases() -> Vec<Case> {
             .case("mm/keeps_contexts_of_asynchronous_io")
             .limit(120),
         Case::new("mm/request_in_flight_is_waited_for", in_flight::is_waited_for).limit(90),
+        Case::new("mm/request_of_io_uring_is_refused", in_flight::of_io_uring).limit(90),
         quiet("mm_prctl", &[]).case("mm/keeps_merging_huge_pages_and_mdwe"),
         quiet("mm_prctl", &["child"]).case("mm/keeps_merging_huge_pages_and_mdwe_of_a_child"),
         quiet("mm_advice", &[]).case("mm/keeps_advice_locks_and_names"),

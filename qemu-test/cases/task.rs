@@ -10,6 +10,7 @@ pub fn cases() -> Vec<Case> {
     let mut cases = vec![
         quiet("task_join", &[]).case("task/keeps_tid_address_and_robust_list"),
         quiet("task_rseq", &[]).case("task/keeps_rseq_registration"),
+        quiet("task_io_uring", &[]).case("task/keeps_threads_that_have_used_io_uring"),
         quiet("task_unshared", &[]).case("task/keeps_descriptors_and_directories_of_threads"),
         quiet("task_unshared", &["child"]).case("task/keeps_descriptors_and_directories_of_threads_of_a_child"),
         quiet("task_attributes", &["1"]).case("task/keeps_names_personality_and_flags"),

@@ -11,6 +11,7 @@
 #include <linux/fuse.h>
 #include <linux/aio_abi.h>
 #include <linux/filter.h>
+#include <linux/io_uring.h>
 #include <linux/perf_event.h>
 #include <linux/seccomp.h>
 #include <mqueue.h>
@@ -681,6 +682,39 @@ static void io_uring(void)
 	expect_fd(fd);
 	hold();
 	CHECK(fcntl(fd, F_GETFD) >= 0);
+}
+
+/* A ring that has no descriptor any more. */
+static void io_uring_registered(void)
+{
+	struct io_uring_params parameters = { 0 };
+	int fd = syscall(SYS_io_uring_setup, 4, &parameters);
+	struct io_uring_rsrc_update ring = { .offset = -1U, .data = fd };
+
+	CHECK(fd >= 0 && syscall(SYS_io_uring_register, fd, IORING_REGISTER_RING_FDS, &ring, 1) == 1);
+	CHECK(close(fd) == 0);
+	say("expect registered rings of io_uring");
+	hold();
+	CHECK(syscall(SYS_io_uring_enter, ring.offset, 0, 0, IORING_ENTER_REGISTERED_RING, NULL, 0) == 0);
+}
+
+static void io_uring_restricted(void)
+{
+	/* struct io_uring_task_restriction, which is newer than the headers here. */
+	struct {
+		uint16_t flags, number;
+		uint32_t reserved[3];
+		struct io_uring_restriction allowed;
+	} restriction = {
+		.number = 1,
+		.allowed = { .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_NOP },
+	};
+
+	if (syscall(SYS_io_uring_register, -1, IORING_REGISTER_RESTRICTIONS, &restriction, 1) == -1)
+		skip("io_uring_register: errno %d", errno);
+	say("expect io_uring are restricted");
+	hold();
+	CHECK(syscall(SYS_io_uring_register, -1, IORING_REGISTER_RESTRICTIONS, &restriction, 1) == -1 && errno == EPERM);
 }
 
 static aio_context_t aio(unsigned requests)
@@ -1642,6 +1676,8 @@ static const struct {
 	{ "covered_file", covered_file },
 	{ "covered_mapping", covered_mapping },
 	{ "io_uring", io_uring },
+	{ "io_uring_registered", io_uring_registered },
+	{ "io_uring_restricted", io_uring_restricted },
 	{ "aio_poll", aio_poll },
 	{ "aio_in_pieces", aio_in_pieces },
 	{ "aio_written_over", aio_written_over },

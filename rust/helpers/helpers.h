@@ -677,6 +677,14 @@ unsigned int ckpt_io_priority(struct task_struct *t);
 int ckpt_share_session_keyring(struct task_struct *from);
 bool ckpt_has_other_session_keyring(struct task_struct *t);
 bool ckpt_has_core_cookie(struct task_struct *t);
+
+/* What a thread has of io_uring, besides the rings that somebody has a descriptor of. */
+struct ckpt_io_uring {
+	bool rings;
+	bool requests;
+};
+
+int ckpt_task_io_uring(struct task_struct *t, bool stands, struct ckpt_io_uring *out);
 unsigned int ckpt_mce_kill(struct task_struct *t);
 unsigned int ckpt_user_affinity(struct task_struct *t, u64 *out, unsigned int words);
 u64 ckpt_custom_slice(struct task_struct *t);

@@ -520,13 +520,23 @@ impl Task {
             if bindings::ckpt_has_core_cookie(t) {
                 f("it has a core scheduling cookie (PR_SCHED_CORE)");
             }
-            if !(*t).io_uring.is_null() {
-                f("it uses io_uring");
+            if !(*t).io_uring_restrict.is_null() {
+                f("its rings of io_uring are restricted (IORING_REGISTER_RESTRICTIONS or IORING_REGISTER_BPF_FILTER of a task)");
             }
             if !(*t).perf_event_ctxp.is_null() {
                 f("it has perf events");
             }
         }
+    }
+
+    /// Whether it has registered rings of io_uring, and whether it has requests there that have not completed, which can only be told
+    /// of one that stands still. `EINTR` on a fatal signal.
+    pub(crate) fn io_uring(&self, stands: bool) -> Result<(bool, bool)> {
+        let mut found = bindings::ckpt_io_uring::default();
+        // SAFETY: the task is alive, and with it its signal struct; the helper locks.
+        let ret = unsafe { bindings::ckpt_task_io_uring(self.as_ptr(), stands, &mut found) };
+        kernel::error::to_result(ret)?;
+        Ok((found.rings, found.requests))
     }
 
     /// Whether prctl(PR_SET_TSC, PR_TSC_SIGSEGV) is set.
