@@ -60,6 +60,18 @@ pub fn cases() -> Vec<Case> {
         ),
     ];
     let redis = serving("redis.py").cases("program/redis", &[Mode::LeftRunning, Mode::Restart, Mode::Twice]);
+    // The server refuses to run for root.
+    let postgresql = {
+        let path = format!("{}/postgresql.py", harness::PROGRAMS);
+        let user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"];
+        Recipe::busy(move |context| {
+            Ok(Program::command(context, &["python3", &path])
+                .through(&user)
+                .patience(240))
+        })
+        .opens()
+        .case("program/postgresql")
+    };
     let slow = |cases: Vec<Case>| cases.into_iter().map(|case| case.limit(900)).collect::<Vec<_>>();
     cases.push(slow(
         Recipe::busy(java("busy")).cases("program/java_busy", &[Mode::LeftRunning, Mode::Twice]),
@@ -70,6 +82,7 @@ pub fn cases() -> Vec<Case> {
             .cases("program/java_idle", &[Mode::Restart, Mode::Pipe]),
     ));
     cases.push(slow(redis));
+    cases.push(slow(vec![postgresql]));
     cases.push(slow(xz::cases()));
     cases.push(vec![
         Case::new("program/make", make::builds).limit(300),
