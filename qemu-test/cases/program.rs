@@ -82,7 +82,7 @@ pub fn cases() -> Vec<Case> {
             .cases("program/java_idle", &[Mode::Restart, Mode::Pipe]),
     ));
     cases.push(slow(redis));
-    cases.push(slow(vec![postgresql]));
+    cases.push(slow(vec![postgresql, serving("nginx.py").case("program/nginx")]));
     cases.push(slow(xz::cases()));
     cases.push(vec![
         Case::new("program/make", make::builds).limit(300),
