@@ -32,9 +32,9 @@ pub fn cases() -> Vec<Case> {
         }
     };
     // In a directory of their own, where their sockets are.
-    let serving = |program: &'static str| {
+    let serving = |program: &str| {
+        let path = format!("{}/{program}", harness::PROGRAMS);
         Recipe::busy(move |context| {
-            let path = format!("{}/{program}", harness::PROGRAMS);
             Ok(Program::command(context, &["python3", &path])
                 .cwd(context.dir())
                 .patience(240))
@@ -82,7 +82,9 @@ pub fn cases() -> Vec<Case> {
             .cases("program/java_idle", &[Mode::Restart, Mode::Pipe]),
     ));
     cases.push(slow(redis));
-    cases.push(slow(vec![postgresql, serving("nginx.py").case("program/nginx")]));
+    let servers = ["nginx", "memcached"];
+    let servers = servers.map(|name| serving(&format!("{name}.py")).case(&format!("program/{name}")));
+    cases.push(slow(servers.into_iter().chain([postgresql]).collect()));
     cases.push(slow(xz::cases()));
     cases.push(vec![
         Case::new("program/make", make::builds).limit(300),
