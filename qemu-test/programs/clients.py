@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What real programs with clients in processes of their own have in common."""
 import os
+import socket
+import time
 
 
 def say(text):
@@ -15,6 +17,21 @@ def is_over():
 def disturbs():
     """Whether the program is to damage what it holds, so that it has to fail."""
     return os.environ.get("CKPT_DISTURB") == "1"
+
+
+def connect(path, patience=120):
+    """A connection to a server that may have to get ready."""
+    end = time.monotonic() + patience
+    while True:
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(path)
+            return connection
+        except OSError:
+            connection.close()
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def start(count, run):

@@ -4,7 +4,6 @@
 that all clients increase are exact, and what one has stored is what it gets."""
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,18 +19,8 @@ SLOTS = 50
 class Connection:
     """The protocol of memcached, as far as it is used here."""
 
-    def __init__(self, patience=120):
-        end = time.monotonic() + patience
-        while True:
-            self.socket = socket.socket(socket.AF_UNIX)
-            try:
-                self.socket.connect(PATH)
-                break
-            except OSError:
-                self.socket.close()
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.1)
+    def __init__(self):
+        self.socket = clients.connect(PATH)
         self.file = self.socket.makefile("rb")
 
     def send(self, *lines):

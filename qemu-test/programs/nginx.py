@@ -4,7 +4,6 @@
 over a Unix socket. Every answer is complete, and every request is in the log and in the server's counters, once."""
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -59,8 +58,7 @@ class Connection:
     """HTTP/1.1, as far as it is used here."""
 
     def __init__(self):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect("front.sock")
+        self.socket = clients.connect("front.sock")
         self.file = self.socket.makefile("rb")
 
     def send(self, path, first=None, last=None):
@@ -171,8 +169,6 @@ def main():
     with open("nginx.conf", "w") as file:
         file.write(SETTINGS)
     master = subprocess.Popen(["nginx", "-p", os.getcwd(), "-c", "nginx.conf"], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not os.path.exists("pid"):
-        time.sleep(0.1)
     own, asked = Connection(), 0
     children, reports = clients.start(CLIENTS, client)
     while not is_over():

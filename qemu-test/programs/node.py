@@ -9,7 +9,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import struct
 import subprocess
 import sys
@@ -44,8 +43,7 @@ class Connection(http.client.HTTPConnection):
         super().__init__("here", timeout=None)
 
     def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(PATH)
+        self.sock = clients.connect(PATH)
 
     def ask(self, path, body=b""):
         self.request("POST", path, body)
@@ -76,11 +74,8 @@ def client(number, report):
 
 def main():
     server = subprocess.Popen(["node", SERVER, PATH], stdin=subprocess.DEVNULL, preexec_fn=deny_io_uring)
-    while not os.path.exists(PATH):
-        if server.poll() is not None:
-            raise ChildProcessError(f"node has ended with {server.returncode}")
-        time.sleep(0.1)
     own = Connection()
+    own.connect()
     children, reports = clients.start(CLIENTS, client)
     ready = False
     while not is_over():

@@ -4,7 +4,6 @@
 acknowledged is there at the end, and again in a new server that reads the files."""
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,18 +18,8 @@ CLIENTS = 3
 class Connection:
     """The protocol of redis, as far as it is used here."""
 
-    def __init__(self, patience=120):
-        end = time.monotonic() + patience
-        while True:
-            self.socket = socket.socket(socket.AF_UNIX)
-            try:
-                self.socket.connect(PATH)
-                break
-            except OSError:
-                self.socket.close()
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.1)
+    def __init__(self):
+        self.socket = clients.connect(PATH)
         self.file = self.socket.makefile("rb")
 
     def send(self, *words):
