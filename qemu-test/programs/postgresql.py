@@ -35,8 +35,8 @@ min_parallel_table_scan_size = 0
 # One statement, so one snapshot.
 SUMS = """SELECT (SELECT count(*) FROM pgbench_history), (SELECT coalesce(sum(delta), 0) FROM pgbench_history),
     (SELECT sum(abalance) FROM pgbench_accounts), (SELECT sum(tbalance) FROM pgbench_tellers), (SELECT sum(bbalance) FROM pgbench_branches)"""
-ROUND = ["-n", "-c", "4", "-j", "2", "-t", "40"]
-TRANSACTIONS = 4 * 40
+ROUND = ["-n", "-c", "4", "-j", "2", "-t", "20"]
+TRANSACTIONS = 4 * 20
 
 
 def tool(name, *words):
