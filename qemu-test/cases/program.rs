@@ -82,7 +82,7 @@ pub fn cases() -> Vec<Case> {
             .cases("program/java_idle", &[Mode::Restart, Mode::Pipe]),
     ));
     cases.push(slow(redis));
-    let servers = ["nginx", "memcached", "node"];
+    let servers = ["nginx", "memcached", "node", "java"];
     let servers = servers.map(|name| serving(&format!("{name}.py")).case(&format!("program/{name}")));
     cases.push(slow(servers.into_iter().chain([postgresql]).collect()));
     cases.push(slow(xz::cases()));
