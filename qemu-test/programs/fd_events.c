@@ -15,7 +15,7 @@
 
 enum { ITEMS = 6, FAR = 100000 };
 
-static int counter, semaphore, signals, period, expired, daytime, pipes[2], inner, outer, kept, fired, hangup[2];
+static int counter, semaphore, signals, period, expired, unread, daytime, pipes[2], inner, outer, kept, fired, hangup[2];
 
 static struct itimerspec in_seconds(time_t value, time_t interval)
 {
@@ -94,12 +94,17 @@ static void prepare(time_t *target)
 	expired = timerfd_create(CLOCK_BOOTTIME, 0);
 	time = (struct itimerspec){ .it_value.tv_nsec = 1 };
 	CHECK_EQ(timerfd_settime(expired, 0, &time, NULL), 0);
+	/* Has expired, and goes on when that is read. */
+	unread = timerfd_create(CLOCK_MONOTONIC, 0);
+	time = in_seconds(0, FAR);
+	time.it_value.tv_nsec = 1;
+	CHECK_EQ(timerfd_settime(unread, 0, &time, NULL), 0);
 	daytime = timerfd_create(CLOCK_REALTIME, 0);
 	CHECK_EQ(clock_gettime(CLOCK_REALTIME, &now), 0);
 	*target = now.tv_sec + FAR;
 	time = in_seconds(*target, 0);
 	CHECK_EQ(timerfd_settime(daytime, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &time, NULL), 0);
-	while (!is_ready(expired))
+	while (!is_ready(expired) || !is_ready(unread))
 		sleep_ms(1);
 
 	CHECK_EQ(pipe(pipes), 0);
@@ -138,6 +143,10 @@ static void check_timers(time_t target)
 	CHECK_EQ(count_of(expired), 1);
 	CHECK_EQ(timerfd_gettime(expired, &time), 0);
 	CHECK(time.it_value.tv_sec == 0 && time.it_value.tv_nsec == 0);
+	CHECK_EQ(count_of(unread), 1);
+	CHECK_EQ(timerfd_gettime(unread, &time), 0);
+	CHECK(time.it_value.tv_sec <= FAR && time.it_value.tv_sec > FAR - 1000);
+	CHECK_EQ(time.it_interval.tv_sec, FAR);
 	CHECK_EQ(clock_gettime(CLOCK_REALTIME, &now), 0);
 	CHECK_EQ(timerfd_gettime(daytime, &time), 0);
 	CHECK(labs(now.tv_sec + time.it_value.tv_sec - target) <= 2);

@@ -5,7 +5,8 @@
 //! Saved: the counter of an eventfd and whether it is a semaphore; the signals of a signalfd; clock, period, time left and expirations not
 //! read of a timerfd (one that was set to a time of CLOCK_REALTIME keeps that time); what an epoll watches, also by descriptors
 //! that are closed by now, and epolls in epolls.
-//! Not saved: which events an edge-triggered item has reported already (it reports what is ready once more); EPIOCSPARAMS
+//! Not saved: of a periodic timerfd that has expired and that nobody has read since, how often it would have done so again meanwhile, and
+//! what is left of its period, which begins anew; which events an edge-triggered item has reported already (it reports what is ready once more); EPIOCSPARAMS
 //! (busy polling).
 //! Refused: such a file that a process outside of the target holds, too; an epoll that watches a file for which nobody in the target has
 //! a descriptor.
@@ -121,7 +122,12 @@ fn nanoseconds(info: &Info, name: &str) -> Result<u64> {
 fn timerfd(objref: u32, flags: u32, info: &Info) -> Result<Timerfd> {
     let clock = info.number("clockid", 10)? as u32;
     let settime = info.number("settime flags", 8)? as u32 & settime::ALL;
+    let (ticks, interval_ns) = (info.number("ticks", 10)?, nanoseconds(info, "it_interval")?);
     let mut value_ns = nanoseconds(info, "it_value")?;
+    // The kernel sets a periodic timer again only when somebody reads that it has expired.
+    if value_ns == 0 && ticks != 0 {
+        value_ns = interval_ns;
+    }
     if value_ns != 0 && keeps_its_time(clock, settime) {
         value_ns = value_ns.saturating_add(time::realtime_ns()).min(TIME_MAX);
     }
@@ -130,9 +136,9 @@ fn timerfd(objref: u32, flags: u32, info: &Info) -> Result<Timerfd> {
         flags,
         clock,
         settime,
-        ticks: info.number("ticks", 10)?,
+        ticks,
         value_ns,
-        interval_ns: nanoseconds(info, "it_interval")?,
+        interval_ns,
     })
 }
 
