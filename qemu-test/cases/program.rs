@@ -82,9 +82,9 @@ pub fn cases() -> Vec<Case> {
             .cases("program/java_idle", &[Mode::Restart, Mode::Pipe]),
     ));
     cases.push(slow(redis));
-    let servers = ["nginx", "memcached", "node", "java"];
-    let servers = servers.map(|name| serving(&format!("{name}.py")).case(&format!("program/{name}")));
-    cases.push(slow(servers.into_iter().chain([postgresql]).collect()));
+    let services = ["nginx", "memcached", "node", "java", "timers"];
+    let services = services.map(|name| serving(&format!("{name}.py")).case(&format!("program/{name}")));
+    cases.push(slow(services.into_iter().chain([postgresql]).collect()));
     cases.push(slow(xz::cases()));
     cases.push(vec![
         Case::new("program/make", make::builds).limit(300),
