@@ -6,8 +6,8 @@
 //! read of a timerfd (one that was set to a time of CLOCK_REALTIME keeps that time); what an epoll watches, also by descriptors
 //! that are closed by now, and epolls in epolls.
 //! Not saved: of a periodic timerfd that has expired and that nobody has read since, how often it would have done so again meanwhile, and
-//! what is left of its period, which begins anew; which events an edge-triggered item has reported already (it reports what is ready once more); EPIOCSPARAMS
-//! (busy polling).
+//! what is left of its period, which begins anew; which events an edge-triggered item has reported already (it reports what is ready
+//! once more); EPIOCSPARAMS (busy polling).
 //! Refused: such a file that a process outside of the target holds, too; an epoll that watches a file for which nobody in the target has
 //! a descriptor.
 //! Shown by: file/keeps_event_descriptors, fd/keeps_a_large_epoll, refuse/eventfd, refuse/signalfd, refuse/timerfd, refuse/epoll,
