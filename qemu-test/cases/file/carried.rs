@@ -21,6 +21,7 @@ pub fn save(context: &Context, which: &str, file: &Path) -> Result<Target> {
     let mut command = ckptctl::command(&["checkpoint", "--kill", &pid, &how, "-o"]);
     ckptctl::finish(command.arg(file))?.expect(exit::DONE)?;
     target.was_killed()?;
+    ckptctl::run(&[OsStr::new("inspect"), file.as_os_str()])?.expect(exit::DONE)?;
     Ok(target)
 }
 

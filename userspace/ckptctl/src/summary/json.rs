@@ -81,7 +81,7 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "mode": file.mode, "pos": file.pos, "size": file.size, "mtime_ns": file.mtime_ns, "ino": file.ino,
             "dev": file.dev, "rdev": file.rdev, "stdio": (file.kind == file::kind::STDIO).then_some(file.stdio),
             "lock": lock_kind(file.lock), "pipe": (file.kind == file::kind::PIPE).then_some(file.pipe),
-            "denied": denied(file), "nameless": (file.kind == file::kind::NAMELESS).then_some(file.nameless),
+            "denied": denied(file), "nameless": (file.nameless != 0).then_some(file.nameless),
             "advice": file.advice, "generation": file.generation,
         }),
         Object::Nameless(file, path, content) => json!({

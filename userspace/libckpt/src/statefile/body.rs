@@ -1198,6 +1198,11 @@ fn check_nameless(file: &Nameless) -> Result<()> {
     let memfd = file.flags & flags::MEMFD != 0;
     check(!memfd || file.flags == flags::MEMFD, "a memfd is in a directory")?;
     check(memfd || file.seals == 0, "a file that is no memfd has seals")?;
+    let named = file.flags & flags::NAMED != 0;
+    check(
+        !named || file.flags == flags::NAMED,
+        "a file with a name is one without",
+    )?;
     check(file.mode & !PERMISSIONS == REGULAR, "a file is no regular one")?;
     check(i64::try_from(file.size).is_ok(), "the size of a file is out of range")?;
     zero(file.reserved)
@@ -1267,8 +1272,8 @@ fn check_file(file: &File) -> Result<()> {
     check(file.outside <= 1, "a yes-or-no field is neither")?;
     if file.kind == NAMELESS {
         objref(file.nameless)?;
-    } else {
-        check(file.nameless == 0, "a file with a name is one without")?;
+    } else if file.kind != REGULAR {
+        check(file.nameless == 0, "a file without contents has some")?;
     }
     if file.kind == PIPE {
         check(

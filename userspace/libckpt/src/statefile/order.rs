@@ -9,6 +9,7 @@ use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::landlock::{self, LAYERS_MAX};
 use ckpt_uapi::record::lock::{self, Locks};
 use ckpt_uapi::record::mm::{vma_kind, Extent, Mm, Vma};
+use ckpt_uapi::record::nameless;
 use ckpt_uapi::record::net::peer;
 use ckpt_uapi::record::pidfd::{self, Pidfd};
 use ckpt_uapi::record::proc;
@@ -26,6 +27,8 @@ enum Object {
     Pipe,
     Pty,
     Nameless,
+    /// Contents of a file that has a name.
+    Contents,
     /// One end of a pair, the other one of which comes next.
     FirstSocket,
     Socket,
@@ -1060,6 +1063,12 @@ impl Order {
             file.kind != file::kind::NAMELESS || self.object(file.nameless) == Some(Object::Nameless),
             "an open file refers to no file without a name",
         )?;
+        check(
+            file.kind != file::kind::REGULAR
+                || file.nameless == 0
+                || self.object(file.nameless) == Some(Object::Contents),
+            "an open file refers to no contents",
+        )?;
         self.add_object(file.objref, Object::File)
     }
 
@@ -1067,14 +1076,16 @@ impl Order {
     fn accept_nameless(&mut self, body: &Body) -> Result<()> {
         match body {
             Body::Nameless(file, _) => {
-                self.add_object(file.objref, Object::Nameless)?;
+                let named = file.flags & nameless::flags::NAMED != 0;
+                let object = if named { Object::Contents } else { Object::Nameless };
+                self.add_object(file.objref, object)?;
                 self.sizes.insert(file.objref, file.size);
                 Ok(())
             }
             Body::NamelessData(data, _) => {
                 let newest = data.objref as usize == self.objects.len();
                 check(
-                    newest && self.object(data.objref) == Some(Object::Nameless),
+                    newest && matches!(self.object(data.objref), Some(Object::Nameless | Object::Contents)),
                     "content does not follow its file",
                 )?;
                 let size = self.sizes.get(&data.objref).copied().unwrap_or(0);
