@@ -11,7 +11,7 @@
 //! Refused: being traced (ptrace); what [`Task::unsupported`] lists (32-bit programs, shadow stacks, ...), kernel helper threads;
 //! registered rings of io_uring, requests there that have not completed, restrictions of a task there (a ring itself is a descriptor);
 //! sharing with a process outside of the target; a wait of clone(2) with CLONE_VFORK for a task that is not its child.
-//! Shown by: task/, refuse/traced, refuse/perf_event, hostile/values_of_task_state.
+//! Shown by: task/, refuse/io_uring, refuse/traced, refuse/perf_event, hostile/values_of_task_state.
 //!
 //! Record: [`ckpt_uapi::record::task`].
 

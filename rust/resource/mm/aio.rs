@@ -9,6 +9,7 @@
 //! Refused: requests that do not complete in time, requests that wait for a file to be ready (IOCB_CMD_POLL); a ring that the program has
 //! written over, or that is not mapped as a whole where the context is; on restart, where each ring is larger than the saved one, since the
 //! machine has more processors.
+//! Shown by: mm/keeps_contexts_of_asynchronous_io, mm/request_in_flight, refuse/aio, hostile/values_of_asynchronous_io.
 //!
 //! Record: [`ckpt_uapi::record::aio`].  C source: `fs/aio.c`
 
