@@ -62,6 +62,11 @@ pub fn all() -> Vec<Case> {
         )
         .limit(600),
         Case::new("hostile/values_of_trees", statefiles::values_of_trees).limit(900),
+        Case::new(
+            "hostile/values_of_who_has_entered",
+            statefiles::values_of_who_has_entered,
+        )
+        .limit(600),
         Case::new("hostile/values_of_decided_files", statefiles::values_of_decided_files).limit(600),
         Case::new(
             "hostile/values_of_files_without_a_name",

@@ -7,6 +7,7 @@ use crate::{
     wrapper::{
         completion::Waited,
         park::{Park, State},
+        pid::PidNs,
         task::{fatal_signal_pending, sleep_killable, Task},
         time, //
     },
@@ -45,7 +46,7 @@ pub(crate) struct Process {
     pub(crate) leader: Task,
     /// Its live threads, the leader first unless that has exited; none when the process has exited and waits to be reaped.
     pub(crate) threads: KVVec<Task>,
-    /// Index of its parent in the target; its own for the root.
+    /// Index of its parent in the target; its own for the root, and for one that has entered a container.
     pub(crate) parent: usize,
 }
 
@@ -97,19 +98,32 @@ pub(crate) fn processes_of(root: &Root) -> Result<KVVec<Process>> {
     if root.scope == Scope::Process {
         return Ok(found);
     }
+    if root.scope == Scope::Container {
+        for leader in PidNs::of(&root.leader)?.entered()? {
+            match process(leader, found.len()) {
+                // Who has exited is its parent's affair, who is outside.
+                Ok(p) if p.threads.is_empty() => {}
+                other => push_unless_gone(&mut found, other)?,
+            }
+        }
+    }
     let mut parent = 0;
     while let Some(leader) = found.get(parent).map(|p| p.leader.clone()) {
         for child in leader.children()? {
-            match process(child, parent) {
-                Ok(p) => found.push(p, GFP_KERNEL)?,
-                // Gone meanwhile.
-                Err(fault) if fault.errno() == ESRCH => {}
-                Err(fault) => return Err(fault),
-            }
+            push_unless_gone(&mut found, process(child, parent))?;
         }
         parent += 1;
     }
     Ok(found)
+}
+
+/// Adds a process, if it is not gone meanwhile.
+fn push_unless_gone(found: &mut KVVec<Process>, process: Result<Process>) -> Result {
+    match process {
+        Ok(p) => Ok(found.push(p, GFP_KERNEL)?),
+        Err(fault) if fault.errno() == ESRCH => Ok(()),
+        Err(fault) => Err(fault),
+    }
 }
 
 fn process(leader: Task, parent: usize) -> Result<Process> {

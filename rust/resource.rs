@@ -6,7 +6,7 @@
 
 use crate::{
     error::{Fault, Result},
-    freeze::{Places, Process, Root},
+    freeze::{Places, Process, Root, Scope as Extent},
     objects::{Made, Remains, Seen},
     statefile::{Reader, Writer},
     wrapper::{
@@ -109,6 +109,11 @@ impl Whole<'_> {
     pub(crate) fn task_in(&self, ns: &PidNs, number: u32) -> Option<(u32, Task)> {
         let task = ns.task(number)?;
         Some((self.places.index(&task)?, task))
+    }
+
+    /// The pid namespace that the target is all of; `None` for a process or a tree.
+    pub(crate) fn inside(&self) -> Option<&PidNs> {
+        (self.root.scope == Extent::Container).then_some(&self.pid_ns)
     }
 }
 

@@ -409,10 +409,7 @@ impl Restart {
             if entry.flags & flags::ZOMBIE != 0 {
                 return self.exit(index, entry, gate, me);
             }
-            // The root's goes to the restarter, which is not to be signalled at the wish of a statefile.
-            if index != 0 {
-                tree::set_exit_signal(me.task(), entry, &|number| self.task_of(number))?;
-            }
+            tree::set_exit_signal(index, me.task(), entry, &|number| self.task_of(number))?;
             if entry.flags & flags::EXITED != 0 {
                 return self.exit_alone(index, entry, gate, me);
             }
@@ -939,7 +936,7 @@ impl Restart {
                 sleep_killable(1);
             }
             if entry.flags & flags::ZOMBIE != 0 {
-                tree::set_exit_signal(&task, entry, &|number| self.task_of(number))?;
+                tree::set_exit_signal(i as u32, &task, entry, &|number| self.task_of(number))?;
             }
         }
         Ok(())

@@ -29,6 +29,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("ns/keeps_a_rootless_container_for_its_user", rootless::by_user).limit(180),
         Case::new("ns/keeps_groups_without_numbers", rootless::groups_without_numbers).limit(60),
         Case::new("ns/keeps_a_container_with_many_ids", rootless::many_ids).limit(180),
+        Case::new("ns/keeps_who_has_entered_a_rootless_container", rootless::entered).limit(180),
         Case::new("ns/names_who_may_not_make_the_ids", rootless::not_by_others).limit(180),
     ]
 }

@@ -904,6 +904,24 @@ pub fn values_of_a_user_namespace(context: &Context) -> Result {
     feed_records(&mut feeder, &kinds, 2)
 }
 
+/// The same for the tree of a container that processes have entered from outside.
+pub fn values_of_who_has_entered(context: &Context) -> Result {
+    let mut container = Container::start(context, &[], &["many"])?;
+    let init = container.init()?;
+    let script = "exec <>/dev/null >&0 2>&0; sleep 1000 & sleep 1000";
+    let mut command = std::process::Command::new("nsenter");
+    command.args(["-t", &init, "--user", "--pid", "--mount", "setsid", "sh", "-c", script]);
+    let mut guest = command.spawn()?;
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let file = container.save_and_kill(&[])?;
+    guest.wait()?;
+    let mut feeder = Feeder::from(&file, init.parse().unwrap_or(0))?;
+    let good = feeder.good().to_vec();
+    let answer = feeder.restart(&good)?;
+    ensure!(answer == Answer::Accepted, "the good statefile: {answer:?}");
+    feed_records(&mut feeder, &[RecordType::Tree.number()], 8)
+}
+
 /// Restarts a program with changed values in records of some kinds, and without or with two of each of these records.
 fn feed_kinds(context: &Context, program: &str, args: &[&str], kinds: &[u16], stride: usize) -> Result {
     feed_records(&mut Feeder::of(context, program, args)?, kinds, stride)

@@ -75,15 +75,18 @@ static bool lives_in(struct task_struct *t, const void *namespace, enum ckpt_ns_
 	return lives;
 }
 
-/* Number of threads on the machine that live in a namespace, without those of the parent of @child, if there is one. */
-unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind, struct task_struct *child)
+/*
+ * Number of threads on the machine that live in a namespace; with @inside, without those of a process outside of that pid namespace that
+ * has a child in it.
+ */
+unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind, struct pid_namespace *inside)
 {
 	struct task_struct *p, *t;
 	unsigned int n = 0;
 
 	rcu_read_lock();
 	for_each_process_thread(p, t)
-		if (lives_in(t, namespace, kind) && !(child && same_thread_group(p, rcu_dereference(child->real_parent))))
+		if (lives_in(t, namespace, kind) && !(inside && ckpt_has_child_inside(p, inside)))
 			n++;
 	rcu_read_unlock();
 	return n;

@@ -65,15 +65,62 @@ bool ckpt_has_live_child(struct task_struct *t, pid_t number, unsigned int level
 	return found;
 }
 
+/* Whether the process of t lives in ns or below, and its parent does not. Under task_list(). */
+static bool ckpt_has_entered(struct task_struct *t, struct pid_namespace *ns)
+{
+	struct task_struct *parent = rcu_dereference_protected(t->real_parent, lockdep_is_held(task_list()));
+
+	return task_pid_nr_ns(t, ns) && !task_pid_nr_ns(parent, ns) && t->exit_state != EXIT_DEAD;
+}
+
+/*
+ * The processes of a pid namespace whose parent lives outside of it, zombies too, but not its init: they have entered it (setns). Each
+ * with a reference. Returns how many there are; those that do not fit into @max are not stored.
+ */
+unsigned int ckpt_entered(struct pid_namespace *ns, struct task_struct **out, unsigned int max)
+{
+	struct task_struct *p;
+	unsigned int n = 0;
+
+	read_lock(task_list());
+	for_each_process(p) {
+		if (same_thread_group(p, ns->child_reaper) || !ckpt_has_entered(p, ns))
+			continue;
+		if (n < max)
+			out[n] = get_task_struct(p);
+		n++;
+	}
+	read_unlock(task_list());
+	return n;
+}
+
+/* Whether the process of t has a child that lives in a pid namespace, and does not live there itself. Under the RCU lock. */
+bool ckpt_has_child_inside(struct task_struct *t, struct pid_namespace *ns)
+{
+	struct task_struct *p;
+
+	if (task_pid_nr_ns(t, ns))
+		return false;
+	for_each_process(p)
+		if (task_pid_nr_ns(p, ns) && same_thread_group(rcu_dereference(p->real_parent), t))
+			return true;
+	return false;
+}
+
 /* Who is farther below a root is not of a target: that many tasks are more than a statefile has. */
 enum { CKPT_DEPTH = 65536 };
 
-/* Whether @t is of the process of @root or, with @below, of a descendant of it. Under task_list(). */
-static bool ckpt_descends(struct task_struct *t, struct task_struct *root, bool below)
+/*
+ * Whether @t is of a target: lives in the pid namespace @inside, if there is one; else is of the process of @root or, with @below, of a
+ * descendant of it. Under task_list().
+ */
+static bool ckpt_belongs(struct task_struct *t, struct task_struct *root, bool below, struct pid_namespace *inside)
 {
 	struct task_struct *parent;
 	unsigned int left = CKPT_DEPTH;
 
+	if (inside)
+		return task_pid_nr_ns(t, inside);
 	while (!same_thread_group(t, root)) {
 		parent = rcu_dereference_protected(t->group_leader->real_parent, lockdep_is_held(task_list()));
 		if (!below || parent == t || !left--)
@@ -84,8 +131,8 @@ static bool ckpt_descends(struct task_struct *t, struct task_struct *root, bool 
 }
 
 #ifdef CONFIG_MEMCG
-/* Whether an address space, which is there as long as its mapping is, is of nobody whom ckpt_descends() knows. */
-static bool ckpt_mm_is_outside(struct mm_struct *mm, struct task_struct *root, bool below)
+/* Whether an address space, which is there as long as its mapping is, is of nobody whom ckpt_belongs() knows. */
+static bool ckpt_mm_is_outside(struct mm_struct *mm, struct task_struct *root, bool below, struct pid_namespace *inside)
 {
 	struct task_struct *owner;
 	bool outside = false;
@@ -95,7 +142,7 @@ static bool ckpt_mm_is_outside(struct mm_struct *mm, struct task_struct *root, b
 	owner = rcu_dereference(mm->owner);
 	/* While it is in no list, its parent need not be alive. */
 	if (owner && atomic_read(&mm->mm_users) && !list_empty(&owner->group_leader->sibling))
-		outside = !ckpt_descends(owner, root, below);
+		outside = !ckpt_belongs(owner, root, below, inside);
 	read_unlock(task_list());
 	rcu_read_unlock();
 	return outside;
@@ -103,10 +150,10 @@ static bool ckpt_mm_is_outside(struct mm_struct *mm, struct task_struct *root, b
 #endif
 
 /*
- * Whether somebody has the file mapped who is not of the process of @root nor, with @below, of a descendant of it. Address spaces
- * that a fork has not finished, or an exit has begun to take down, do not count.
+ * Whether somebody has the file mapped who is not of the target that ckpt_belongs() means. Address spaces that a fork has not finished,
+ * or an exit has begun to take down, do not count.
  */
-bool ckpt_mapped_outside(struct file *f, struct task_struct *root, bool below)
+bool ckpt_mapped_outside(struct file *f, struct task_struct *root, bool below, struct pid_namespace *inside)
 {
 #ifdef CONFIG_MEMCG
 	struct address_space *mapping = f->f_mapping;
@@ -119,7 +166,7 @@ bool ckpt_mapped_outside(struct file *f, struct task_struct *root, bool below)
 	for (node = rb_first_cached(&mapping->i_mmap); node && !outside; node = rb_next(node)) {
 		mm = rb_entry(node, struct vm_area_struct, shared.rb)->vm_mm;
 		if (mm != last)
-			outside = fatal_signal_pending(current) || ckpt_mm_is_outside(mm, root, below);
+			outside = fatal_signal_pending(current) || ckpt_mm_is_outside(mm, root, below, inside);
 		last = mm;
 		cond_resched();
 	}

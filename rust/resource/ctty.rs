@@ -3,7 +3,8 @@
 //! Controlling terminal of a process.
 //!
 //! Saved: that it is a pseudoterminal of the target (see terminals), also without a descriptor for it; the foreground process group.
-//! Processes in the root process's session get what the restarter has as controlling terminal, with the session.
+//! Processes in the root process's session, or in one outside of its pid namespace, get what the restarter has as controlling terminal,
+//! with the session.
 //! Not saved: that the foreground process group has ended (the session leader's is it then); a process group that is still to be sent a
 //! SIGHUP for a terminal that was hung up.
 //! Refused: the controlling terminal of a session that begins in the target, when its master is outside. At a restart: to give one to the
@@ -47,7 +48,7 @@ impl Resource for CttyRoom {
                 None if !tty.of_session => refuse("controlling terminal of another session"),
                 None => {}
             }
-        } else if !is_in_roots_session(target, task) {
+        } else if !becomes_restarters(target, task) {
             refuse("controlling terminal outside of the target");
         }
         Ok(())
@@ -97,8 +98,8 @@ impl Resource for CttyRoom {
     }
 }
 
-/// Whether it shares the session of the root process, which becomes the restarter's.
-fn is_in_roots_session(target: &Target<'_>, task: &Task) -> bool {
+/// Whether its session becomes the restarter's: that of the root process, or one outside of its pid namespace.
+fn becomes_restarters(target: &Target<'_>, task: &Task) -> bool {
     let session = |task: &Task| task.numbers_in(&target.whole.pid_ns)[3];
-    session(task) == session(&target.whole.root.leader)
+    [session(&target.whole.root.leader), 0].contains(&session(task))
 }

@@ -6,7 +6,8 @@
 //! ns/net.rs, ns/cgroup.rs, ns/time.rs). User namespaces: ns/user.rs.
 //! Those of the caller become the restarter's.
 //! Saved: the pid namespace of children to come, when its first process is in the target.
-//! Not saved: that the parent of a container's first process (unshare(1), nsenter(1)) lives in namespaces of it, with a warning.
+//! Not saved: that whoever has started a container's first process (unshare(1)) or has entered it (nsenter(1)) lives in namespaces of it,
+//! with a warning.
 //! Refused: namespaces that belong to another user namespace than the target's; namespaces that others than the target, that parent and
 //! the caller live in; a time namespace for children that others live in already.
 //! Shown by: ns/, tree/container, refuse/groups_without_numbers, hostile/values_of_namespaces.
@@ -16,7 +17,6 @@
 use super::{share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
-    freeze::Scope as Extent,
     objects::{Keeper, Object},
     wrapper::{
         file::{with_fd, File},
@@ -68,11 +68,6 @@ pub(crate) fn names_of(whole: &Whole<'_>, task: &Task) -> Result<Option<Fs>> {
     Ok(Some(namespace_root(&ns)?))
 }
 
-/// The init of a container: its parent, which has launched it, may live in its namespaces. ckptctl is that after a restart.
-fn launched<'a>(whole: &'a Whole<'_>) -> Option<&'a Task> {
-    Some(&whole.root.leader).filter(|_| whole.root.scope == Extent::Container)
-}
-
 /// A namespace that tasks of the target live in.
 struct Met {
     kind: Kind,
@@ -84,9 +79,9 @@ struct Met {
 }
 
 impl Met {
-    /// Whether threads outside of the target live in it, too, but for those of the parent of `child`.
-    fn is_shared(&self, child: Option<&Task>) -> bool {
-        self.kind.threads_in(self.address, child) > self.threads
+    /// Whether threads outside of the target live in it, too, but for those of whoever has started a process in the pid namespace `inside`.
+    fn is_shared(&self, inside: Option<&PidNs>) -> bool {
+        self.kind.threads_in(self.address, inside) > self.threads
     }
 
     fn fault(&self, error: Error, text: core::fmt::Arguments<'_>) -> Fault {
@@ -131,10 +126,11 @@ fn met(whole: &Whole<'_>) -> Result<RBTree<(usize, u32), Met>> {
 
 /// Names namespaces that tasks outside of the target live in, too: they would not find the restarted program there.
 fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
-    let child = launched(whole);
+    // Whoever has launched the init of a container, or entered it, may live in its namespaces. ckptctl does not after a restart.
+    let inside = whole.inside();
     let mut namespaces = met(whole)?;
     for _ in 0..20 {
-        if !namespaces.values().any(|m| m.is_shared(child)) {
+        if !namespaces.values().any(|m| m.is_shared(inside)) {
             break;
         }
         // While it runs, threads come and go.
@@ -143,7 +139,7 @@ fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
     }
     for m in namespaces.values() {
         let name = m.kind.name();
-        if m.is_shared(child) {
+        if m.is_shared(inside) {
             obstacles.add(m.fault(
                 EOPNOTSUPP,
                 format_args!(
@@ -154,7 +150,7 @@ fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
             obstacles.warn(m.fault(
                 EXDEV,
                 format_args!(
-                    "whoever has started it lives in its {name} namespace, too, and will not share the restarted one"
+                    "whoever has started it, or a process in it, lives in its {name} namespace, too, and will not share the restarted one"
                 ),
             ));
         }

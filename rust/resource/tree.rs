@@ -4,8 +4,10 @@
 //!
 //! Saved: pids, also those in pid namespaces below the root task's (any number of levels), parents, process groups, sessions (also
 //! those whose leader has gone), exit signals, who is stopped, zombies, main threads that have exited while others live, processes
-//! that share an address space.
-//! Refused: a process that entered a pid namespace (setns) from
+//! that share an address space; of a container, those that have entered it from outside (setns): their parent is outside again.
+//! Sessions and process groups that are outside of the root task's pid namespace become the restarter's.
+//! Not saved: who has entered a container and has exited since: that is the parent's affair, who is outside.
+//! Refused: a process that entered a pid namespace below the root task's from
 //! outside of the target, or whose parent has not made that namespace, or several; a nested pid namespace that processes outside of the
 //! target live in, or that another user namespace owns; a process group or session without leader in a nested pid namespace; an address
 //! space shared by others than parent and child or siblings.
@@ -16,7 +18,7 @@
 use super::{Obstacles, Whole};
 use crate::{
     error::{Context, Fault, Result},
-    freeze::{tasks, Process, Scope},
+    freeze::{tasks, Process},
     statefile::{Reader, Writer},
     wrapper::{
         pid::{Job, Join, Pid, PidNs},
@@ -62,6 +64,8 @@ enum Origin {
     First,
     /// Its parent had entered it (setns).
     Entered,
+    /// Its parent, which had entered it, is outside of the target.
+    Outside,
 }
 
 /// Its pid namespace; `None` when it has been reaped meanwhile, which happens while the target runs.
@@ -75,7 +79,8 @@ fn pid_ns_of(p: &Process) -> Result<Option<PidNs>> {
 fn origin(whole: &Whole<'_>, p: &Process, ns: &PidNs) -> Result<Origin> {
     let parent = whole.processes.get(p.parent).filter(|parent| parent.leader != p.leader);
     Ok(match parent {
-        None => Origin::Inherited,
+        None if *ns == whole.pid_ns => Origin::Inherited,
+        None => Origin::Outside,
         Some(parent) if pid_ns_of(parent)?.is_none_or(|above| above == *ns) => Origin::Inherited,
         Some(_) if p.leader.numbers_in(ns)[1] == 1 => Origin::First,
         Some(_) => Origin::Entered,
@@ -110,6 +115,12 @@ fn check_nested(whole: &Whole<'_>, refuse: &mut dyn FnMut(Option<&Task>, core::f
         let who = Some(&p.leader);
         match origin(whole, p, &ns)? {
             Origin::Inherited => {}
+            Origin::Outside => refuse(
+                who,
+                format_args!(
+                    "it has entered a pid namespace below that of the target, and its parent does not belong to it"
+                ),
+            ),
             Origin::First => {
                 match made.get_mut(&p.parent) {
                     Some(several) => *several = None,
@@ -153,6 +164,11 @@ fn check_nested(whole: &Whole<'_>, refuse: &mut dyn FnMut(Option<&Task>, core::f
     Ok(())
 }
 
+fn has_children(whole: &Whole<'_>, index: usize) -> bool {
+    let mut others = whole.processes.iter().enumerate().filter(|(i, _)| *i != index);
+    others.any(|(_, p)| p.parent == index)
+}
+
 /// Names what user space could not build again.
 pub(crate) fn check(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
     let mut refuse = |task: Option<&Task>, text: core::fmt::Arguments<'_>| {
@@ -165,11 +181,15 @@ pub(crate) fn check(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result 
     if tasks(whole.processes) > TASKS_MAX as usize {
         refuse(None, format_args!("it has more than {TASKS_MAX} tasks"));
     }
-    if whole.root.scope == Scope::Container && whole.pid_ns.processes() > whole.processes.len() {
-        refuse(
-            None,
-            format_args!("a process has entered the pid namespace from outside: its parent does not belong to it"),
-        );
+    if let Some(ns) = whole.inside() {
+        let exited = ns.entered()?.iter().filter(|p| p.is_zombie() && p.has_exited()).count();
+        // While it runs, processes come and go.
+        if whole.stopped_ns != 0 && ns.processes().saturating_sub(exited) > whole.processes.len() {
+            refuse(
+                None,
+                format_args!("a process has entered the pid namespace while it was being stopped"),
+            );
+        }
     }
     check_nested(whole, &mut refuse)?;
     let first = first_with_same_mm(whole)?;
@@ -185,7 +205,7 @@ pub(crate) fn check(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result 
                     owner.leader.tgid()
                 ),
             );
-        } else if p.nr_tasks() > 1 || whole.processes.iter().any(|child| child.parent == i) {
+        } else if p.nr_tasks() > 1 || has_children(whole, i) {
             refuse(
                 Some(&p.leader),
                 format_args!("it shares its address space with another process, and has threads or children"),
@@ -207,7 +227,7 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
         let leader = &p.leader;
         let owner = leaders.get(*vm).copied().unwrap_or(index);
         let ppid = match whole.processes.get(p.parent) {
-            Some(parent) if index != 0 => parent.leader.numbers_in(&whole.pid_ns)[1],
+            Some(parent) if parent.leader != *leader => parent.leader.numbers_in(&whole.pid_ns)[1],
             _ => leader.ppid_in(&whole.pid_ns),
         };
         let mut e = Tree::new_zeroed();
@@ -417,21 +437,17 @@ impl Numbers {
     }
 }
 
-/// Checks that each process group is of one session, which is that of the group with its number: a process can join no other. Those of
-/// the root are known by its numbers, or by none.
+/// Checks that each process group is of one session, which is that of the group with its number: a process can join no other. One
+/// outside has no number.
 fn check_jobs(input: &Reader, tree: &[Tree]) -> Result {
-    let Some(root) = tree.first() else {
-        return Ok(());
-    };
-    let or_roots = |number: u32, of_root: u32| if number == 0 { of_root } else { number };
     // The session of each group.
     let mut sessions: RBTree<u32, u32> = RBTree::new();
+    sessions.try_create_and_insert(0, 0, GFP_KERNEL)?;
     for (index, e) in tree.iter().enumerate().filter(|(_, e)| e.flags & flags::LEADER != 0) {
-        let session = or_roots(e.sid, root.sid);
-        for group in [or_roots(e.pgid, root.pgid), session] {
+        for group in [e.pgid, e.sid] {
             match sessions.get(&group) {
-                None => drop(sessions.try_create_and_insert(group, session, GFP_KERNEL)?),
-                Some(same) if *same == session => {}
+                None => drop(sessions.try_create_and_insert(group, e.sid, GFP_KERNEL)?),
+                Some(same) if *same == e.sid => {}
                 Some(_) => {
                     return Err(input.bad(
                         EBADMSG,
@@ -445,6 +461,11 @@ fn check_jobs(input: &Reader, tree: &[Tree]) -> Result {
         }
     }
     Ok(())
+}
+
+/// Whether this is a process with a parent outside of the tree, beside the root: it has entered the pid namespace.
+pub(crate) fn has_entered(index: u32, e: &Tree) -> bool {
+    index != 0 && e.flags & flags::LEADER != 0 && e.ppid == 0
 }
 
 /// Checks the whole tree: no number twice, every parent before its children, no pid namespace above its parent's.
@@ -463,7 +484,15 @@ pub(crate) fn check_whole(input: &Reader, tree: &[Tree], nested: &mut Nested) ->
             return bad("the root of the task tree is no live process");
         }
         let parent = numbers.get(&e.ppid).and_then(|i| tree.get(*i as usize));
-        let is_child = e.flags & flags::LEADER != 0 && index != 0;
+        let has_entered = has_entered(index as u32, e);
+        if has_entered
+            && (tree.first().is_none_or(|root| root.pid != 1)
+                || (e.level, e.vm) != (0, index as u32)
+                || e.flags & (flags::ZOMBIE | flags::PIDNS_INIT) != 0)
+        {
+            return bad("a process with a parent outside that it cannot have, in the task tree");
+        }
+        let is_child = e.flags & flags::LEADER != 0 && index != 0 && !has_entered;
         if is_child && parent.is_none_or(|p| p.flags & (flags::LEADER | flags::ZOMBIE) != flags::LEADER) {
             return bad("a process without its parent in the task tree");
         }
@@ -543,8 +572,8 @@ impl Ghosts {
     }
 }
 
-/// Moves the caller's process to its session and process group. Those of the root task are whatever user space has put it in;
-/// another one is a task's, or has no leader any more. All tasks have come in.
+/// Moves the caller's process to its session and process group. Those of the root task, and those without a number, are whatever user
+/// space has put the task in; another one is a task's, or has no leader any more. All tasks have come in.
 pub(crate) fn join(
     tree: &[Tree],
     entry: &Tree,
@@ -556,15 +585,21 @@ pub(crate) fn join(
         return Ok(());
     };
     let of_root = Job::of(&task_of(root.pid).ok_or(ESRCH)?)?;
-    let roots_session = entry.sid == root.sid || entry.sid == 0;
-    let mut session = if roots_session {
+    let own = Job::of(me.task())?;
+    let is_known = entry.sid == root.sid || entry.sid == 0;
+    let is_own = entry.sid != root.sid || own.session == of_root.session;
+    let mut session = if entry.sid == root.sid {
         Join::Known(of_root.session)
+    } else if entry.sid == 0 {
+        Join::Known(own.session)
     } else {
         ghosts.known_as(entry.sid, entry.level, me, task_of)?
     };
-    let mut group = if entry.pgid == root.pgid || entry.pgid == 0 {
+    let mut group = if entry.pgid == root.pgid || (entry.pgid == 0 && !is_own) {
         Some(Join::Known(of_root.group))
-    } else if entry.pgid == entry.sid && !roots_session {
+    } else if entry.pgid == 0 {
+        Some(Join::Known(own.group))
+    } else if entry.pgid == entry.sid && !is_known {
         // One number for both, which may be new.
         None
     } else {
@@ -579,8 +614,12 @@ pub(crate) fn join(
     group.map_or(Ok(()), |group| ghosts.keep(entry.pgid, &group))
 }
 
-/// Sets the signal that the parent gets when the process exits: the parent that the tree says, and nobody else.
-pub(crate) fn set_exit_signal(task: &Task, entry: &Tree, task_of: &dyn Fn(u32) -> Option<Task>) -> Result {
+/// Sets the signal that the parent gets when the process exits: the parent that the tree says, and nobody else. A parent outside of the
+/// tree is not to be signalled at the wish of a statefile.
+pub(crate) fn set_exit_signal(index: u32, task: &Task, entry: &Tree, task_of: &dyn Fn(u32) -> Option<Task>) -> Result {
+    if index == 0 || has_entered(index, entry) {
+        return Ok(());
+    }
     task.set_exit_signal(&task_of(entry.ppid).ok_or(ESRCH)?, entry.exit_signal)
         .context(format_args!("it is no child of process {}", entry.ppid))
 }

@@ -8,6 +8,7 @@ use super::{
     bindings,
     cred::Cred,
     path::{Fs, PathBuf},
+    pid::PidNs,
     syscall::CurrentTask,
     task::Task,
     to_result, //
@@ -467,10 +468,12 @@ impl File {
         unsafe { bindings::ckpt_inode_users(self.as_ptr()) }
     }
 
-    /// Whether a process has it mapped that is neither that of `root` nor, with `below`, one of its descendants.
-    pub(crate) fn is_mapped_outside(&self, root: &Task, below: bool) -> bool {
-        // SAFETY: both are alive; the helper locks.
-        unsafe { bindings::ckpt_mapped_outside(self.as_ptr(), root.as_ptr(), below) }
+    /// Whether a process has it mapped that does not live in the pid namespace `inside` or, without one, is neither that of `root` nor,
+    /// with `below`, one of its descendants.
+    pub(crate) fn is_mapped_outside(&self, root: &Task, below: bool, inside: Option<&PidNs>) -> bool {
+        let inside = inside.map_or(core::ptr::null_mut(), PidNs::as_ptr);
+        // SAFETY: all are alive, the namespace may be NULL; the helper locks.
+        unsafe { bindings::ckpt_mapped_outside(self.as_ptr(), root.as_ptr(), below, inside) }
     }
 
     /// As fcntl(F_GET_SEALS), of [`Nameless::Memfd`].

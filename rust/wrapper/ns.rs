@@ -4,7 +4,13 @@
 //!
 //! C header: [`include/linux/nsproxy.h`](srctree/include/linux/nsproxy.h)
 
-use super::{bindings, file::File, syscall::CurrentTask, task::Task};
+use super::{
+    bindings,
+    file::File,
+    pid::PidNs,
+    syscall::CurrentTask,
+    task::Task, //
+};
 use core::ptr::NonNull;
 use kernel::prelude::*;
 
@@ -68,11 +74,12 @@ impl Kind {
         unsafe { File::from_raw(bindings::ckpt_open_own_namespace(self as u32)) }
     }
 
-    /// Number of threads of the whole machine that live in the namespace at this address, without those of the parent of `child`.
-    pub(crate) fn threads_in(self, address: usize, child: Option<&Task>) -> usize {
-        let child = child.map_or(core::ptr::null_mut(), Task::as_ptr);
-        // SAFETY: the address is compared only, the task is alive or NULL; the helper holds the RCU lock.
-        unsafe { bindings::ckpt_threads_in(address as *const _, self as u32, child) as usize }
+    /// Number of threads of the whole machine that live in the namespace at this address; without those of whoever is outside of the pid
+    /// namespace `inside` and has a child in it.
+    pub(crate) fn threads_in(self, address: usize, inside: Option<&PidNs>) -> usize {
+        let inside = inside.map_or(core::ptr::null_mut(), PidNs::as_ptr);
+        // SAFETY: the address is compared only, the pid namespace is alive or NULL; the helper holds the RCU lock.
+        unsafe { bindings::ckpt_threads_in(address as *const _, self as u32, inside) as usize }
     }
 }
 

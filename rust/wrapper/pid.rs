@@ -4,7 +4,11 @@
 //!
 //! C header: [`include/linux/pid.h`](srctree/include/linux/pid.h)
 
-use super::{bindings, syscall::CurrentTask, task::Task};
+use super::{
+    bindings,
+    syscall::CurrentTask,
+    task::{listed, Task}, //
+};
 use core::ptr::NonNull;
 use kernel::prelude::*;
 
@@ -89,6 +93,12 @@ impl PidNs {
         unsafe { Task::from_raw(bindings::ckpt_task_in(self.as_ptr(), number)) }
     }
 
+    /// The processes in it whose parent lives outside of it, zombies too, but not its init: they have entered it (setns).
+    pub(crate) fn entered(&self) -> Result<KVVec<Task>> {
+        // SAFETY: alive, the array has that many entries; the helper locks and takes references.
+        unsafe { listed(|out, max| bindings::ckpt_entered(self.as_ptr(), out, max)) }
+    }
+
     /// Number of processes that have a number in it, zombies too.
     pub(crate) fn processes(&self) -> usize {
         // SAFETY: alive; the helper holds the RCU lock.
@@ -154,6 +164,12 @@ impl Pid {
         let pid = unsafe { bindings::ckpt_get_tgid(task.as_ptr()) };
         // INVARIANT: the helper took the reference.
         NonNull::new(pid).map(Self).ok_or(ESRCH)
+    }
+}
+
+impl PartialEq for Pid {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
     }
 }
 

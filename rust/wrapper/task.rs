@@ -130,6 +130,31 @@ impl Restart {
     }
 }
 
+/// All that a helper lists.
+///
+/// # Safety
+///
+/// `list` must store no more tasks than it is told, each with a reference, at the address that it gets, and return how many there are.
+pub(super) unsafe fn listed(list: impl Fn(*mut *mut bindings::task_struct, u32) -> u32) -> Result<KVVec<Task>> {
+    let mut room = 8usize;
+    loop {
+        let mut raw: KVVec<*mut bindings::task_struct> = KVVec::with_capacity(room, GFP_KERNEL)?;
+        let mut out = KVVec::with_capacity(room, GFP_KERNEL)?;
+        let n = list(raw.as_mut_ptr(), room as u32) as usize;
+        for i in 0..n.min(room) {
+            // SAFETY: that many tasks have been stored, with a reference on each.
+            if let Some(t) = unsafe { Task::from_raw(*raw.as_ptr().add(i)) } {
+                out.push(t, GFP_KERNEL)?;
+            }
+        }
+        if n <= room {
+            return Ok(out);
+        }
+        // Some more may come meanwhile.
+        room = n.saturating_add(16);
+    }
+}
+
 impl Task {
     /// The calling task.
     pub(crate) fn current() -> Self {
@@ -254,24 +279,8 @@ impl Task {
 
     /// The children of its process, zombies too, in the order in which they came.
     pub(crate) fn children(&self) -> Result<KVVec<Task>> {
-        let mut room = 8usize;
-        loop {
-            let mut raw: KVVec<*mut bindings::task_struct> = KVVec::with_capacity(room, GFP_KERNEL)?;
-            let mut out = KVVec::with_capacity(room, GFP_KERNEL)?;
-            // SAFETY: the task is alive, the array has `room` entries; the helper locks and takes references.
-            let n = unsafe { bindings::ckpt_children(self.as_ptr(), raw.as_mut_ptr(), room as u32) } as usize;
-            for i in 0..n.min(room) {
-                // SAFETY: the helper has stored that many tasks, with a reference on each.
-                if let Some(t) = unsafe { Self::from_raw(*raw.as_ptr().add(i)) } {
-                    out.push(t, GFP_KERNEL)?;
-                }
-            }
-            if n <= room {
-                return Ok(out);
-            }
-            // Some more may come meanwhile.
-            room = n.saturating_add(16);
-        }
+        // SAFETY: the task is alive, the array has that many entries; the helper locks and takes references.
+        unsafe { listed(|out, max| bindings::ckpt_children(self.as_ptr(), out, max)) }
     }
 
     /// Whether its process has a child with this number, in the pid namespace so many levels above its own, that has not

@@ -230,3 +230,54 @@ pub fn not_by_others(context: &Context) -> Result {
     ensure!(done.code != exit::DONE, "another user has restarted it");
     done.names(&["user namespace", "1000"])
 }
+
+/// Processes that enter a container of a user come back in its user namespace, by root and by the user.
+pub fn entered(context: &Context) -> Result {
+    let device = libckpt::uapi::ioctl::DEVICE;
+    let mut container = Container::start(context, &[USER, CONTAINER], &[])?;
+    open_up(device)?;
+    let said = context.path("entered");
+    let script = format!(
+        "exec </dev/null >>{said} 2>&1; read -r _ _ _ parent _ session _ </proc/$$/stat; echo $parent $session $(id -u)
+        while [ ! -e {go} ]; do sleep 0.1; done; read -r _ _ _ parent _ session _ </proc/$$/stat
+        echo $parent $session $(id -u)",
+        said = said.display(),
+        go = context.path("leave").display()
+    );
+    let lines = |wanted: &str| {
+        let found = wait_until(PATIENCE, || {
+            fs::read_to_string(&said).ok().filter(|have| have == wanted)
+        });
+        ensure!(
+            found.is_some(),
+            "it said {:?}, not {wanted:?}",
+            fs::read_to_string(&said)
+        );
+        Ok(())
+    };
+    let moved = (|| {
+        let init = container.init()?;
+        let nsenter = [
+            "nsenter",
+            "-t",
+            &init,
+            "--user",
+            "--pid",
+            "--mount",
+            "--preserve-credentials",
+        ];
+        let words = [USER, &nsenter, &["sh", "-c", &script]].concat();
+        let mut guest = Command::new(words[0]).args(&words[1..]).spawn()?;
+        lines("0 0 0\n")?;
+        for through in [&[][..], USER, &[]] {
+            container.save_and_kill(through).during("saved")?;
+            container.restart(through).during("restarted")?;
+        }
+        guest.wait()?;
+        fs::write(context.path("leave"), "")?;
+        lines("0 0 0\n0 0 0\n")
+    })();
+    fs::set_permissions(device, fs::Permissions::from_mode(0o600))?;
+    moved?;
+    container.ends_well()
+}

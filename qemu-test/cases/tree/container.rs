@@ -207,3 +207,157 @@ pub fn from_inside(context: &Context) -> Result {
     ensure!(left.count() == 0, "temporary files are left");
     Ok(())
 }
+
+/// The first process of a container, and what enters it from outside: with and without a session of its own, with a thread and a child.
+const HOST_AND_GUESTS: &str = r#"
+import os, sys, threading, time
+
+def wait_for(*names):
+    while not all(os.path.exists(name) for name in names):
+        time.sleep(0.02)
+
+def say(text):
+    with open("said", "a") as said:
+        print(text, file=said)
+
+def state():
+    return os.getpid(), os.getppid(), os.getsid(0), os.getpgrp(), os.uname().nodename
+
+role, directory = sys.argv[1:]
+os.chdir(directory)
+# What was open before the container had mounts of its own cannot be named from inside.
+for number, name in enumerate(["/dev/null", "log", "log"]):
+    os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND), number)
+if role == "host":
+    os.system("hostname box")
+    say("host")
+    wait_for("one.end", "two.end")
+    sys.exit(7)
+before = state()
+assert before[1] == 0 and before[4] == "box", before
+assert (before[2] == before[0]) == (role == "two"), before
+child = os.fork()
+if child == 0:
+    wait_for("go")
+    os._exit(42 if os.getppid() == before[0] else 1)
+threading.Thread(target=wait_for, args=["go"]).start()
+say(role)
+wait_for("go")
+assert state() == before, (before, state())
+assert os.waitpid(child, 0) == (child, 42 << 8)
+say(role + " OK")
+open(role + ".end", "w").close()
+"#;
+
+/// Processes that enter a container from outside, as by `docker exec`, come back in it with a parent outside. They can save it, too.
+pub fn entered(context: &Context) -> Result {
+    let file = context.path("container.ckpt");
+    let directory = context.dir().display().to_string();
+    let role = |role: &'static str| ["python3", "-c", HOST_AND_GUESTS, role, directory.as_str()];
+    let mut target = Program::command(context, &role("host")).through(UNSHARE).start()?;
+    let said = |wanted: &[&str]| {
+        let said = || fs::read_to_string(context.path("said")).unwrap_or_default();
+        let found = wait_until(PATIENCE, || {
+            let said = said();
+            wanted
+                .iter()
+                .all(|line| said.lines().any(|have| have == *line))
+                .then_some(())
+        });
+        ensure!(found.is_some(), "not all of {wanted:?} is said: {}", said());
+        Ok(())
+    };
+    said(&["host"])?;
+    let first = children(target.pid)[0];
+    let nsenter = |first: i32, words: &[&str]| {
+        let mut command = std::process::Command::new("nsenter");
+        command.args(["-t", &first.to_string(), "--pid", "--mount", "--uts", "--ipc"]);
+        command.args(words).stdin(std::process::Stdio::null());
+        command
+    };
+    let setsid = [&["setsid"], &role("two")[..]].concat();
+    let mut guests = [nsenter(first, &role("one")).spawn()?, nsenter(first, &setsid).spawn()?];
+    said(&["one", "two"])?;
+    let save_it = format!(
+        "exec </dev/null >>{directory}/log 2>&1; exec {CKPTCTL} checkpoint --container 1 -o {}",
+        file.display()
+    );
+    let inside = nsenter(first, &["sh", "-c", &save_it]).status()?;
+    ensure!(
+        inside.success() && file.exists(),
+        "saved by one that has entered: {inside}: {:?}",
+        fs::read_to_string(context.path("log"))?
+    );
+    for life in ["first life", "second life", "third life"] {
+        let restart = match life {
+            "first life" => None,
+            _ => Some(ckptctl::restart_foreground(&file, &[])?),
+        };
+        let init = || match &restart {
+            None => Some(first),
+            Some(restart) => children(restart.id() as i32)
+                .into_iter()
+                .find(|pid| inner_pids(&[*pid]) == [1]),
+        };
+        let Some(init) = wait_until(PATIENCE, init) else {
+            fail!("{life}: there is no container")
+        };
+        let complete = wait_until(PATIENCE, || save(init, &file, &["--kill"]).ok());
+        ensure!(complete.is_some(), "{life} cannot be saved");
+        match restart {
+            None => target.was_killed()?,
+            Some(mut restart) => ensure!(
+                wait_until(PATIENCE, || restart.try_wait().ok().flatten()).is_some(),
+                "{life}: ckptctl does not end"
+            ),
+        }
+    }
+    for guest in &mut guests {
+        guest.wait()?;
+    }
+    let mut restart = ckptctl::restart_foreground(&file, &[])?;
+    fs::write(context.path("go"), "")?;
+    let status = wait_until(PATIENCE, || restart.try_wait().ok().flatten());
+    said(&["one OK", "two OK"])?;
+    ensure!(
+        status.and_then(|status| status.code()) == Some(7),
+        "it ended with {status:?}"
+    );
+    let keepers = || {
+        let found = std::process::Command::new("pgrep")
+            .args(["-x", "ckpt-keeper"])
+            .output()
+            .ok()?;
+        let pids = String::from_utf8_lossy(&found.stdout).into_owned();
+        let lives = pids.lines().any(|pid| pid.parse().is_ok_and(process::alive));
+        (!lives).then_some(())
+    };
+    ensure!(wait_until(PATIENCE, keepers).is_some(), "a keeper is left");
+    Ok(())
+}
+
+/// Into a pid namespace below that of the container nobody is brought back from outside.
+pub fn entered_below(context: &Context) -> Result {
+    let words = ["unshare", "--pid", "--fork", "sh", "-c", "echo ready; sleep 1000; exit"];
+    let mut target = Program::command(context, &words).through(UNSHARE).start()?;
+    target.wait_ready()?;
+    let below = |pid: &i32| {
+        let pids = process::status_field(*pid, "NSpid").unwrap_or_default();
+        pids.split_whitespace().count() == 3 && pids.trim().ends_with("\t1")
+    };
+    let Some(below) = descendants(target.pid).into_iter().find(below) else {
+        fail!("there is no namespace below")
+    };
+    let mut guest = std::process::Command::new("nsenter")
+        .args(["-t", &below.to_string(), "--pid", "sleep", "1000"])
+        .spawn()?;
+    let entered = wait_until(PATIENCE, || children(guest.id() as i32).first().copied());
+    let first = children(target.pid)[0].to_string();
+    let check = ckptctl::run(&["check", "--container", &first]);
+    target.kill()?;
+    guest.wait()?;
+    let Some(entered) = entered else { fail!("nobody enters") };
+    check?
+        .expect(exit::REFUSED)?
+        .names(&[entered.to_string().as_str(), "has entered a pid namespace below"])
+}

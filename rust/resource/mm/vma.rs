@@ -120,9 +120,10 @@ impl Mapped {
     /// asked whose the mappings are, too.
     fn is_shared(&self, whole: &Whole<'_>) -> bool {
         let root = &whole.root;
+        let below = root.scope != Extent::Process;
         // Each mapping holds one reference, and we another one.
         self.file.references() > self.count + 1
-            && (whole.stopped_ns != 0 || self.file.is_mapped_outside(&root.leader, root.scope != Extent::Process))
+            && (whole.stopped_ns != 0 || self.file.is_mapped_outside(&root.leader, below, whole.inside()))
     }
 }
 

@@ -227,13 +227,10 @@ fn end(session: &Session, process: &Built) -> Result<RestartEnd> {
     let (stopped, stop) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| Error::io("cannot make a pipe", errno))?;
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let mut fds = [
-                PollFd::new(&process.pidfd, PollFlags::IN),
-                PollFd::new(&stopped, PollFlags::IN),
-            ];
+            let mut fds: Vec<PollFd<'_>> = process.ends().chain([stopped.as_fd()]).map(readable).collect();
             while let Err(rustix::io::Errno::INTR) = poll(&mut fds, None) {}
             // The kernel usually knows before we do, and has a better reason.
-            let mut fds = [PollFd::new(&stopped, PollFlags::IN)];
+            let mut fds = [readable(stopped.as_fd())];
             if let Ok(0) = poll(&mut fds, Some(&GRACE)) {
                 let _ = session.restart_abort();
             }
@@ -252,6 +249,10 @@ fn end(session: &Session, process: &Built) -> Result<RestartEnd> {
         drop(stop);
         result
     })
+}
+
+fn readable(fd: BorrowedFd<'_>) -> PollFd<'_> {
+    PollFd::from_borrowed_fd(fd, PollFlags::IN)
 }
 
 fn is_alive(process: &Built) -> bool {

@@ -152,6 +152,9 @@ impl Planner<'_> {
 
     fn process(&mut self, entry: &Tree, index: u32, pids: Vec<i32>) -> Result<Task> {
         let pid = entry.pid;
+        if entry.ppid == 0 && self.entries[0].pid == 1 {
+            return self.entered(entry, index, pids);
+        }
         let Some(&parent) = self.processes.get(&entry.ppid) else {
             return refuse(format!(
                 "the parent of process {pid} ({}) is not in it, which this version does not restart",
@@ -186,6 +189,23 @@ impl Planner<'_> {
             } else {
                 0
             },
+            pids,
+        })
+    }
+
+    /// A process that has entered the pid namespace of the root from outside, where its parent is.
+    fn entered(&self, entry: &Tree, index: u32, pids: Vec<i32>) -> Result<Task> {
+        let flags = entry.flags & (flags::ZOMBIE | flags::PIDNS_INIT | flags::SHARES_HANDLERS);
+        if (entry.level, entry.vm, flags) != (0, index, 0) {
+            return refuse(format!("process {} cannot have a parent outside", entry.pid));
+        }
+        Ok(Task {
+            creator: index,
+            make: Make::Process,
+            namespace: Namespace::Entered,
+            // That of whoever makes it.
+            exit_signal: 0,
+            parent: 0,
             pids,
         })
     }
@@ -508,6 +528,26 @@ mod tests {
             inside(13, 10),
         ];
         assert!(why(tree_with(several, &[1, 1, 2])).contains("has entered"));
+    }
+
+    #[test]
+    fn has_processes_enter_a_container() {
+        let family = || vec![process(1, 0), process(7, 0), process(8, 7)];
+        let built = tree(family()).unwrap();
+        let made = |index: usize| (built.tasks()[index].creator, built.tasks()[index].namespace);
+        assert_eq!(made(1), (1, Namespace::Entered));
+        assert_eq!(made(2), (1, Namespace::Same));
+        let changes: [fn(&mut Tree); 4] = [
+            |entry| entry.flags |= flags::ZOMBIE,
+            |entry| entry.flags |= flags::PIDNS_INIT,
+            |entry| entry.flags |= flags::SHARES_HANDLERS,
+            |entry| entry.vm = 9,
+        ];
+        for change in changes {
+            let mut entries = family();
+            change(&mut entries[1]);
+            assert!(why(tree(entries)).contains("cannot have a parent outside"));
+        }
     }
 
     #[test]

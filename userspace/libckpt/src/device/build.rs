@@ -3,7 +3,7 @@
 //! Builds the processes that are to become the saved ones: a tree of them, each with its thread ids.
 //!
 //! The caller creates the root process; each process creates its child processes, then its threads, and enters
-//! CKPT_RESTART_TASK. All plans are made before the first process: the new ones run on a copy of a possibly multi-threaded
+//! CKPT_RESTART_TASK. Processes that had entered the pid namespace of the root are children of a keeper of ours, outside of it. All plans are made before the first process: the new ones run on a copy of a possibly multi-threaded
 //! process, so that they may make system calls only.
 //!
 //! Each process has the parent-death signal SIGKILL until the module gives it its own: the death of any one, and of
@@ -24,8 +24,8 @@ use rustix::process::{
 };
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::thread::{
-    move_into_thread_name_spaces, set_name, set_thread_res_gid, set_thread_res_uid, unshare_unsafe, Gid,
-    ThreadNameSpaceType, Uid, UnshareFlags,
+    move_into_thread_name_spaces, set_name, set_thread_groups, set_thread_res_gid, set_thread_res_uid, unshare_unsafe,
+    Gid, ThreadNameSpaceType, Uid, UnshareFlags,
 };
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -70,12 +70,14 @@ pub(crate) enum Namespace {
     New,
     /// That of an earlier child process of its creator; its pid is as the creator sees it.
     Of(i32),
+    /// The root's, which is the first process of it; its parent is outside.
+    Entered,
 }
 
 /// One task that is to be made.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
-    /// Index of the process that creates it; the root's own.
+    /// Index of the process that creates it; its own for the root, and for one that enters.
     pub creator: u32,
     /// What it has of its own.
     pub make: Make,
@@ -203,7 +205,17 @@ pub(crate) struct Built {
     pub init: Option<Init>,
     /// What the first process of a new namespace reads from. That it ends is the end of an init that still waits.
     go: Option<OwnedFd>,
+    keeper: Option<Keeper>,
     bound: bool,
+}
+
+/// The parent of those that have entered a pid namespace from outside. It takes leave of them, without which the namespace could not end,
+/// and ends when there are none any more.
+#[derive(Debug)]
+struct Keeper {
+    process: OwnedFd,
+    /// That it is told nothing is the end of it. It does not listen any more when one of them has not been restored.
+    go: OwnedFd,
 }
 
 impl Built {
@@ -214,6 +226,7 @@ impl Built {
             pidfd,
             init: None,
             go: None,
+            keeper: None,
             bound: true,
         }
     }
@@ -229,22 +242,45 @@ impl Built {
         if let (Some(go), Some(_)) = (self.go.take(), &self.init) {
             let _ = rustix::io::write(&go, &[GO]);
         }
+        if let Some(keeper) = &self.keeper {
+            let _ = rustix::io::write(&keeper.go, &[GO]);
+        }
+    }
+
+    /// Descriptors with events when it has ended, or cannot be restored any more.
+    pub fn ends(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let keeper = self.keeper.as_ref().map(|keeper| keeper.go.as_fd());
+        [Some(self.pidfd.as_fd()), keeper].into_iter().flatten()
     }
 }
 
 impl Drop for Built {
     fn drop(&mut self) {
         if self.bound {
-            // The end of an init is the end of its namespace.
+            // The end of an init is the end of its namespace, once the keeper has taken leave.
             let child = self.init.as_ref().map_or(&self.pidfd, |init| &init.pidfd);
             kill(child);
+        }
+        let Some(Keeper { process, go }) = self.keeper.take() else {
+            return;
+        };
+        drop(go);
+        if self.bound {
+            wait_for_end(&process, WaitIdOptions::EXITED);
+        } else {
+            // If it lives on, nobody needs to wait for it.
+            wait_for_end(&process, WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
         }
     }
 }
 
 fn kill(child: &OwnedFd) {
     let _ = pidfd_send_signal(child, Signal::KILL);
-    while let Err(Errno::INTR) = waitid(WaitId::PidFd(child.as_fd()), WaitIdOptions::EXITED) {}
+    wait_for_end(child, WaitIdOptions::EXITED);
+}
+
+fn wait_for_end(child: &OwnedFd, options: WaitIdOptions) {
+    while let Err(Errno::INTR) = waitid(WaitId::PidFd(child.as_fd()), options) {}
 }
 
 /// Address space of a new thread's stack. Nothing uses it; clone3 wants to know one, and a stray push must hit no other.
@@ -282,14 +318,18 @@ struct Node {
 struct Blueprint<'a> {
     /// User and group that the first process takes in its new user namespace, which has no other numbers for those that it is born with.
     take: Option<(u32, u32)>,
+    /// Supplementary groups of those that enter a user namespace.
+    groups: Option<Vec<Gid>>,
     session: BorrowedFd<'a>,
     report: BorrowedFd<'a>,
     group: Group,
     stdio: [Option<BorrowedFd<'a>>; 3],
     place: Place<'a>,
     nodes: Vec<Node>,
-    /// Indexes of tasks, together those that have the same creator.
+    /// Indexes of tasks that have a creator, together those that have the same.
     order: Vec<usize>,
+    /// Indexes of those that enter the pid namespace of the root from outside.
+    entered: Vec<usize>,
     pids: Vec<libc::pid_t>,
     arguments: Vec<ioctl::RestartTask>,
     /// One for each task that one process creates; of each new process, a copy. Only their addresses are used.
@@ -363,7 +403,8 @@ impl Strings {
 impl<'a> Blueprint<'a> {
     fn new(plan: &Plan<'a>, report: BorrowedFd<'a>, place: Place<'a>) -> io::Result<Self> {
         let count = plan.tasks.len();
-        let mut order: Vec<usize> = (1..count).collect();
+        let enters = |index: &usize| plan.tasks[*index].namespace == Namespace::Entered;
+        let (entered, mut order): (Vec<usize>, Vec<usize>) = (1..count).partition(enters);
         // Stable: in the order of the tree, but processes before threads. A process with one thread is easier to copy.
         order.sort_by_key(|&index| (plan.tasks[index].creator, plan.tasks[index].make == Make::Thread));
         let mut pids = Vec::with_capacity(count);
@@ -401,6 +442,7 @@ impl<'a> Blueprint<'a> {
         stacks.try_reserve_exact(most)?;
         Ok(Self {
             take: plan.user_ns.map(SavedUserNs::first_ids),
+            groups: plan.user_ns.map(SavedUserNs::groups),
             session: plan.session,
             report,
             group: plan.group,
@@ -408,6 +450,7 @@ impl<'a> Blueprint<'a> {
             place,
             nodes,
             order,
+            entered,
             pids,
             arguments: (0..count as u32)
                 .map(|index| ioctl::RestartTask { index, ..sized() })
@@ -445,10 +488,16 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
     let result = ids
         .as_owner(|| spawn(first_args(&blueprint, ids.are_new()), || first_main(&blueprint)))
         .map_err(|error| BuildError::new(Step::UserNamespace, error));
+    let result = result.and_then(|first| first.map_err(failed)).and_then(|mut first| {
+        ids.map(&first.pid().to_string())
+            .map_err(|error| BuildError::new(Step::UserNamespace, error))?;
+        if !blueprint.entered.is_empty() {
+            first.keeper = Some(keep(&blueprint, first.pidfd.as_fd(), ids.are_new()).map_err(failed)?);
+        }
+        Ok(first)
+    });
     drop(blueprint);
-    let result = result
-        .and_then(|first| first.map_err(failed))
-        .and_then(|first| begin(first, second, strings, ids));
+    let result = result.and_then(|first| begin(first, second, strings));
     drop(report_end);
     let expected = if result.is_ok() { plan.tasks } else { &[] };
     match listen(&report, expected) {
@@ -462,13 +511,20 @@ pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
     }
 }
 
+/// Creates the keeper, and those that enter the namespaces of `first`, which waits: nobody has changed it, so that others may look at it.
+fn keep(plan: &Blueprint<'_>, first: BorrowedFd<'_>, user: bool) -> io::Result<Keeper> {
+    let (go, go_end) = pipe_with(PipeFlags::CLOEXEC)?;
+    let mut keeper = spawn(FORK, || keeper_main(plan, first, user, go.as_fd(), go_end.as_fd()))?;
+    keeper.bound = false;
+    let process = keeper.pidfd.try_clone();
+    Ok(Keeper {
+        process: process?,
+        go: go_end,
+    })
+}
+
 /// Lets the first process of a new namespace begin, and finds the root process: it, or its child, the second.
-pub(super) fn begin(
-    mut first: Built,
-    second: bool,
-    strings: Option<Strings>,
-    ids: Ids<'_>,
-) -> Result<Built, BuildError> {
+pub(super) fn begin(mut first: Built, second: bool, strings: Option<Strings>) -> Result<Built, BuildError> {
     let Some(strings) = strings else { return Ok(first) };
     let Strings {
         go,
@@ -477,8 +533,6 @@ pub(super) fn begin(
         status: (status, status_end),
     } = strings;
     drop((go, birth_end, status_end));
-    ids.map(&first.pid().to_string())
-        .map_err(|error| BuildError::new(Step::UserNamespace, error))?;
     rustix::io::write(&go_end, &[GO]).map_err(|errno| BuildError::new(Step::Process, errno))?;
     first.go = Some(go_end);
     if !second {
@@ -675,6 +729,9 @@ fn clone_args<'a>(plan: &'a Blueprint<'_>, index: usize) -> (libc::clone_args, &
     }
     // A sibling has its creator's, whatever one says.
     let takes_signal = !matches!(node.make, Make::Thread | Make::Sharer { sibling: true, .. });
+    if node.namespace == Namespace::Entered {
+        args.flags |= libc::CLONE_PARENT as u64;
+    }
     args.exit_signal = if takes_signal { node.exit_signal as u64 } else { 0 };
     args.set_tid = plan.pids[node.first_pid..][..node.pids].as_ptr() as u64;
     args.set_tid_size = node.pids as u64;
@@ -737,7 +794,92 @@ fn first_main(plan: &Blueprint<'_>) -> ! {
             close(birth);
         }
     }
-    process_main(plan)
+    if matches!(plan.place, Place::Here) {
+        tie_to_parent(plan, 0);
+    }
+    settle(plan);
+    process_main(plan, 0)
+}
+
+/// What the keeper does: it has a child of its own enter the namespaces of `first` and create there what are then children of the keeper.
+/// It takes leave of them, and ends with the last one; also if it is not told to go on, and they with it. All signals are blocked.
+fn keeper_main(
+    plan: &Blueprint<'_>,
+    first: BorrowedFd<'_>,
+    user: bool,
+    go: BorrowedFd<'_>,
+    go_end: BorrowedFd<'_>,
+) -> ! {
+    /// How long it may take until the end of a child is noted before it is told to go on.
+    const PAUSE: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 10_000_000,
+    };
+    let _ = set_name(c"ckpt-keeper");
+    close(go_end);
+    // What is ignored could not be waited for.
+    ignore(libc::SIGCHLD, false);
+    if plan.group == Group::Session {
+        let _ = setsid();
+    }
+    // SAFETY: no memory is shared. The new process goes on in a function that makes system calls only and does not return.
+    let entering = match unsafe { clone3(&FORK) } {
+        Ok(Some(pid)) => pid,
+        Ok(None) => {
+            close(go);
+            enter_main(plan, first, user)
+        }
+        Err(errno) => give_up(plan, Step::Process, plan.entered[0], errno),
+    };
+    let _ = chdir(c"/");
+    close_all_but(go, go);
+    let all = WaitOptions::from_bits_retain(libc::__WALL as u32);
+    'wait: loop {
+        while let Ok(Some((pid, state))) = wait(all | WaitOptions::NOHANG) {
+            // One that has not been restored, or not been made. The caller ends the namespace.
+            if state.exit_status() == Some(EXIT_NOT_RESTORED) || (pid == entering && state.exit_status() != Some(0)) {
+                break 'wait;
+            }
+        }
+        let mut fds = [PollFd::from_borrowed_fd(go, PollFlags::IN)];
+        if matches!(poll(&mut fds, Some(&PAUSE)), Ok(0) | Err(Errno::INTR)) {
+            continue;
+        }
+        if rustix::io::read(go, &mut [0]) != Ok(1) {
+            leave();
+        }
+        break;
+    }
+    close(go);
+    while !matches!(wait(all), Err(Errno::CHILD)) {}
+    exit(0)
+}
+
+/// What the child of the keeper does.
+fn enter_main(plan: &Blueprint<'_>, first: BorrowedFd<'_>, user: bool) -> ! {
+    let index = plan.entered[0];
+    die_with_parent(plan, index);
+    if let Some(groups) = &plan.groups {
+        // Without the right to, those of the caller have to do.
+        let _ = set_thread_groups(groups);
+    }
+    let mut kinds = ThreadNameSpaceType::PROCESS_ID;
+    if user {
+        kinds |= ThreadNameSpaceType::USER;
+    }
+    if let Err(errno) = move_into_thread_name_spaces(first, kinds) {
+        give_up(plan, Step::Namespace, index, errno);
+    }
+    take_ids(plan);
+    spare();
+    place_stdio(plan);
+    for &index in &plan.entered {
+        if create(plan, index) {
+            tie_to_parent(plan, index);
+            process_main(plan, index);
+        }
+    }
+    exit(0)
 }
 
 /// Takes ids that the new user namespace has numbers for: without, files cannot be made in it.
@@ -770,12 +912,7 @@ fn close(fd: BorrowedFd<'_>) {
 }
 
 /// What each new process does. The new processes that it creates come out of `create` in here, too.
-fn process_main(plan: &Blueprint<'_>) -> ! {
-    let mut index = 0;
-    if matches!(plan.place, Place::Here) {
-        tie_to_parent(plan, index);
-    }
-    settle(plan);
+fn process_main(plan: &Blueprint<'_>, mut index: usize) -> ! {
     'born: loop {
         let node = &plan.nodes[index];
         for &task in &plan.order[node.first..][..node.count] {
@@ -823,6 +960,11 @@ fn settle(plan: &Blueprint<'_>) {
     if let Err(errno) = grouped {
         give_up(plan, Step::Group, 0, errno);
     }
+    place_stdio(plan);
+}
+
+/// Takes the standard descriptors.
+fn place_stdio(plan: &Blueprint<'_>) {
     // The descriptors that are replaced (0 to 2) are used by nothing in here: those of the plan are above 2 (`Plan` is made
     // so by `restart.rs`).
     let [input, output, error] = plan.stdio;
@@ -1339,6 +1481,42 @@ mod tests {
         built.let_go();
         room.close();
         assert_eq!(exit_status(&built), Some(EXIT_NOT_RESTORED));
+    }
+
+    #[test]
+    fn has_processes_enter_from_outside() {
+        let _turn = one_at_a_time();
+        let Some(_) = free_tids(1) else { return };
+        let namespaces = Some(NewNamespaces {
+            root_is_init: true,
+            user: false,
+            tied: false,
+        });
+        let entered = |index, pid| Task {
+            namespace: Namespace::Entered,
+            exit_signal: 0,
+            ..task(index, Make::Process, 0, pid)
+        };
+        let mut tasks = family(&[1, 20, 21, 22]);
+        tasks[1].parent = 1;
+        tasks.push(entered(4, 30));
+        tasks.push(task(4, Make::Process, 30, 31));
+        tasks.push(task(5, Make::Thread, 0, 32));
+        tasks.push(entered(7, 40));
+        // Nobody can wait for the end of the namespace before the keeper has.
+        drop(Room::new().build(&tasks, namespaces).unwrap());
+        let room = Room::new();
+        let mut built = room.build(&tasks, namespaces).unwrap();
+        assert_eq!(built.ends().count(), 2);
+        built.let_go();
+        room.close();
+        assert_eq!(exit_status(&built), Some(EXIT_NOT_RESTORED));
+        tasks[7].pids = vec![20];
+        let error = build_in(&tasks, namespaces).unwrap_err();
+        assert_eq!(
+            (error.step, error.index, error.source.raw_os_error()),
+            (Step::Process, 7, Some(libc::EEXIST))
+        );
     }
 
     #[test]

@@ -6,7 +6,6 @@ use super::build::{
     begin, clone3, close_all_but, init_main, is_held, leave, listen, report, spawn, wait_for_go, BuildError, Built,
     InitKind, Place, Step, Strings, FORK,
 };
-use super::user_ns::Ids;
 use super::{change_mask, full_set, ignore, wait_for_signal, Inherited, LAST_SIGNAL};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -56,7 +55,7 @@ pub(crate) fn start(command: &[CString], pidns: bool, signals: &Inherited) -> Re
     }
     let result = spawn(args, || first_main(&plan))
         .map_err(failed)
-        .and_then(|first| begin(first, pidns, strings, Ids::Callers));
+        .and_then(|first| begin(first, pidns, strings));
     drop(report_end);
     // What a new process reports is better than what followed from it.
     listen(&report, &[])?;

@@ -48,7 +48,7 @@ impl Ids<'_> {
         let Self::Saved(saved) = self else { return Ok(make()) };
         let (user, group) = (geteuid(), getegid());
         let groups = getgroups()?;
-        let owners_groups: Vec<Gid> = saved.groups.iter().copied().map(Gid::from_raw_unchecked).collect();
+        let owners_groups = saved.groups();
         let owner = Uid::from_raw_unchecked(saved.fixed.owner);
         let owners_group = Gid::from_raw_unchecked(saved.fixed.group);
         if (owner, owners_group) == (user, group) {
@@ -121,6 +121,11 @@ impl SavedUserNs {
     pub(super) fn first_ids(&self) -> (u32, u32) {
         let first = |map: &[IdExtent]| map.iter().map(|e| e.first).min().unwrap_or(0);
         (first(&self.uids), first(&self.gids))
+    }
+
+    /// The supplementary groups of whoever made it.
+    pub(super) fn groups(&self) -> Vec<Gid> {
+        self.groups.iter().copied().map(Gid::from_raw_unchecked).collect()
     }
 
     /// Who has made it.
