@@ -111,6 +111,7 @@ const KINDS: &[&str] = &[
     "network_without_inet6",
     "network_outside_of_user_namespace",
     "mount_overlay",
+    "mount_overlay_volatile",
     "mount_idmapped",
     "mount_mqueue_of_another_namespace",
     "mount_removed_file",

@@ -8,7 +8,8 @@ pub mod rootless;
 use super::quiet;
 use harness::case::During;
 use harness::ckptctl::{self, exit};
-use harness::{Case, Context, Program, Result};
+use harness::process::{children, status_field, wait_until, PATIENCE};
+use harness::{ensure, fail, Case, Context, Program, Result};
 use std::fs;
 
 /// The cases of this kind.
@@ -17,6 +18,8 @@ pub fn cases() -> Vec<Case> {
         quiet("ns_names", &[]).case("ns/keeps_uts_and_ipc"),
         Case::new("ns/keeps_mounts_and_the_contents_of_a_tmpfs", mounts),
         Case::new("ns/keeps_a_mount_that_comes_from_elsewhere", mount_from_elsewhere),
+        Case::new("ns/keeps_an_overlay", overlay).limit(120),
+        Case::new("ns/keeps_a_container_with_an_overlay_as_root", overlay_root).limit(120),
         quiet("ns_loopback", &["up"]).case("ns/keeps_a_loopback_device_that_is_up"),
         quiet("ns_loopback", &["down"]).case("ns/keeps_a_loopback_device_that_is_down"),
         quiet("ns_network", &["pair"])
@@ -90,4 +93,161 @@ fn mount_from_elsewhere(context: &Context) -> Result {
     target.revived();
     fs::write(context.path("go"), "")?;
     target.wait_good_end()
+}
+
+/// Files of both layers: read, written, mapped, executed, made and removed before and after.
+const OVERLAY: &str = r#"
+import mmap, os, subprocess, sys, time
+
+def run(*words):
+    subprocess.run(words, check=True)
+
+def exists(*names):
+    return [os.path.exists("merged/" + name) for name in names]
+
+os.chdir(sys.argv[1])
+layers = f'lowerdir="{os.getcwd()}/top, one:{os.getcwd()}/bottom",upperdir=upper,workdir=work'
+run("mount", "-t", "overlay", "-o", layers, "over", "merged")
+run("mount", "--bind", "merged/dir", "bound")
+below, above = open("merged/below"), open("merged/above", "a")
+assert below.read(2) == "be"
+copied = open("merged/copied", "r+")
+copied.write("COPIED")
+copied.flush()
+mapped = mmap.mmap(os.open("merged/below", os.O_RDONLY), 0, prot=mmap.PROT_READ)
+os.unlink("merged/removed")
+open("bound/new", "w").write("new")
+above.write("before")
+above.flush()
+program = subprocess.Popen(["merged/sleep", "1000"])
+subprocess.run(["grep", "-q", "overlay", "/proc/self/mounts"], check=True)
+time.sleep(0.2)
+print("ready", flush=True)
+while not os.path.exists(os.environ["CKPT_GO"]):
+    time.sleep(0.02)
+assert below.read() == "low" and mapped[:] == b"below"
+assert exists("removed", "hidden", "dir/new", "copied") == [False, True, True, True]
+assert open("merged/hidden").read() == "top"
+above.write(" after")
+above.close()
+assert open("merged/above").read() == "before after"
+assert open("upper/copied").read() == "COPIED and more" and open("bottom/copied").read() == "copied and more"
+open("bound/last", "w").close()
+os.unlink("merged/below")
+assert os.path.exists("upper/dir/last") and os.path.exists("bottom/below") and not exists("below")[0]
+assert program.poll() is None
+program.kill()
+run("umount", "bound")
+print("OK", flush=True)
+"#;
+
+/// An overlay that the caller does not see is mounted anew, from where its layers are then; never while another one has them.
+fn overlay(context: &Context) -> Result {
+    let file = context.path("overlay.ckpt");
+    for dir in ["top, one", "bottom", "bottom/dir", "upper", "work", "merged", "bound"] {
+        fs::create_dir(context.path(dir))?;
+    }
+    for (name, text) in [
+        ("bottom/below", "below"),
+        ("bottom/copied", "copied and more"),
+        ("bottom/removed", "removed"),
+        ("bottom/hidden", "bottom"),
+        ("top, one/hidden", "top"),
+    ] {
+        fs::write(context.path(name), text)?;
+    }
+    fs::copy("/bin/sleep", context.path("top, one/sleep"))?;
+    let directory = context.dir().display().to_string();
+    let words = ["unshare", "-m", "python3", "-c", OVERLAY, &directory];
+    let mut target = Program::command(context, &words).start()?;
+    target.wait_ready()?;
+    target.checkpoint(&file).during("left running")?;
+    let mut copy = ckptctl::command(&["restart", "--detach", "--new-pidns"]);
+    ckptctl::finish(copy.arg(&file))?
+        .expect(exit::FAILED)?
+        .names(&["another overlay has", "upper"])?;
+    for _ in 0..2 {
+        fs::remove_file(&file)?;
+        target.checkpoint_kill(&file)?;
+        target.restart(&file)?;
+    }
+    fs::remove_file(&file)?;
+    target.checkpoint_kill(&file)?;
+    fs::rename(context.path("top, one"), context.path("elsewhere"))?;
+    let external = format!("mnt[{directory}/top, one]={directory}/elsewhere");
+    for (words, expected) in [(&[][..], exit::FAILED), (&["--external", &external], exit::DONE)] {
+        let mut command = ckptctl::command(&["restart", "--detach"]);
+        let done = ckptctl::finish(command.arg(&file).args(words))?.expect(expected)?;
+        if expected == exit::FAILED {
+            done.names(&["there is no layer"])?;
+            harness::process::reap_zombies();
+        }
+    }
+    target.revived();
+    fs::write(context.path("go"), "")?;
+    target.wait_good_end()
+}
+
+/// The program of a container lives on an overlay with all that it has mapped.
+fn overlay_root(context: &Context) -> Result {
+    let file = context.path("container.ckpt");
+    for dir in ["upper", "work", "merged"] {
+        fs::create_dir(context.path(dir))?;
+    }
+    let script = r#"set -e
+        mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work over merged
+        mount --bind . merged/mnt; mount --bind /dev merged/dev; mount -t proc proc merged/proc
+        cd merged; pivot_root . .; umount -l .; cd /
+        exec </dev/null >/mnt/said 2>&1
+        exec python3 -c "
+import os, subprocess, time
+open('/made', 'w').write('here')
+program = subprocess.Popen(['sleep', '1000'])
+time.sleep(0.2)
+print('ready', flush=True)
+while not os.path.exists('/mnt/go'):
+    time.sleep(0.02)
+assert open('/made').read() == 'here' and program.poll() is None and os.getpid() == 1
+import json, sqlite3
+subprocess.run(['true'], check=True)
+print('OK', flush=True)
+""#;
+    let mut command = std::process::Command::new("unshare");
+    let words = ["--pid", "--fork", "--mount", "--kill-child", "bash", "-c", script];
+    let mut launcher = command.args(words).current_dir(context.dir()).spawn()?;
+    let says = |line: &str| {
+        let said = || fs::read_to_string(context.path("said")).unwrap_or_default();
+        let found = wait_until(PATIENCE, || said().lines().any(|have| have == line).then_some(()));
+        ensure!(found.is_some(), "it says {}", said());
+        Ok(())
+    };
+    says("ready")?;
+    let name = file.display().to_string();
+    let save = |launcher: &mut std::process::Child| {
+        let Some(init) = children(launcher.id() as i32).first().copied() else {
+            fail!("there is no container")
+        };
+        ckptctl::run(&["checkpoint", "--container", &init.to_string(), "-o", &name, "--kill"])?.expect(exit::DONE)?;
+        launcher.wait()?;
+        Ok(())
+    };
+    save(&mut launcher)?;
+    for _ in 0..2 {
+        let mut restart = ckptctl::restart_foreground(&file, &[])?;
+        let lives = || {
+            let init = *children(restart.id() as i32).first()?;
+            children(init)
+                .into_iter()
+                .find(|pid| status_field(*pid, "Name").is_some_and(|name| name.trim() == "sleep"))
+        };
+        ensure!(wait_until(PATIENCE, lives).is_some(), "it does not come back");
+        save(&mut restart)?;
+    }
+    let mut restart = ckptctl::restart_foreground(&file, &[])?;
+    fs::write(context.path("go"), "")?;
+    says("OK")?;
+    let status = restart.wait()?;
+    ensure!(status.success(), "it ended with {status}");
+    ensure!(context.path("upper/made").exists(), "the upper layer is another one");
+    Ok(())
 }

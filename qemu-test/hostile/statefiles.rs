@@ -904,6 +904,24 @@ pub fn values_of_a_user_namespace(context: &Context) -> Result {
     feed_records(&mut feeder, &kinds, 2)
 }
 
+/// The same for overlays, whose layers are paths.
+pub fn values_of_overlays(context: &Context) -> Result {
+    let file = context.path("good.ckpt");
+    let script =
+        "mkdir low up work over; mount -t overlay -o lowerdir=low,upperdir=up,workdir=work over over; echo ready
+        exec sleep 1000";
+    let words = ["unshare", "-m", "sh", "-c", script];
+    let mut target = Program::command(context, &words).cwd(context.dir()).start()?;
+    target.wait_ready()?;
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    target.checkpoint_kill(&file)?;
+    let mut feeder = Feeder::from(&file, target.pid)?;
+    let good = feeder.good().to_vec();
+    let answer = feeder.restart(&good)?;
+    ensure!(answer == Answer::Accepted, "the good statefile: {answer:?}");
+    feed_records(&mut feeder, &[RecordType::Filesystem.number()], 4)
+}
+
 /// The same for the tree of a container that processes have entered from outside.
 pub fn values_of_who_has_entered(context: &Context) -> Result {
     let mut container = Container::start(context, &[], &["many"])?;

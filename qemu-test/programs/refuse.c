@@ -1414,6 +1414,21 @@ static void mount_overlay(void)
 	hold();
 }
 
+static void mount_overlay_volatile(void)
+{
+	static const char *const dirs[] = { "low", "up", "work", "over" };
+
+	for (int i = 0; i < 4; i++)
+		CHECK(mkdir(dirs[i], 0700) == 0 || errno == EEXIST);
+	if (unshare(CLONE_NEWNS) == -1)
+		skip("unshare: errno %d", errno);
+	CHECK(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
+	if (mount("over", "over", "overlay", 0, "lowerdir=low,upperdir=up,workdir=work,volatile") == -1)
+		skip("overlay: errno %d", errno);
+	say("expect volatile");
+	hold();
+}
+
 static void mount_idmapped(void)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP };
@@ -1728,6 +1743,7 @@ static const struct {
 	{ "network_without_inet6", network_without_inet6 },
 	{ "network_outside_of_user_namespace", network_outside_of_user_namespace },
 	{ "mount_overlay", mount_overlay },
+	{ "mount_overlay_volatile", mount_overlay_volatile },
 	{ "mount_idmapped", mount_idmapped },
 	{ "mount_mqueue_of_another_namespace", mount_mqueue },
 	{ "mount_removed_file", mount_removed },

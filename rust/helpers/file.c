@@ -124,9 +124,16 @@ int ckpt_get_fs(struct task_struct *t, struct path *root, struct path *pwd, int 
 	return ret;
 }
 
+/* As whoever has it mapped has opened it: what is mapped of an overlay is a file of a layer. */
 const struct path *ckpt_file_path(const struct file *f)
 {
-	return &f->f_path;
+	return file_user_path(f);
+}
+
+/* The same for its flags; those of a layer are opened with one more. */
+unsigned int ckpt_file_flags(const struct file *f)
+{
+	return f->f_mode & FMODE_BACKING ? f->f_flags & ~O_NOATIME : f->f_flags;
 }
 
 bool ckpt_path_unlinked(const struct path *p)
@@ -140,8 +147,8 @@ bool ckpt_path_unlinked(const struct path *p)
  */
 bool ckpt_may_be_covered(struct file *f)
 {
-	struct dentry *dentry = f->f_path.dentry;
-	struct mount *mnt = real_mount(f->f_path.mnt);
+	struct dentry *dentry = file_user_path(f)->dentry;
+	struct mount *mnt = real_mount(file_user_path(f)->mnt);
 	bool found = false;
 
 	rcu_read_lock();
@@ -197,7 +204,7 @@ bool ckpt_leads_elsewhere(const struct path *root, const char *name, struct file
 
 	if (!ckpt_find_known(root, name, &found))
 		return true;
-	other = d_inode(found.dentry) != file_inode(f);
+	other = d_inode(found.dentry) != file_user_inode(f);
 	path_put(&found);
 	return other;
 }
@@ -214,7 +221,7 @@ unsigned int ckpt_file_advice(struct file *f)
 
 u32 ckpt_file_generation(struct file *f)
 {
-	return file_inode(f)->i_generation;
+	return file_user_inode(f)->i_generation;
 }
 
 /* What has no directory at all: the kernel's own tmpfs, and its like. */
@@ -241,7 +248,7 @@ bool ckpt_other_name(struct file *f, struct path *out)
 {
 	struct dentry *alias;
 
-	if (f->f_inode->i_sb->s_magic != TMPFS_MAGIC || !S_ISREG(f->f_inode->i_mode) || !d_unlinked(f->f_path.dentry))
+	if (f->f_mode & FMODE_BACKING || f->f_inode->i_sb->s_magic != TMPFS_MAGIC || !S_ISREG(f->f_inode->i_mode) || !d_unlinked(f->f_path.dentry))
 		return false;
 	alias = d_find_alias(f->f_inode);
 	if (!alias)
@@ -274,6 +281,8 @@ enum ckpt_nameless ckpt_file_nameless(struct file *f)
 
 	if (!S_ISREG(inode->i_mode))
 		return CKPT_NAMELESS_NOT;
+	if (f->f_mode & FMODE_BACKING)
+		return d_unlinked(file_user_path(f)->dentry) ? CKPT_NAMELESS_LAYER : CKPT_NAMELESS_NOT;
 	/* Its name does not change, since it is in no directory. */
 	if (IS_ROOT(dentry))
 		return ckpt_nowhere(f);

@@ -82,6 +82,7 @@ int ckpt_collect_fds(struct task_struct *t, unsigned int from, struct ckpt_fd *o
 void ckpt_sharing(struct task_struct *t, struct ckpt_sharing *out);
 int ckpt_get_fs(struct task_struct *t, struct path *root, struct path *pwd, int *umask);
 const struct path *ckpt_file_path(const struct file *f);
+unsigned int ckpt_file_flags(const struct file *f);
 
 /* What an open file without a name is. */
 enum ckpt_nameless {
@@ -101,6 +102,7 @@ enum ckpt_nameless {
 	CKPT_NAMELESS_MEMFD,
 	CKPT_NAMELESS_HUGE,
 	CKPT_NAMELESS_SECRET,
+	CKPT_NAMELESS_LAYER,
 };
 
 bool ckpt_other_name(struct file *f, struct path *out);
@@ -287,6 +289,17 @@ struct ckpt_mount {
 	bool master_outside;
 	bool master_callers;
 };
+
+/* What a directory is to an overlay. */
+enum ckpt_layer {
+	CKPT_LAYER_LOWER,
+	CKPT_LAYER_DATA,
+	CKPT_LAYER_UPPER,
+	CKPT_LAYER_WORK,
+};
+bool ckpt_overlay_layer(const struct ckpt_mount *m, unsigned int i, struct ckpt_mount *out, enum ckpt_layer *kind);
+bool ckpt_is_overlay_of(const struct ckpt_mount *m, const struct cred *maker);
+bool ckpt_in_use_by_overlay(struct file *dir);
 
 #define CKPT_SB_RDONLY 1
 #define CKPT_SB_SYNC 2

@@ -19,6 +19,8 @@
 #include <net/net_namespace.h>
 #include <uapi/linux/mount.h>
 
+#include "fs/overlayfs/ovl_entry.h"
+
 #include "helpers.h"
 #include "mount.h"
 #include "symbol.h"
@@ -292,6 +294,48 @@ char *ckpt_mount_elsewhere(const struct ckpt_mount *m, const struct ckpt_mount *
 	same = found.dentry == m->path.dentry;
 	path_put(&found);
 	return same ? p : NULL;
+}
+
+/*
+ * One of the layers of an overlay, the upper one and the work directory last; to be given back with ckpt_put_mount(). False when there
+ * are not so many.
+ */
+bool ckpt_overlay_layer(const struct ckpt_mount *m, unsigned int i, struct ckpt_mount *out, enum ckpt_layer *kind)
+{
+	struct ovl_fs *ofs = OVL_FS(m->path.dentry->d_sb);
+	unsigned int lower = ofs->numlayer - 1;
+	struct vfsmount *mnt = i < lower ? ofs->layers[i + 1].mnt : ovl_upper_mnt(ofs);
+	struct dentry *root;
+
+	if (i > lower + 1 || !mnt)
+		return false;
+	root = i > lower ? ofs->workbasedir : mnt->mnt_root;
+	if (!root)
+		return false;
+	if (i < lower)
+		*kind = i < lower - ofs->numdatalayer ? CKPT_LAYER_LOWER : CKPT_LAYER_DATA;
+	else
+		*kind = i == lower ? CKPT_LAYER_UPPER : CKPT_LAYER_WORK;
+	memset(out, 0, sizeof(*out));
+	out->path.mnt = mntget(mnt);
+	out->path.dentry = dget(root);
+	out->idmapped = is_idmapped_mnt(mnt);
+	return true;
+}
+
+/* Whether an overlay was mounted from the user namespace of @maker, and acts as whoever has mounted it. */
+bool ckpt_is_overlay_of(const struct ckpt_mount *m, const struct cred *maker)
+{
+	struct super_block *sb = m->path.dentry->d_sb;
+	const struct cred *creator = OVL_FS(sb)->creator_cred;
+
+	return sb->s_user_ns == maker->user_ns && creator && creator->user_ns == maker->user_ns;
+}
+
+/* Whether a directory is the upper layer or the work directory of an overlay. */
+bool ckpt_in_use_by_overlay(struct file *dir)
+{
+	return inode_state_read_once(file_inode(dir)) & I_OVL_INUSE;
 }
 
 /* A mount of the whole file system that nobody else sees, with nothing mounted on it. */

@@ -41,6 +41,7 @@ mod cgroup;
 mod ipc;
 mod mnt;
 mod net;
+mod overlay;
 mod time;
 mod tmpfs;
 pub(crate) mod user;

@@ -97,6 +97,8 @@ pub(crate) enum Nameless {
     Huge,
     /// memfd_secret(2).
     Secret,
+    /// Mapped of an overlay, where its name has been removed.
+    Layer,
 }
 
 /// Longest text of [`File::info`] in bytes.
@@ -268,8 +270,8 @@ impl File {
 
     /// O_* flags as fcntl(F_GETFL).
     pub(crate) fn flags(&self) -> u32 {
-        // SAFETY: alive; one word.
-        unsafe { (*self.as_ptr()).f_flags }
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_flags(self.as_ptr()) }
     }
 
     /// Sets O_NONBLOCK as fcntl(F_SETFL) does; for a file that nobody else has yet.
@@ -452,6 +454,7 @@ impl File {
             bindings::ckpt_nameless_CKPT_NAMELESS_UNIQUE => Nameless::Unique,
             bindings::ckpt_nameless_CKPT_NAMELESS_HUGE => Nameless::Huge,
             bindings::ckpt_nameless_CKPT_NAMELESS_SECRET => Nameless::Secret,
+            bindings::ckpt_nameless_CKPT_NAMELESS_LAYER => Nameless::Layer,
             _ => Nameless::Not,
         }
     }

@@ -34,6 +34,22 @@ impl Drop for Mount {
     }
 }
 
+/// Room for options.
+const OPTIONS: usize = 65_536;
+
+/// What a directory is to an overlay.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layer {
+    /// A lower layer.
+    Lower,
+    /// One that has only contents of files.
+    Data,
+    /// The one that is written.
+    Upper,
+    /// The work directory beside that.
+    Work,
+}
+
 /// What one file system is.
 pub(crate) struct Superblock {
     /// Address of the kernel object: the same for two mounts of one file system.
@@ -185,9 +201,46 @@ impl Mount {
         }
     }
 
+    /// The layers of the overlay that this is: lower ones from top to bottom, then the upper one and the work directory.
+    pub(crate) fn layers(&self) -> Result<KVVec<(Layer, Self)>> {
+        let mut out = KVVec::new();
+        let (mut raw, mut kind) = (bindings::ckpt_mount::default(), 0);
+        if !self.is_overlay() {
+            return Err(EINVAL);
+        }
+        for i in 0.. {
+            out.reserve(1, GFP_KERNEL)?;
+            // SAFETY: the mount is alive, and of an overlay; the helper takes references.
+            if !unsafe { bindings::ckpt_overlay_layer(&self.0, i, &mut raw, &mut kind) } {
+                break;
+            }
+            // INVARIANT: with the references that were just taken.
+            let layer = Self(core::mem::take(&mut raw));
+            let kind = match kind {
+                bindings::ckpt_layer_CKPT_LAYER_LOWER => Layer::Lower,
+                bindings::ckpt_layer_CKPT_LAYER_DATA => Layer::Data,
+                bindings::ckpt_layer_CKPT_LAYER_UPPER => Layer::Upper,
+                _ => Layer::Work,
+            };
+            out.push((kind, layer), GFP_KERNEL)?;
+        }
+        Ok(out)
+    }
+
+    /// Whether it is one of an overlay.
+    pub(crate) fn is_overlay(&self) -> bool {
+        self.superblock().is_ok_and(|sb| sb.kind == b"overlay")
+    }
+
+    /// Whether it is an overlay that was mounted from the user namespace of `maker`, and acts as whoever has mounted it.
+    pub(crate) fn is_overlay_of(&self, maker: &Cred) -> bool {
+        // SAFETY: both are alive, the mount is of an overlay; addresses are compared only.
+        self.is_overlay() && unsafe { bindings::ckpt_is_overlay_of(&self.0, maker.as_ptr()) }
+    }
+
     /// Options of its file system as in /proc/mounts, with a leading comma.
-    pub(crate) fn options(&self) -> Result<KVec<u8>> {
-        let mut buf = KVec::<u8>::zeroed(4096, GFP_KERNEL)?;
+    pub(crate) fn options(&self) -> Result<KVVec<u8>> {
+        let mut buf = KVVec::<u8>::zeroed(OPTIONS, GFP_KERNEL)?;
         // SAFETY: the mount is alive, the buffer has that many bytes.
         let n = unsafe { bindings::ckpt_superblock_options(&self.0, buf.as_mut_ptr().cast(), buf.len() as u32) };
         let n = to_result(n as isize)?;
@@ -297,6 +350,12 @@ pub(crate) fn open_below(root: &Fs, path: &[u8], flags: u32) -> Result<File> {
 }
 
 impl File {
+    /// Whether it, a directory, is the upper layer or the work directory of an overlay.
+    pub(crate) fn is_in_use_by_overlay(&self) -> bool {
+        // SAFETY: alive; one word of the inode.
+        unsafe { bindings::ckpt_in_use_by_overlay(self.as_ptr()) }
+    }
+
     /// The next names in a directory, each with a NUL; empty at the end.
     pub(crate) fn names(&self) -> Result<KVec<u8>> {
         let mut buf = KVec::<u8>::zeroed(16 * 1024, GFP_KERNEL)?;

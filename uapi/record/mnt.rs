@@ -13,6 +13,9 @@ pub const DATA_MAX: u32 = 192 * 1024;
 /// Most bytes of an extended attribute.
 pub const XATTR_MAX: u32 = 32 * 1024;
 
+/// Most bytes of the options of a file system.
+pub const OPTIONS_MAX: u32 = 64 * 1024;
+
 /// A mount namespace. As many [`Mount`] records follow as it says, each after the file systems that it needs.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]

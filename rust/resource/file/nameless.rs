@@ -155,6 +155,7 @@ pub(super) fn check(target: &Target<'_>, file: &File, kind: Kind) -> Result<Opti
         Kind::Unique => Some("deleted file of a file system that makes none without a name (O_TMPFILE)"),
         Kind::Huge => Some("memfd or deleted file of huge pages"),
         Kind::Secret => Some("secret memory (memfd_secret)"),
+        Kind::Layer => Some("deleted file of an overlay"),
         Kind::Deleted | Kind::Linkable if path(target, file)?.is_none() => {
             Some("deleted file outside of the caller's root directory")
         }

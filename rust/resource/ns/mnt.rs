@@ -4,19 +4,18 @@
 //!
 //! Saved: all mounts with their places, attributes, peer groups and masters. One whose file system the caller sees too is a path in the
 //! restarter's mounts (a bind mount); tmpfs, proc, sysfs, devpts, mqueue, and cgroup2 at the root of a cgroup namespace are mounted anew
-//! with their options; what is in a tmpfs is saved (ns/tmpfs.rs). A mount that was a slave of the caller's becomes one of the
+//! with their options; what is in a tmpfs is saved (ns/tmpfs.rs). Overlays: ns/overlay.rs. A mount that was a slave of the caller's becomes one of the
 //! restarter's.
 //! Not saved: locks on mounts, expiry, numbers of mounts, what lies below the root mount.
-//! Refused: other file systems that the caller does not see (overlay among them: its layers are found by path); mounts with an id mapping,
-//! of a removed file, or covered by a mount that came before; peers and slaves of mounts outside, masters but the caller's; peers that
+//! Refused: other file systems that the caller does not see; mounts with an id mapping, of a removed file, or covered by a mount that came before; peers and slaves of mounts outside, masters but the caller's; peers that
 //! begin above the first of them; proc, sysfs, mqueue and cgroup2 of namespaces that are not the task's own; more than 4096 mounts.
 //! Shown by: ns/keeps_mounts, ns/keeps_a_mount, refuse/mount, hostile/values_of_namespaces.
 
-use super::{is_first, is_foreign, made, tmpfs, unshare};
+use super::{is_first, is_foreign, made, overlay, tmpfs, unshare};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
-    resource::{Dump, Restore, Whole},
+    resource::{external::External, Dump, Restore, Whole},
     wrapper::{
         cred::Cred,
         fcntl::{O_NOFOLLOW, O_PATH},
@@ -30,14 +29,14 @@ use crate::{
     },
 };
 use ckpt_uapi::{
-    record::mnt::{fs_flags, mount_flags, Filesystem, MntNs, Mount as MountRecord, MOUNTS_MAX},
+    record::mnt::{fs_flags, mount_flags, Filesystem, MntNs, Mount as MountRecord, MOUNTS_MAX, OPTIONS_MAX},
     statefile::PATH_MAX,
 };
 use kernel::prelude::*;
 use zerocopy::FromZeros;
 
 /// File systems that can be mounted anew: what they show comes from the kernel, or is saved.
-const MOUNTABLE: [&[u8]; 6] = [TMPFS, b"proc", b"sysfs", b"devpts", b"mqueue", CGROUP2];
+const MOUNTABLE: [&[u8]; 7] = [TMPFS, b"proc", b"sysfs", b"devpts", b"mqueue", CGROUP2, overlay::KIND];
 const TMPFS: &[u8] = b"tmpfs";
 const CGROUP2: &[u8] = b"cgroup2";
 
@@ -204,6 +203,15 @@ impl<'a> Saved<'a> {
         Ok(point)
     }
 
+    /// Options of the file system as they are saved.
+    fn options(&self, m: &Mount, sb: &Superblock) -> Result<KVVec<u8>> {
+        if sb.kind != overlay::KIND {
+            return options(self.maker, m, sb);
+        }
+        let maker = Cred::of(self.maker);
+        overlay::options(m, &maker, &all_options(m, sb)?, &self.callers, &self.whole.caller_fs)
+    }
+
     /// What one mount needs to be saved.
     fn check(&self, i: usize, m: &Mount, met: &mut KVVec<usize>) -> Result {
         let from = self.origin(m)?;
@@ -213,7 +221,7 @@ impl<'a> Saved<'a> {
             return Ok(());
         }
         met.push(sb.address, GFP_KERNEL)?;
-        options(self.maker, m, &sb)?;
+        self.options(m, &sb)?;
         if sb.kind == TMPFS {
             tmpfs::check(m, Cred::of(self.maker))?;
         }
@@ -273,7 +281,7 @@ pub(super) fn dump(whole: &Whole<'_>, task: &Task, ns: &Nsproxy, objref: u32, du
         let root = match &from {
             From::Caller(path) => path,
             From::Own(path) => {
-                r.filesystem = filesystem(task, m, dump)?;
+                r.filesystem = filesystem(&saved, m, dump)?;
                 path
             }
         };
@@ -288,23 +296,29 @@ pub(super) fn dump(whole: &Whole<'_>, task: &Task, ns: &Nsproxy, objref: u32, du
     Ok(())
 }
 
+fn refuse(sb: &Superblock, what: &str) -> Fault {
+    Fault::new(
+        EOPNOTSUPP,
+        format_args!("a mount of type {} cannot be saved: {what}", sb.kind_str()),
+    )
+}
+
+/// Options as in /proc/mounts.
+fn all_options(m: &Mount, sb: &Superblock) -> Result<KVVec<u8>> {
+    match m.options() {
+        Err(E2BIG) => Err(refuse(sb, "its options are too long")),
+        other => Ok(other?),
+    }
+}
+
 /// Options as the one that mounts it again has to give them: user and group ids as its maker sees them, nothing that is the machine's.
-fn options(maker: &Task, m: &Mount, sb: &Superblock) -> Result<KVec<u8>> {
-    let mut out = KVec::new();
+fn options(maker: &Task, m: &Mount, sb: &Superblock) -> Result<KVVec<u8>> {
+    let mut out = KVVec::new();
     let viewer = Cred::of(maker);
     if sb.kind == CGROUP2 {
         return Ok(out);
     }
-    let refuse = |what: &str| {
-        Fault::new(
-            EOPNOTSUPP,
-            format_args!("a mount of type {} cannot be saved: {what}", sb.kind_str()),
-        )
-    };
-    let all = match m.options() {
-        Err(E2BIG) => return Err(refuse("its options are too long")),
-        other => other?,
-    };
+    let all = all_options(m, sb)?;
     for option in all.split(|b| *b == b',').filter(|o| !o.is_empty()) {
         out.push(b',', GFP_KERNEL)?;
         let id = |key: &[u8]| {
@@ -321,7 +335,7 @@ fn options(maker: &Task, m: &Mount, sb: &Superblock) -> Result<KVec<u8>> {
                 continue;
             }
         };
-        let here = here.ok_or_else(|| refuse("its owner has no number in the user namespace of the target"))?;
+        let here = here.ok_or_else(|| refuse(sb, "its owner has no number in the user namespace of the target"))?;
         let text = kernel::str::CString::try_from_fmt(fmt!("{key}={here}"))?;
         out.extend_from_slice(text.to_bytes(), GFP_KERNEL)?;
     }
@@ -329,7 +343,7 @@ fn options(maker: &Task, m: &Mount, sb: &Superblock) -> Result<KVec<u8>> {
 }
 
 /// The objref of the mount's file system; it is written when first met.
-fn filesystem(maker: &Task, m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
+fn filesystem(saved: &Saved<'_>, m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
     let sb = m.superblock()?;
     if let Some(known) = dump.seen.get(sb.address) {
         return Ok(known);
@@ -346,8 +360,8 @@ fn filesystem(maker: &Task, m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
             r.flags |= bit;
         }
     }
-    let options = options(maker, m, &sb)?;
-    let mut text = KVec::new();
+    let options = saved.options(m, &sb)?;
+    let mut text = KVVec::new();
     for part in [sb.kind, &sb.source[..], &options[..]] {
         text.extend_from_slice(part, GFP_KERNEL)?;
     }
@@ -356,7 +370,7 @@ fn filesystem(maker: &Task, m: &Mount, dump: &mut Dump<'_>) -> Result<u32> {
     r.options_len = options.len() as u32;
     dump.out.record_with(&r, &text[..])?;
     if sb.kind == TMPFS {
-        tmpfs::dump(m, Cred::of(maker), dump)?;
+        tmpfs::dump(m, Cred::of(saved.maker), dump)?;
     }
     Ok(r.objref)
 }
@@ -445,7 +459,8 @@ pub(super) fn restore_filesystem(restore: &mut Restore<'_>) -> Result<Object> {
         || r.reserved != 0
         || r.flags & !fs_flags::ALL != 0
         || total != text.len() as u64
-        || lengths.iter().any(|n| *n as usize > PATH_MAX)
+        || lengths[..2].iter().any(|n| *n as usize > PATH_MAX)
+        || r.options_len > OPTIONS_MAX
         || text.contains(&0)
     {
         return Err(restore
@@ -461,7 +476,7 @@ pub(super) fn restore_filesystem(restore: &mut Restore<'_>) -> Result<Object> {
         ));
     }
     let me = restore.me;
-    let file = mount_anew(me, kind, source, options, r.flags)?;
+    let file = mount_anew(me, restore.external, kind, source, options, r.flags)?;
     let is_tmpfs = kind == TMPFS;
     let b = building(restore)?;
     b.contents = tmpfs::finish(me, b.contents.take())?;
@@ -474,7 +489,7 @@ pub(super) fn restore_filesystem(restore: &mut Restore<'_>) -> Result<Object> {
     Ok(Object::Filesystem(file))
 }
 
-fn show(text: &[u8]) -> &str {
+pub(super) fn show(text: &[u8]) -> &str {
     core::str::from_utf8(text).unwrap_or("(not UTF-8)")
 }
 
@@ -536,7 +551,14 @@ fn split_options(options: &[u8]) -> Result<KVec<&[u8]>> {
     Ok(out)
 }
 
-fn mount_anew(me: &CurrentTask, kind: &[u8], source: &[u8], options: &[u8], flags: u32) -> Result<File> {
+fn mount_anew(
+    me: &CurrentTask,
+    external: &External,
+    kind: &[u8],
+    source: &[u8],
+    options: &[u8],
+    flags: u32,
+) -> Result<File> {
     let at = text_at(me, 0, kind)?;
     let fd = me
         .call(nr::__NR_fsopen, &[at, u64::from(nr::FSOPEN_CLOEXEC)])
@@ -551,7 +573,13 @@ fn mount_anew(me: &CurrentTask, kind: &[u8], source: &[u8], options: &[u8], flag
                 Some(i) => (&option[..i], Some(unescape(&option[i + 1..])?)),
                 None => (option, None),
             };
-            configure(me, fs, key, value.as_deref())?;
+            match (overlay::layer_of(key).filter(|_| kind == overlay::KIND), &value) {
+                // Its place among the restarter's mounts may be another one.
+                (Some(layer), Some(path)) => {
+                    overlay::set_layer(me, fs, layer, key, external.mount(path).unwrap_or(path))?;
+                }
+                _ => configure(me, fs, key, value.as_deref())?,
+            }
         }
         // A tmpfs is filled first.
         let read_only = if kind == TMPFS { 0 } else { fs_flags::RDONLY };

@@ -1035,7 +1035,7 @@ impl Body {
                 let texts = [
                     text(kind, fixed.type_len, PATH_MAX)?,
                     text(source, fixed.source_len, PATH_MAX)?,
-                    text(options, fixed.options_len, PATH_MAX)?,
+                    text(options, fixed.options_len, mnt::OPTIONS_MAX as usize)?,
                 ];
                 Self::Filesystem(fixed, texts)
             }
