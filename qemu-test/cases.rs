@@ -5,6 +5,7 @@
 //! A line of a table is a target program (`programs/<kind>_<behaviour>.c`, which says what it checks): it is saved and
 //! goes on, is saved, killed and restarted, and that once more, compared from outside each time.
 
+mod cgroup;
 mod cred;
 mod fd;
 pub mod file;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<Case> {
         mempolicy::cases(),
         seccomp::cases(),
         rlimit::cases(),
+        cgroup::cases(),
         cred::cases(),
         landlock::cases(),
         mm::cases(),

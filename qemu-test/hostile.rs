@@ -62,6 +62,7 @@ pub fn all() -> Vec<Case> {
         )
         .limit(600),
         Case::new("hostile/values_of_trees", statefiles::values_of_trees).limit(900),
+        Case::new("hostile/values_of_cgroups", statefiles::values_of_cgroups).limit(600),
         Case::new("hostile/values_of_overlays", statefiles::values_of_overlays).limit(600),
         Case::new(
             "hostile/values_of_who_has_entered",

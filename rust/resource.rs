@@ -27,6 +27,7 @@ use core::cell::RefCell;
 use external::External;
 use kernel::prelude::*;
 
+mod cgroup;
 mod cred;
 mod ctty;
 pub(crate) mod external;
@@ -436,6 +437,7 @@ const fn room<R: Resource>() -> Room {
 /// take.
 pub(crate) const ROOMS: &[Room] = &[
     room::<task::TaskRoom>(),
+    room::<cgroup::CgroupRoom>(),
     room::<ns::NsRoom>(),
     room::<ipc::IpcRoom>(),
     room::<file::FileRoom>(),
@@ -463,6 +465,9 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<regs::RegsRoom>(),
     room::<restart_block::RestartBlockRoom>(),
 ];
+
+/// Most warnings of a restart.
+const WARNINGS: usize = 100;
 
 /// Where rooms meet: what one room refers to by objref, another one writes and makes.
 pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};

@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "this is where unsafe lives")]
 
 pub(crate) mod aio;
+pub(crate) mod cgroup;
 pub(crate) mod completion;
 pub(crate) mod cred;
 pub(crate) mod epoll;

@@ -8,6 +8,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 pub mod aio;
+pub mod cgroup;
 pub mod cred;
 pub mod event;
 pub mod external;
@@ -247,6 +248,8 @@ record_types! {
     NetAddress = 0x6f, "net-address";
     /// A permanent neighbour: [`net::NetNeighbour`].
     NetNeighbour = 0x70, "net-neighbour";
+    /// The cgroup of a process: [`cgroup::Cgroup`] and its path.
+    Cgroup = 0x71, "cgroup";
     /// A pidfd: [`pidfd::Pidfd`].
     Pidfd = 0x78, "pidfd";
     /// An inotify: [`inotify::Inotify`].

@@ -922,6 +922,44 @@ pub fn values_of_overlays(context: &Context) -> Result {
     feed_records(&mut feeder, &[RecordType::Filesystem.number()], 4)
 }
 
+/// The same for cgroups: none but those below the restarter's are made or joined.
+pub fn values_of_cgroups(context: &Context) -> Result {
+    let file = context.path("good.ckpt");
+    let script = "d=/sys/fs/cgroup/$(sed -n s/^0:://p /proc/self/cgroup)/hostile; mkdir $d; sleep 1000 & echo $! >$d/cgroup.procs
+        echo ready; wait";
+    let mut target = Program::command(context, &["bash", "-c", script]).start()?;
+    target.wait_ready()?;
+    target.checkpoint_kill(&file)?;
+    let mut feeder = Feeder::from(&file, target.pid)?;
+    feed_records(&mut feeder, &[RecordType::Cgroup.number()], 1)?;
+    let good = parse(feeder.good())?;
+    let Some(at) = good
+        .records
+        .iter()
+        .position(|part| part.kind == RecordType::Cgroup.number())
+    else {
+        fail!("there is no cgroup")
+    };
+    for path in [
+        "/../other",
+        "/hostile/..",
+        "hostile/x",
+        "//hostile",
+        "/hostile/",
+        "/./x",
+        "/a\0b",
+    ] {
+        let mut bad = good.clone();
+        let part = &mut bad.records[at];
+        part.body.truncate(part.fixed as usize);
+        part.body[..4].copy_from_slice(&(path.len() as u32).to_le_bytes());
+        part.body.extend_from_slice(path.as_bytes());
+        let answer = feeder.restart(&bad.encode())?;
+        ensure!(answer == Answer::Refused(libc::EBADMSG), "{path:?}: {answer:?}");
+    }
+    Ok(())
+}
+
 /// The same for the tree of a container that processes have entered from outside.
 pub fn values_of_who_has_entered(context: &Context) -> Result {
     let mut container = Container::start(context, &[], &["many"])?;

@@ -290,6 +290,11 @@ struct ckpt_mount {
 	bool master_callers;
 };
 
+int ckpt_cgroup_below(struct task_struct *t, struct task_struct *root, char *buf, int size);
+bool ckpt_same_cgroup(struct task_struct *a, struct task_struct *b);
+int ckpt_own_cgroup(char *buf, int size);
+bool ckpt_is_own_cgroup(struct file *dir);
+
 /* What a directory is to an overlay. */
 enum ckpt_layer {
 	CKPT_LAYER_LOWER,

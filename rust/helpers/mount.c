@@ -8,6 +8,7 @@
 #include <linux/fs_struct.h>
 #include <linux/kdev_t.h>
 #include <linux/kernfs.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/namei.h>
 #include <linux/nsproxy.h>
@@ -244,6 +245,65 @@ char *ckpt_mount_root(const struct ckpt_mount *m, char *buf, int size)
 	if (d_unlinked(m->path.dentry))
 		return NULL;
 	return dentry_path_raw(m->path.dentry, buf, size);
+}
+
+/*
+ * Path of the cgroup (version 2) of @t from that of @root, with a slash before each name; its length, 0 when it is the same, -EXDEV when it
+ * is not below.
+ */
+int ckpt_cgroup_below(struct task_struct *t, struct task_struct *root, char *buf, int size)
+{
+	struct cgroup *top, *cgrp;
+	int ret = 0;
+
+	rcu_read_lock();
+	top = task_dfl_cgroup(root);
+	cgrp = task_dfl_cgroup(t);
+	if (!cgroup_is_descendant(cgrp, top))
+		ret = -EXDEV;
+	else if (cgrp != top)
+		ret = kernfs_path_from_node(cgrp->kn, top->kn, buf, size);
+	rcu_read_unlock();
+	return ret;
+}
+
+bool ckpt_same_cgroup(struct task_struct *a, struct task_struct *b)
+{
+	bool same;
+
+	rcu_read_lock();
+	same = task_dfl_cgroup(a) == task_dfl_cgroup(b);
+	rcu_read_unlock();
+	return same;
+}
+
+/* Path of the caller's cgroup (version 2), as the caller's cgroup namespace sees it; its length. */
+int ckpt_own_cgroup(char *buf, int size)
+{
+	struct cgroup *cgrp;
+	int ret;
+
+	rcu_read_lock();
+	cgrp = task_dfl_cgroup(current);
+	/* A cgroup without tasks may go; this one has the caller. */
+	cgroup_get(cgrp);
+	rcu_read_unlock();
+	ret = cgroup_path_ns(cgrp, buf, size, current->nsproxy->cgroup_ns);
+	cgroup_put(cgrp);
+	return ret;
+}
+
+/* Whether it is the directory of the caller's cgroup. */
+bool ckpt_is_own_cgroup(struct file *dir)
+{
+	bool own;
+
+	if (file_inode(dir)->i_sb->s_magic != CGROUP2_SUPER_MAGIC)
+		return false;
+	rcu_read_lock();
+	own = file_inode(dir)->i_private == task_dfl_cgroup(current)->kn;
+	rcu_read_unlock();
+	return own;
 }
 
 /* Whether the mount of a cgroup2 begins where the cgroup namespace does. */

@@ -25,6 +25,7 @@
 
 use super::{
     open_denied, policy::Action, share, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, Whole,
+    WARNINGS,
 };
 use crate::{
     error::{Context, Fault, Result},
@@ -870,9 +871,6 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
     }
     Ok(Object::File(file, size, mtime_ns))
 }
-
-/// Most warnings of a restart.
-const WARNINGS: usize = 100;
 
 /// Says that a file is not the one that was saved, if the restarter wants to know. One that the program has open for writing may have
 /// grown since: it went on after the checkpoint, or others write, too.

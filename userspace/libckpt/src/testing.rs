@@ -16,6 +16,7 @@
 //! ```
 
 use ckpt_uapi::record::aio::{Aio, AioEvent};
+use ckpt_uapi::record::cgroup::Cgroup;
 use ckpt_uapi::record::cred::Cred;
 use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::external::External;
@@ -441,7 +442,14 @@ fn tree() -> Vec<Part> {
 }
 
 fn root() -> Vec<Part> {
-    let mut records = vec![task(0, "sample", [1, 2, 3, 4])];
+    let mut records = vec![
+        task(0, "sample", [1, 2, 3, 4]),
+        Part::new(&Cgroup {
+            path_len: 4,
+            ..Cgroup::new_zeroed()
+        })
+        .entries(b"/a/b"),
+    ];
     records.extend(memory());
     records.extend(descriptors());
     records.push(fs());

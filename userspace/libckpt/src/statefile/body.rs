@@ -4,6 +4,7 @@
 
 use super::Problem;
 use ckpt_uapi::record::aio::{Aio, AioEvent};
+use ckpt_uapi::record::cgroup::Cgroup;
 use ckpt_uapi::record::cred::Cred;
 use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::fd::{Fd, Fds};
@@ -142,6 +143,8 @@ pub enum Body {
     NetAddress(Box<NetAddress>),
     NetRoute(Box<NetRoute>),
     NetNeighbour(NetNeighbour),
+    /// Its path.
+    Cgroup(Cgroup, Vec<u8>),
     /// Names of what a restart has to be told.
     External(Vec<Vec<u8>>),
     /// Maps of users and of groups, supplementary groups.
@@ -477,6 +480,13 @@ impl Body {
             | RecordType::Epoll
             | RecordType::EpollItems => Self::parse_event(kind, parts)?,
             RecordType::Pidfd => Self::parse_pidfd(parts)?,
+            RecordType::Cgroup => {
+                let fixed: Cgroup = parts.fixed()?;
+                zero(fixed.reserved)?;
+                let path = parts.text(fixed.path_len, PATH_MAX)?;
+                check(Cgroup::may_have(&path), "a cgroup has no path that leads below")?;
+                Self::Cgroup(fixed, path)
+            }
             RecordType::NsFd => {
                 let fixed: NsFd = parts.alone()?;
                 objref(fixed.objref)?;

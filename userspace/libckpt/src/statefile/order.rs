@@ -208,6 +208,8 @@ pub(super) struct Order {
     before_descriptors: bool,
     /// Namespaces of the current task may still come.
     before_namespaces: bool,
+    /// The cgroup of the current task may come.
+    before_cgroup: bool,
     /// Mounts of the mount namespace that have come, and how many are still to come.
     mounts: u32,
     mounts_left: u32,
@@ -317,6 +319,7 @@ impl Order {
 
             (State::Task, Body::Task(task)) => {
                 self.before_namespaces = true;
+                self.before_cgroup = true;
                 self.begin_task(task)?
             }
             (State::Task, Body::Trailer(trailer)) if self.done == self.tasks => {
@@ -349,6 +352,10 @@ impl Order {
     }
 
     fn accept_in_task(&mut self, state: State, body: &Body) -> Result<State> {
+        // Before all else of a process that lives.
+        if let (Body::Cgroup(..), true) = (body, std::mem::take(&mut self.before_cgroup)) {
+            return Ok(state);
+        }
         if self.accept_namespace(body)? {
             return Ok(state);
         }
