@@ -97,14 +97,22 @@ unsigned int ckpt_entered(struct pid_namespace *ns, struct task_struct **out, un
 /* Whether the process of t has a child that lives in a pid namespace, and does not live there itself. Under the RCU lock. */
 bool ckpt_has_child_inside(struct task_struct *t, struct pid_namespace *ns)
 {
-	struct task_struct *p;
+	struct task_struct *thread, *child;
+	bool found = false;
 
 	if (task_pid_nr_ns(t, ns))
 		return false;
-	for_each_process(p)
-		if (task_pid_nr_ns(p, ns) && same_thread_group(rcu_dereference(p->real_parent), t))
-			return true;
-	return false;
+	read_lock(task_list());
+	for_each_thread(t, thread) {
+		list_for_each_entry(child, &thread->children, sibling) {
+			found = task_pid_nr_ns(child, ns);
+			if (found)
+				goto out;
+		}
+	}
+out:
+	read_unlock(task_list());
+	return found;
 }
 
 /* Who is farther below a root is not of a target: that many tasks are more than a statefile has. */
