@@ -8,6 +8,7 @@
 //! Not saved: limits and other settings, with a warning when a cgroup is made again; cgroups without processes; that a process lives
 //! in a cgroup that is not below that of the root process, or a thread in another one than its process, with a warning; cgroups of the
 //! first version.
+//! Shown by: cgroup/, hostile/values_of_cgroups.
 //!
 //! Record: [`ckpt_uapi::record::cgroup`].  C header: `include/linux/cgroup.h`
 

@@ -7,6 +7,7 @@
 //! Refused: a layer that the caller does not see, or with an id mapping; a volatile one, which the kernel mounts only once; one that
 //! was mounted from another user namespace, or with nooverride_creds. At a restart: an upper layer or a work directory that an overlay has
 //! that is still mounted.
+//! Shown by: ns/keeps_an_overlay, ns/keeps_a_container_with_an_overlay_as_root, refuse/mount_overlay, hostile/values_of_overlays.
 //!
 //! C source: `fs/overlayfs/`
 
