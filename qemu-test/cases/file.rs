@@ -35,6 +35,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("file/replaced_file_is_named", changed::replaced),
         Case::new("file/contents_are_put_back", carried::put_back),
         Case::new("file/contents_of_written_files_are_put_back", carried::only_written),
+        Case::new("file/contents_of_programs_are_left_alone", carried::not_of_programs),
         Case::new("file/contents_are_put_into_no_foreign_file", carried::foreign),
         Case::new("file/stdio_pipes_become_the_restarters", stdio::pipes),
         Case::new("file/stdio_terminal_becomes_the_restarters", stdio::terminal),

@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Kind file: a file with a name whose contents travel is again what it was, with its hole, size and modification time, for those who have
- * it open for reading, and for appending; so is one that is open for reading only, with the argument "all".
+ * it open for reading, and for appending; so is one that is open for reading only, with the argument "all". A file of sysfs has no
+ * contents that could travel.
  */
 #include "target.h"
 
@@ -45,7 +46,8 @@ int main(int argc, char **argv)
 	CHECK_EQ(write(made, "question", 8), 8);
 	close(made);
 	int input = open("input", O_RDONLY), reader = open("journal", O_RDONLY);
-	CHECK(input >= 0 && reader >= 0);
+	int attribute = open("/sys/kernel/mm/transparent_hugepage/enabled", O_RDONLY);
+	CHECK(input >= 0 && reader >= 0 && attribute >= 0);
 	CHECK_EQ(write(journal, "begin", 5), 5);
 	CHECK(ftruncate(journal, 1 << 20) == 0);
 	CHECK_EQ(write(journal, "end", 3), 3);
@@ -65,6 +67,8 @@ int main(int argc, char **argv)
 		check_text(input, 0, "question");
 	}
 	CHECK_EQ(lseek(input, 0, SEEK_CUR), 4);
+	char first;
+	CHECK_EQ(read(attribute, &first, 1), 1);
 	CHECK_EQ(write(journal, "more", 4), 4);
 	check_text(reader, (1 << 20) + 3, "more");
 	say("OK");

@@ -374,10 +374,15 @@ bool ckpt_can_have_pos(struct file *f, loff_t pos)
 	return !S_ISDIR(file_inode(f)->i_mode) || pos <= file_inode(f)->i_sb->s_maxbytes;
 }
 
-/* Whether a regular file has contents: those of proc, sysfs and their kin are made when they are read. */
+/*
+ * Whether a regular file has contents: those of proc, sysfs and their kin are made when they are read. Sysfs, the cgroups and configfs
+ * have the operations of ramfs, although nothing is in their page cache.
+ */
 bool ckpt_file_has_contents(struct file *f)
 {
-	return f->f_mapping->a_ops != &empty_aops;
+	const struct address_space_operations *ops = f->f_mapping->a_ops;
+
+	return ops != &empty_aops && (ops != &ram_aops || file_inode(f)->i_sb->s_magic == RAMFS_MAGIC);
 }
 
 bool ckpt_file_is_stream(struct file *f)

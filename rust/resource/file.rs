@@ -328,12 +328,15 @@ fn advisable(kind: u32) -> u32 {
     }
 }
 
-/// Whether the caller wants the contents of a regular file that has a name to travel.
+/// Whether the caller wants the contents of a regular file that has a name to travel. Those of programs and libraries, for which nobody
+/// has a descriptor, do not: a restart would write over what other processes run.
 fn travels(target: &Target<'_>, file: &File) -> bool {
     let wanted = if file.is_writable() {
         checkpoint_flags::WRITTEN_FILES
-    } else {
+    } else if target.whole.census.descriptors(file) > 0 {
         checkpoint_flags::READ_FILES
+    } else {
+        return false;
     };
     target.whole.flags & wanted != 0 && file.has_contents() && file.address() != target.whole.statefile
 }
@@ -380,7 +383,17 @@ fn check_signals(target: &Target<'_>, fd: &Fd, kind: u32, obstacles: &mut dyn Ob
 /// Why a file behind a mapping cannot be saved, if it cannot.
 pub(crate) fn check_mapped(target: &Target<'_>, file: &File) -> Result {
     let (kind, _, path) = classify(target, file, None, 1)?;
-    check_path(target, file, kind, &path)
+    check_path(target, file, kind, &path)?;
+    check_contents(target, file, kind)
+}
+
+/// Refuses a file whose contents are to travel and cannot.
+fn check_contents(target: &Target<'_>, file: &File, kind: u32) -> Result {
+    if kind != kind::REGULAR || !travels(target, file) {
+        return Ok(());
+    }
+    let what = nameless::check_named(file, is_outside(target, file, kind)?);
+    what.map_or(Ok(()), |what| Err(refuse(file, what)))
 }
 
 /// Whether a file is the statefile that is being written, without a name: a member of the target has it, who saves itself. Nobody
@@ -528,11 +541,7 @@ fn check_open(
     let stdio = target.whole.census.standard(file)?;
     let found = classify(target, file, stdio, held).and_then(|(kind, _, path)| {
         check_path(target, file, kind, &path)?;
-        if kind == kind::REGULAR && travels(target, file) {
-            if let Some(what) = nameless::check_named(file, is_outside(target, file, kind)?) {
-                return Err(refuse(file, what));
-            }
-        }
+        check_contents(target, file, kind)?;
         Ok(kind)
     });
     match found {

@@ -8,7 +8,7 @@ use harness::{ensure, Context, Program, Result, Target};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::{chown, symlink, MetadataExt};
 use std::path::Path;
 
 const JUNK: &str = "what came later";
@@ -52,6 +52,20 @@ pub fn put_back(context: &Context) -> Result {
     target.restart(&file)?;
     target.checkpoint_kill(&context.path("without.ckpt"))?;
     target.restart(&context.path("without.ckpt"))?;
+    target.finish()
+}
+
+/// A restart leaves the program alone, which is only mapped.
+pub fn not_of_programs(context: &Context) -> Result {
+    let file = context.path("carried.ckpt");
+    let mut target = save(context, "all", &file)?;
+    target.restart(&file)?;
+    let program = fs::read_link(format!("/proc/{}/exe", target.pid))?;
+    let changed = || fs::metadata(&program).map(|now| (now.ino(), now.ctime(), now.ctime_nsec()));
+    let before = changed()?;
+    target.kill()?;
+    target.restart(&file)?;
+    ensure!(changed()? == before, "a restart has written to {program:?}");
     target.finish()
 }
 

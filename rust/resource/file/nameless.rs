@@ -9,7 +9,7 @@
 //! in memory (as a memfd) where the restarter may not make files in that directory, as in that of a library. Its owner is set
 //! where the restarter may. What has a name is put back at its path: the file that is there gets its old contents and times, if it belongs
 //! to whom it did, even if the restart fails later; one that is gone is made anew.
-//! Not saved: its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode number, extended
+//! Not saved: contents of programs and libraries that have a name, since no descriptor refers to them; its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode number, extended
 //! attributes, ACLs, file capabilities, flags of chattr(1).
 //! Refused: deleted files that have another name (a hard link, linkat(2)), whose directory is deleted too, whose file
 //! system knows no O_TMPFILE, or that NFS keeps by a name of its own; files that are open for writing only and that the caller may
