@@ -341,6 +341,12 @@ fn travels(target: &Target<'_>, file: &File) -> bool {
     target.whole.flags & wanted != 0 && file.has_contents() && file.address() != target.whole.statefile
 }
 
+/// Whether the contents of an open file stand in the statefile.
+fn has_contents(target: &Target<'_>, file: &File) -> bool {
+    let is_regular = || file.mode() & mode::FMT == mode::REGULAR && !file.is_path();
+    file.nameless() != Name::Not || (travels(target, file) && is_regular() && Own::of(file).is_none())
+}
+
 /// O_* flags that are saved.
 fn known_flags(kind: u32) -> u32 {
     match kind {
@@ -672,14 +678,14 @@ impl Resource for FileRoom {
             let mut from = Some(0);
             while from.is_some() {
                 for fd in collect_fds(task, &mut from)?.iter() {
-                    if fd.file.nameless() != Name::Not && !is_left_out(target, &fd.file) {
+                    if has_contents(&seen, &fd.file) && !is_left_out(target, &fd.file) {
                         nameless::dump(&seen, &fd.file, dump).map_err(|f| f.fd(fd.fd))?;
                     }
                 }
             }
         }
         let flying = target.whole.census.flying().iter();
-        for file in flying.filter(|file| file.nameless() != Name::Not && !is_left_out(target, file)) {
+        for file in flying.filter(|file| has_contents(target, file) && !is_left_out(target, file)) {
             nameless::dump(target, file, dump)?;
         }
         Ok(())
