@@ -397,11 +397,13 @@ unsigned int ckpt_file_fmode(struct file *f)
 
 /*
  * Whether a transfer that ended with @ret is to be tried again: the freezer of a suspend has interrupted it, not a signal. Sleeps for as
- * long as the system does.
+ * long as the system does. What says that by itself, as the server of a file system can, would say it for ever.
  */
 static bool only_slept(ssize_t ret)
 {
 	if (ret != -EINTR && !(ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK))
+		return false;
+	if (!signal_pending(current))
 		return false;
 	try_to_freeze();
 	spin_lock_irq(&current->sighand->siglock);
