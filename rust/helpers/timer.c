@@ -9,6 +9,7 @@
 #include <linux/sched/signal.h>
 #include <linux/time64.h>
 #include "kernel/time/posix-timers.h"
+#include "rust/helpers/timerfd_ctx.h"
 
 #include "helpers.h"
 
@@ -151,4 +152,14 @@ int ckpt_timer_finish(const struct ckpt_timer *want, u64 cpu_now)
 	}
 	rcu_read_unlock();
 	return ret;
+}
+
+/* Whether a timerfd of which fdinfo has said that there is no time left and nothing to read is about to expire, or has by now. */
+bool ckpt_timerfd_is_due(struct file *f)
+{
+	struct timerfd_ctx *ctx = f->private_data;
+	bool alarm = ctx->clockid == CLOCK_REALTIME_ALARM || ctx->clockid == CLOCK_BOOTTIME_ALARM;
+
+	/* The timer is active until its callback is done, which counts. */
+	return hrtimer_active(alarm ? &ctx->t.alarm.timer : &ctx->t.tmr) || READ_ONCE(ctx->ticks);
 }

@@ -9,6 +9,7 @@ use super::{
     cred::Cred,
     path::{Fs, PathBuf},
     pid::PidNs,
+    symbol::Operations,
     syscall::CurrentTask,
     task::Task,
     to_result, //
@@ -483,6 +484,12 @@ impl File {
     pub(crate) fn seals(&self) -> u32 {
         // SAFETY: alive, and in shared memory; one word.
         unsafe { bindings::ckpt_memfd_seals(self.as_ptr()) }
+    }
+
+    /// Whether it is a timerfd that, as it has no time left and nothing to read, is about to expire, or has by now.
+    pub(crate) fn is_due(&self) -> bool {
+        // SAFETY: alive, and a timerfd keeps its context; words that are read once.
+        self.ops() == Operations::Timerfd.address() && unsafe { bindings::ckpt_timerfd_is_due(self.as_ptr()) }
     }
 
     /// Whether a regular file has contents: those of proc, sysfs and their kin are made when they are read.

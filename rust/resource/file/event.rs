@@ -101,7 +101,7 @@ impl Kind {
                 let mask = file.info()?.number("sigmask", 16)?;
                 dump.out.record(&Signalfd { objref, flags, mask })?;
             }
-            Self::Timerfd => dump.out.record(&timerfd(objref, flags, &file.info()?)?)?,
+            Self::Timerfd => dump.out.record(&timerfd(objref, flags, file)?)?,
             Self::Epoll => dump_epoll(target, file, objref, flags, dump)?,
         }
         Ok(objref)
@@ -119,14 +119,18 @@ fn nanoseconds(info: &Info, name: &str) -> Result<u64> {
     Ok(ns.min(TIME_MAX))
 }
 
-fn timerfd(objref: u32, flags: u32, info: &Info) -> Result<Timerfd> {
+fn timerfd(objref: u32, flags: u32, file: &File) -> Result<Timerfd> {
+    let info = file.info()?;
     let clock = info.number("clockid", 10)? as u32;
     let settime = info.number("settime flags", 8)? as u32 & settime::ALL;
-    let (ticks, interval_ns) = (info.number("ticks", 10)?, nanoseconds(info, "it_interval")?);
-    let mut value_ns = nanoseconds(info, "it_value")?;
+    let (ticks, interval_ns) = (info.number("ticks", 10)?, nanoseconds(&info, "it_interval")?);
+    let mut value_ns = nanoseconds(&info, "it_value")?;
     // The kernel sets a periodic timer again only when somebody reads that it has expired.
     if value_ns == 0 && ticks != 0 {
         value_ns = interval_ns;
+    } else if value_ns == 0 && file.is_due() {
+        // It only seems to be disarmed.
+        value_ns = 1;
     }
     if value_ns != 0 && keeps_its_time(clock, settime) {
         value_ns = value_ns.saturating_add(time::realtime_ns()).min(TIME_MAX);
