@@ -385,6 +385,14 @@ bool ckpt_file_has_contents(struct file *f)
 	return ops != &empty_aops && (ops != &ram_aops || file_inode(f)->i_sb->s_magic == RAMFS_MAGIC);
 }
 
+/* Whether read(2) and write(2) exist for it: hugetlbfs is only mapped. */
+bool ckpt_file_transfers(struct file *f)
+{
+	const struct file_operations *ops = f->f_op;
+
+	return (ops->read_iter || ops->read) && (ops->write_iter || ops->write);
+}
+
 bool ckpt_file_is_stream(struct file *f)
 {
 	return f->f_mode & FMODE_STREAM || S_ISFIFO(file_inode(f)->i_mode) || S_ISSOCK(file_inode(f)->i_mode);

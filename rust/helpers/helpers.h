@@ -132,6 +132,7 @@ loff_t ckpt_file_pos(struct file *f);
 void ckpt_set_file_pos(struct file *f, loff_t pos);
 bool ckpt_can_have_pos(struct file *f, loff_t pos);
 bool ckpt_file_has_contents(struct file *f);
+bool ckpt_file_transfers(struct file *f);
 bool ckpt_file_is_stream(struct file *f);
 unsigned int ckpt_file_fmode(struct file *f);
 ssize_t ckpt_write(struct file *f, const void *bytes, size_t len, loff_t *pos);

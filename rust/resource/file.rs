@@ -329,11 +329,11 @@ fn advisable(kind: u32) -> u32 {
 }
 
 /// Whether the caller wants the contents of a regular file that has a name to travel. Those of programs and libraries, for which nobody
-/// has a descriptor, do not: a restart would write over what other processes run.
+/// has a descriptor, do not: a restart would write over what other processes run. Nor do those that a restart could not write.
 fn travels(target: &Target<'_>, file: &File) -> bool {
     let wanted = if file.is_writable() {
         checkpoint_flags::WRITTEN_FILES
-    } else if target.whole.census.descriptors(file) > 0 {
+    } else if target.whole.census.descriptors(file) > 0 && file.transfers() {
         checkpoint_flags::READ_FILES
     } else {
         return false;

@@ -498,6 +498,12 @@ impl File {
         unsafe { bindings::ckpt_file_has_contents(self.as_ptr()) }
     }
 
+    /// Whether read(2) and write(2) exist for it, however it is open.
+    pub(crate) fn transfers(&self) -> bool {
+        // SAFETY: alive; its operations do not change.
+        unsafe { bindings::ckpt_file_transfers(self.as_ptr()) }
+    }
+
     /// Whether the caller may open it for reading by /proc.
     pub(crate) fn may_read(&self) -> bool {
         // SAFETY: alive.

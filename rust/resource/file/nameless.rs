@@ -9,13 +9,14 @@
 //! in memory (as a memfd) where the restarter may not make files in that directory, as in that of a library. Its owner is set
 //! where the restarter may. What has a name is put back at its path: the file that is there gets its old contents and times, if it belongs
 //! to whom it did, even if the restart fails later; one that is gone is made anew.
-//! Not saved: contents of programs and libraries that have a name, since no descriptor refers to them; its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode number, extended
+//! Not saved: contents of programs and libraries that have a name, since no descriptor refers to them, and of files on
+//! file systems that know no write(2), as squashfs; its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode number, extended
 //! attributes, ACLs, file capabilities, flags of chattr(1).
 //! Refused: deleted files that have another name (a hard link, linkat(2)), whose directory is deleted too, whose file
 //! system knows no O_TMPFILE, or that NFS keeps by a name of its own; files that are open for writing only and that the caller may
 //! not read; memfds and deleted files of huge pages; memory of memfd_secret(2); a memfd with F_SEAL_FUTURE_WRITE that is still mapped for writing; files that somebody outside of the
 //! target has open or mapped, too: all open files of the inode, and all references to them, are counted. Of files with a name: those of other
-//! mounts than the task's.
+//! mounts than the task's, and those of hugetlbfs that are open for writing.
 //! Shown by: file/keeps_deleted_files, file/keeps_memfds, file/contents, refuse/deleted_file, refuse/memfd, hostile/values_of_files_without_a_name,
 //! hostile/values_of_carried_files.
 //!
@@ -182,6 +183,8 @@ pub(crate) fn count_mapped(target: &Target<'_>, file: &File) -> Result {
 pub(super) fn check_named(file: &File, outside: bool) -> Option<&'static str> {
     if outside {
         Some("file of other mounts than the task's, whose contents cannot travel")
+    } else if !file.transfers() {
+        Some("file whose contents cannot travel, since nobody can write(2) to it")
     } else if !file.is_readable() && !file.may_read() {
         Some("file whose contents cannot travel, since the caller may not read it")
     } else {
@@ -351,7 +354,8 @@ fn make_named(restore: &Restore<'_>, r: &mut Nameless, path: &[u8]) -> Result<Fi
         Err(ENOENT) => open(O_CREAT | O_EXCL, 0o600),
         there => there.and_then(|there| {
             let now = there.stat_seen_by(&Cred::current())?;
-            if now.mode & mode::FMT != mode::REGULAR || now.uid != r.uid {
+            let is_regular = now.mode & mode::FMT == mode::REGULAR && there.has_contents() && there.transfers();
+            if !is_regular || now.uid != r.uid {
                 return Err(ESTALE);
             }
             (r.mode, r.gid) = (now.mode, now.gid);
