@@ -98,10 +98,6 @@ pub(crate) use socket::finish_sockets;
 
 pub(crate) struct FileRoom;
 
-/// As in `asm-generic/fcntl.h`.
-
-/// As in `asm-generic/fcntl.h`: the access mode.
-
 /// Descriptors that may be relinked to those of the restarter.
 const STDIO: u32 = 3;
 /// Major number of /dev/null and its kin (`MEM_MAJOR`), of terminals (/dev/tty: 5, /dev/ttyN and ttyS: 4, Unix98 ptys: 136 to 143).
