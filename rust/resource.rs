@@ -212,7 +212,7 @@ pub(crate) struct Restore<'a> {
     /// What the restarter has said about the world outside.
     pub(crate) external: &'a External,
     /// A task of the tree, when it has come in.
-    pub(crate) task_at: &'a dyn Fn(u32) -> Option<Task>,
+    pub(crate) task_at: &'a TaskOf<'a>,
     /// What can only be set when everything else is in place.
     pub(crate) late: &'a mut Late,
 }
@@ -315,6 +315,9 @@ pub(crate) enum Scope {
     Task,
 }
 
+/// The task with an index in the tree of a restart.
+pub(crate) type TaskOf<'a> = dyn Fn(u32) -> Option<Task> + 'a;
+
 /// One kind of kernel state.
 pub(crate) trait Resource {
     /// Its record types. The first names it in messages and must occur exactly once if [`Self::REQUIRED`].
@@ -360,7 +363,7 @@ pub(crate) trait Resource {
 
     /// Does what has to wait until the last record of all has been read: every task has its credentials. `task_of` knows a task by its
     /// number, `root` is the first one.
-    fn finish(_made: &mut Made, _task_of: &dyn Fn(u32) -> Option<Task>, _root: Option<&Task>) {}
+    fn finish(_made: &mut Made, _task_of: &TaskOf<'_>, _root: Option<&Task>) {}
 
     /// Does what has to wait until all tasks are there and have opened their files, before any of them goes on.
     fn join(_me: &CurrentTask, _late: &mut Late) -> Result {
@@ -403,7 +406,7 @@ pub(crate) struct Room {
     /// [`Resource::restore`]
     pub(crate) restore: fn(RecordType, &mut Restore<'_>) -> Result,
     /// [`Resource::finish`]
-    pub(crate) finish: fn(&mut Made, &dyn Fn(u32) -> Option<Task>, Option<&Task>),
+    pub(crate) finish: fn(&mut Made, &TaskOf<'_>, Option<&Task>),
     /// [`Resource::join`]
     pub(crate) join: fn(&CurrentTask, &mut Late) -> Result,
     /// [`Resource::start`]

@@ -71,10 +71,8 @@ fn many_messages(context: &Context) -> Result {
     };
     let wide = before;
     // SAFETY: as above; the call writes the struct only.
-    ensure!(
-        unsafe { libc::getrlimit(libc::RLIMIT_MSGQUEUE, &mut before) } == 0,
-        "getrlimit"
-    );
+    let got = unsafe { libc::getrlimit(libc::RLIMIT_MSGQUEUE, &mut before) };
+    ensure!(got == 0, "getrlimit");
     limit(&wide)?;
     let done = made_anew(&Program::own(context, "msg_many"), context);
     limit(&before)?;

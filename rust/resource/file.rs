@@ -24,8 +24,8 @@
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
 use super::{
-    open_denied, policy::Action, share, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, Whole,
-    WARNINGS,
+    open_denied, policy::Action, share, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, TaskOf,
+    Whole, WARNINGS,
 };
 use crate::{
     error::{Context, Fault, Result},
@@ -715,7 +715,7 @@ impl Resource for FileRoom {
         restore.made.add(object)
     }
 
-    fn finish(made: &mut Made, task_of: &dyn Fn(u32) -> Option<Task>, root: Option<&Task>) {
+    fn finish(made: &mut Made, task_of: &TaskOf<'_>, root: Option<&Task>) {
         socket::name_peers(made, task_of, root);
     }
 

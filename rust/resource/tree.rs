@@ -15,7 +15,7 @@
 //!
 //! Records: [`ckpt_uapi::record::tree`], [`ckpt_uapi::record::pids`].
 
-use super::{Obstacles, Whole};
+use super::{Obstacles, TaskOf, Whole};
 use crate::{
     error::{Context, Fault, Result},
     freeze::{tasks, Process},
@@ -537,13 +537,7 @@ impl Ghosts {
     }
 
     /// What a session or process group is known by: a task of the tree, or its number alone.
-    fn known_as(
-        &self,
-        number: u32,
-        level: u32,
-        me: &CurrentTask,
-        task_of: &dyn Fn(u32) -> Option<Task>,
-    ) -> Result<Join> {
+    fn known_as(&self, number: u32, level: u32, me: &CurrentTask, task_of: &TaskOf<'_>) -> Result<Join> {
         if let Some(task) = task_of(number) {
             return Ok(Join::Known(Pid::of(&task)?));
         }
@@ -574,13 +568,7 @@ impl Ghosts {
 
 /// Moves the caller's process to its session and process group. Those of the root task, and those without a number, are whatever user
 /// space has put the task in; another one is a task's, or has no leader any more. All tasks have come in.
-pub(crate) fn join(
-    tree: &[Tree],
-    entry: &Tree,
-    me: &CurrentTask,
-    ghosts: &mut Ghosts,
-    task_of: &dyn Fn(u32) -> Option<Task>,
-) -> Result {
+pub(crate) fn join(tree: &[Tree], entry: &Tree, me: &CurrentTask, ghosts: &mut Ghosts, task_of: &TaskOf<'_>) -> Result {
     let Some(root) = tree.first().filter(|root| root.pid != entry.pid) else {
         return Ok(());
     };
@@ -616,7 +604,7 @@ pub(crate) fn join(
 
 /// Sets the signal that the parent gets when the process exits: the parent that the tree says, and nobody else. A parent outside of the
 /// tree is not to be signalled at the wish of a statefile.
-pub(crate) fn set_exit_signal(index: u32, task: &Task, entry: &Tree, task_of: &dyn Fn(u32) -> Option<Task>) -> Result {
+pub(crate) fn set_exit_signal(index: u32, task: &Task, entry: &Tree, task_of: &TaskOf<'_>) -> Result {
     if index == 0 || has_entered(index, entry) {
         return Ok(());
     }

@@ -88,14 +88,17 @@ impl Object {
 /// Bytes that are copied at once from a queue.
 const LOT: usize = 1 << 20;
 
+/// Looks at type (or priority) and text of a message.
+pub(crate) type Look<'a, E> = dyn FnMut(i64, &[u8]) -> Result<(), E> + 'a;
+
 /// Calls `look` with each message of a queue, of which `fill` puts as many into a lot as fit, behind those that have been looked at; says
 /// how many there are.
 fn each_message<E: From<Error>>(
     fill: &mut dyn FnMut(&mut bindings::ckpt_lot) -> core::ffi::c_int,
-    look: &mut dyn FnMut(i64, &[u8]) -> Result<(), E>,
+    look: &mut Look<'_, E>,
 ) -> Result<u64, E> {
     const HEAD: usize = size_of::<bindings::ckpt_queued>();
-    let mut buffer = KVVec::from_elem(0u8, LOT, GFP_KERNEL).map_err(Error::from)?;
+    let mut buffer = KVVec::zeroed(LOT, GFP_KERNEL).map_err(Error::from)?;
     let mut seen = 0;
     loop {
         if fatal_signal_pending() {
@@ -190,11 +193,7 @@ impl Nsproxy {
 
     /// Calls `look` with type and text of each message of a queue, and says how many there are. `ENOENT`, `EMSGSIZE` for one that does
     /// not fit a lot, `EINTR`, and what `look` says.
-    pub(crate) fn messages<E: From<Error>>(
-        &self,
-        id: i32,
-        look: &mut dyn FnMut(i64, &[u8]) -> Result<(), E>,
-    ) -> Result<u64, E> {
+    pub(crate) fn messages<E: From<Error>>(&self, id: i32, look: &mut Look<'_, E>) -> Result<u64, E> {
         // SAFETY: alive; the helper locks, and fills the lot, which stands for a buffer of that size.
         each_message(&mut |lot| unsafe { bindings::ckpt_msg_lot(self.ipc(), id, lot) }, look)
     }
@@ -393,18 +392,13 @@ impl File {
 
     /// Calls `look` with priority and text of each message of a queue, in the order in which they are received, and says how many there
     /// are. `EMSGSIZE` for one that does not fit a lot, `EINVAL` for what is no queue, `EINTR`, and what `look` says.
-    pub(crate) fn queue_messages<E: From<Error>>(
-        &self,
-        look: &mut dyn FnMut(i64, &[u8]) -> Result<(), E>,
-    ) -> Result<u64, E> {
+    pub(crate) fn queue_messages<E: From<Error>>(&self, look: &mut Look<'_, E>) -> Result<u64, E> {
         if self.queue(None).is_none() {
             return Err(EINVAL.into());
         }
         // SAFETY: alive, and the inode is one of a queue; the helper locks, and fills the lot, which stands for a buffer of that size.
-        each_message(
-            &mut |lot| unsafe { bindings::ckpt_mqueue_lot(self.as_ptr(), lot) },
-            look,
-        )
+        let mut fill = |lot: &mut bindings::ckpt_lot| unsafe { bindings::ckpt_mqueue_lot(self.as_ptr(), lot) };
+        each_message(&mut fill, look)
     }
 
     /// Length of the longest message of a queue: `EINVAL` for what is no queue.

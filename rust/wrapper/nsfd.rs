@@ -39,7 +39,7 @@ pub(crate) fn namespaces_of(task: &Task) -> [usize; bindings::CKPT_NAMESPACES as
     let mut out = [0; bindings::CKPT_NAMESPACES as usize];
     // SAFETY: the task is alive; the array has an entry for each kind; the helper gives back what it takes.
     unsafe { bindings::ckpt_task_namespaces(task.as_ptr(), out.as_mut_ptr()) };
-    out.map(|address| address as usize)
+    out
 }
 
 /// One of the namespace of this kind that a task lives in, with O_NONBLOCK and O_LARGEFILE of `flags`.

@@ -25,7 +25,7 @@
 //!
 //! Records: [`ckpt_uapi::record::socket`].  C source: `net/unix/af_unix.c`
 
-use super::{census::is_only_of, dump_file, refuse, Dump, Restore, Target};
+use super::{census::is_only_of, dump_file, refuse, Dump, Restore, Target, TaskOf};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Made, Object, Unfinished, Unnamed},
@@ -1062,7 +1062,7 @@ fn apply(me: &CurrentTask, fd: u64, socket: &Unix, r: &SocketOptions) -> kernel:
 
 /// Gives sockets the credentials of their peers: of the task that is the peer, or of the root of the tree, if they are the same as those
 /// that are saved; else nobody's. Likewise messages, of the task that has sent them. `task_of` knows a task by its number.
-pub(super) fn name_peers(made: &mut Made, task_of: &dyn Fn(u32) -> Option<Task>, root: Option<&Task>) {
+pub(super) fn name_peers(made: &mut Made, task_of: &TaskOf<'_>, root: Option<&Task>) {
     let sockets = core::mem::take(made.sockets());
     for (socket, [pid, uid, gid]) in sockets.peers {
         let peer = task_of(pid);
