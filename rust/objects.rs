@@ -192,6 +192,8 @@ pub(crate) struct Nameless {
     pub(crate) unfinished: Option<Record>,
     /// Whether it has a name.
     pub(crate) named: bool,
+    /// Whether it gets its contents: one that has a name may still have them.
+    pub(crate) written: bool,
 }
 
 /// Objects of a restore, by objref.

@@ -55,17 +55,20 @@ pub fn put_back(context: &Context) -> Result {
     target.finish()
 }
 
-/// A restart leaves the program alone, which is only mapped.
+/// A restart leaves alone what has not changed, and the program, which is only mapped.
 pub fn not_of_programs(context: &Context) -> Result {
     let file = context.path("carried.ckpt");
     let mut target = save(context, "all", &file)?;
     target.restart(&file)?;
     let program = fs::read_link(format!("/proc/{}/exe", target.pid))?;
-    let changed = || fs::metadata(&program).map(|now| (now.ino(), now.ctime(), now.ctime_nsec()));
-    let before = changed()?;
-    target.kill()?;
-    target.restart(&file)?;
-    ensure!(changed()? == before, "a restart has written to {program:?}");
+    let input = context.path("input");
+    for path in [&program, &input] {
+        let changed = || fs::metadata(path).map(|now| (now.ino(), now.ctime(), now.ctime_nsec()));
+        let before = changed()?;
+        target.kill()?;
+        target.restart(&file)?;
+        ensure!(changed()? == before, "a restart has written to {path:?}");
+    }
     target.finish()
 }
 
@@ -112,6 +115,8 @@ pub fn foreign(context: &Context) -> Result {
     chown(&other, Some(1000), Some(1000))?;
     fs::hard_link(&other, &journal)?;
     refused("a file of somebody else")?;
+    chown(&other, Some(0), Some(0))?;
+    refused("a file with another name")?;
     fs::remove_file(&journal)?;
     fs::create_dir(&journal)?;
     refused("a directory")?;

@@ -8,7 +8,7 @@
 //! that several open files, and mappings, are of one file. A deleted file is made anew without a name in the directory where it was;
 //! in memory (as a memfd) where the restarter may not make files in that directory, as in that of a library. Its owner is set
 //! where the restarter may. What has a name is put back at its path: the file that is there gets its old contents and times, if it belongs
-//! to whom it did, even if the restart fails later; one that is gone is made anew.
+//! to whom it did, even if the restart fails later; one that is gone is made anew, one with the same size and modification time is left alone.
 //! Not saved: contents of programs and libraries that have a name, since no descriptor refers to them, and of files on
 //! file systems that know no write(2), as squashfs; its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode number, extended
 //! attributes, ACLs, file capabilities, flags of chattr(1).
@@ -332,14 +332,15 @@ fn make_temporary(me: &CurrentTask, fs: &Fs, directory: &[u8], of: u32) -> kerne
     take_fd(me, fd)
 }
 
-/// The file that has a name, or a new one: `r` gets what the first has of attributes. Nobody can lead us elsewhere by symbolic links,
-/// since a path that was saved has none, or by a hard link to what belongs to somebody else.
-fn make_named(restore: &Restore<'_>, r: &mut Nameless, path: &[u8]) -> Result<File> {
+/// The file that has a name, or a new one, and whether it is to be written: `r` gets what the first has of attributes. What has the same
+/// size and modification time is left alone. Nobody can lead us elsewhere by symbolic links, since a path that was saved has none, or by
+/// a hard link.
+fn make_named(restore: &Restore<'_>, r: &mut Nameless, path: &[u8]) -> Result<(File, bool)> {
     let me = restore.me;
     let name = core::str::from_utf8(path).unwrap_or("(not UTF-8)");
     let open = |flags: u32, mode: u64| -> kernel::error::Result<File> {
         let how = [
-            u64::from(flags | O_RDWR | O_LARGEFILE | O_NONBLOCK | O_CLOEXEC),
+            u64::from(flags | O_LARGEFILE | O_NONBLOCK | O_CLOEXEC),
             mode,
             RESOLVE_NO_SYMLINKS,
         ];
@@ -350,12 +351,22 @@ fn make_named(restore: &Restore<'_>, r: &mut Nameless, path: &[u8]) -> Result<Fi
         let fd = me.call(nr::__NR_openat2, &[0, at_path, at, size_of_val(&how) as u64])?;
         take_fd(me, fd)
     };
-    let file = match open(0, 0) {
-        Err(ENOENT) => open(O_CREAT | O_EXCL, 0o600),
+    let same = |there: &File| -> kernel::error::Result<bool> {
+        let now = there.stat_seen_by(&Cred::current())?;
+        let its = (now.mode & mode::FMT, now.uid, now.size, now.mtime_ns as u64);
+        Ok(its == (mode::REGULAR, r.uid, r.size, r.mtime_ns))
+    };
+    if let Ok(there) = open(O_RDONLY, 0) {
+        if same(&there)? {
+            return Ok((there, false));
+        }
+    }
+    let file = match open(O_RDWR, 0) {
+        Err(ENOENT) => open(O_RDWR | O_CREAT | O_EXCL, 0o600),
         there => there.and_then(|there| {
             let now = there.stat_seen_by(&Cred::current())?;
             let is_regular = now.mode & mode::FMT == mode::REGULAR && there.has_contents() && there.transfers();
-            if !is_regular || now.uid != r.uid {
+            if !is_regular || now.uid != r.uid || now.nlink > 1 {
                 return Err(ESTALE);
             }
             (r.mode, r.gid) = (now.mode, now.gid);
@@ -363,14 +374,12 @@ fn make_named(restore: &Restore<'_>, r: &mut Nameless, path: &[u8]) -> Result<Fi
             Ok(there)
         }),
     };
-    file.context(format_args!("cannot put back the contents of {name}"))
+    let file = file.context(format_args!("cannot put back the contents of {name}"))?;
+    Ok((file, true))
 }
 
-fn make(restore: &Restore<'_>, r: &mut Nameless, path: &[u8]) -> Result<File> {
+fn make(restore: &Restore<'_>, r: &Nameless, path: &[u8]) -> Result<File> {
     let me = restore.me;
-    if r.flags & flags::NAMED != 0 {
-        return make_named(restore, r, path);
-    }
     if r.flags & flags::MEMFD != 0 {
         let how = if r.seals & seals::EXEC != 0 && r.mode & EXECUTE == 0 {
             MFD_NOEXEC_SEAL
@@ -423,14 +432,24 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
             format_args!("wrong values in the record of a file without a name"),
         ));
     }
-    let file = make(restore, &mut r, path)?;
+    let named = r.flags & flags::NAMED != 0;
+    let (file, written) = if named {
+        make_named(restore, &mut r, path)?
+    } else {
+        (make(restore, &r, path)?, true)
+    };
     let me = restore.me;
-    with_fd(me, &file, |fd| me.call(nr::__NR_ftruncate, &[fd, r.size]))
-        .context(format_args!("cannot give a file without a name {} bytes", r.size))?;
+    if written {
+        with_fd(me, &file, |fd| me.call(nr::__NR_ftruncate, &[fd, r.size])).context(format_args!(
+            "cannot give a file whose contents travel {} bytes",
+            r.size
+        ))?;
+    }
     Ok(Object::Nameless(Made {
         file,
         unfinished: Some(r),
-        named: false,
+        named,
+        written,
     }))
 }
 
@@ -440,9 +459,9 @@ pub(super) fn restore_data(restore: &mut Restore<'_>) -> Result {
     let bytes = restore.input.variable();
     let newest = r.objref == restore.made.len();
     let made = restore.made.nameless(r.objref).filter(|_| newest);
-    let file = made.and_then(|m| m.unfinished.as_ref().map(|of| (&m.file, of.size)));
+    let made = made.and_then(|m| m.unfinished.as_ref().map(|of| (&*m, of.size)));
     let end = r.offset.checked_add(u64::from(r.length));
-    let Some((file, _)) = file.filter(|(_, size)| end.is_some_and(|end| end <= *size)) else {
+    let Some((made, _)) = made.filter(|(_, size)| end.is_some_and(|end| end <= *size)) else {
         return Err(restore
             .input
             .bad(EBADMSG, format_args!("content lies outside of its file")));
@@ -452,9 +471,13 @@ pub(super) fn restore_data(restore: &mut Restore<'_>) -> Result {
             .input
             .bad(EBADMSG, format_args!("wrong values in a content record")));
     }
+    if !made.written {
+        return Ok(());
+    }
     let mut pos = r.offset as i64;
-    file.write_all(bytes, Some(&mut pos))
-        .context(format_args!("cannot fill a file without a name"))
+    made.file
+        .write_all(bytes, Some(&mut pos))
+        .context(format_args!("cannot fill a file whose contents travel"))
 }
 
 /// Sets what depends on the contents, and lets nobody have it open for writing: what is cannot be executed.
@@ -507,11 +530,10 @@ fn complete<'a>(me: &CurrentTask, made: &'a mut Objects, input: &Reader, objref:
         )
     };
     let made = made.nameless(objref).ok_or_else(wrong)?;
-    if let Some(r) = made.unfinished.take() {
+    if let Some(r) = made.unfinished.take().filter(|_| made.written) {
         finish(me, made, &r).context(format_args!(
             "cannot set the attributes of a file whose contents travel"
         ))?;
-        made.named = r.flags & flags::NAMED != 0;
     }
     if made.named != named {
         return Err(wrong());
