@@ -188,12 +188,12 @@ pub(crate) fn refuse_device(file: &File, what: &str) -> Fault {
 
 /// What an open file will be in the statefile; `stdio` when it is one of the inherited descriptors.
 ///
-/// `held` is the number of references to the file that the caller has.
-fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -> Result<(u32, Stat, PathBuf)> {
-    let mut path = PathBuf::new()?;
+/// `held` is the number of references to the file that the caller has; `path` becomes its path, empty where none is saved.
+fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize, path: &mut PathBuf) -> Result<u32> {
+    path.clear();
     if file.is_path() {
-        return match find_path(target, file, &mut path)? {
-            None => Ok((kind::PATH, file.stat()?, path)),
+        return match find_path(target, file, path)? {
+            None => Ok(kind::PATH),
             Some(what) => Err(refuse(file, what)),
         };
     }
@@ -202,27 +202,28 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
     }
     if let Some(own) = Own::of(file) {
         return match own.check(target, file, held)? {
-            None => Ok((OWN, Stat::default(), path)),
+            None => Ok(OWN),
             Some(what) => Err(refuse(file, what)),
         };
     }
     if mqueue::is_queue(target, file)? {
         return match mqueue::check(target, file)? {
-            None => Ok((OWN, Stat::default(), path)),
+            None => Ok(OWN),
             Some(what) => Err(refuse(file, what)),
         };
     }
     if let Some(tty) = Tty::of(file) {
         if pty::end_of(target, file, &tty, held)?.is_some() {
             return match pty::check(target, file, &tty, held)? {
-                None => Ok((OWN, Stat::default(), path)),
+                None => Ok(OWN),
                 Some(what) => Err(refuse(file, what)),
             };
         }
     }
     let format = file.mode() & mode::FMT;
-    let saved = match format {
-        mode::FIFO | mode::SOCKET | mode::BLOCK | mode::CHAR | mode::REGULAR | mode::DIRECTORY => file.stat()?,
+    let rdev = match format {
+        mode::CHAR => file.stat()?.rdev,
+        mode::FIFO | mode::SOCKET | mode::BLOCK | mode::REGULAR | mode::DIRECTORY => 0,
         _ => return Err(refuse(file, "anonymous file")),
     };
     let kind = match format {
@@ -246,27 +247,27 @@ fn classify(target: &Target<'_>, file: &File, stdio: Option<u32>, held: usize) -
         },
         mode::SOCKET => {
             socket::check(target, file, held)?;
-            return Ok((SOCKET, saved, path));
+            return Ok(SOCKET);
         }
         mode::CHAR if file.ops() == target.whole.session_ops => kind::SESSION,
-        mode::CHAR if major(saved.rdev) == MEM_MAJOR && MEM_MINORS.contains(&minor(saved.rdev)) => kind::DEVICE,
-        mode::CHAR if is_terminal(saved.rdev) && stdio.is_some() => kind::STDIO,
-        mode::CHAR if is_terminal(saved.rdev) => return Err(refuse(file, "terminal (other than inherited stdio)")),
+        mode::CHAR if major(rdev) == MEM_MAJOR && MEM_MINORS.contains(&minor(rdev)) => kind::DEVICE,
+        mode::CHAR if is_terminal(rdev) && stdio.is_some() => kind::STDIO,
+        mode::CHAR if is_terminal(rdev) => return Err(refuse(file, "terminal (other than inherited stdio)")),
         _ => return Err(refuse_device(file, "device")),
     };
     if matches!(kind, kind::REGULAR | kind::DIRECTORY | kind::DEVICE) {
-        if let Some(what) = find_path(target, file, &mut path)? {
+        if let Some(what) = find_path(target, file, path)? {
             return Err(refuse(file, what));
         }
     }
     if kind == kind::PIPE && Pipe::is_named(file) {
-        if !file.print_path(&target.whole.caller_fs, &mut path)? {
+        if !file.print_path(&target.whole.caller_fs, path)? {
             return Err(refuse(file, "FIFO outside of the caller's root directory"));
         }
     } else if matches!(kind, kind::STDIO | kind::PIPE | kind::NAMELESS) {
-        file.print_any(&mut path)?;
+        file.print_any(path)?;
     }
-    Ok((kind, saved, path))
+    Ok(kind)
 }
 
 /// Prints the path of a file; why it cannot be opened by it, if there is no such path.
@@ -384,7 +385,8 @@ fn check_signals(target: &Target<'_>, fd: &Fd, kind: u32, obstacles: &mut dyn Ob
 
 /// Why a file behind a mapping cannot be saved, if it cannot.
 pub(crate) fn check_mapped(target: &Target<'_>, file: &File) -> Result {
-    let (kind, _, path) = classify(target, file, None, 1)?;
+    let mut path = PathBuf::new()?;
+    let kind = classify(target, file, None, 1, &mut path)?;
     check_path(target, file, kind, &path)?;
     check_contents(target, file, kind)
 }
@@ -465,12 +467,14 @@ pub(crate) fn dump_file(target: &Target<'_>, file: &File, held: usize, dump: &mu
             return pty::dump(target, file, &tty, end, dump);
         }
     }
+    let mut path = PathBuf::new()?;
     if file.mode() & mode::FMT == mode::SOCKET && !file.is_path() {
-        classify(target, file, None, held)?;
+        classify(target, file, None, held, &mut path)?;
         return socket::dump(target, file, dump);
     }
     let stdio = target.whole.census.standard(file)?;
-    let (kind, stat, path) = classify(target, file, stdio, held)?;
+    let kind = classify(target, file, stdio, held, &mut path)?;
+    let stat = file.stat()?;
     let pipe_objref = match Pipe::of(file) {
         Some(p) if kind == kind::PIPE => pipe::dump(file, &p, path.as_bytes(), dump)?,
         _ => 0,
@@ -531,18 +535,19 @@ fn add_refusal(target: &Target<'_>, file: &File, why: Fault, obstacles: &mut dyn
 }
 
 /// Names what keeps an open file from being saved, to which a descriptor refers; what it will be if nothing does. `leader`: that of a
-/// thread with descriptors of its own.
+/// thread with descriptors of its own. `path` is room for one.
 fn check_open(
     target: &Target<'_>,
     fd: u32,
     file: &File,
     held: usize,
     leader: Option<&Task>,
+    path: &mut PathBuf,
     obstacles: &mut dyn Obstacles,
 ) -> Result<Option<u32>> {
     let stdio = target.whole.census.standard(file)?;
-    let found = classify(target, file, stdio, held).and_then(|(kind, _, path)| {
-        check_path(target, file, kind, &path)?;
+    let found = classify(target, file, stdio, held, path).and_then(|kind| {
+        check_path(target, file, kind, path)?;
         check_contents(target, file, kind)?;
         Ok(kind)
     });
@@ -576,6 +581,7 @@ fn check_flying(
     lot: &[Fd],
     met: &mut RBTree<usize, ()>,
     leader: Option<&Task>,
+    path: &mut PathBuf,
     obstacles: &mut dyn Obstacles,
 ) -> Result {
     let mut carriers: KVVec<File> = KVVec::new();
@@ -589,7 +595,7 @@ fn check_flying(
             met.try_create_and_insert(file.address(), (), GFP_KERNEL)?;
             let is_same = |other: &&File| other.address() == file.address();
             let ours = files.iter().filter(is_same).count() + usize::from(is_same(&&carrier));
-            let kind = check_open(target, fd.fd, file, ours + held(lot, file), leader, obstacles)?;
+            let kind = check_open(target, fd.fd, file, ours + held(lot, file), leader, path, obstacles)?;
             if let Some(what) = kind.and_then(|_| owner::check_flying(target, file)) {
                 add_refusal(target, file, refuse(file, what).fd(fd.fd), obstacles);
             }
@@ -640,14 +646,23 @@ impl Resource for FileRoom {
         let leader = own.then_some(target.leader);
         let seen = target.seen_by(task);
         let mut met: RBTree<usize, ()> = RBTree::new();
+        let mut path = PathBuf::new()?;
         let mut from = Some(0);
         loop {
             let lot = collect_fds(task, &mut from)?;
             for fd in lot.iter().filter(|fd| !is_nameless_statefile(target, &fd.file)) {
-                if let Some(kind) = check_open(&seen, fd.fd, &fd.file, held(&lot, &fd.file), leader, obstacles)? {
+                if let Some(kind) = check_open(
+                    &seen,
+                    fd.fd,
+                    &fd.file,
+                    held(&lot, &fd.file),
+                    leader,
+                    &mut path,
+                    obstacles,
+                )? {
                     check_signals(&seen, fd, kind, obstacles)?;
                 }
-                check_flying(&seen, fd, &lot, &mut met, leader, obstacles)?;
+                check_flying(&seen, fd, &lot, &mut met, leader, &mut path, obstacles)?;
             }
             if from.is_none() {
                 return Ok(());
@@ -835,13 +850,17 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
         _ => return Err(bad(EPROTONOSUPPORT, format_args!("unknown kind of file {}", r.kind))),
     };
     let (mut size, mut mtime_ns) = (r.size, r.mtime_ns);
-    if r.kind == kind::REPLACED || r.nameless != 0 {
+    let is_ours = r.kind == kind::REPLACED || r.nameless != 0;
+    let now = if is_ours || has_path(r.kind) {
+        file.stat()?
+    } else {
+        Stat::default()
+    };
+    if is_ours {
         // A nameless one is nobody else's, so nobody has changed it; and some file systems cannot keep all of a time.
-        let now = file.stat()?;
         (size, mtime_ns) = (now.size, now.mtime_ns);
     }
     if has_path(r.kind) {
-        let now = file.stat()?;
         if now.mode & mode::FMT != r.mode & mode::FMT || (r.kind == kind::DEVICE && now.rdev != r.rdev) {
             return Err(bad(ESTALE, format_args!("{name} is no longer what it was")));
         }
@@ -858,7 +877,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             ));
         }
     }
-    if let Some(fault) = not_the_same(restore, &r, &file, name)? {
+    if let Some(fault) = not_the_same(restore, &r, &file, &now, name)? {
         if restore.flags & restart_flags::REFUSE_CHANGED_FILES != 0 {
             return Err(fault);
         }
@@ -885,14 +904,13 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
 
 /// Says that a file is not the one that was saved, if the restarter wants to know. One that the program has open for writing may have
 /// grown since: it went on after the checkpoint, or others write, too.
-fn not_the_same(restore: &Restore<'_>, r: &FileRecord, file: &File, name: &str) -> Result<Option<Fault>> {
+fn not_the_same(restore: &Restore<'_>, r: &FileRecord, file: &File, now: &Stat, name: &str) -> Result<Option<Fault>> {
     let compared = matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::PATH);
     // What was in file systems that have been made anew has new inodes.
     let anew = restore.late.in_namespaces && r.outside == 0;
     if !compared || anew || r.nameless != 0 || restore.flags & restart_flags::CHANGED_FILES != 0 {
         return Ok(None);
     }
-    let now = file.stat()?;
     let generations = [r.generation, file.generation()];
     let other = generations[0] != generations[1] && !generations.contains(&0);
     // Numbers of another device, after a reboot or on another machine, say nothing.

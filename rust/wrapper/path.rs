@@ -37,6 +37,11 @@ impl PathBuf {
         core::str::from_utf8(self.as_bytes()).unwrap_or("(not UTF-8)")
     }
 
+    /// Makes it empty.
+    pub(crate) fn clear(&mut self) {
+        self.start = SIZE - 1;
+    }
+
     /// Replaces it by a path that is shorter than the buffer.
     pub(crate) fn set(&mut self, path: &[u8]) {
         if let Some(start) = (SIZE - 1).checked_sub(path.len()) {

@@ -30,10 +30,12 @@ use kernel::prelude::*;
 
 /// Whether it was opened by mq_open(3), and not by a path in a mounted file system.
 pub(super) fn is_queue(target: &Target<'_>, file: &File) -> Result<bool> {
+    // Asked of every file, and hardly one is.
+    if file.queue(None).is_none() {
+        return Ok(false);
+    }
     let mut path = PathBuf::new()?;
-    Ok(file.queue(None).is_some()
-        && !file.print_path(target.names, &mut path)?
-        && !file.print_path(&target.whole.caller_fs, &mut path)?)
+    Ok(!file.print_path(target.names, &mut path)? && !file.print_path(&target.whole.caller_fs, &mut path)?)
 }
 
 /// Why it cannot be saved, if it cannot.
