@@ -28,9 +28,10 @@ pub(crate) struct Reader {
     pos: Option<i64>,
     /// What has been read can be read again: not so of a terminal or a tape, which have an offset all the same.
     repeats: bool,
-    /// Bytes of the file; those from `taken` on stand at `pos`.
+    /// Bytes of the file: those from `taken` to `got` stand at `pos`.
     ahead: KVVec<u8>,
     taken: usize,
+    got: usize,
     offset: u64,
     sequence: u64,
     chain: Xxh64,
@@ -62,6 +63,7 @@ impl Reader {
             repeats,
             ahead: KVVec::new(),
             taken: 0,
+            got: 0,
             offset: 0,
             sequence: 0,
             chain: Xxh64::new(HASH_SEED),
@@ -141,18 +143,17 @@ impl Reader {
         let Some(pos) = &mut self.pos else {
             return self.file.read_full(out, None);
         };
-        if out.len() > self.ahead.len() - self.taken {
-            self.ahead.clear();
-            self.taken = 0;
+        if out.len() > self.got - self.taken {
+            (self.taken, self.got) = (0, 0);
             if out.len() >= AHEAD || !self.repeats {
                 return self.file.read_full(out, Some(pos));
             }
-            self.ahead.resize(AHEAD, 0, GFP_KERNEL)?;
-            let got = self.file.read_full(&mut self.ahead, Some(&mut pos.clone()));
-            self.ahead.truncate(*got.as_ref().unwrap_or(&0));
-            got?;
+            if self.ahead.is_empty() {
+                self.ahead.resize(AHEAD, 0, GFP_KERNEL)?;
+            }
+            self.got = self.file.read_full(&mut self.ahead, Some(&mut pos.clone()))?;
         }
-        let ahead = &self.ahead[self.taken..];
+        let ahead = &self.ahead[self.taken..self.got];
         let got = out.len().min(ahead.len());
         out[..got].copy_from_slice(&ahead[..got]);
         self.taken += got;
@@ -161,7 +162,8 @@ impl Reader {
     }
 
     fn zeroes(&mut self, align: u64) -> Result {
-        const ZEROES: [u8; 512] = [0; 512];
+        // Most often a few bytes are missing, or none: what is copied here is copied for every record.
+        const ZEROES: [u8; 64] = [0; 64];
         let mut pad = ZEROES;
         let mut left = padding(self.offset, align) as usize;
         while left > 0 {
@@ -320,7 +322,7 @@ impl Reader {
         }
         self.zeroes(PAGE_ALIGN)?;
         // What has been read ahead of it is read again.
-        self.taken = self.ahead.len();
+        self.taken = self.got;
         let mut hash = Xxh64::new(HASH_SEED);
         let body = core::mem::take(&mut self.body);
         let bytes = &body[self.header.fixed as usize..self.header.length as usize];
