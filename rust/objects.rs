@@ -94,7 +94,7 @@ impl Seen {
     }
 }
 
-/// What an objref stands for on restore.
+/// What an objref stands for on restore. Small, since most of many are open files: what is longer than those is in a box.
 pub(crate) enum Object {
     /// An open file, and the size and modification time that it had.
     File(File, u64, u64),
@@ -109,13 +109,13 @@ pub(crate) enum Object {
     /// Shared memory: the file that the kernel keeps behind it, and its size in bytes.
     Shmem(File, u64),
     /// A segment of System V shared memory.
-    Segment(Segment),
+    Segment(KBox<Segment>),
     /// A set of System V semaphores.
-    Sem(Fields),
+    Sem(KBox<Fields>),
     /// A System V message queue, and how many messages are still to come.
-    Msg(Fields, u32),
+    Msg(KBox<Fields>, u32),
     /// A POSIX message queue: an open file of it, how many messages are still to come, and what is set then.
-    Mqueue(File, u32, Mqueue),
+    Mqueue(File, u32, KBox<Mqueue>),
     /// A list of what is undone at exit, by a task that has it.
     Undo(Task),
     /// A pipe.
@@ -123,7 +123,7 @@ pub(crate) enum Object {
     /// A pseudoterminal, by its master.
     Pty(Master),
     /// A regular file without a name.
-    Nameless(Nameless),
+    Nameless(KBox<Nameless>),
     /// A file system that has been mounted: the file that stands for its root.
     Filesystem(File),
     /// A namespace, a file that stands for it, and the task that has made it.
@@ -131,10 +131,12 @@ pub(crate) enum Object {
     /// What processes share ([`crate::resource::share`], one bit), by the task that has it.
     Shared(u32, Task),
     /// A layer of a Landlock domain, the objref of the one below it, and who has enforced it first.
-    Layer(Layer, u32, Option<Cred>),
+    Layer(KBox<Layer>, u32, Option<Cred>),
     /// A seccomp filter: a task that has it, and its address, which is looked for in that task's filters.
     Filter(Task, usize),
 }
+
+const _: () = assert!(size_of::<Object>() <= 40);
 
 /// A segment of System V shared memory that has been made.
 pub(crate) struct Segment {

@@ -85,6 +85,7 @@ impl Resource for LayerRoom {
             flags: r.flags,
             subdomains_off: r.subdomains_off == 1,
         };
+        let layer = KBox::new(layer, GFP_KERNEL)?;
         restore.made.add(Object::Layer(layer, r.below, None))
     }
 }

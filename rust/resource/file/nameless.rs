@@ -445,12 +445,13 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
             r.size
         ))?;
     }
-    Ok(Object::Nameless(Made {
+    let made = Made {
         file,
         unfinished: Some(r),
         named,
         written,
-    }))
+    };
+    Ok(Object::Nameless(KBox::new(made, GFP_KERNEL)?))
 }
 
 /// Fills the newest object.

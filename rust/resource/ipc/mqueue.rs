@@ -141,7 +141,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     if r.messages == 0 {
         settle(me, &file, &r)?;
     }
-    Ok(Object::Mqueue(file, r.messages, r))
+    Ok(Object::Mqueue(file, r.messages, KBox::new(r, GFP_KERNEL)?))
 }
 
 /// Whether these bytes can be the name of a queue.

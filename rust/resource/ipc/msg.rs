@@ -76,7 +76,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     let mut found = obtained.found.fields;
     if r.messages == 0 {
         let fields = settle(restore, Kind::Msg, &found, &want)?;
-        return Ok(Object::Msg(fields, 0));
+        return Ok(Object::Msg(KBox::new(fields, GFP_KERNEL)?, 0));
     }
     // Its messages may need more room than the namespace gives to a new queue.
     if want.size > found.size {
@@ -92,7 +92,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         address: found.address,
         ..want
     };
-    Ok(Object::Msg(fields, r.messages))
+    Ok(Object::Msg(KBox::new(fields, GFP_KERNEL)?, r.messages))
 }
 
 /// Sends a message by the task's own system call.
@@ -108,7 +108,7 @@ pub(super) fn restore_text(restore: &mut Restore<'_>) -> Result {
         return Err(bad());
     }
     *left -= 1;
-    let (want, left) = (*fields, *left);
+    let (want, left) = (**fields, *left);
     let at = me.put(&r.mtype.to_ne_bytes())?;
     me.put_at(8, text)?;
     me.call(nr::__NR_msgsnd, &[want.id as u64, at, u64::from(r.length), IPC_NOWAIT])

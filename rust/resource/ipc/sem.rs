@@ -99,7 +99,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         .context(format_args!("cannot set the values of semaphore set {}", r.perm.id))?;
     me.set_sem_pids(&obtained.found.fields, &values, &root_pids(restore)?)?;
     let fields = settle(restore, Kind::Sem, &obtained.found.fields, &want)?;
-    Ok(Object::Sem(fields))
+    Ok(Object::Sem(KBox::new(fields, GFP_KERNEL)?))
 }
 
 /// What is undone at exit.

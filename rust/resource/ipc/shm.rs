@@ -224,7 +224,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
             .context(format_args!("cannot lock shared memory segment {}", r.perm.id))?;
     }
     let fields = settle(restore, Kind::Shm, &obtained.found.fields, &want)?;
-    Ok(Object::Segment(Segment { file, fields }))
+    Ok(Object::Segment(KBox::new(Segment { file, fields }, GFP_KERNEL)?))
 }
 
 /// Drops old contents, with the permission that it takes to write there.
