@@ -6,7 +6,7 @@
 use harness::case::During;
 use harness::ckptctl::{self, exit};
 use harness::observe::Scope;
-use harness::process::{wait_until, PATIENCE};
+use harness::process::{self, wait_until, PATIENCE};
 use harness::{ensure, Case, Context, Program, Result, Snapshot, Target};
 use std::ffi::OsStr;
 use std::fs;
@@ -196,7 +196,9 @@ fn refuse_kind(context: &Context, kind: &str) -> Result {
     let names = expectations(&target);
     ensure!(!names.is_empty(), "the program expects nothing");
     refused(&mut target, &context.path("refused.ckpt"), &names)?;
-    target.finish()
+    target.finish()?;
+    // Who was outside of the program ends soon after it.
+    process::reap_orphans(&process::children(std::process::id() as i32))
 }
 
 /// Whoever looks at a file holds it for a moment, for which a checkpoint waits; but not for each of many: the target stands still.

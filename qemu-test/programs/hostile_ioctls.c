@@ -130,7 +130,8 @@ static void common_rules(void)
 		argument.words[0] = 0xffffffff;
 		EITHER(call(fd, calls[i].request, &argument), -E2BIG, -EFAULT);
 		/* Every unknown flag. */
-		for (int bit = 2; bit < 32; bit++) {
+		int known = calls[i].request == CKPT_CHECKPOINT ? 4 : 2;
+		for (int bit = known; bit < 32; bit++) {
 			memset(&argument, 0, sizeof(argument));
 			argument.words[0] = calls[i].size;
 			argument.words[1] = 1u << bit;

@@ -333,13 +333,16 @@ impl Target {
 
     /// Saves it and kills it; what is left of it is reaped.
     pub fn checkpoint_kill(&mut self, file: &Path) -> Result {
+        let own = std::process::id() as i32;
+        let others: Vec<i32> = process::children(own);
         let below = process::descendants(self.pid);
         ckptctl::checkpoint(self.pid, file, After::Kill).during("checkpoint --kill")?;
         self.was_killed()?;
         process::reap_orphans(&below)?;
-        // Whoever was made between the look and the freeze has ended by now, too.
-        process::reap_zombies();
-        Ok(())
+        // Who was made between the look and the freeze is our orphan, too.
+        let new = process::children(own);
+        let late: Vec<i32> = new.into_iter().filter(|pid| !others.contains(pid)).collect();
+        process::reap_orphans(&late)
     }
 
     /// Saves it and lets it go on; then, twice, saves, kills and restarts it. For what cannot be compared from outside.
