@@ -82,8 +82,10 @@ pub fn windows(context: &Context) -> Result {
     let text = || fs::read_to_string(context.path("text")).unwrap_or_default();
     let written = wait_until(PATIENCE, || (text() == "first li one two\n").then_some(()));
     ensure!(written.is_some(), "the file has {:?}", text());
+    let below = process::descendants(target.pid);
     tmux(context, &["kill-server"])?;
     process::wait_end(target.pid, PATIENCE)?;
     target.ended();
-    Ok(())
+    // The shell hands the hangup on to its job.
+    process::reap_orphans(&below)
 }
