@@ -767,7 +767,7 @@ void ckpt_set_next_timer_id(unsigned int next);
 bool ckpt_timer_restore_ids(struct task_struct *t);
 bool ckpt_is_timer_signal(const struct sigqueue *q);
 int ckpt_timer_finish(const struct ckpt_timer *want, u64 cpu_now);
-bool ckpt_timerfd_is_due(struct file *f);
+void ckpt_timerfd(struct file *f, u64 *ticks, u64 *left_ns);
 
 /* tree.c */
 struct ckpt_shared {

@@ -154,12 +154,24 @@ int ckpt_timer_finish(const struct ckpt_timer *want, u64 cpu_now)
 	return ret;
 }
 
-/* Whether a timerfd of which fdinfo has said that there is no time left and nothing to read is about to expire, or has by now. */
-bool ckpt_timerfd_is_due(struct file *f)
+/*
+ * How often a timerfd has expired that nobody has read, and how long until it expires, at least one nanosecond; 0 when it does not. fdinfo
+ * shows them one after the other, and no time left of a timer whose callback has yet to run.
+ */
+void ckpt_timerfd(struct file *f, u64 *ticks, u64 *left_ns)
 {
 	struct timerfd_ctx *ctx = f->private_data;
 	bool alarm = ctx->clockid == CLOCK_REALTIME_ALARM || ctx->clockid == CLOCK_BOOTTIME_ALARM;
+	struct hrtimer *timer = alarm ? &ctx->t.alarm.timer : &ctx->t.tmr;
+	s64 left = 0;
 
-	/* The timer is active until its callback is done, which counts. */
-	return hrtimer_active(alarm ? &ctx->t.alarm.timer : &ctx->t.tmr) || READ_ONCE(ctx->ticks);
+	spin_lock_irq(&ctx->wqh.lock);
+	*ticks = ctx->ticks;
+	/* The callback takes the lock to count; the timer is active until it is done. */
+	if (!ctx->expired && hrtimer_active(timer)) {
+		left = alarm ? alarm_expires_remaining(&ctx->t.alarm) : hrtimer_expires_remaining_adjusted(timer);
+		left = max_t(s64, left, 1);
+	}
+	spin_unlock_irq(&ctx->wqh.lock);
+	*left_ns = left;
 }

@@ -486,10 +486,15 @@ impl File {
         unsafe { bindings::ckpt_memfd_seals(self.as_ptr()) }
     }
 
-    /// Whether it is a timerfd that, as it has no time left and nothing to read, is about to expire, or has by now.
-    pub(crate) fn is_due(&self) -> bool {
-        // SAFETY: alive, and a timerfd keeps its context; words that are read once.
-        self.ops() == Operations::Timerfd.address() && unsafe { bindings::ckpt_timerfd_is_due(self.as_ptr()) }
+    /// How often a timerfd has expired that nobody has read, and nanoseconds until it expires, 0 when it does not. `EINVAL` for other files.
+    pub(crate) fn timerfd(&self) -> Result<(u64, u64)> {
+        if self.ops() != Operations::Timerfd.address() {
+            return Err(EINVAL);
+        }
+        let (mut ticks, mut left_ns) = (0, 0);
+        // SAFETY: alive, and a timerfd keeps its context; the helper locks.
+        unsafe { bindings::ckpt_timerfd(self.as_ptr(), &mut ticks, &mut left_ns) };
+        Ok((ticks, left_ns))
     }
 
     /// Whether a regular file has contents: those of proc, sysfs and their kin are made when they are read.

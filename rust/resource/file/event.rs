@@ -123,15 +123,13 @@ fn timerfd(objref: u32, flags: u32, file: &File) -> Result<Timerfd> {
     let info = file.info()?;
     let clock = info.number("clockid", 10)? as u32;
     let settime = info.number("settime flags", 8)? as u32 & settime::ALL;
-    let (ticks, interval_ns) = (info.number("ticks", 10)?, nanoseconds(&info, "it_interval")?);
-    let mut value_ns = nanoseconds(&info, "it_value")?;
+    let interval_ns = nanoseconds(&info, "it_interval")?;
+    let (ticks, mut value_ns) = file.timerfd()?;
     // The kernel sets a periodic timer again only when somebody reads that it has expired.
     if value_ns == 0 && ticks != 0 {
         value_ns = interval_ns;
-    } else if value_ns == 0 && file.is_due() {
-        // It only seems to be disarmed.
-        value_ns = 1;
     }
+    value_ns = value_ns.min(TIME_MAX);
     if value_ns != 0 && keeps_its_time(clock, settime) {
         value_ns = value_ns.saturating_add(time::realtime_ns()).min(TIME_MAX);
     }
