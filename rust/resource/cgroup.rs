@@ -16,7 +16,8 @@ use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, WARNI
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
-        file::{take_fd, with_fd},
+        fcntl::{O_PATH, O_WRONLY},
+        file::{open_at, with_fd, File},
         syscall::{nr, CurrentTask},
         task::Task, //
     },
@@ -110,28 +111,21 @@ fn show(text: &[u8]) -> &str {
 
 /// Moves the caller's process to the cgroup at a path below its own, by the files that there are for that. Whether it has been made.
 fn join(me: &CurrentTask, path: &[u8]) -> Result<bool> {
-    const AT_FDCWD: u64 = -100_i64 as u64;
-    const O_PATH: u64 = 0o10000000;
-    const O_WRONLY: u64 = 1;
     let own = me.cgroup()?;
     let mut text = KVec::new();
     for part in [MOUNT, &own[..]] {
         text.extend_from_slice(part, GFP_KERNEL)?;
     }
-    let at = text_at(me, &text)?;
-    let base = me
-        .call(nr::__NR_openat, &[AT_FDCWD, at, O_PATH])
-        .and_then(|fd| take_fd(me, fd))
-        .context(format_args!("there is no cgroup file system"))?;
+    let base = File::open(&text, O_PATH).context(format_args!("there is no cgroup file system"))?;
     if !base.is_own_cgroup() {
         return Err(Fault::new(ENOENT, format_args!("there is no cgroup file system")));
     }
     let below = path.get(1..).unwrap_or(&[]);
-    with_fd(me, &base, |base| {
-        let mut made = false;
+    let mut made = false;
+    with_fd(me, &base, |base| -> Result {
         let ends = below.iter().enumerate().filter(|(_, b)| **b == b'/').map(|(i, _)| i);
         for end in Iterator::chain(ends, [below.len()]) {
-            let at = text_at(me, &below[..end])?;
+            let at = me.put_path(&below[..end])?;
             match me.call(nr::__NR_mkdirat, &[base, at, 0o755]) {
                 Err(EEXIST) => {}
                 other => {
@@ -140,27 +134,15 @@ fn join(me: &CurrentTask, path: &[u8]) -> Result<bool> {
                 }
             }
         }
-        let mut file = KVec::new();
-        for part in [below, b"/cgroup.procs"] {
-            file.extend_from_slice(part, GFP_KERNEL)?;
-        }
-        let at = text_at(me, &file)?;
-        let procs = me
-            .call(nr::__NR_openat, &[base, at, O_WRONLY])
-            .and_then(|fd| take_fd(me, fd))
-            .context(format_args!("cannot open it"))?;
-        // The caller itself.
-        let at = text_at(me, b"0")?;
-        with_fd(me, &procs, |fd| me.call(nr::__NR_write, &[fd, at, 1])).context(format_args!("cannot join it"))?;
-        Ok(made)
-    })
-}
-
-/// Copies a string and its NUL to the scratch mapping.
-fn text_at(me: &CurrentTask, text: &[u8]) -> kernel::error::Result<u64> {
-    if text.len() > PATH_MAX {
-        return Err(ENAMETOOLONG);
+        Ok(())
+    })?;
+    let mut file = KVec::new();
+    for part in [below, b"/cgroup.procs"] {
+        file.extend_from_slice(part, GFP_KERNEL)?;
     }
-    me.put_at(text.len(), &[0])?;
-    me.put_at(0, text)
+    let procs = open_at(me, Some(&base), &file, O_WRONLY, 0, 0).context(format_args!("cannot open it"))?;
+    // The caller itself.
+    let at = me.put(b"0")?;
+    with_fd(me, &procs, |fd| me.call(nr::__NR_write, &[fd, at, 1])).context(format_args!("cannot join it"))?;
+    Ok(made)
 }

@@ -10,7 +10,7 @@ use super::{
     path::{Fs, PathBuf},
     pid::PidNs,
     symbol::Operations,
-    syscall::CurrentTask,
+    syscall::{nr, CurrentTask},
     task::Task,
     to_result, //
 };
@@ -623,6 +623,31 @@ pub(crate) fn with_fd<T, E: From<Error>>(
     let result = f(fd);
     me.take_fd_away(fd as u32);
     result
+}
+
+/// Opens a path by openat2(2) of the caller: from `dir` on, or as an absolute one. `mode` is that of a new file, else 0; `resolve` is of
+/// RESOLVE_*, or 0.
+pub(crate) fn open_at(
+    me: &CurrentTask,
+    dir: Option<&File>,
+    path: &[u8],
+    flags: u32,
+    mode: u32,
+    resolve: u32,
+) -> Result<File> {
+    const HOW: usize = size_of::<[u64; 3]>();
+    let open = |dir: u64| {
+        // struct open_how
+        let how = me.put_words(&[flags, mode, resolve].map(u64::from))?;
+        let at = me.put_path_at(HOW, path)?;
+        me.call(nr::__NR_openat2, &[dir, at, how, HOW as u64])
+    };
+    let fd = match dir {
+        Some(dir) => with_fd(me, dir, open)?,
+        None if path.first() == Some(&b'/') => open(0)?,
+        None => return Err(EINVAL),
+    };
+    take_fd(me, fd)
 }
 
 /// The file behind a descriptor that a system call of the caller has just made, which goes, as by [`with_fd`].

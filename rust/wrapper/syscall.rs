@@ -208,8 +208,14 @@ impl CurrentTask {
 
     /// Copies a path with a terminating NUL to the start of the scratch mapping; its address.
     pub(crate) fn put_path(&self, path: &[u8]) -> Result<u64> {
-        self.put_at(path.len(), &[0])?;
-        self.put_at(0, path)
+        self.put_path_at(0, path)
+    }
+
+    /// The same to `offset` in the scratch mapping.
+    pub(crate) fn put_path_at(&self, offset: usize, path: &[u8]) -> Result<u64> {
+        let end = offset.checked_add(path.len()).ok_or(E2BIG)?;
+        self.put_at(end, &[0])?;
+        self.put_at(offset, path)
     }
 
     /// Sets the FPU, the signal mask, the alternate stack and the general registers by the task's own rt_sigreturn(2).

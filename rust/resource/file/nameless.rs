@@ -31,9 +31,9 @@ use crate::{
         cred::Cred,
         fcntl::{
             O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL, O_LARGEFILE, O_NOATIME, O_NONBLOCK, O_PATH, O_RDONLY, O_RDWR,
-            O_TMPFILE,
+            O_TMPFILE, RESOLVE_NO_SYMLINKS,
         },
-        file::{install_any, mode, take_fd, with_fd, File, Nameless as Kind},
+        file::{install_any, mode, open_at, take_fd, with_fd, File, Nameless as Kind},
         mount::open_below,
         path::{Fs, PathBuf},
         syscall::{nr, CurrentTask},
@@ -46,7 +46,6 @@ use ckpt_uapi::{
 };
 use kernel::{prelude::*, rbtree::RBTree};
 
-const RESOLVE_NO_SYMLINKS: u64 = 4;
 const MFD_CLOEXEC: u64 = 1;
 const MFD_ALLOW_SEALING: u64 = 2;
 const MFD_NOEXEC_SEAL: u64 = 8;
@@ -324,12 +323,8 @@ fn make_temporary(me: &CurrentTask, fs: &Fs, directory: &[u8], of: u32) -> kerne
         File::open(directory, how)?
     };
     let linkable = if of & flags::LINKABLE != 0 { 0 } else { O_EXCL };
-    let fd = with_fd(me, &directory, |fd| {
-        let here = me.put_path(b".")?;
-        let how = u64::from(O_TMPFILE | O_RDWR | O_LARGEFILE | linkable);
-        me.call(nr::__NR_openat, &[fd, here, how, 0o600])
-    })?;
-    take_fd(me, fd)
+    let how = O_TMPFILE | O_RDWR | O_LARGEFILE | linkable;
+    open_at(me, Some(&directory), b".", how, 0o600, 0)
 }
 
 /// The file that has a name, or a new one, and whether it is to be written: `r` gets what the first has of attributes. What has the same
@@ -338,18 +333,9 @@ fn make_temporary(me: &CurrentTask, fs: &Fs, directory: &[u8], of: u32) -> kerne
 fn make_named(restore: &Restore<'_>, r: &mut Nameless, path: &[u8]) -> Result<(File, bool)> {
     let me = restore.me;
     let name = core::str::from_utf8(path).unwrap_or("(not UTF-8)");
-    let open = |flags: u32, mode: u64| -> kernel::error::Result<File> {
-        let how = [
-            u64::from(flags | O_LARGEFILE | O_NONBLOCK | O_CLOEXEC),
-            mode,
-            RESOLVE_NO_SYMLINKS,
-        ];
-        let at = me.put_words(&how)?;
-        me.put_at(size_of_val(&how) + path.len(), &[0])?;
-        let at_path = me.put_at(size_of_val(&how), path)?;
-        // The path is absolute, so the directory does not count.
-        let fd = me.call(nr::__NR_openat2, &[0, at_path, at, size_of_val(&how) as u64])?;
-        take_fd(me, fd)
+    let open = |flags: u32, mode: u32| {
+        let flags = flags | O_LARGEFILE | O_NONBLOCK | O_CLOEXEC;
+        open_at(me, None, path, flags, mode, RESOLVE_NO_SYMLINKS)
     };
     let same = |there: &File| -> kernel::error::Result<bool> {
         let now = there.stat_seen_by(&Cred::current())?;

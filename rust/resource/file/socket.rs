@@ -31,8 +31,8 @@ use crate::{
     objects::{Keeper, Made, Object, Unfinished, Unnamed},
     wrapper::{
         cred::Cred,
-        fcntl::{O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH},
-        file::{install_any, mode, take_fd, with_fd, File},
+        fcntl::{O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, RESOLVE_NO_SYMLINKS},
+        file::{install_any, mode, open_at, take_fd, with_fd, File},
         ns::{Kind, Nsproxy},
         path::{Fs, PathBuf},
         pid::PidNs,
@@ -778,8 +778,8 @@ fn put_address(me: &CurrentTask, name: &[u8]) -> kernel::error::Result<u64> {
 fn make_way(me: &CurrentTask, path: &[u8]) -> kernel::error::Result {
     let slash = path.iter().rposition(|byte| *byte == b'/').ok_or(EINVAL)?;
     let (parent, name) = path.split_at(slash + 1);
-    // Once: nobody can lead us to another one in between.
-    let parent = match File::open(parent, O_PATH | O_DIRECTORY) {
+    // Once, and by no symbolic link, of which a path that was saved has none: nobody can lead us to a directory that he could not put there.
+    let parent = match open_at(me, None, parent, O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS) {
         Err(e) if e == ENOENT => return Ok(()),
         parent => parent?,
     };
@@ -804,13 +804,8 @@ fn make_way(me: &CurrentTask, path: &[u8]) -> kernel::error::Result {
 
 /// What a directory has of that name, also a symbolic link.
 fn entry(me: &CurrentTask, parent: &File, name: &[u8]) -> kernel::error::Result<Option<File>> {
-    let flags = u64::from(O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    let opened = with_fd(me, parent, |fd| {
-        let at = me.put_path(name)?;
-        me.call(nr::__NR_openat, &[fd, at, flags])
-    });
-    match opened {
-        Ok(fd) => take_fd(me, fd).map(Some),
+    match open_at(me, Some(parent), name, O_PATH | O_NOFOLLOW | O_CLOEXEC, 0, 0) {
+        Ok(file) => Ok(Some(file)),
         Err(e) if e == ENOENT => Ok(None),
         Err(e) => Err(e),
     }

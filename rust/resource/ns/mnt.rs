@@ -404,8 +404,7 @@ pub(super) fn text_at(me: &CurrentTask, offset: usize, text: &[u8]) -> kernel::e
     if text.len() > PATH_MAX {
         return Err(ENAMETOOLONG);
     }
-    me.put_at(offset + text.len(), &[0])?;
-    me.put_at(offset, text)
+    me.put_path_at(offset, text)
 }
 
 const AT_FDCWD: u64 = -100_i64 as u64;

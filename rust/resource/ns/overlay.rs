@@ -15,7 +15,8 @@ use crate::{
     error::{Context, Fault, Result},
     wrapper::{
         cred::Cred,
-        file::{take_fd, with_fd, File},
+        fcntl::O_PATH,
+        file::{with_fd, File},
         mount::{Layer, Mount},
         path::{Fs, PathBuf},
         syscall::{nr, CurrentTask},
@@ -122,19 +123,13 @@ pub(super) fn layer_of(key: &[u8]) -> Option<Layer> {
 
 /// Gives a layer to an overlay that is being configured: by a descriptor, since a path as text may be longer than the kernel takes.
 pub(super) fn set_layer(me: &CurrentTask, fs: u64, layer: Layer, key: &[u8], path: &[u8]) -> Result {
-    const O_PATH: u64 = 0o10000000;
-    const AT_FDCWD: u64 = -100_i64 as u64;
     if path.first() != Some(&b'/') {
         return Err(Fault::new(
             EBADMSG,
             format_args!("not an absolute path: {}", show(path)),
         ));
     }
-    let at = text_at(me, 0, path)?;
-    let dir = me
-        .call(nr::__NR_openat, &[AT_FDCWD, at, O_PATH])
-        .and_then(|fd| take_fd(me, fd))
-        .context(format_args!("there is no layer {}", show(path)))?;
+    let dir = File::open(path, O_PATH).context(format_args!("there is no layer {}", show(path)))?;
     if matches!(layer, Layer::Upper | Layer::Work) {
         wait_until_unused(&dir).context(format_args!("another overlay has {}", show(path)))?;
     }

@@ -15,8 +15,11 @@ use crate::{
     resource::{each_extent, Dump, Restore},
     wrapper::{
         cred::Cred,
-        fcntl::{O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_RDWR},
-        file::{mode, take_fd, with_fd, File, InodeStat},
+        fcntl::{
+            O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_RDWR, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS,
+            RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV,
+        },
+        file::{mode, open_at, take_fd, with_fd, File, InodeStat},
         mount::{Mount, Tree},
         syscall::{nr, CurrentTask},
         task::fatal_signal_pending, //
@@ -306,22 +309,8 @@ fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Opens a directory of the file system, and never leaves that on the way.
 fn open_directory(me: &CurrentTask, root: &File, path: &[u8]) -> kernel::error::Result<File> {
-    const RESOLVE_NO_XDEV: u64 = 1;
-    const RESOLVE_NO_MAGICLINKS: u64 = 2;
-    const RESOLVE_NO_SYMLINKS: u64 = 4;
-    const RESOLVE_BENEATH: u64 = 8;
-    // struct open_how
-    let how = [
-        u64::from(O_PATH | O_DIRECTORY),
-        0,
-        RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH,
-    ];
-    let fd = with_fd(me, root, |fd| {
-        let at = me.put_words(&how)?;
-        let path = text_at(me, SECOND, path)?;
-        me.call(nr::__NR_openat2, &[fd, path, at, size_of_val(&how) as u64])
-    })?;
-    take_fd(me, fd)
+    let resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | RESOLVE_BENEATH;
+    open_at(me, Some(root), path, O_PATH | O_DIRECTORY, 0, resolve)
 }
 
 /// The tmpfs whose contents the current record is part of; it must be given back.
