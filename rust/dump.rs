@@ -5,21 +5,17 @@
 
 use crate::{
     error::{Fault, Result},
-    freeze::{tasks, FrozenTree, Places, Process, Root},
+    freeze::{tasks, FrozenTree, Process, Root},
     objects::Seen,
     resource::{
-        names_of,
-        policy::{Decisions, Policies},
-        post_dump, prologue, share, tree, Census, Dump, FrozenTask, Holders, Inhabited, Mappings, Obstacles, Room,
-        Scope, Segments, Snapshot, Target, Undos, Users, Whole, ROOMS,
+        names_of, post_dump, prologue, share, tree, Dump, FrozenTask, Obstacles, Request, Room, Scope, Snapshot,
+        Target, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
         file::File,
         mm::Mm,
-        ns::Nsproxy,
         path::Fs,
-        pid::PidNs,
         regset,
         task::{fatal_signal_pending, Task},
         time, //
@@ -32,7 +28,6 @@ use ckpt_uapi::{
     },
     status::severity,
 };
-use core::cell::RefCell;
 use kernel::{prelude::*, rbtree::RBTree};
 use zerocopy::FromZeros;
 
@@ -48,25 +43,14 @@ pub(crate) struct Report {
     pub(crate) tasks: u32,
 }
 
-/// What a dump has to know of the session.
-#[derive(Clone, Copy)]
-pub(crate) struct Session<'a> {
-    /// Its file operations.
-    pub(crate) ops: usize,
-    /// What the caller wants of what cannot be saved.
-    pub(crate) policies: &'a Policies,
-    /// [`ckpt_uapi::ioctl::checkpoint_flags`].
-    pub(crate) flags: u32,
-}
-
 /// Looks for obstacles; the target may be running. Their number.
 pub(crate) fn check(
     root: &Root,
     processes: &[Process],
-    session: Session<'_>,
+    request: Request<'_>,
     sink: &mut dyn FnMut(u16, Fault),
 ) -> Result<u32> {
-    look(&whole(root, processes, session, None, 0)?, sink)
+    look(&Whole::of(root, processes, request, None, 0)?, sink)
 }
 
 /// A dump for which the target need not stand still any more.
@@ -105,45 +89,15 @@ pub(crate) fn dump(
     root: &Root,
     frozen: &FrozenTree,
     file: File,
-    session: Session<'_>,
+    request: Request<'_>,
     may_snapshot: bool,
     sink: &mut dyn FnMut(u16, Fault),
 ) -> Result<PostDump> {
-    let whole = whole(root, frozen.processes(), session, Some(frozen), file.address())?;
+    let whole = Whole::of(root, frozen.processes(), request, Some(frozen), file.address())?;
     if look(&whole, sink)? > 0 {
         return Err(EOPNOTSUPP.into());
     }
     write(&whole, file, may_snapshot)
-}
-
-fn whole<'a>(
-    root: &'a Root,
-    processes: &'a [Process],
-    session: Session<'a>,
-    frozen: Option<&FrozenTree>,
-    statefile: usize,
-) -> Result<Whole<'a>> {
-    Ok(Whole {
-        root,
-        processes,
-        places: Places::of(processes)?,
-        pid_ns: PidNs::of(&root.leader)?,
-        census: Census::of(processes)?,
-        users: Users::of(processes)?,
-        mappings: RefCell::new(Mappings::new()),
-        segments: RefCell::new(Segments::new()),
-        undos: RefCell::new(Undos::new()),
-        holders: RefCell::new(Holders::new()),
-        inhabited: RefCell::new(Inhabited::new()),
-        caller_fs: Fs::of(&Task::current())?,
-        caller_ns: Nsproxy::of(&Task::current())?,
-        session_ops: session.ops,
-        stopped_ns: frozen.map_or(0, |f| f.since_ns),
-        deadline_ns: frozen.map_or(0, |f| f.deadline_ns),
-        statefile,
-        decisions: Decisions::new(session.policies),
-        flags: session.flags,
-    })
 }
 
 /// A live process with the references that the rooms borrow.

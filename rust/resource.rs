@@ -6,7 +6,7 @@
 
 use crate::{
     error::{Fault, Result},
-    freeze::{Places, Process, Root, Scope as Extent},
+    freeze::{FrozenTree, Places, Process, Root, Scope as Extent},
     objects::{Made, Remains, Seen},
     statefile::{Reader, Writer},
     wrapper::{
@@ -63,6 +63,17 @@ pub(crate) trait Obstacles {
     fn warn(&mut self, fault: Fault);
 }
 
+/// What the caller of a checkpoint asks for, and by which kind of file.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// File operations of the session.
+    pub(crate) ops: usize,
+    /// What the caller wants of what cannot be saved.
+    pub(crate) policies: &'a policy::Policies,
+    /// [`ckpt_uapi::ioctl::checkpoint_flags`].
+    pub(crate) flags: u32,
+}
+
 /// What the rooms need to know about the whole target.
 pub(crate) struct Whole<'a> {
     /// What belongs to it.
@@ -105,7 +116,38 @@ pub(crate) struct Whole<'a> {
     pub(crate) flags: u32,
 }
 
-impl Whole<'_> {
+impl<'a> Whole<'a> {
+    /// A target of these processes, which stand still if it is `frozen`. `statefile` is the address of what will be written, or 0.
+    pub(crate) fn of(
+        root: &'a Root,
+        processes: &'a [Process],
+        request: Request<'a>,
+        frozen: Option<&FrozenTree>,
+        statefile: usize,
+    ) -> Result<Self> {
+        Ok(Self {
+            root,
+            processes,
+            places: Places::of(processes)?,
+            pid_ns: PidNs::of(&root.leader)?,
+            census: Census::of(processes)?,
+            users: Users::of(processes)?,
+            mappings: RefCell::new(Mappings::new()),
+            segments: RefCell::new(Segments::new()),
+            undos: RefCell::new(Undos::new()),
+            holders: RefCell::new(Holders::new()),
+            inhabited: RefCell::new(Inhabited::new()),
+            caller_fs: Fs::of(&Task::current())?,
+            caller_ns: Nsproxy::of(&Task::current())?,
+            session_ops: request.ops,
+            stopped_ns: frozen.map_or(0, |f| f.since_ns),
+            deadline_ns: frozen.map_or(0, |f| f.deadline_ns),
+            statefile,
+            decisions: policy::Decisions::new(request.policies),
+            flags: request.flags,
+        })
+    }
+
     /// The task with this number in a pid namespace, and its index in the tree, if it belongs to the target.
     pub(crate) fn task_in(&self, ns: &PidNs, number: u32) -> Option<(u32, Task)> {
         let task = ns.task(number)?;

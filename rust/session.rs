@@ -7,7 +7,7 @@ use crate::{
     dump::{self, PostDump},
     error::{Fault, Result},
     freeze::{processes_of, tasks, FrozenTree, Process, Root, Scope},
-    resource::{external::External, policy::Policies},
+    resource::{external::External, policy::Policies, Request},
     restore::{self, Restart},
     wrapper::{
         file::File,
@@ -207,12 +207,12 @@ impl Session {
             permit(&processes)?;
             let mut sink = |severity: u16, fault: Fault| self.note(stage::CHECK, severity, &fault);
             let policies = self.policies.lock();
-            let session = dump::Session {
+            let request = Request {
                 ops: session_ops,
                 policies: &policies,
                 flags: 0,
             };
-            let obstacles = dump::check(root, &processes, session, &mut sink)?;
+            let obstacles = dump::check(root, &processes, request, &mut sink)?;
             Ok((obstacles, tasks(&processes) as u32))
         })
     }
@@ -331,12 +331,12 @@ impl Session {
     ) -> Result<PostDump> {
         let mut sink = |severity: u16, fault: Fault| self.note(stage::CHECK, severity, &fault);
         let policies = self.policies.lock();
-        let session = dump::Session {
+        let request = Request {
             ops: session_ops,
             policies: &policies,
             flags,
         };
-        dump::dump(root, frozen, file, session, may_snapshot, &mut sink)
+        dump::dump(root, frozen, file, request, may_snapshot, &mut sink)
     }
 
     /// Begins a restart; the result is [`Self::restart`]'s as well.

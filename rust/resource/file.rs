@@ -339,7 +339,7 @@ fn travels(target: &Target<'_>, file: &File) -> bool {
 }
 
 /// Whether the contents of an open file stand in the statefile.
-fn has_contents(target: &Target<'_>, file: &File) -> bool {
+fn is_carried(target: &Target<'_>, file: &File) -> bool {
     let is_regular = || file.mode() & mode::FMT == mode::REGULAR && !file.is_path();
     file.nameless() != Name::Not || (travels(target, file) && is_regular() && Own::of(file).is_none())
 }
@@ -689,14 +689,14 @@ impl Resource for FileRoom {
             let mut from = Some(0);
             while from.is_some() {
                 for fd in collect_fds(task, &mut from)?.iter() {
-                    if has_contents(&seen, &fd.file) && !is_left_out(target, &fd.file) {
+                    if is_carried(&seen, &fd.file) && !is_left_out(target, &fd.file) {
                         nameless::dump(&seen, &fd.file, dump).map_err(|f| f.fd(fd.fd))?;
                     }
                 }
             }
         }
         let flying = target.whole.census.flying().iter();
-        for file in flying.filter(|file| has_contents(target, file) && !is_left_out(target, file)) {
+        for file in flying.filter(|file| is_carried(target, file) && !is_left_out(target, file)) {
             nameless::dump(target, file, dump)?;
         }
         Ok(())
