@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """What real programs with clients in processes of their own have in common."""
 import os
+import signal
 import socket
+import sys
 import time
 
 
@@ -35,13 +37,19 @@ def connect(path, patience=120):
 
 
 def start(count, run):
-    """Processes that `run(number, report)`, which does not return and writes one line to `report`: their pids, and where the lines come."""
+    """Processes that call `run(number, report)`, which gives numbers that are written to `report` at the end: their pids, and where those
+    come."""
     pids, reports = [], []
     for number in range(count):
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
-            run(number, writer)
+            try:
+                os.write(writer, (" ".join(map(str, run(number, writer))) + "\n").encode())
+                os._exit(0)
+            except Exception as error:
+                say(f"FAIL {error!r}")
+            os._exit(1)
         os.close(writer)
         pids.append(pid)
         reports.append(reader)
@@ -51,3 +59,25 @@ def start(count, run):
 def numbers(reports):
     """What each has reported."""
     return [[int(word) for word in os.read(report, 100).split()] for report in reports]
+
+
+def failed(pids):
+    """Whether one of them has, when all have ended."""
+    return any([os.waitpid(pid, 0)[1] for pid in pids])
+
+
+def end(server, by=signal.SIGTERM, status=0):
+    """Ends a server by a signal; it is to exit with that status."""
+    server.send_signal(by)
+    if server.wait() != status:
+        raise ChildProcessError(f"{server.args[0]} has ended with {server.returncode}")
+
+
+def run(main):
+    """The whole program: it says OK at the end, or FAIL and why."""
+    try:
+        main()
+        say("OK")
+    except Exception as error:
+        say(f"FAIL {error!r}")
+        sys.exit(1)

@@ -5,7 +5,6 @@ Unix socket. Each connection adds up what it is sent; clients check every answer
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import clients
@@ -46,27 +45,22 @@ class Connection:
         self.socket.close()
 
 
-def client(number, report):
-    given, step, status = 0, 0, 0
-    try:
-        while not is_over():
-            connections = [Connection() for _ in range(CONNECTIONS)]
-            for _ in range(20):
-                step += 1
-                value = number * 1000 + step
-                # All at once, so that answers wait in the sockets.
-                for connection in connections:
-                    connection.send(value)
-                    given += value
-                for connection in connections:
-                    connection.check(value)
+def client(number, _):
+    given, step = 0, 0
+    while not is_over():
+        connections = [Connection() for _ in range(CONNECTIONS)]
+        for _ in range(20):
+            step += 1
+            value = number * 1000 + step
+            # All at once, so that answers wait in the sockets.
             for connection in connections:
-                connection.close()
-    except Exception as error:
-        say(f"FAIL {error!r}")
-        status = 1
-    os.write(report, b"%d\n" % given)
-    os._exit(status)
+                connection.send(value)
+                given += value
+            for connection in connections:
+                connection.check(value)
+        for connection in connections:
+            connection.close()
+    return (given,)
 
 
 def main():
@@ -83,19 +77,13 @@ def main():
         if clients.disturbs() and shown == 12:
             own.send(1)
             own.check(1)
-    failed = any([os.waitpid(pid, 0)[1] for pid in children])
+    if clients.failed(children):
+        raise ValueError("a client has failed")
     given = sum(total for (total,) in clients.numbers(reports))
-    if failed or own.all() != given:
+    if own.all() != given:
         raise ValueError(f"it has {own.all()} instead of {given}")
     own.close()
-    server.send_signal(signal.SIGTERM)
-    if server.wait() != SIGNALED + signal.SIGTERM:
-        raise ChildProcessError(f"java has ended with {server.returncode}")
+    clients.end(server, status=SIGNALED + signal.SIGTERM)
 
 
-try:
-    main()
-    say("OK")
-except Exception as error:
-    say(f"FAIL {error!r}")
-    sys.exit(1)
+clients.run(main)

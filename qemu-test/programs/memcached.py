@@ -3,9 +3,7 @@
 """Real program: memcached, whose threads wait for each other's events, and clients in processes of their own over a Unix socket. Counters
 that all clients increase are exact, and what one has stored is what it gets."""
 import os
-import signal
 import subprocess
-import sys
 import time
 
 import clients
@@ -81,20 +79,15 @@ def turn(connection, number, rounds):
             break
 
 
-def client(number, report):
-    connection, rounds, status = Connection(), 0, 0
-    try:
-        while not is_over():
-            turn(connection, number, rounds)
-            rounds += 1
-            if rounds % 5 == 0:
-                connection.close()
-                connection = Connection()
-    except Exception as error:
-        say(f"FAIL {error!r}")
-        status = 1
-    os.write(report, b"%d\n" % rounds)
-    os._exit(status)
+def client(number):
+    connection, rounds = Connection(), 0
+    while not is_over():
+        turn(connection, number, rounds)
+        rounds += 1
+        if rounds % 5 == 0:
+            connection.close()
+            connection = Connection()
+    return (rounds,)
 
 
 def main():
@@ -108,9 +101,9 @@ def main():
     own.send(b"set soon 0 1 1", b"0")
     own.expect(b"STORED")
 
-    def run(number, report):
+    def run(number, _):
         own.close()
-        client(number, report)
+        return client(number)
 
     children, reports = clients.start(CLIENTS, run)
     shown = 0
@@ -123,11 +116,12 @@ def main():
         if clients.disturbs() and shown == 12:
             own.send(b"incr common 1")
             own.line()
-    failed = any([os.waitpid(pid, 0)[1] for pid in children])
+    if clients.failed(children):
+        raise ValueError("a client has failed")
     rounds = [count for (count,) in clients.numbers(reports)]
     wanted = [sum(rounds) * SLOTS, sum(rounds), *(count * SLOTS * 3 for count in rounds)]
     found = [own.number(key.encode()) for key in ["common", "turns", *(f"own:{number}" for number in range(CLIENTS))]]
-    if failed or found != wanted:
+    if found != wanted:
         raise ValueError(f"the counters are {found} instead of {wanted}")
     own.send(b"set late 0 1 1", b"0")
     own.expect(b"STORED")
@@ -140,14 +134,7 @@ def main():
             break
         time.sleep(0.1)
     own.close()
-    server.send_signal(signal.SIGTERM)
-    if server.wait():
-        raise ChildProcessError(f"memcached has ended with {server.returncode}")
+    clients.end(server)
 
 
-try:
-    main()
-    say("OK")
-except Exception as error:
-    say(f"FAIL {error!r}")
-    sys.exit(1)
+clients.run(main)

@@ -5,7 +5,6 @@ over a Unix socket. Every answer is complete, and every request is in the log an
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import clients
@@ -89,36 +88,31 @@ class Connection:
         self.socket.close()
 
 
-def client(number, report):
-    connection, direct, proxied, status = Connection(), 0, 0, 0
+def client(number, _):
+    connection, direct, proxied = Connection(), 0, 0
     whole = content(0, SIZE)
-    try:
-        while not is_over():
-            # Many requests at once.
-            wanted = []
-            for step in range(10):
-                first = (direct + proxied) * 7919 % (SIZE - 3000)
-                last = first + step * 290
-                place = "" if step % 2 else "/back"
-                direct, proxied = direct + step % 2, proxied + 1 - step % 2
-                connection.send(f"{place}/data?client={number}&number={direct + proxied}", first, last)
-                wanted.append((first, last))
-            for first, last in wanted:
-                if connection.answer() != whole[first : last + 1]:
-                    raise ValueError(f"a part of {last + 1 - first} bytes at {first} is wrong")
-            place = "" if number % 2 else "/back"
-            direct, proxied = direct + number % 2, proxied + 1 - number % 2
-            connection.send(f"{place}/data?client={number}&number={direct + proxied}")
-            if connection.answer(0.01) != whole:
-                raise ValueError("the whole is wrong")
-            if direct // 20 % 3 == 0:
-                connection.close()
-                connection = Connection()
-    except Exception as error:
-        say(f"FAIL {error!r}")
-        status = 1
-    os.write(report, b"%d %d\n" % (direct, proxied))
-    os._exit(status)
+    while not is_over():
+        # Many requests at once.
+        wanted = []
+        for step in range(10):
+            first = (direct + proxied) * 7919 % (SIZE - 3000)
+            last = first + step * 290
+            place = "" if step % 2 else "/back"
+            direct, proxied = direct + step % 2, proxied + 1 - step % 2
+            connection.send(f"{place}/data?client={number}&number={direct + proxied}", first, last)
+            wanted.append((first, last))
+        for first, last in wanted:
+            if connection.answer() != whole[first : last + 1]:
+                raise ValueError(f"a part of {last + 1 - first} bytes at {first} is wrong")
+        place = "" if number % 2 else "/back"
+        direct, proxied = direct + number % 2, proxied + 1 - number % 2
+        connection.send(f"{place}/data?client={number}&number={direct + proxied}")
+        if connection.answer(0.01) != whole:
+            raise ValueError("the whole is wrong")
+        if direct // 20 % 3 == 0:
+            connection.close()
+            connection = Connection()
+    return direct, proxied
 
 
 def counters(connection):
@@ -180,25 +174,17 @@ def main():
             say("ready")
         if clients.disturbs() and asked == 12:
             Connection().send("/data")
-    failed = any([os.waitpid(pid, 0)[1] for pid in children])
-    reported = clients.numbers(reports)
-    if failed:
+    if clients.failed(children):
         raise ValueError("a client has failed")
+    reported = clients.numbers(reports)
     check(own, asked + 1, reported)
     own.close()
     renew(master)
     own = Connection()
     check(own, asked + 2, reported)
     own.close()
-    master.send_signal(signal.SIGQUIT)
-    if master.wait():
-        raise ChildProcessError(f"nginx has ended with {master.returncode}")
+    clients.end(master, signal.SIGQUIT)
     check_log(reported)
 
 
-try:
-    main()
-    say("OK")
-except Exception as error:
-    say(f"FAIL {error!r}")
-    sys.exit(1)
+clients.run(main)

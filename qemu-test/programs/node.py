@@ -8,10 +8,8 @@ import hashlib
 import http.client
 import json
 import os
-import signal
 import struct
 import subprocess
-import sys
 import time
 
 import clients
@@ -54,22 +52,17 @@ class Connection(http.client.HTTPConnection):
         return text.decode()
 
 
-def client(number, report):
-    connection, step, status = Connection(), 0, 0
-    try:
-        while not is_over():
-            body = b"%d/%d/" % (number, step) * (step * 37 % 2000)
-            kind = KINDS[(number + step) % len(KINDS)]
-            if connection.ask(f"/{kind}", body) != hashlib.sha256(body).hexdigest():
-                raise ValueError(f"what the {kind} has made is wrong")
-            step += 1
-            if step % 20 == 0:
-                connection.close()
-    except Exception as error:
-        say(f"FAIL {error!r}")
-        status = 1
-    os.write(report, b"%d\n" % step)
-    os._exit(status)
+def client(number, _):
+    connection, step = Connection(), 0
+    while not is_over():
+        body = b"%d/%d/" % (number, step) * (step * 37 % 2000)
+        kind = KINDS[(number + step) % len(KINDS)]
+        if connection.ask(f"/{kind}", body) != hashlib.sha256(body).hexdigest():
+            raise ValueError(f"what the {kind} has made is wrong")
+        step += 1
+        if step % 20 == 0:
+            connection.close()
+    return (step,)
 
 
 def main():
@@ -87,20 +80,14 @@ def main():
             say("ready")
             if clients.disturbs():
                 own.ask("/thread")
-    failed = any([os.waitpid(pid, 0)[1] for pid in children])
+    if clients.failed(children):
+        raise ValueError("a client has failed")
     wanted = sum(count for (count,) in clients.numbers(reports))
     counts = json.loads(own.ask("/counts"))
-    if failed or sum(counts.values()) != wanted:
+    if sum(counts.values()) != wanted:
         raise ValueError(f"it has counted {counts} instead of {wanted}")
     own.close()
-    server.send_signal(signal.SIGTERM)
-    if server.wait():
-        raise ChildProcessError(f"node has ended with {server.returncode}")
+    clients.end(server)
 
 
-try:
-    main()
-    say("OK")
-except Exception as error:
-    say(f"FAIL {error!r}")
-    sys.exit(1)
+clients.run(main)

@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import clients
@@ -151,16 +150,9 @@ def main():
     session = Session()
     found = look(session)
     session.close()
-    server.send_signal(signal.SIGINT)
-    if server.wait():
-        raise ChildProcessError(f"the server has ended with {server.returncode}")
+    clients.end(server, signal.SIGINT)
     if found != done:
         raise ValueError(f"{found} transactions instead of {done}")
 
 
-try:
-    main()
-    say("OK")
-except Exception as error:
-    say(f"FAIL {error!r}")
-    sys.exit(1)
+clients.run(main)

@@ -3,9 +3,7 @@
 """Real program: redis-server, which persists what it is told, and clients in processes of their own over a Unix socket. What it has
 acknowledged is there at the end, and again in a new server that reads the files."""
 import os
-import signal
 import subprocess
-import sys
 import time
 
 import clients
@@ -69,49 +67,41 @@ def server():
     return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
 
 
-def client(number, report):
+def client(number):
     connection, sent, rounds = Connection().when_ready(), 0, 0
-    status = 0
-    try:
-        while not is_over():
-            rounds += 1
-            # Many requests at once, whose answers wait in the socket.
-            for step in range(20):
-                connection.send("INCRBY", f"client:{number}", step)
-                connection.send("RPUSH", f"list:{number}", "v" * (rounds % 300))
-            for step in range(20):
-                sent += step
-                got = connection.answer()
-                if got != sent:
-                    raise ValueError(f"client {number} has {got} instead of {sent}")
-                if connection.answer() != (rounds - 1) * 20 + step + 1:
-                    raise ValueError("a list has lost its length")
-            if rounds % 10 == 0:
-                connection.close()
-                connection = Connection()
-    except Exception as error:
-        say(f"FAIL {error!r}")
-        status = 1
-    os.write(report, b"%d %d\n" % (sent, rounds * 20))
-    os._exit(status)
+    while not is_over():
+        rounds += 1
+        # Many requests at once, whose answers wait in the socket.
+        for step in range(20):
+            connection.send("INCRBY", f"client:{number}", step)
+            connection.send("RPUSH", f"list:{number}", "v" * (rounds % 300))
+        for step in range(20):
+            sent += step
+            got = connection.answer()
+            if got != sent:
+                raise ValueError(f"client {number} has {got} instead of {sent}")
+            if connection.answer() != (rounds - 1) * 20 + step + 1:
+                raise ValueError("a list has lost its length")
+        if rounds % 10 == 0:
+            connection.close()
+            connection = Connection()
+    return sent, rounds * 20
 
 
 def check(connection, wanted):
     for number, (total, length) in enumerate(wanted):
         got = int(connection.ask("GET", f"client:{number}")), connection.ask("LLEN", f"list:{number}")
         if got != (total, length):
-            say(f"FAIL client {number} has {got} instead of {total} and {length}")
-            return 1
-    return 0
+            raise ValueError(f"client {number} has {got} instead of {total} and {length}")
 
 
 def main():
     redis = server()
     own = Connection().when_ready()
 
-    def run(number, report):
+    def run(number, _):
         own.close()
-        client(number, report)
+        return client(number)
 
     children, reports = clients.start(CLIENTS, run)
     shown = 0
@@ -125,23 +115,19 @@ def main():
             say("ready")
         if clients.disturbs() and shown == 22:
             own.ask("INCR", "client:1")
-    status = 0
-    for pid in children:
-        status |= os.waitpid(pid, 0)[1]
+    if clients.failed(children):
+        raise ValueError("a client has failed")
     wanted = clients.numbers(reports)
-    status |= check(own, wanted)
+    check(own, wanted)
     own.send("SHUTDOWN")
-    status |= redis.wait(120)
+    if redis.wait(120):
+        raise ChildProcessError(f"redis has ended with {redis.returncode}")
     own.close()
     # Once more, from its files.
     redis = server()
     own = Connection().when_ready()
-    status |= check(own, wanted)
-    redis.send_signal(signal.SIGTERM)
-    redis.wait(120)
-    if status == 0:
-        say("OK")
-    return int(status != 0)
+    check(own, wanted)
+    clients.end(redis)
 
 
-sys.exit(main())
+clients.run(main)
