@@ -440,7 +440,10 @@ int ckpt_ipc_set_next_id(enum ckpt_ipc_kind kind, int id)
 	return 0;
 }
 
-/* Whether the caller may change an object of its ipc namespace, as ipcctl_obtain_check() has it: -EPERM; -EIDRM when there is another one. */
+/*
+ * Whether the caller may change an object of its ipc namespace, as ipcctl_obtain_check() has it: -EPERM; -EIDRM when there is another
+ * one.
+ */
 int ckpt_ipc_may_change(enum ckpt_ipc_kind kind, int id, unsigned long address)
 {
 	struct ipc_namespace *ns = current->nsproxy->ipc_ns;

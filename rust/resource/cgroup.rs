@@ -2,8 +2,8 @@
 
 //! The cgroup of a process, of the second version.
 //!
-//! Saved: where it is below the cgroup of the root process. That becomes the restarter's. A cgroup that is not there any more is made again,
-//! and stays; where the restarter may not, or has no cgroup file system at /sys/fs/cgroup, the process stays in the restarter's,
+//! Saved: where it is below the cgroup of the root process. That becomes the restarter's. A cgroup that is not there any more is made
+//! again, and stays; where the restarter may not, or has no cgroup file system at /sys/fs/cgroup, the process stays in the restarter's,
 //! with a warning.
 //! Not saved: limits and other settings, with a warning when a cgroup is made again; cgroups without processes; that a process lives
 //! in a cgroup that is not below that of the root process, or a thread in another one than its process, with a warning; cgroups of the

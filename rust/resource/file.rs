@@ -8,9 +8,9 @@
 //! file/socket.rs, file/pty.rs); files without a name and memfds (file/nameless.rs); that Landlock denied it to be truncated, or
 //! ioctls of the device, when it was opened; the statefile itself, if it has no name (O_TMPFILE) and a member of the target writes
 //! it, as /dev/null.
-//! Not saved: contents of files that have a name, also of those of POSIX shared memory (/dev/shm), unless the caller wants them to
-//! travel (file/nameless.rs): they stay where they are, for as long as the machine runs; the hint how long data will live (F_SET_RW_HINT), which is the inode's; the contents of an inherited
-//! pipe or terminal, which becomes the restarter's.
+//! Not saved: contents of files that have a name, also of those of POSIX shared memory (/dev/shm), unless the caller wants them to travel
+//! (file/nameless.rs): they stay where they are, for as long as the machine runs; the hint how long data will live (F_SET_RW_HINT), which
+//! is the inode's; the contents of an inherited pipe or terminal, which becomes the restarter's.
 //! Refused: deleted directories, other sockets, pipes and terminals that are neither in the target nor stdio, anonymous inodes
 //! (io_uring, userfaultfd, ...; for others see below), block devices, other character devices; a file whose
 //! path leads elsewhere by now (a mount covers it); an inherited pipe or terminal that only a thread with descriptors of its own has.

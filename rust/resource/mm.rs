@@ -2,8 +2,9 @@
 
 //! Address space of a process.
 //!
-//! Saved: mappings (mm/vma.rs), contents (mm/pages.rs), contexts of asynchronous I/O (mm/aio.rs), brk, command line, environment, auxiliary vector, /proc/PID/exe,
-//! coredump filter, dumpable, mlockall(MCL_FUTURE), prctl(PR_SET_THP_DISABLE, PR_SET_MDWE, PR_SET_MEMORY_MERGE), membarrier(2) registrations, vdso and its place.
+//! Saved: mappings (mm/vma.rs), contents (mm/pages.rs), contexts of asynchronous I/O (mm/aio.rs), brk, command line, environment, auxiliary
+//! vector, /proc/PID/exe, coredump filter, dumpable, mlockall(MCL_FUTURE), prctl(PR_SET_THP_DISABLE, PR_SET_MDWE, PR_SET_MEMORY_MERGE),
+//! membarrier(2) registrations, vdso and its place.
 //! Not saved: statistics and high-water marks.
 //! Refused: an address space shared with another process, modify_ldt(2), uprobes.
 //! Shown by: mm/, refuse/aio, silent/.

@@ -3,8 +3,8 @@
 //! One thread: what has no room of its own.
 //!
 //! Saved: what it shares with other processes and threads (address space, descriptor table, directories, signal handlers); status of a
-//! process that has exited and waits to be reaped; name, personality, parent-death signal, set_tid_address, robust list, rseq registration, oom_score_adj (by way of
-//! /proc), I/O priority, prctl(PR_SET_TSC, PR_SET_IO_FLUSHER).
+//! process that has exited and waits to be reaped; name, personality, parent-death signal, set_tid_address, robust list, rseq registration,
+//! oom_score_adj (by way of /proc), I/O priority, prctl(PR_SET_TSC, PR_SET_IO_FLUSHER).
 //! Not saved: accounting (times, I/O counters),
 //! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's); how many threads work for rings of
 //! io_uring that it makes later, and on which processors, if it has said so by a ring that is closed by now.

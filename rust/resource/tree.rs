@@ -11,7 +11,8 @@
 //! outside of the target, or whose parent has not made that namespace, or several; a nested pid namespace that processes outside of the
 //! target live in, or that another user namespace owns; a process group or session without leader in a nested pid namespace; an address
 //! space shared by others than parent and child or siblings.
-//! Shown by: tree/, refuse/pid_namespace, hostile/values_of_trees, hostile/values_of_who_has_entered, hostile/pid_namespaces_of_children, hostile/groups_of_two_sessions.
+//! Shown by: tree/, refuse/pid_namespace, hostile/values_of_trees, hostile/values_of_who_has_entered, hostile/pid_namespaces_of_children,
+//! hostile/groups_of_two_sessions.
 //!
 //! Records: [`ckpt_uapi::record::tree`], [`ckpt_uapi::record::pids`].
 

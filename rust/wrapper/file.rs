@@ -486,7 +486,8 @@ impl File {
         unsafe { bindings::ckpt_memfd_seals(self.as_ptr()) }
     }
 
-    /// How often a timerfd has expired that nobody has read, and nanoseconds until it expires, 0 when it does not. `EINVAL` for other files.
+    /// How often a timerfd has expired that nobody has read, and nanoseconds until it expires, 0 when it does not. `EINVAL` for other
+    /// files.
     pub(crate) fn timerfd(&self) -> Result<(u64, u64)> {
         if self.ops() != Operations::Timerfd.address() {
             return Err(EINVAL);

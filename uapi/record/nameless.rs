@@ -35,8 +35,8 @@ pub mod seals {
 }
 
 /// Fixed part of a record of a file without a name; open files of it refer to it. The variable part is the path that it had,
-/// of which the directory counts, or the name of a memfd, or the path that it has. Its content follows in [`NamelessData`] records; what has none is a
-/// hole.
+/// of which the directory counts, or the name of a memfd, or the path that it has. Its content follows in [`NamelessData`] records;
+/// what has none is a hole.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct Nameless {

@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Regular files whose contents travel: those that have no name (deleted ones, those made by O_TMPFILE, memfds), and those that have one, if
-//! the caller wants that. Without a name are also programs and libraries that an upgrade has replaced while they are mapped, and POSIX
+//! Regular files whose contents travel: those that have no name (deleted ones, those made by O_TMPFILE, memfds), and those that have one,
+//! if the caller wants that. Without a name are also programs and libraries that an upgrade has replaced while they are mapped, and POSIX
 //! shared memory and semaphores whose names have been removed.
 //!
-//! Saved: contents with their holes, size, permissions, times, whether linkat(2) may give it a name, name and seals of a memfd;
-//! that several open files, and mappings, are of one file. A deleted file is made anew without a name in the directory where it was;
-//! in memory (as a memfd) where the restarter may not make files in that directory, as in that of a library. Its owner is set
-//! where the restarter may. What has a name is put back at its path: the file that is there gets its old contents and times, if it belongs
-//! to whom it did, even if the restart fails later; one that is gone is made anew, one with the same size and modification time is left alone.
-//! Not saved: contents of programs and libraries that have a name, since no descriptor refers to them, and of files on
-//! file systems that know no write(2), as squashfs; its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode number, extended
-//! attributes, ACLs, file capabilities, flags of chattr(1).
-//! Refused: deleted files that have another name (a hard link, linkat(2)), whose directory is deleted too, whose file
-//! system knows no O_TMPFILE, or that NFS keeps by a name of its own; files that are open for writing only and that the caller may
-//! not read; memfds and deleted files of huge pages; memory of memfd_secret(2); a memfd with F_SEAL_FUTURE_WRITE that is still mapped for writing; files that somebody outside of the
-//! target has open or mapped, too: all open files of the inode, and all references to them, are counted. Of files with a name: those of other
-//! mounts than the task's, and those of hugetlbfs that are open for writing.
-//! Shown by: file/keeps_deleted_files, file/keeps_memfds, file/contents, refuse/deleted_file, refuse/memfd, hostile/values_of_files_without_a_name,
-//! hostile/values_of_carried_files.
+//! Saved: contents with their holes, size, permissions, times, whether linkat(2) may give it a name, name and seals of a memfd; that
+//! several open files, and mappings, are of one file. A deleted file is made anew without a name in the directory where it was; in memory
+//! (as a memfd) where the restarter may not make files in that directory, as in that of a library. Its owner is set where the restarter
+//! may. What has a name is put back at its path: the file that is there gets its old contents and times, if it belongs to whom it did, even
+//! if the restart fails later; one that is gone is made anew, one with the same size and modification time is left alone.
+//! Not saved: contents of programs and libraries that have a name, since no descriptor refers to them, and of files on file systems that
+//! know no write(2), as squashfs; its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode
+//! number, extended attributes, ACLs, file capabilities, flags of chattr(1).
+//! Refused: deleted files that have another name (a hard link, linkat(2)), whose directory is deleted too, whose file system knows no
+//! O_TMPFILE, or that NFS keeps by a name of its own; files that are open for writing only and that the caller may not read; memfds and
+//! deleted files of huge pages; memory of memfd_secret(2); a memfd with F_SEAL_FUTURE_WRITE that is still mapped for writing; files that
+//! somebody outside of the target has open or mapped, too: all open files of the inode, and all references to them, are counted. Of files
+//! with a name: those of other mounts than the task's, and those of hugetlbfs that are open for writing. A restart does not write into one
+//! that belongs to somebody else by now, that has another name too, or to which a symbolic link leads.
+//! Shown by: file/keeps_deleted_files, file/keeps_memfds, file/contents, refuse/deleted_file, refuse/memfd,
+//! hostile/values_of_files_without_a_name, hostile/values_of_carried_files.
 //!
 //! Records: [`ckpt_uapi::record::nameless`].  C headers: `include/linux/fs.h`, `include/linux/memfd.h`
 

@@ -778,7 +778,8 @@ fn put_address(me: &CurrentTask, name: &[u8]) -> kernel::error::Result<u64> {
 fn make_way(me: &CurrentTask, path: &[u8]) -> kernel::error::Result {
     let slash = path.iter().rposition(|byte| *byte == b'/').ok_or(EINVAL)?;
     let (parent, name) = path.split_at(slash + 1);
-    // Once, and by no symbolic link, of which a path that was saved has none: nobody can lead us to a directory that he could not put there.
+    // Once, and by no symbolic link, of which a path that was saved has none: nobody can lead us to a directory that he could not put
+    // there.
     let parent = match open_at(me, None, parent, O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS) {
         Err(e) if e == ENOENT => return Ok(()),
         parent => parent?,

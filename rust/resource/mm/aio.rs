@@ -2,8 +2,8 @@
 
 //! Linux AIO (io_setup(2)).
 //!
-//! Saved: addresses and sizes of contexts, events that have not been read, and in which slots of the ring they stand. Requests that are under way
-//! when the program stops are waited for, as long as for a task to stop.
+//! Saved: addresses and sizes of contexts, events that have not been read, and in which slots of the ring they stand. Requests that are
+//! under way when the program stops are waited for, as long as for a task to stop.
 //! Not saved: the kernel's index of a context; for how many requests it counts (fs.aio-max-nr) where the kernel would make another
 //! ring for as many.
 //! Refused: requests that do not complete in time, requests that wait for a file to be ready (IOCB_CMD_POLL); a ring that the program has

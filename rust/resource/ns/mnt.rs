@@ -4,11 +4,12 @@
 //!
 //! Saved: all mounts with their places, attributes, peer groups and masters. One whose file system the caller sees too is a path in the
 //! restarter's mounts (a bind mount); tmpfs, proc, sysfs, devpts, mqueue, and cgroup2 at the root of a cgroup namespace are mounted anew
-//! with their options; what is in a tmpfs is saved (ns/tmpfs.rs). Overlays: ns/overlay.rs. A mount that was a slave of the caller's becomes one of the
-//! restarter's.
+//! with their options; what is in a tmpfs is saved (ns/tmpfs.rs). Overlays: ns/overlay.rs. A mount that was a slave of the caller's becomes
+//! one of the restarter's.
 //! Not saved: locks on mounts, expiry, numbers of mounts, what lies below the root mount.
-//! Refused: other file systems that the caller does not see; mounts with an id mapping, of a removed file, or covered by a mount that came before; peers and slaves of mounts outside, masters but the caller's; peers that
-//! begin above the first of them; proc, sysfs, mqueue and cgroup2 of namespaces that are not the task's own; more than 4096 mounts.
+//! Refused: other file systems that the caller does not see; mounts with an id mapping, of a removed file, or covered by a mount that came
+//! before; peers and slaves of mounts outside, masters but the caller's; peers that begin above the first of them; proc, sysfs, mqueue and
+//! cgroup2 of namespaces that are not the task's own; more than 4096 mounts.
 //! Shown by: ns/keeps_mounts, ns/keeps_a_mount, refuse/mount, hostile/values_of_namespaces.
 
 use super::{is_first, is_foreign, made, overlay, tmpfs, unshare};

@@ -8,8 +8,9 @@
 //! Saved: supplementary groups that it has no numbers for, which are those of whoever made it: the same for all tasks.
 //! Not saved: limits below /proc/sys/user; that the owner of memory is this user namespace (who may trace a task that is not dumpable).
 //! Refused: other user namespaces beside or below it, one that is not just below the caller's, one that others live in, too (but for the
-//! parents of a container's init and of those that have entered it); one without ids, or with ids that the caller does not know; project ids; a task with
-//! supplementary groups without numbers that are not those of the first process, or that the caller has no number for either.
+//! parents of a container's init and of those that have entered it); one without ids, or with ids that the caller does not know; project
+//! ids; a task with supplementary groups without numbers that are not those of the first process, or that the caller has no number for
+//! either.
 //! Shown by: ns/keeps_a_rootless, ns/keeps_a_container, ns/names_who, refuse/user_namespace, hostile/values_of_a_user_namespace.
 //!
 //! Record: [`ckpt_uapi::record::ns::UserNs`].

@@ -224,8 +224,7 @@ pub struct Run {
     /// be repeated.
     #[arg(long, value_name = "PROGRAM")]
     pub hook: Vec<PathBuf>,
-    /// As of `ckptctl checkpoint`: carry the contents of regular files that are open for writing (`written`, also without a value) or open at all (`all`): a restart
-    /// puts them back, whatever has become of the files since.
+    /// As of `ckptctl checkpoint`.
     #[arg(long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "written",
           value_parser = files)]
     pub with_files: Option<Files>,

@@ -2,9 +2,9 @@
 
 //! Builds the processes that are to become the saved ones: a tree of them, each with its thread ids.
 //!
-//! The caller creates the root process; each process creates its child processes, then its threads, and enters
-//! CKPT_RESTART_TASK. Processes that had entered the pid namespace of the root are children of a keeper of ours, outside of it. All plans are made before the first process: the new ones run on a copy of a possibly multi-threaded
-//! process, so that they may make system calls only.
+//! The caller creates the root process; each process creates its child processes, then its threads, and enters CKPT_RESTART_TASK. Processes
+//! that had entered the pid namespace of the root are children of a keeper of ours, outside of it. All plans are made before the first
+//! process: the new ones run on a copy of a possibly multi-threaded process, so that they may make system calls only.
 //!
 //! Each process has the parent-death signal SIGKILL until the module gives it its own: the death of any one, and of
 //! the caller, takes all below it along.
@@ -1426,6 +1426,11 @@ mod tests {
         user: false,
         tied: false,
     });
+    const OWN_INIT: Option<NewNamespaces> = Some(NewNamespaces {
+        root_is_init: true,
+        user: false,
+        tied: false,
+    });
 
     #[test]
     fn builds_in_a_fresh_pid_namespace() {
@@ -1468,15 +1473,10 @@ mod tests {
     fn builds_an_init() {
         let _turn = one_at_a_time();
         let Some(_) = free_tids(1) else { return };
-        let namespaces = Some(NewNamespaces {
-            root_is_init: true,
-            user: false,
-            tied: false,
-        });
         let mut tasks = family(&[1, 20, 21, 22]);
         tasks[1].parent = 1;
         let room = Room::new();
-        let mut built = room.build(&tasks, namespaces).unwrap();
+        let mut built = room.build(&tasks, OWN_INIT).unwrap();
         assert!(built.init.is_none());
         built.let_go();
         room.close();
@@ -1487,11 +1487,6 @@ mod tests {
     fn has_processes_enter_from_outside() {
         let _turn = one_at_a_time();
         let Some(_) = free_tids(1) else { return };
-        let namespaces = Some(NewNamespaces {
-            root_is_init: true,
-            user: false,
-            tied: false,
-        });
         let entered = |index, pid| Task {
             namespace: Namespace::Entered,
             exit_signal: 0,
@@ -1504,15 +1499,15 @@ mod tests {
         tasks.push(task(5, Make::Thread, 0, 32));
         tasks.push(entered(7, 40));
         // Nobody can wait for the end of the namespace before the keeper has.
-        drop(Room::new().build(&tasks, namespaces).unwrap());
+        drop(Room::new().build(&tasks, OWN_INIT).unwrap());
         let room = Room::new();
-        let mut built = room.build(&tasks, namespaces).unwrap();
+        let mut built = room.build(&tasks, OWN_INIT).unwrap();
         assert_eq!(built.ends().count(), 2);
         built.let_go();
         room.close();
         assert_eq!(exit_status(&built), Some(EXIT_NOT_RESTORED));
         tasks[7].pids = vec![20];
-        let error = build_in(&tasks, namespaces).unwrap_err();
+        let error = build_in(&tasks, OWN_INIT).unwrap_err();
         assert_eq!(
             (error.step, error.index, error.source.raw_os_error()),
             (Step::Process, 7, Some(libc::EEXIST))
