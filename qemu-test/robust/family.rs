@@ -85,10 +85,14 @@ pub fn checkpoint(context: &Context) -> Result {
     let file = context.path("family.ckpt");
     let name = file.display().to_string();
     let (mut target, pids) = family(context)?;
-    let start = Instant::now();
-    target.checkpoint(&file)?;
-    let span = start.elapsed() * 11 / 10;
-    fs::remove_file(&file)?;
+    // The first takes longer than those that follow, which are to be killed on their way.
+    let mut span = PATIENCE;
+    for _ in 0..5 {
+        let start = Instant::now();
+        target.checkpoint(&file)?;
+        span = span.min(start.elapsed() * 11 / 10);
+        fs::remove_file(&file)?;
+    }
     let mut random = Random(SEED);
     let (mut killed, mut complete) = (0, 0);
     for turn in 0..TURNS {
