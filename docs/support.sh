@@ -8,7 +8,7 @@ cat <<'HEAD'
 <!-- Made by docs/support.sh from the heads of rust/resource; do not edit. -->
 # What is supported
 
-The target is a process with its descendants, a process alone, or a pid namespace, on x86-64. For each kind of state: what is saved, what is not (and why that does no
+The target is a process with its descendants, a job with its orphans, a process alone, or a pid namespace, on x86-64. For each kind of state: what is saved, what is not (and why that does no
 harm, or what to know), and what is refused. Refused means: `ckptctl check` and `ckptctl checkpoint` name it with pid, descriptor or
 address before the first byte is written, and the program goes on untouched. "Shown by" are the cases of the suite (`make test T=NAME`), by what
 their names begin with: those that save and restart it, those that are refused, and those that feed the kernel wrong values of it.

@@ -99,6 +99,7 @@ fn scope_of(number: u32) -> Result<Scope> {
         scope::PROCESS => Ok(Scope::Process),
         scope::TREE => Ok(Scope::Tree),
         scope::CONTAINER => Ok(Scope::Container),
+        scope::JOB => Ok(Scope::Job),
         _ => Err(invalid("scope")),
     }
 }
@@ -157,8 +158,13 @@ impl Call<'_> {
         a.format_version = FORMAT_VERSION;
         a.format_oldest = FORMAT_OLDEST;
         a.page_size = wrapper::mm::PAGE_SIZE as u32;
-        a.features =
-            feature::PROCESS | feature::SELF | feature::STREAM | feature::GUARD | feature::TREE | feature::CONTAINER;
+        a.features = feature::PROCESS
+            | feature::SELF
+            | feature::STREAM
+            | feature::GUARD
+            | feature::TREE
+            | feature::CONTAINER
+            | feature::JOB;
         a.xfeatures = regset::xcr0();
         a.xstate_size = regset::xstate_size();
         a.reserved = 0;

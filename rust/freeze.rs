@@ -29,6 +29,8 @@ pub(crate) enum Scope {
     Tree,
     /// All processes of a pid namespace.
     Container,
+    /// A process with its siblings, and the descendants of all: orphans have become such.
+    Job,
 }
 
 /// A target: its root process, and what belongs to it.
@@ -38,6 +40,8 @@ pub(crate) struct Root {
     pub(crate) leader: Task,
     /// What belongs to it.
     pub(crate) scope: Scope,
+    /// The parent of the root process, of a job: it is not part of that.
+    pub(crate) above: Option<Task>,
 }
 
 /// One process of a target.
@@ -46,7 +50,7 @@ pub(crate) struct Process {
     pub(crate) leader: Task,
     /// Its live threads, the leader first unless that has exited; none when the process has exited and waits to be reaped.
     pub(crate) threads: KVVec<Task>,
-    /// Index of its parent in the target; its own for the root, and for one that has entered a container.
+    /// Index of its parent in the target; its own for the root, for one that has entered a container, and for an orphan of a job.
     pub(crate) parent: usize,
 }
 
@@ -108,13 +112,46 @@ pub(crate) fn processes_of(root: &Root) -> Result<KVVec<Process>> {
         }
     }
     let mut parent = 0;
-    while let Some(leader) = found.get(parent).map(|p| p.leader.clone()) {
-        for child in leader.children()? {
-            push_unless_gone(&mut found, process(child, parent))?;
+    loop {
+        while let Some(leader) = found.get(parent).map(|p| p.leader.clone()) {
+            for child in leader.children()? {
+                push_unless_gone(&mut found, process(child, parent))?;
+            }
+            parent += 1;
         }
-        parent += 1;
+        // Who has lost its parent since is among the siblings of the root.
+        let known = found.len();
+        if let Some(above) = &root.above {
+            push_siblings(&mut found, root, above)?;
+        }
+        if found.len() == known {
+            return Ok(found);
+        }
     }
-    Ok(found)
+}
+
+/// Adds the siblings of a root that are not there yet.
+fn push_siblings(found: &mut KVVec<Process>, root: &Root, above: &Task) -> Result {
+    let children = above.children()?;
+    if !children.contains(&root.leader) {
+        let text = format_args!("the parent of its first process has ended");
+        return Err(Fault::new(ESRCH, text).task(root.leader.tgid(), root.leader.tid()));
+    }
+    if children.len() == 1 {
+        return Ok(());
+    }
+    let known = Places::of(found)?;
+    for leader in children {
+        if known.index(&leader).is_some() {
+            continue;
+        }
+        match process(leader, found.len()) {
+            // Who has exited is its parent's affair, who does not belong to it.
+            Ok(p) if p.threads.is_empty() => {}
+            other => push_unless_gone(found, other)?,
+        }
+    }
+    Ok(())
 }
 
 /// Adds a process, if it is not gone meanwhile.

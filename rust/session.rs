@@ -412,19 +412,30 @@ fn wrong_stage(why: &str) -> Fault {
 
 /// The target that a process stands for.
 fn root(leader: Task, scope: Scope) -> Result<Root> {
-    if scope != Scope::Container {
-        return Ok(Root { leader, scope });
+    let invalid = |what: &str| Err(Fault::new(EINVAL, format_args!("{what}")).task(leader.tgid(), leader.tid()));
+    let above = match scope {
+        Scope::Process | Scope::Tree => None,
+        Scope::Job => Some(leader.parent()),
+        Scope::Container => {
+            let ns = PidNs::of(&leader)?;
+            if ns.level() == 0 {
+                return invalid("it lives in the first pid namespace: that is the whole machine");
+            }
+            let leader = ns.init()?.leader();
+            let above = None;
+            return Ok(Root { leader, scope, above });
+        }
+    };
+    if let Some(above) = &above {
+        let ns = PidNs::of(above)?;
+        if ns != PidNs::of(&leader)? {
+            return invalid("its parent lives in another pid namespace: it is no job");
+        }
+        if above.is_kernel_thread() || (ns.level() == 0 && above.tgid() == 1) {
+            return invalid("its parent is that of all orphans of the machine: it is no job");
+        }
     }
-    let ns = PidNs::of(&leader)?;
-    if ns.level() == 0 {
-        return Err(Fault::new(
-            EINVAL,
-            format_args!("it lives in the first pid namespace: that is the whole machine"),
-        )
-        .task(leader.tgid(), leader.tid()));
-    }
-    let leader = ns.init()?.leader();
-    Ok(Root { leader, scope })
+    Ok(Root { leader, scope, above })
 }
 
 /// The target, if the caller may touch all its tasks.

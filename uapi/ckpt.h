@@ -66,6 +66,7 @@ extern "C" {
 #define CKPT_FEATURE_GUARD (UINT64_C(1) << 3)	/* guard regions (MADV_GUARD_INSTALL) are saved */
 #define CKPT_FEATURE_TREE (UINT64_C(1) << 4)	/* process trees (CKPT_SCOPE_TREE) */
 #define CKPT_FEATURE_CONTAINER (UINT64_C(1) << 5) /* pid namespaces (CKPT_SCOPE_CONTAINER) */
+#define CKPT_FEATURE_JOB (UINT64_C(1) << 6)	/* jobs with their orphans (CKPT_SCOPE_JOB) */
 
 /* CKPT_INFO: what the module is and can do on this kernel. */
 struct ckpt_info {
@@ -88,6 +89,11 @@ CKPT_ASSERT_SIZE(struct ckpt_info, 144);
 #define CKPT_SCOPE_PROCESS 0   /* one process with all its threads; children are an obstacle */
 #define CKPT_SCOPE_TREE 1      /* a process with all its descendants */
 #define CKPT_SCOPE_CONTAINER 2 /* all processes of the pid namespace that the process is a member of */
+/*
+ * A process with all its descendants, and its siblings with theirs: a job below an init or subreaper of its own, which adopts orphans
+ * and is not part of it.
+ */
+#define CKPT_SCOPE_JOB 3
 
 /*
  * CKPT_ATTACH: choose the target of the session.

@@ -77,6 +77,8 @@ pub mod feature {
     pub const TREE: u64 = 1 << 4;
     /// Pid namespaces ([`super::scope::CONTAINER`]).
     pub const CONTAINER: u64 = 1 << 5;
+    /// Jobs with their orphans ([`super::scope::JOB`]).
+    pub const JOB: u64 = 1 << 6;
 }
 
 /// Argument of [`CKPT_INFO`]. All fields but `size` and `flags` are results.
@@ -117,6 +119,9 @@ pub mod scope {
     pub const TREE: u32 = 1;
     /// All processes of the pid namespace that the named process is a member of.
     pub const CONTAINER: u32 = 2;
+    /// A process with all its descendants, and its siblings with theirs: a job below an init or subreaper of its own, which adopts
+    /// orphans and is not part of it.
+    pub const JOB: u32 = 3;
 }
 
 /// Argument of [`CKPT_ATTACH`].

@@ -777,6 +777,7 @@ struct ckpt_shared {
 	const void *handlers;
 };
 
+struct task_struct *ckpt_parent(struct task_struct *t);
 unsigned int ckpt_children(struct task_struct *leader, struct task_struct **out, unsigned int max);
 pid_t ckpt_nr_above(struct task_struct *t, enum pid_type type, unsigned int levels);
 bool ckpt_has_live_child(struct task_struct *t, pid_t number, unsigned int levels);

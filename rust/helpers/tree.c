@@ -21,6 +21,17 @@ static rwlock_t *task_list(void)
 	return (rwlock_t *)ckpt_address[CKPT_ADDRESS_tasklist_lock];
 }
 
+/* The leader of the process of t's parent, with a reference. */
+struct task_struct *ckpt_parent(struct task_struct *t)
+{
+	struct task_struct *parent;
+
+	rcu_read_lock();
+	parent = get_task_struct(rcu_dereference(t->real_parent)->group_leader);
+	rcu_read_unlock();
+	return parent;
+}
+
 /*
  * The children of all threads of leader's process, zombies too, each with a reference, in the order of the lists. Returns how
  * many there are; those that do not fit into @max are not stored.

@@ -4,9 +4,10 @@
 //!
 //! Saved: pids, also those in pid namespaces below the root task's (any number of levels), parents, process groups, sessions (also
 //! those whose leader has gone), exit signals, who is stopped, zombies, main threads that have exited while others live, processes
-//! that share an address space; of a container, those that have entered it from outside (setns): their parent is outside again.
+//! that share an address space; of a container, those that have entered it from outside (setns): their parent is outside again; of a
+//! job (`ckptctl run`), orphans: they have the parent of the root process again.
 //! Sessions and process groups that are outside of the root task's pid namespace become the restarter's.
-//! Not saved: who has entered a container and has exited since: that is the parent's affair, who is outside.
+//! Not saved: who has entered a container, or is an orphan of a job, and has exited since: that is the parent's affair, who is outside.
 //! Refused: a process that entered a pid namespace below the root task's from
 //! outside of the target, or whose parent has not made that namespace, or several; a nested pid namespace that processes outside of the
 //! target live in, or that another user namespace owns; a process group or session without leader in a nested pid namespace; an address
@@ -65,7 +66,7 @@ enum Origin {
     First,
     /// Its parent had entered it (setns).
     Entered,
-    /// Its parent, which had entered it, is outside of the target.
+    /// Its parent, which had entered it or made it, is outside of the target.
     Outside,
 }
 
@@ -229,7 +230,8 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
         let owner = leaders.get(*vm).copied().unwrap_or(index);
         let ppid = match whole.processes.get(p.parent) {
             Some(parent) if parent.leader != *leader => parent.leader.numbers_in(&whole.pid_ns)[1],
-            _ => leader.ppid_in(&whole.pid_ns),
+            _ if index == 0 => leader.ppid_in(&whole.pid_ns),
+            _ => 0,
         };
         let mut e = Tree::new_zeroed();
         e.ppid = ppid;
@@ -464,8 +466,8 @@ fn check_jobs(input: &Reader, tree: &[Tree]) -> Result {
     Ok(())
 }
 
-/// Whether this is a process with a parent outside of the tree, beside the root: it has entered the pid namespace.
-pub(crate) fn has_entered(index: u32, e: &Tree) -> bool {
+/// Whether this is a process with a parent outside of the tree, beside the root: it has entered the pid namespace, or is an orphan.
+pub(crate) fn is_beside_root(index: u32, e: &Tree) -> bool {
     index != 0 && e.flags & flags::LEADER != 0 && e.ppid == 0
 }
 
@@ -485,15 +487,13 @@ pub(crate) fn check_whole(input: &Reader, tree: &[Tree], nested: &mut Nested) ->
             return bad("the root of the task tree is no live process");
         }
         let parent = numbers.get(&e.ppid).and_then(|i| tree.get(*i as usize));
-        let has_entered = has_entered(index as u32, e);
-        if has_entered
-            && (tree.first().is_none_or(|root| root.pid != 1)
-                || (e.level, e.vm) != (0, index as u32)
-                || e.flags & (flags::ZOMBIE | flags::PIDNS_INIT) != 0)
+        let is_beside_root = is_beside_root(index as u32, e);
+        if is_beside_root
+            && ((e.level, e.vm) != (0, index as u32) || e.flags & (flags::ZOMBIE | flags::PIDNS_INIT) != 0)
         {
             return bad("a process with a parent outside that it cannot have, in the task tree");
         }
-        let is_child = e.flags & flags::LEADER != 0 && index != 0 && !has_entered;
+        let is_child = e.flags & flags::LEADER != 0 && index != 0 && !is_beside_root;
         if is_child && parent.is_none_or(|p| p.flags & (flags::LEADER | flags::ZOMBIE) != flags::LEADER) {
             return bad("a process without its parent in the task tree");
         }
@@ -606,7 +606,7 @@ pub(crate) fn join(tree: &[Tree], entry: &Tree, me: &CurrentTask, ghosts: &mut G
 /// Sets the signal that the parent gets when the process exits: the parent that the tree says, and nobody else. A parent outside of the
 /// tree is not to be signalled at the wish of a statefile.
 pub(crate) fn set_exit_signal(index: u32, task: &Task, entry: &Tree, task_of: &TaskOf<'_>) -> Result {
-    if index == 0 || has_entered(index, entry) {
+    if index == 0 || is_beside_root(index, entry) {
         return Ok(());
     }
     task.set_exit_signal(&task_of(entry.ppid).ok_or(ESRCH)?, entry.exit_signal)

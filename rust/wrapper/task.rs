@@ -277,6 +277,12 @@ impl Task {
             .map(|kind| unsafe { bindings::ckpt_nr_above(self.as_ptr(), kind, levels) } as u32)
     }
 
+    /// The leader of its parent's process. That may end meanwhile.
+    pub(crate) fn parent(&self) -> Self {
+        // SAFETY: the task is alive; the helper holds the RCU lock, and gives a task with a reference.
+        unsafe { Self::from_raw(bindings::ckpt_parent(self.as_ptr())) }.unwrap_or_else(|| self.clone())
+    }
+
     /// The children of its process, zombies too, in the order in which they came.
     pub(crate) fn children(&self) -> Result<KVVec<Task>> {
         // SAFETY: the task is alive, the array has that many entries; the helper locks and takes references.

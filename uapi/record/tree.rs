@@ -55,8 +55,9 @@ pub struct Tree {
     pub pid: u32,
     /// Process id.
     pub tgid: u32,
-    /// Process id of the parent: of a process of the tree, or, for the root task, of one outside of it. 0 when the parent
-    /// lives outside of the pid namespace.
+    /// Process id of the parent: of a process of the tree, or, for the root task, of one outside of it, 0 when that lives outside of
+    /// the pid namespace. 0 for another process with a parent outside of the tree: one that has entered the pid namespace, if the root
+    /// task is the first of that; else an orphan, whom the parent of the root task has adopted.
     pub ppid: u32,
     /// Process group.
     pub pgid: u32,

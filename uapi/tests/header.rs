@@ -62,9 +62,11 @@ fn expected() -> Expected {
         CKPT_FEATURE_GUARD = ioctl::feature::GUARD;
         CKPT_FEATURE_TREE = ioctl::feature::TREE;
         CKPT_FEATURE_CONTAINER = ioctl::feature::CONTAINER;
+        CKPT_FEATURE_JOB = ioctl::feature::JOB;
         CKPT_SCOPE_PROCESS = ioctl::scope::PROCESS;
         CKPT_SCOPE_TREE = ioctl::scope::TREE;
         CKPT_SCOPE_CONTAINER = ioctl::scope::CONTAINER;
+        CKPT_SCOPE_JOB = ioctl::scope::JOB;
         CKPT_CHECKPOINT_KILL = ioctl::checkpoint_flags::KILL;
         CKPT_CHECKPOINT_STOP = ioctl::checkpoint_flags::STOP;
         CKPT_CHECKPOINT_WRITTEN_FILES = ioctl::checkpoint_flags::WRITTEN_FILES;

@@ -121,9 +121,10 @@ impl Mapped {
     fn is_shared(&self, whole: &Whole<'_>) -> bool {
         let root = &whole.root;
         let below = root.scope != Extent::Process;
+        let top = root.above.as_ref().unwrap_or(&root.leader);
         // Each mapping holds one reference, and we another one.
         self.file.references() > self.count + 1
-            && (whole.stopped_ns != 0 || self.file.is_mapped_outside(&root.leader, below, whole.inside()))
+            && (whole.stopped_ns != 0 || self.file.is_mapped_outside(top, below, whole.inside()))
     }
 }
 
