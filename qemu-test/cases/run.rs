@@ -33,6 +33,8 @@ pub fn cases() -> Vec<Case> {
         Case::new("run/does_not_begin_anew_beside_a_sound_statefile", resume::pid_in_use),
         Case::new("run/resumes_where_pids_are_taken", resume::pidns),
         Case::new("run/resumes_as_nobody", resume::nobody).limit(180),
+        Case::new("run/resumes_with_orphans", resume::orphans).limit(240),
+        Case::new("run/names_what_is_no_job", resume::no_job),
         Case::new("run/resumes_openmp", resume::openmp).limit(240),
         Case::new("run/is_killed_at_any_moment", killed::run).limit(300),
         Case::new("run/its_checkpoint_is_killed_at_any_moment", killed::checkpoint).limit(300),

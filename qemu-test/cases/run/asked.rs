@@ -165,18 +165,6 @@ pub fn failed(context: &Context) -> Result {
         "{}",
         run.says()
     );
-
-    let file = context.path("job.ckpt");
-    for (options, out) in [(&[][..], "plain"), (&["--pidns"], "pidns")] {
-        let script = "(sleep 2 & ); echo ready; sleep 3; exit 5";
-        let call = Call::new(context, &["/bin/bash", "-c", script]).file(&file).out(out);
-        let mut run = call.options(&["--on", "USR1=stop"]).options(options).start()?;
-        run.wait_line("ready")?;
-        run.signal(Signal::USR1)?;
-        run.wait_says("has lost its parent")?;
-        run.expect_exit(5)?;
-        ensure!(!file.exists(), "there is a statefile");
-    }
     Ok(())
 }
 

@@ -2,7 +2,8 @@
 
 //! `ckptctl run --resume`.
 
-use super::job::{go, is_sound, last_number, Call, NOBODY, REQUEUE};
+use super::job::{go, is_sound, last_number, Call, Run, NOBODY, REQUEUE};
+use harness::ckptctl::{self, exit};
 use harness::{ensure, Context, Program, Result};
 use rustix::process::Signal;
 use std::fs;
@@ -117,6 +118,88 @@ pub fn pidns(context: &Context) -> Result {
     ensure!(!go_later.exists(), "too early");
     rounds(context, &[], &["--pidns"], &["tick", "3"], 3)?;
     other.expect_exit(3)
+}
+
+/// Counts to standard output until it may go, then says so by a file: process groups of the shell's, with a `sleep` below them.
+const COUNTER: &str = "n=0; while [ ! -e $CKPT_GO ]; do n=$((n+1)); echo $0 $n; sleep 0.05; done; touch $0.end";
+
+/// Daemons of the job, which have lost their parents: one in the job's session, one in its own. They come back, and can be saved again.
+pub fn orphans(context: &Context) -> Result {
+    fs::set_permissions("/dev/ckpt", fs::Permissions::from_mode(0o666))?;
+    fs::set_permissions(context.dir(), fs::Permissions::from_mode(0o777))?;
+    let script = format!(
+        "count='{COUNTER}'; (bash -c \"$count\" near &); (setsid bash -c \"$count\" far &); bash -c \"$count\" root; \
+         until [ -e near.end -a -e far.end ]; do sleep 0.05; done; exit 5"
+    );
+    for (through, options, name) in [
+        (&[][..], &[][..], "plain"),
+        (&[], &["--pidns"], "pidns"),
+        (NOBODY, &["--pidns"], "nobody"),
+    ] {
+        let file = context.path(&format!("{name}.ckpt"));
+        for left in ["go", "near.end", "far.end", "root.end"] {
+            let _ = fs::remove_file(context.path(left));
+        }
+        let call = Call::new(context, &["/bin/bash", "-c", &script]);
+        let call = call.through(through).file(&file).out(name).options(options);
+        let call = call.options(&["--on", "USR1=stop", "--resume"]);
+        let mut so_far = 0;
+        for _ in 0..2 {
+            let mut run = call.start()?;
+            all_count(&run, so_far + 3)?;
+            run.signal(Signal::USR1)?;
+            run.expect_exit(REQUEUE)?;
+            is_sound(&file)?;
+            so_far = run.lines().len();
+        }
+        let mut run = call.start()?;
+        all_count(&run, so_far + 3)?;
+        if name == "plain" {
+            run.signal(Signal::USR1)?;
+            run.expect_exit(REQUEUE)?;
+            so_far = run.lines().len();
+            let mut restart = ckptctl::restart_foreground(&file, &[])?;
+            all_count(&run, so_far + 3)?;
+            go(context)?;
+            ensure!(restart.wait()?.code() == Some(5), "ckptctl restart ends otherwise");
+        } else {
+            go(context)?;
+            run.expect_exit(5)?;
+        }
+        for who in WHO {
+            let numbers: Vec<_> = numbers_of(&run, who).collect();
+            let wanted: Vec<_> = (1..=numbers.len()).collect();
+            ensure!(numbers == wanted, "{name}: {who} has counted {numbers:?}");
+        }
+    }
+    Ok(())
+}
+
+/// What has no job's init above it is no job.
+pub fn no_job(context: &Context) -> Result {
+    let mut target = Program::own(context, "tick").start()?;
+    target.wait_ready()?;
+    let check = |pid: i32| ckptctl::run(&["check", "--job", &pid.to_string()]);
+    // This case is its parent, and that of the command.
+    check(target.pid)?.expect(exit::REFUSED)?.names(&["the caller itself"])?;
+    check(1)?.expect(exit::REFUSED)?.names(&["it is no job"])?;
+    target.finish()
+}
+
+const WHO: [&str; 3] = ["root", "near", "far"];
+
+/// What one of them has said.
+fn numbers_of(run: &Run, who: &'static str) -> impl Iterator<Item = usize> {
+    let lines = run.lines().into_iter();
+    lines.filter_map(move |line| line.strip_prefix(who)?.trim().parse().ok())
+}
+
+/// Waits until all have begun, and there are more lines.
+fn all_count(run: &Run, beyond: usize) -> Result {
+    run.wait_for("counting", |run| {
+        let have_begun = WHO.iter().all(|who| numbers_of(run, who).next().is_some());
+        (have_begun && run.lines().len() > beyond).then_some(())
+    })
 }
 
 /// Four threads of OpenMP on one processor: the output is that of an undisturbed run.

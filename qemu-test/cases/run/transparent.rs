@@ -3,7 +3,7 @@
 //! A load manager sees the job as if it had run it itself.
 
 use super::job::{go, Call};
-use harness::process::{self, children, wait_until, Ended, PATIENCE};
+use harness::process::{self, descendants, wait_until, Ended, PATIENCE};
 use harness::{ensure, Context, Result, CKPTCTL};
 use rustix::process::{kill_process_group, waitpid, Pid, Signal, WaitOptions};
 use std::collections::BTreeSet;
@@ -177,12 +177,12 @@ pub fn ignored(context: &Context) -> Result {
         .spawn()?;
     let pid = child.id() as i32;
     let job = wait_until(PATIENCE, || {
-        let below = children(pid);
+        let below = descendants(pid);
         let name = |pid: &&i32| process::status_field(**pid, "Name").as_deref() == Some("sleep");
-        below.iter().find(name).copied().filter(|_| below.len() == 2)
+        below.iter().find(name).copied().filter(|_| below.len() == 3)
     });
     let Some(job) = job else {
-        harness::fail!("no job and witness: {:?}", children(pid))
+        harness::fail!("no init, job and witness: {:?}", descendants(pid))
     };
     let masks = ["SigIgn", "SigBlk"].map(|field| process::status_field(job, field).unwrap_or_default());
     ensure!(

@@ -7,7 +7,7 @@ use crate::jobs;
 use crate::text;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use libckpt::{init_of_pid_namespace, parse_policies, ChangedFiles, External, Files, Policy, Scope, Stdio};
+use libckpt::{init_of_pid_namespace, is_job, parse_policies, ChangedFiles, External, Files, Policy, Scope, Stdio};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
@@ -93,11 +93,15 @@ impl Who {
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Target {
     /// Only this process: that it has children is an obstacle.
-    #[arg(long, conflicts_with_all = ["container", "pidns"])]
+    #[arg(long, conflicts_with_all = ["container", "pidns", "job"])]
     process: bool,
     /// All processes of its pid namespace.
     #[arg(long)]
     container: bool,
+    /// Also its orphans, which its parent has adopted: all children of that, with their descendants. A job of `ckptctl run` is saved so
+    /// in any case.
+    #[arg(long, conflicts_with_all = ["container", "pidns"])]
+    job: bool,
 }
 
 impl Target {
@@ -105,6 +109,7 @@ impl Target {
         match (self.process, self.container || who.pidns.is_some()) {
             (true, _) => Scope::Process,
             (_, true) => Scope::Container,
+            _ if self.job || who.name.is_some() || who.pid.is_some_and(is_job) => Scope::Job,
             _ => Scope::Tree,
         }
     }
@@ -402,6 +407,7 @@ mod tests {
         assert_eq!(scope(&[]), Scope::Tree);
         assert_eq!(scope(&["--process"]), Scope::Process);
         assert_eq!(scope(&["--container"]), Scope::Container);
+        assert_eq!(scope(&["--job"]), Scope::Job);
     }
 
     #[test]

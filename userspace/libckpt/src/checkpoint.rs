@@ -32,6 +32,8 @@ pub enum Scope {
     Tree,
     /// All processes of the pid namespace that the process is a member of. They restart in a pid namespace of their own.
     Container,
+    /// The process with all its descendants, and its siblings with theirs: a job with its orphans, whom its init has adopted.
+    Job,
 }
 
 impl Scope {
@@ -40,6 +42,7 @@ impl Scope {
             Self::Process => ioctl::scope::PROCESS,
             Self::Tree => ioctl::scope::TREE,
             Self::Container => ioctl::scope::CONTAINER,
+            Self::Job => ioctl::scope::JOB,
         }
     }
 }
@@ -222,6 +225,7 @@ fn members(pidfd: BorrowedFd<'_>, scope: Scope) -> Vec<Pid> {
         Scope::Process => return Vec::new(),
         Scope::Tree => vec![named],
         Scope::Container => members_of_namespace(named),
+        Scope::Job => siblings(named),
     };
     let mut known: HashSet<u32> = found.iter().copied().collect();
     let mut next = 0;
@@ -243,8 +247,22 @@ fn pid_of(pidfd: BorrowedFd<'_>) -> Option<u32> {
         .find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())
 }
 
+/// A process with all others that have its parent.
+fn siblings(named: u32) -> Vec<u32> {
+    let stat = fs::read_to_string(format!("/proc/{named}/stat")).unwrap_or_default();
+    let parent = stat
+        .rsplit(") ")
+        .next()
+        .and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
+    let mut found = parent.map_or_else(Vec::new, children);
+    if !found.contains(&named) {
+        found.push(named);
+    }
+    found
+}
+
 /// Child processes of all threads of a process.
-fn children(pid: u32) -> Vec<u32> {
+pub(crate) fn children(pid: u32) -> Vec<u32> {
     let threads = numbers_in(&format!("/proc/{pid}/task"));
     let lists = threads
         .iter()

@@ -4,18 +4,19 @@
 //!
 //! Whoever started this process sees the job through it. What the job is to see of this process is as little as possible.
 
-use crate::checkpoint::Scope;
+use crate::checkpoint::{children, Scope};
 use crate::device::{self, pass_on, Built, Inherited, Received, Session, Step, Witness};
 use crate::error::{Error, Result};
 use crate::foreground::{follow_stop, Change, Ended, Terminal, Watched};
 use crate::message::Message;
 use crate::restart::{restart, RestartOptions};
 use rustix::fd::{AsFd, BorrowedFd};
-use rustix::process::{getpgid, getpgrp, pidfd_send_signal, set_child_subreaper, waitpid, Pid, Signal, WaitOptions};
+use rustix::process::{getpgid, getpgrp, pidfd_send_signal, set_child_subreaper, wait, Pid, Signal, WaitOptions};
 use rustix::thread::{capabilities, move_into_thread_name_spaces, CapabilitySet, ThreadNameSpaceType};
 use std::ffi::{CString, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
 
 /// A running job. It dies with the thread that has started it.
 pub struct Job {
@@ -34,10 +35,10 @@ pub enum JobChange {
 }
 
 impl Job {
-    /// Starts a command, found by PATH, with the caller's process group, descriptors, and signals as `signals` says. The caller
-    /// becomes the parent of what the job leaves behind.
+    /// Starts a command, found by PATH, with the caller's process group, descriptors, and signals as `signals` says, below a small
+    /// init, which becomes the parent of orphans.
     ///
-    /// With `pidns` it runs in a pid namespace of its own (which takes CAP_SYS_ADMIN), below a small init.
+    /// With `pidns` it runs in a pid namespace of its own (which takes CAP_SYS_ADMIN).
     pub fn start(command: &[OsString], pidns: bool, signals: &Inherited) -> Result<Self> {
         let name = || {
             command
@@ -67,7 +68,6 @@ impl Job {
 
     /// Brings back a saved job, and stands for it. With it comes what the kernel has to say about it.
     pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<(Self, Vec<Message>)> {
-        // Before anybody runs who could leave somebody behind.
         adopt_orphans()?;
         let program = restart(file, options)?;
         Ok((Self::new(program.process, program.terminal), program.warnings))
@@ -130,8 +130,23 @@ impl Job {
     /// Kills all of it.
     pub fn kill(&self) -> Result<()> {
         let session = Session::open()?;
-        session.attach(self.pidfd(), Scope::Tree)?;
+        session.attach(self.pidfd(), Scope::Job)?;
         session.kill()
+    }
+
+    /// Waits until all of a job that has been killed has ended, so that its process ids are free. Its init ends with its first process.
+    pub fn take_leave(&self) {
+        const PATIENCE: Duration = Duration::from_secs(2);
+        let witness = self.witness.as_ref().map(Witness::pid);
+        let end = Instant::now() + PATIENCE;
+        loop {
+            while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+            let left = children(std::process::id());
+            if left.iter().all(|pid| Some(*pid) == witness) || Instant::now() > end {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Sends it a signal.
@@ -148,45 +163,19 @@ impl Job {
             let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
         }
     }
-
-    /// Takes leave of dead orphans of the job. Gives those that live: nobody saves them. `others` are further children.
-    pub fn orphans(&self, others: &[u32]) -> Vec<u32> {
-        let own = rustix::process::getpid().as_raw_nonzero();
-        let children = |pid: String| fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        let mut found = children(own.to_string());
-        let first = match &self.process.init {
-            Some(init) => {
-                let pid = init.pid.as_raw_nonzero().get().unsigned_abs();
-                found += &children(pid.to_string());
-                pid
-            }
-            None => self.pid(),
-        };
-        let known = [first, self.pid(), self.witness.as_ref().map_or(0, Witness::pid)];
-        let is_known = |pid: &u32| known.contains(pid) || others.contains(pid);
-        let mut living = Vec::new();
-        for pid in found.split_whitespace().filter_map(|pid| pid.parse().ok()) {
-            let reaped = || {
-                let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-                pid.is_some_and(|pid| matches!(waitpid(Some(pid), WaitOptions::NOHANG), Ok(Some(_))))
-            };
-            let is_zombie = || {
-                let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-                stat.rsplit(") ")
-                    .next()
-                    .is_none_or(|rest| rest.is_empty() || rest.starts_with(['Z', 'X']))
-            };
-            if !is_known(&pid) && !reaped() && !is_zombie() {
-                living.push(pid);
-            }
-        }
-        living
-    }
 }
 
 fn adopt_orphans() -> Result<()> {
     // Any pid but none.
     set_child_subreaper(Some(Pid::INIT)).map_err(|errno| Error::io("cannot become the parent of orphans", errno))
+}
+
+/// Whether a process is the first one of a job: its parent is the init of that.
+pub fn is_job(pid: u32) -> bool {
+    let read = |pid: &str, file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let stat = read(&pid.to_string(), "stat");
+    let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1));
+    parent.is_some_and(|parent| read(parent, "comm").trim_end() == "ckpt-init")
 }
 
 /// Puts the caller into a user namespace of its own, if it needs one to make pid namespaces and choose pids in them. The caller

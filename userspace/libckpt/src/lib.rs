@@ -47,7 +47,7 @@ pub use device::{init_of_pid_namespace, Session};
 pub use error::{Error, Failure, Result, TakenPid};
 pub use external::External;
 pub use foreground::Ended;
-pub use job::{enter_namespace_for_pids, enter_user_namespace_of, Job, JobChange};
+pub use job::{enter_namespace_for_pids, enter_user_namespace_of, is_job, Job, JobChange};
 pub use message::{Message, Severity};
 pub use policy::{parse_policies, Action, Policy};
 pub use restart::{restart, ChangedFiles, Placement, RestartOptions, Restarted, Stdio};

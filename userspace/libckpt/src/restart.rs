@@ -72,8 +72,8 @@ pub struct RestartOptions {
     /// themselves, and no other exists. That takes no privilege; whoever lacks CAP_SYS_ADMIN gets it with a pid
     /// namespace in any case.
     pub new_userns: bool,
-    /// A fresh pid namespace ends with the caller.
-    pub tied: bool,
+    /// The program is a job: its parent is a small init, which adopts its orphans, and ends with the caller.
+    pub job: bool,
     /// What takes the place of things outside that the program had to do with.
     pub external: Vec<External>,
 }
@@ -169,6 +169,8 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
         stdio: [0, 1, 2].map(|number| files.get(number)),
         group,
         namespaces,
+        init: options.job || tree.has_orphans(),
+        tied: options.job,
         user_ns: user_ns.as_ref(),
     };
     let mut process = device::build(&plan).map_err(|error| match reason(&session, &error) {
@@ -213,7 +215,6 @@ fn namespaces(
     Ok(Some(NewNamespaces {
         root_is_init,
         user: own_user_ns || options.new_userns || !may_make_pidns(),
-        tied: options.tied,
     }))
 }
 

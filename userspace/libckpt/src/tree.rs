@@ -73,6 +73,11 @@ impl TaskTree {
         taken_pids(numbers)
     }
 
+    /// Whether a process besides the root has the root's parent.
+    pub fn has_orphans(&self) -> bool {
+        self.tasks.iter().any(|task| task.namespace == Namespace::Beside)
+    }
+
     /// Thread id of a task.
     pub fn pid(&self, index: u32) -> u32 {
         self.entries.get(index as usize).map_or(0, |task| task.pid)
@@ -152,8 +157,8 @@ impl Planner<'_> {
 
     fn process(&mut self, entry: &Tree, index: u32, pids: Vec<i32>) -> Result<Task> {
         let pid = entry.pid;
-        if entry.ppid == 0 && self.entries[0].pid == 1 {
-            return self.entered(entry, index, pids);
+        if entry.ppid == 0 {
+            return self.beside_root(entry, index, pids);
         }
         let Some(&parent) = self.processes.get(&entry.ppid) else {
             return refuse(format!(
@@ -193,18 +198,24 @@ impl Planner<'_> {
         })
     }
 
-    /// A process that has entered the pid namespace of the root from outside, where its parent is.
-    fn entered(&self, entry: &Tree, index: u32, pids: Vec<i32>) -> Result<Task> {
+    /// A process whose parent is outside: it has entered the pid namespace of the root, which is its first process; or it is an orphan, and
+    /// has the parent of the root.
+    fn beside_root(&self, entry: &Tree, index: u32, pids: Vec<i32>) -> Result<Task> {
         let flags = entry.flags & (flags::ZOMBIE | flags::PIDNS_INIT | flags::SHARES_HANDLERS);
         if (entry.level, entry.vm, flags) != (0, index, 0) {
             return refuse(format!("process {} cannot have a parent outside", entry.pid));
         }
+        let (namespace, exit_signal) = if self.entries[0].pid == 1 {
+            // That of whoever makes it.
+            (Namespace::Entered, 0)
+        } else {
+            (Namespace::Beside, libc::SIGCHLD)
+        };
         Ok(Task {
             creator: index,
             make: Make::Process,
-            namespace: Namespace::Entered,
-            // That of whoever makes it.
-            exit_signal: 0,
+            namespace,
+            exit_signal,
             parent: 0,
             pids,
         })
@@ -414,10 +425,9 @@ mod tests {
             (vec![process(10, 1), thread(10, 10, 0)], "impossible pid"),
             (vec![process(u32::MAX, 1)], "impossible pid"),
             (
-                vec![process(10, 1), process(11, 0)],
-                "parent of process 11 (0) is not in it",
+                vec![process(10, 1), process(11, 12), process(12, 10)],
+                "parent of process 11 (12) is not in it",
             ),
-            (vec![process(10, 1), process(11, 12), process(12, 10)], "is not in it"),
             (vec![process(10, 1), exited, process(12, 11)], "has exited"),
         ];
         for (entries, text) in cases {
@@ -548,6 +558,21 @@ mod tests {
             change(&mut entries[1]);
             assert!(why(tree(entries)).contains("cannot have a parent outside"));
         }
+    }
+
+    #[test]
+    fn has_orphans_stand_beside_the_root() {
+        let family = |root| vec![process(root, 3), process(7, 0), process(8, 7)];
+        let built = tree(family(5)).unwrap();
+        let orphan = &built.tasks()[1];
+        assert_eq!(
+            (orphan.creator, orphan.namespace, orphan.exit_signal),
+            (1, Namespace::Beside, libc::SIGCHLD)
+        );
+        assert!(built.has_orphans() && !tree(family(1)).unwrap().has_orphans());
+        let mut entries = family(5);
+        entries[1].level = 1;
+        assert!(why(tree_with(entries, &[7])).contains("cannot have a parent outside"));
     }
 
     #[test]

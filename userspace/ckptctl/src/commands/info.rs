@@ -17,6 +17,7 @@ const FEATURES: &[(u64, &str, &str)] = &[
     (feature::GUARD, "guard", "guard regions (MADV_GUARD_INSTALL)"),
     (feature::TREE, "tree", "a process with all its descendants"),
     (feature::CONTAINER, "container", "all processes of a pid namespace"),
+    (feature::JOB, "job", "jobs with their orphans"),
 ];
 
 pub fn run(output: &Output) -> Result<Exit, Failed> {

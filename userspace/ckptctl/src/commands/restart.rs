@@ -8,7 +8,7 @@ use crate::hook::{ask, Stage};
 use crate::output::{message_json, Output};
 use crate::text::{count, milliseconds};
 use libckpt::device::{die_by, pidfd_open};
-use libckpt::{Ended, Placement, RestartOptions, Restarted, Scope, Session, Stdio};
+use libckpt::{is_job, Ended, Placement, RestartOptions, Restarted, Scope, Session, Stdio};
 use rustix::fd::{AsFd, OwnedFd};
 use serde_json::json;
 use std::fs::File;
@@ -32,7 +32,7 @@ pub fn run(args: &Restart, output: &Output) -> Result<Exit, Failed> {
         changed_files: args.changed_files,
         new_pidns: args.new_pidns,
         new_userns: args.new_userns,
-        tied: false,
+        job: false,
         external: args.external.clone(),
     };
     let file = open(&args.file, from_stdin)?;
@@ -58,7 +58,7 @@ pub fn asked(hooks: &[PathBuf], pid: u32, file: &Path) -> Result<(), Failed> {
     ask(hooks, Stage::Restart, pid, file, None).map_err(|failed| {
         let killed = pidfd_open(pid).and_then(|pidfd| {
             let session = Session::open()?;
-            session.attach(pidfd.as_fd(), Scope::Tree)?;
+            session.attach(pidfd.as_fd(), if is_job(pid) { Scope::Job } else { Scope::Tree })?;
             session.kill()
         });
         match killed {

@@ -11,7 +11,7 @@ use crate::cli::Run;
 use crate::commands::restart::asked;
 use crate::exit::{Exit, Failed};
 use crate::jobs::Name;
-use crate::output::{comm, Output};
+use crate::output::Output;
 use libckpt::device::{die_by, Inherited, Received, Signals, SIGCHLD};
 use libckpt::{enter_namespace_for_pids, statefile, Ended, Error, Job, JobChange, Placement, RestartOptions};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -106,7 +106,7 @@ fn begin(args: &Run, inherited: &Inherited, output: &Output) -> Result<Job, Fail
         changed_files: args.changed_files,
         new_pidns: args.pidns,
         new_userns: false,
-        tied: true,
+        job: true,
         external: Vec::new(),
     };
     match Job::restart(&file, &options) {
@@ -200,13 +200,8 @@ impl Supervisor<'_> {
             }
             self.begin_checkpoint();
             self.wait();
-            let mut children = false;
             while let Some(received) = self.signals.next_signal() {
-                children |= received.signal == SIGCHLD;
                 self.receive(received);
-            }
-            if children {
-                self.orphans();
             }
         }
     }
@@ -267,12 +262,6 @@ impl Supervisor<'_> {
         }
     }
 
-    /// Those whose parents have died, but for dead ones, which are forgotten here.
-    fn orphans(&self) -> Vec<u32> {
-        let saver: Vec<u32> = self.saver.iter().map(Saver::pid).collect();
-        self.job.orphans(&saver)
-    }
-
     fn begin_checkpoint(&mut self) {
         let Some(file) = self
             .args
@@ -291,14 +280,6 @@ impl Supervisor<'_> {
             },
             None => return,
         };
-        if let Some(orphan) = self.orphans().first() {
-            let why = format!(
-                "process {orphan} ({}) of the job has lost its parent and would not be saved",
-                comm(*orphan)
-            );
-            self.failed(&why, wanted);
-            return;
-        }
         match Saver::start(self.job.pid(), file, wanted, self.args, self.output) {
             Ok(saver) => self.saver = Some(saver),
             Err(error) => self.failed(&error.to_string(), wanted),
@@ -419,6 +400,7 @@ impl Supervisor<'_> {
         if !self.saved || ended != Ended::Signaled(libckpt::device::SIGKILL) {
             return Exit::Done;
         }
+        self.job.take_leave();
         let file = self.args.output.as_deref().unwrap_or(Path::new(""));
         let status = self.args.exit_code;
         self.output.say(&format!(

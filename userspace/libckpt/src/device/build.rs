@@ -2,7 +2,8 @@
 
 //! Builds the processes that are to become the saved ones: a tree of them, each with its thread ids.
 //!
-//! The caller creates the root process; each process creates its child processes, then its threads, and enters CKPT_RESTART_TASK. Processes
+//! The caller creates the root process, or a small init of ours does, which then creates orphans beside it; each process creates its child
+//! processes, then its threads, and enters CKPT_RESTART_TASK. Processes
 //! that had entered the pid namespace of the root are children of a keeper of ours, outside of it. All plans are made before the first
 //! process: the new ones run on a copy of a possibly multi-threaded process, so that they may make system calls only.
 //!
@@ -18,9 +19,9 @@ use rustix::io::Errno;
 use rustix::net::{self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::{
-    chdir, getpgid, getpid, getppid, getrlimit, pidfd_open, pidfd_send_signal, set_parent_process_death_signal,
-    setpgid, setrlimit, setsid, wait, waitid, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions,
-    WaitOptions,
+    chdir, getpgid, getpid, getppid, getrlimit, pidfd_open, pidfd_send_signal, set_child_subreaper,
+    set_parent_process_death_signal, setpgid, setrlimit, setsid, wait, waitid, Pid, PidfdFlags, Resource, Rlimit,
+    Signal, WaitId, WaitIdOptions, WaitOptions,
 };
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::thread::{
@@ -72,12 +73,14 @@ pub(crate) enum Namespace {
     Of(i32),
     /// The root's, which is the first process of it; its parent is outside.
     Entered,
+    /// The root's, whose parent is its own, too: a small init of ours.
+    Beside,
 }
 
 /// One task that is to be made.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
-    /// Index of the process that creates it; its own for the root, and for one that enters.
+    /// Index of the process that creates it; its own for the root, and for one whose parent is not in the tree.
     pub creator: u32,
     /// What it has of its own.
     pub make: Make,
@@ -163,8 +166,6 @@ pub(crate) struct NewNamespaces {
     /// A user namespace owns it, in which the caller's user and group are themselves, unless the plan has another. It takes no
     /// privilege.
     pub user: bool,
-    /// It ends with the caller.
-    pub tied: bool,
 }
 
 /// A tree that is to become a saved one.
@@ -179,15 +180,18 @@ pub(crate) struct Plan<'a> {
     pub group: Group,
     /// Where to build, if not in the caller's pid namespace.
     pub namespaces: Option<NewNamespaces>,
+    /// The root's parent is a small init of ours, who adopts orphans, also in the caller's pid namespace.
+    pub init: bool,
+    /// A small init of ours ends with the caller.
+    pub tied: bool,
     /// What the user namespace of the new pid namespace is to be, if there is to be one.
     pub user_ns: Option<&'a SavedUserNs>,
 }
 
-/// The init of a pid namespace that was made for a tree. It ends as the root process does, and the namespace with it.
+/// The small init that is the parent of a tree, and adopts its orphans. It ends as the root process does, and a pid namespace that was
+/// made for the tree with it.
 #[derive(Debug)]
 pub(crate) struct Init {
-    /// Its pid, as the caller sees it.
-    pub pid: Pid,
     /// Its pidfd; it is a child of the caller.
     pub pidfd: OwnedFd,
     /// Says how the state of the root process changes: one word each, as wait(2) returns it. Never blocks.
@@ -256,10 +260,13 @@ impl Built {
 
 impl Drop for Built {
     fn drop(&mut self) {
-        if self.bound {
-            // The end of an init is the end of its namespace, once the keeper has taken leave.
-            let child = self.init.as_ref().map_or(&self.pidfd, |init| &init.pidfd);
-            kill(child);
+        // An init that still waits kills its children, and takes leave of them.
+        drop(self.go.take());
+        match &self.init {
+            // Its end is that of its namespace, once the keeper has taken leave.
+            Some(init) if self.bound => wait_for_end(&init.pidfd, WaitIdOptions::EXITED),
+            None if self.bound => kill(&self.pidfd),
+            _ => {}
         }
         let Some(Keeper { process, go }) = self.keeper.take() else {
             return;
@@ -325,11 +332,15 @@ struct Blueprint<'a> {
     group: Group,
     stdio: [Option<BorrowedFd<'a>>; 3],
     place: Place<'a>,
+    /// The first new process is the first of a pid namespace.
+    new_pidns: bool,
     nodes: Vec<Node>,
     /// Indexes of tasks that have a creator, together those that have the same.
     order: Vec<usize>,
     /// Indexes of those that enter the pid namespace of the root from outside.
     entered: Vec<usize>,
+    /// Indexes of those that have the root's parent.
+    beside: Vec<usize>,
     pids: Vec<libc::pid_t>,
     arguments: Vec<ioctl::RestartTask>,
     /// One for each task that one process creates; of each new process, a copy. Only their addresses are used.
@@ -343,7 +354,7 @@ pub(super) enum Place<'a> {
     Here,
     /// The first of a new pid namespace: the descriptor to wait on, and the caller's end of it.
     First { go: BorrowedFd<'a>, go_end: BorrowedFd<'a> },
-    /// A child of the first: also where it shows itself to the caller, and where the first says what becomes of it.
+    /// A child of the first, which is a small init: also where it shows itself to the caller, and where the first says what becomes of it.
     Second {
         go: BorrowedFd<'a>,
         go_end: BorrowedFd<'a>,
@@ -353,7 +364,7 @@ pub(super) enum Place<'a> {
     },
 }
 
-/// What the init of a new pid namespace does besides its work.
+/// What a small init does besides its work.
 #[derive(Clone, Copy)]
 pub(super) struct InitKind {
     /// Leads a session of its own.
@@ -403,8 +414,9 @@ impl Strings {
 impl<'a> Blueprint<'a> {
     fn new(plan: &Plan<'a>, report: BorrowedFd<'a>, place: Place<'a>) -> io::Result<Self> {
         let count = plan.tasks.len();
-        let enters = |index: &usize| plan.tasks[*index].namespace == Namespace::Entered;
-        let (entered, mut order): (Vec<usize>, Vec<usize>) = (1..count).partition(enters);
+        let is = |namespace| move |index: &usize| plan.tasks[*index].namespace == namespace;
+        let (entered, others): (Vec<usize>, Vec<usize>) = (1..count).partition(is(Namespace::Entered));
+        let (beside, mut order): (Vec<usize>, Vec<usize>) = others.into_iter().partition(is(Namespace::Beside));
         // Stable: in the order of the tree, but processes before threads. A process with one thread is easier to copy.
         order.sort_by_key(|&index| (plan.tasks[index].creator, plan.tasks[index].make == Make::Thread));
         let mut pids = Vec::with_capacity(count);
@@ -426,7 +438,8 @@ impl<'a> Blueprint<'a> {
         nodes[0].parent = match place {
             Place::Here => Pid::as_raw(Some(getpid())),
             Place::First { .. } => 0,
-            Place::Second { .. } => 1,
+            // The first process knows it when it is there.
+            Place::Second { .. } => -1,
         };
         let mut most = 0;
         for (at, &index) in order.iter().enumerate() {
@@ -448,9 +461,11 @@ impl<'a> Blueprint<'a> {
             group: plan.group,
             stdio: plan.stdio,
             place,
+            new_pidns: plan.namespaces.is_some(),
             nodes,
             order,
             entered,
+            beside,
             pids,
             arguments: (0..count as u32)
                 .map(|index| ioctl::RestartTask { index, ..sized() })
@@ -467,17 +482,16 @@ impl<'a> Blueprint<'a> {
 pub(crate) fn build(plan: &Plan<'_>) -> Result<Built, BuildError> {
     let failed = |source: io::Error| BuildError::new(Step::Process, source);
     let (report, report_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
-    let strings = plan.namespaces.map(|_| Strings::new()).transpose().map_err(failed)?;
-    let place = match (&strings, plan.namespaces) {
-        (Some(strings), Some(namespaces)) => {
-            let init = InitKind {
-                session: plan.group == Group::Session,
-                tied: namespaces.tied,
-            };
-            strings.place(namespaces.root_is_init, init)
-        }
-        _ => Place::Here,
+    let has_first = plan.init || plan.namespaces.is_some();
+    let strings = has_first.then(Strings::new).transpose().map_err(failed)?;
+    let init = InitKind {
+        session: plan.group == Group::Session,
+        tied: plan.tied,
     };
+    let root_is_init = plan.namespaces.is_some_and(|namespaces| namespaces.root_is_init);
+    let place = strings
+        .as_ref()
+        .map_or(Place::Here, |strings| strings.place(root_is_init, init));
     let blueprint = Blueprint::new(plan, report_end.as_fd(), place).map_err(failed)?;
     let ids = match (plan.user_ns, plan.namespaces) {
         (Some(saved), Some(_)) => Ids::Saved(saved),
@@ -543,8 +557,8 @@ pub(super) fn begin(mut first: Built, second: bool, strings: Option<Strings>) ->
         .map_err(died)?
         .ok_or_else(|| died(io::Error::from_raw_os_error(libc::ESRCH)))?;
     let root = pidfd_open(pid, PidfdFlags::empty()).map_err(|errno| died(errno.into()))?;
+    first.pid = pid;
     first.init = Some(Init {
-        pid: std::mem::replace(&mut first.pid, pid),
         pidfd: std::mem::replace(&mut first.pidfd, root),
         status,
     });
@@ -676,7 +690,7 @@ pub(super) fn spawn(mut args: libc::clone_args, main: impl FnOnce()) -> io::Resu
 fn first_args(plan: &Blueprint<'_>, user: bool) -> libc::clone_args {
     let (mut args, _) = clone_args(plan, 0);
     args.flags = 0;
-    if !matches!(plan.place, Place::Here) {
+    if plan.new_pidns {
         args.flags |= libc::CLONE_NEWPID as u64;
     }
     if user {
@@ -777,18 +791,32 @@ fn first_main(plan: &Blueprint<'_>) -> ! {
             init,
         } => {
             wait_for_go(go, go_end);
+            adopt_orphans();
             take_ids(plan);
+            let own = Pid::as_raw(Some(getpid()));
             let (args, _) = clone_args(plan, 0);
             // SAFETY: `args` names one pid and asks for no shared memory, since the root is a `Make::Process`. The new
             // process goes on to `process_main`, which takes no lock, allocates nothing and does not return.
             match unsafe { clone3(&args) } {
-                Ok(Some(root)) => init_main(init, root, go, status),
+                Ok(Some(root)) => {
+                    if let Some(index) = plan.beside.iter().copied().find(|&index| create(plan, index)) {
+                        close(go);
+                        close(status);
+                        close(birth);
+                        tie_to(plan, index, own);
+                        spare();
+                        place_stdio(plan);
+                        process_main(plan, index)
+                    }
+                    let others = plan.beside.iter().map(|&index| plan.pids[plan.nodes[index].first_pid]);
+                    init_main(init, root, go, status, others)
+                }
                 Ok(None) => {}
                 Err(errno) => give_up(plan, Step::Process, 0, errno),
             }
             close(go);
             close(status);
-            tie_to_parent(plan, 0);
+            tie_to(plan, 0, own);
             // Nobody who reads it is as good as nobody who wants it.
             let _ = rustix::io::write(birth, &[GO]);
             close(birth);
@@ -810,11 +838,6 @@ fn keeper_main(
     go: BorrowedFd<'_>,
     go_end: BorrowedFd<'_>,
 ) -> ! {
-    /// How long it may take until the end of a child is noted before it is told to go on.
-    const PAUSE: Timespec = Timespec {
-        tv_sec: 0,
-        tv_nsec: 10_000_000,
-    };
     let _ = set_name(c"ckpt-keeper");
     close(go_end);
     // What is ignored could not be waited for.
@@ -834,25 +857,42 @@ fn keeper_main(
     let _ = chdir(c"/");
     close_all_but(go, go);
     let all = WaitOptions::from_bits_retain(libc::__WALL as u32);
-    'wait: loop {
-        while let Ok(Some((pid, state))) = wait(all | WaitOptions::NOHANG) {
-            // One that has not been restored, or not been made. The caller ends the namespace.
-            if state.exit_status() == Some(EXIT_NOT_RESTORED) || (pid == entering && state.exit_status() != Some(0)) {
-                break 'wait;
-            }
+    let told = wait_unless(go, || loop {
+        let Ok(Some((pid, state))) = wait(all | WaitOptions::NOHANG) else {
+            break false;
+        };
+        // One that has not been restored, or not been made. The caller ends the namespace.
+        if state.exit_status() == Some(EXIT_NOT_RESTORED) || (pid == entering && state.exit_status() != Some(0)) {
+            break true;
         }
-        let mut fds = [PollFd::from_borrowed_fd(go, PollFlags::IN)];
-        if matches!(poll(&mut fds, Some(&PAUSE)), Ok(0) | Err(Errno::INTR)) {
-            continue;
-        }
-        if rustix::io::read(go, &mut [0]) != Ok(1) {
-            leave();
-        }
-        break;
+    });
+    if told.is_some_and(|told| told.is_err()) {
+        leave();
     }
     close(go);
     while !matches!(wait(all), Err(Errno::CHILD)) {}
     exit(0)
+}
+
+/// How long it may take until the end of a child is noted.
+const PAUSE: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 10_000_000,
+};
+
+/// Waits until it is told to go on. Nothing when it has lost somebody before; an error when the caller has given up or died.
+fn wait_unless(go: BorrowedFd<'_>, lost: impl Fn() -> bool) -> Option<rustix::io::Result<()>> {
+    while !lost() {
+        let mut fds = [PollFd::from_borrowed_fd(go, PollFlags::IN)];
+        if matches!(poll(&mut fds, Some(&PAUSE)), Ok(0) | Err(Errno::INTR)) {
+            continue;
+        }
+        return Some(match rustix::io::read(go, &mut [0]) {
+            Ok(1) => Ok(()),
+            _ => Err(Errno::PIPE),
+        });
+    }
+    None
 }
 
 /// What the child of the keeper does.
@@ -940,10 +980,14 @@ fn die_with_parent(plan: &Blueprint<'_>, index: usize) {
 }
 
 fn tie_to_parent(plan: &Blueprint<'_>, index: usize) {
+    tie_to(plan, index, plan.nodes[index].parent);
+}
+
+fn tie_to(plan: &Blueprint<'_>, index: usize, parent: libc::pid_t) {
     die_with_parent(plan, index);
     // A parent in another pid namespace is 0, dead or alive. If it died before the death signal was set, this process goes
     // on to the module, which sends it away.
-    if Pid::as_raw(getppid()) != plan.nodes[index].parent {
+    if Pid::as_raw(getppid()) != parent {
         leave();
     }
 }
@@ -1121,10 +1165,22 @@ unsafe fn spawn_sharer(
     }
 }
 
-/// What the init of a new pid namespace does: it takes leave of who is gone, passes signals on to the root process, and
+/// Makes the caller the parent of orphans, which it is as the first process of a pid namespace in any case.
+pub(super) fn adopt_orphans() {
+    // Any pid but none. It cannot fail.
+    let _ = set_child_subreaper(Some(Pid::INIT));
+}
+
+/// What a small init does: it takes leave of who is gone, passes signals on to the root process, and
 /// ends as that does. A first process cannot end by a signal of its own: it then exits with 128 and the signal, as
-/// a shell says it. All signals are blocked.
-pub(super) fn init_main(kind: InitKind, root: Pid, go: BorrowedFd<'_>, status: BorrowedFd<'_>) -> ! {
+/// a shell says it. All signals are blocked. `others` are more children, which are being restored.
+pub(super) fn init_main(
+    kind: InitKind,
+    root: Pid,
+    go: BorrowedFd<'_>,
+    status: BorrowedFd<'_>,
+    others: impl Iterator<Item = libc::pid_t> + Clone,
+) -> ! {
     // None of these steps can be missed so much that it would be better to have no init.
     let _ = set_name(c"ckpt-init");
     // What is ignored could not be waited for.
@@ -1142,9 +1198,15 @@ pub(super) fn init_main(kind: InitKind, root: Pid, go: BorrowedFd<'_>, status: B
     let _ = chdir(c"/");
     // Nothing stays open because of this process: not the session, not the pipe behind somebody's standard output.
     close_all_but(go, status);
-    if rustix::io::read(go, &mut [0]) != Ok(1) {
-        // The restart has failed, or its caller has died: the end of this process is that of all others here.
-        leave();
+    let waits_for_one = others.clone().next().is_none();
+    let goes_on = if waits_for_one {
+        rustix::io::read(go, &mut [0]) == Ok(1)
+    } else {
+        wait_unless(go, has_lost_one) == Some(Ok(()))
+    };
+    if !goes_on {
+        // The restart has failed, or its caller has died.
+        end_all(others.chain([Pid::as_raw(Some(root))]));
     }
     close(go);
     let all = full_set();
@@ -1158,6 +1220,35 @@ pub(super) fn init_main(kind: InitKind, root: Pid, go: BorrowedFd<'_>, status: B
             unsafe { libc::kill(Pid::as_raw(Some(root)), signal) };
         }
     }
+}
+
+/// Kills the children of an init, takes leave of them and of all that it inherits from them by that, and ends.
+fn end_all(children: impl Iterator<Item = libc::pid_t>) -> ! {
+    /// The end of each process below takes some; that they end is not for this process to wait for forever.
+    const PAUSES: u32 = 1000;
+    for child in children {
+        // SAFETY: kill takes numbers. The pid is a child's: it is not free before this process has waited for it.
+        unsafe { libc::kill(child, libc::SIGKILL) };
+    }
+    let any = WaitOptions::NOHANG | WaitOptions::from_bits_retain(libc::__WALL as u32);
+    for _ in 0..PAUSES {
+        loop {
+            match wait(any) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => leave(),
+            }
+        }
+        let _ = poll(&mut [], Some(&PAUSE));
+    }
+    leave()
+}
+
+/// Whether a child has ended that has not been restored. It can still be waited for.
+fn has_lost_one() -> bool {
+    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    let status = waitid(WaitId::All, ended).ok().flatten();
+    status.is_some_and(|status| status.exit_status() == Some(EXIT_NOT_RESTORED))
 }
 
 /// Waits for who has ended or stopped. The end of the root process is the end.
@@ -1229,7 +1320,7 @@ mod tests {
     /// Thread ids are everybody's: one test at a time. Orphans become this process's.
     fn one_at_a_time() -> MutexGuard<'static, ()> {
         static TURN: Mutex<()> = Mutex::new(());
-        rustix::process::set_child_subreaper(Some(Pid::INIT)).unwrap();
+        adopt_orphans();
         TURN.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -1267,6 +1358,8 @@ mod tests {
                 stdio: [None; 3],
                 group: Group::Own,
                 namespaces,
+                init: tasks.iter().any(|task| task.namespace == Namespace::Beside),
+                tied: false,
                 user_ns: None,
             })
         }
@@ -1424,12 +1517,10 @@ mod tests {
     const FRESH: Option<NewNamespaces> = Some(NewNamespaces {
         root_is_init: false,
         user: false,
-        tied: false,
     });
     const OWN_INIT: Option<NewNamespaces> = Some(NewNamespaces {
         root_is_init: true,
         user: false,
-        tied: false,
     });
 
     #[test]
@@ -1515,6 +1606,53 @@ mod tests {
     }
 
     #[test]
+    fn builds_orphans_beside_the_root() {
+        let _turn = one_at_a_time();
+        let Some(pids) = free_tids(7) else { return };
+        let orphan = |index: u32, pid| Task {
+            namespace: Namespace::Beside,
+            ..task(index, Make::Process, 0, pid)
+        };
+        let mut tasks = family(&pids[..4]);
+        tasks.push(orphan(4, pids[4]));
+        tasks.push(task(4, Make::Process, pids[4], pids[5]));
+        tasks.push(orphan(6, pids[6]));
+        drop(build_in(&tasks, None).unwrap());
+        assert_gone(&pids);
+        let room = Room::new();
+        let mut built = room.build(&tasks, None).unwrap();
+        let parent = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let parent = |pid: u32| {
+            parent(pid)
+                .rsplit(") ")
+                .next()
+                .unwrap()
+                .split(' ')
+                .nth(1)
+                .unwrap()
+                .to_owned()
+        };
+        let parents = [0, 4, 6].map(|at| parent(pids[at]));
+        assert!(parents
+            .iter()
+            .all(|pid| *pid == parents[0] && *pid != std::process::id().to_string()));
+        // Whoever is lost before all go on is the end of all.
+        rustix::process::kill_process(Pid::from_raw(pids[4] as i32).unwrap(), Signal::KILL).unwrap();
+        room.close();
+        assert_eq!(exit_status(&built), Some(EXIT_NOT_RESTORED));
+        built.let_go();
+        drop(built);
+        assert_gone(&pids);
+        tasks[6].pids = vec![1];
+        let error = build_in(&tasks, None).unwrap_err();
+        assert_eq!(
+            (error.step, error.index, error.source.raw_os_error()),
+            (Step::Process, 6, Some(libc::EEXIST))
+        );
+        assert_gone(&pids);
+    }
+
+    #[test]
     fn builds_nested_pid_namespaces() {
         let _turn = one_at_a_time();
         let Some(pids) = free_tids(4) else { return };
@@ -1539,7 +1677,6 @@ mod tests {
         let namespaces = Some(NewNamespaces {
             root_is_init: false,
             user: true,
-            tied: false,
         });
         match build_in(&family(&[2, 3, 4, 5]), namespaces) {
             Ok(built) => drop(built),

@@ -3,8 +3,8 @@
 //! Starts a job: a command as it would have been started without ckpt between, but for its end with its starter.
 
 use super::build::{
-    begin, clone3, close_all_but, init_main, is_held, leave, listen, report, spawn, wait_for_go, BuildError, Built,
-    InitKind, Place, Step, Strings, FORK,
+    adopt_orphans, begin, clone3, close_all_but, init_main, is_held, leave, listen, report, spawn, wait_for_go,
+    BuildError, Built, InitKind, Place, Step, Strings, FORK,
 };
 use super::{change_mask, full_set, ignore, wait_for_signal, Inherited, LAST_SIGNAL};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -24,17 +24,16 @@ struct Plan<'a> {
     signals: &'a Inherited,
     report: BorrowedFd<'a>,
     place: Place<'a>,
-    parent: Pid,
 }
 
-/// Starts a command, found by PATH. It has the caller's process group and descriptors, its signals are `signals`, and it dies with
-/// the calling thread: by its parent-death signal, or as a member of a pid namespace whose init does.
+/// Starts a command, found by PATH, below a small init, which adopts its orphans. It has the caller's process group and descriptors,
+/// its signals are `signals`, and it dies with the init, and that with the calling thread.
 ///
 /// Returns when the command has been executed. After an error nobody is left.
 pub(crate) fn start(command: &[CString], pidns: bool, signals: &Inherited) -> Result<Built, BuildError> {
     let failed = |source: io::Error| BuildError::new(Step::Process, source);
     let (report, report_end) = pipe_with(PipeFlags::CLOEXEC).map_err(|errno| failed(errno.into()))?;
-    let strings = pidns.then(Strings::new).transpose().map_err(failed)?;
+    let strings = Strings::new().map_err(failed)?;
     let init = InitKind {
         session: false,
         tied: true,
@@ -44,10 +43,7 @@ pub(crate) fn start(command: &[CString], pidns: bool, signals: &Inherited) -> Re
         words: words.collect(),
         signals,
         report: report_end.as_fd(),
-        place: strings
-            .as_ref()
-            .map_or(Place::Here, |strings| strings.place(false, init)),
-        parent: getpid(),
+        place: strings.place(false, init),
     };
     let mut args = FORK;
     if pidns {
@@ -55,7 +51,7 @@ pub(crate) fn start(command: &[CString], pidns: bool, signals: &Inherited) -> Re
     }
     let result = spawn(args, || first_main(&plan))
         .map_err(failed)
-        .and_then(|first| begin(first, pidns, strings));
+        .and_then(|first| begin(first, true, Some(strings)));
     drop(report_end);
     // What a new process reports is better than what followed from it.
     listen(&report, &[])?;
@@ -64,7 +60,7 @@ pub(crate) fn start(command: &[CString], pidns: bool, signals: &Inherited) -> Re
     Ok(job)
 }
 
-/// The first new process is the job, or the init of its namespace.
+/// The first new process is the init.
 fn first_main(plan: &Plan<'_>) -> ! {
     let Place::Second {
         go,
@@ -74,12 +70,14 @@ fn first_main(plan: &Plan<'_>) -> ! {
         init,
     } = plan.place
     else {
-        job_main(plan, plan.parent)
+        leave()
     };
     wait_for_go(go, go_end);
+    adopt_orphans();
+    let own = getpid();
     // SAFETY: no memory is shared. Both processes go on in functions that make system calls only and do not return.
     match unsafe { clone3(&FORK) } {
-        Ok(Some(root)) => init_main(init, root, go, status),
+        Ok(Some(root)) => init_main(init, root, go, status, std::iter::empty()),
         Ok(None) => {}
         Err(errno) => give_up(plan, Step::Process, errno),
     }
@@ -88,7 +86,7 @@ fn first_main(plan: &Plan<'_>) -> ! {
     if !is_held(go) {
         leave();
     }
-    job_main(plan, Pid::INIT)
+    job_main(plan, own)
 }
 
 /// Becomes the command.

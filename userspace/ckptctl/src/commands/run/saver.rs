@@ -40,7 +40,7 @@ impl Saver {
         command
             .arg(if output.is_verbose() { "--verbose" } else { "--quiet" })
             .args(["checkpoint", "--tied", &std::process::id().to_string()])
-            .arg(pid.to_string())
+            .args(["--job", &pid.to_string()])
             .args(["--timeout", &args.timeout.as_secs_f64().to_string()])
             .args(args.policies.arguments())
             .args(
@@ -79,10 +79,6 @@ impl Saver {
             before,
             wanted,
         })
-    }
-
-    pub fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Readable when it has ended.
