@@ -22,6 +22,7 @@ use crate::{
     },
 };
 use ckpt_uapi::{
+    ioctl::checkpoint_flags,
     record::{
         header::{flags, Header, ARCH_X86_64},
         RecordType,
@@ -296,6 +297,9 @@ fn header(whole: &Whole<'_>) -> Header {
     h.tasks = tasks(whole.processes) as u32;
     if whole.root.scope == crate::freeze::Scope::Container {
         h.flags |= flags::CONTAINER;
+    }
+    if whole.flags & (checkpoint_flags::WRITTEN_FILES | checkpoint_flags::READ_FILES) != 0 {
+        h.flags |= flags::CONTENTS;
     }
     h.xfeatures = regset::xcr0();
     h.realtime_ns = time::realtime_ns();

@@ -213,6 +213,7 @@ CKPT_ASSERT_SIZE(struct ckpt_restart_begin, 40);
 
 /* ckpt_restart_begin.target */
 #define CKPT_TARGET_CONTAINER (1u << 0) /* all tasks of a pid namespace were saved; the root task was its init */
+#define CKPT_TARGET_CONTENTS (1u << 1)	/* contents of files that have a name may be there, which a restart puts back */
 
 /* Flags of struct ckpt_tree. */
 #define CKPT_TREE_LEADER (1u << 0)	   /* leads its thread group: pid and tgid are equal */

@@ -34,6 +34,7 @@ pub fn cases() -> Vec<Case> {
         ),
         Case::new("file/replaced_file_is_named", changed::replaced),
         Case::new("file/contents_are_put_back", carried::put_back),
+        Case::new("file/contents_are_not_lost_to_a_damaged_statefile", carried::damaged),
         Case::new("file/contents_of_written_files_are_put_back", carried::only_written),
         Case::new("file/contents_of_programs_are_left_alone", carried::not_of_programs),
         Case::new("file/contents_are_put_into_no_foreign_file", carried::foreign),

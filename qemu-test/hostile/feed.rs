@@ -146,6 +146,7 @@ impl Feeder {
         let options = RestartOptions {
             stdio: Stdio::Null,
             placement: Placement::Detached,
+            unverified: true,
             ..RestartOptions::default()
         };
         let objects = ipc_objects();

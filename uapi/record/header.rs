@@ -13,8 +13,10 @@ pub const ARCH_X86_64: u32 = 62;
 pub mod flags {
     /// All tasks of a pid namespace were saved: the root task was its init.
     pub const CONTAINER: u32 = 1 << 0;
+    /// Contents of files that have a name may be there, which a restart puts back.
+    pub const CONTENTS: u32 = 1 << 1;
     /// All known flags.
-    pub const ALL: u32 = CONTAINER;
+    pub const ALL: u32 = CONTAINER | CONTENTS;
 }
 
 /// Body of a header record.

@@ -85,6 +85,7 @@ fn expected() -> Expected {
         CKPT_TREE_SHARES_HANDLERS = tree::flags::SHARES_HANDLERS;
         CKPT_TREE_PIDNS_INIT = tree::flags::PIDNS_INIT;
         CKPT_TARGET_CONTAINER = header::flags::CONTAINER;
+        CKPT_TARGET_CONTENTS = header::flags::CONTENTS;
         CKPT_STAGE_ATTACH = status::stage::ATTACH;
         CKPT_STAGE_CHECK = status::stage::CHECK;
         CKPT_STAGE_FREEZE = status::stage::FREEZE;

@@ -55,6 +55,28 @@ pub fn put_back(context: &Context) -> Result {
     target.finish()
 }
 
+/// A damaged statefile costs nothing of what is there now.
+pub fn damaged(context: &Context) -> Result {
+    let file = context.path("carried.ckpt");
+    let journal = context.path("journal");
+    let mut target = save(context, "all", &file)?;
+    append(&journal)?;
+    let (sound, now) = (fs::read(&file)?, fs::read(&journal)?);
+    let mut flipped = sound.clone();
+    let last = flipped.len() - 9;
+    flipped[last] ^= 1;
+    for bytes in [&sound[..sound.len() - 1], &flipped] {
+        fs::write(&file, bytes)?;
+        let args = [OsStr::new("restart"), OsStr::new("--detach"), file.as_os_str()];
+        ckptctl::run(&args)?.expect(exit::BAD_STATEFILE)?;
+        ensure!(!exists(target.pid), "a failed restart has left a process");
+        ensure!(fs::read(&journal)? == now, "a failed restart has written to a file");
+    }
+    fs::write(&file, &sound)?;
+    target.restart(&file)?;
+    target.finish()
+}
+
 /// A restart leaves alone what has not changed, and the program, which is only mapped.
 pub fn not_of_programs(context: &Context) -> Result {
     let file = context.path("carried.ckpt");

@@ -181,7 +181,9 @@ pub fn no_job(context: &Context) -> Result {
     target.wait_ready()?;
     let check = |pid: i32| ckptctl::run(&["check", "--job", &pid.to_string()]);
     // This case is its parent, and that of the command.
-    check(target.pid)?.expect(exit::REFUSED)?.names(&["the caller itself"])?;
+    check(target.pid)?
+        .expect(exit::REFUSED)?
+        .names(&["the caller itself"])?;
     check(1)?.expect(exit::REFUSED)?.names(&["it is no job"])?;
     target.finish()
 }

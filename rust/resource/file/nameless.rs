@@ -8,7 +8,7 @@
 //! several open files, and mappings, are of one file. A deleted file is made anew without a name in the directory where it was; in memory
 //! (as a memfd) where the restarter may not make files in that directory, as in that of a library. Its owner is set where the restarter
 //! may. What has a name is put back at its path: the file that is there gets its old contents and times, if it belongs to whom it did, even
-//! if the restart fails later; one that is gone is made anew, one with the same size and modification time is left alone.
+//! if the restart fails later (but not if the statefile is damaged, unless it comes through a pipe); one that is gone is made anew, one with the same size and modification time is left alone.
 //! Not saved: contents of programs and libraries that have a name, since no descriptor refers to them, and of files on file systems that
 //! know no write(2), as squashfs; its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode
 //! number, extended attributes, ACLs, file capabilities, flags of chattr(1).

@@ -7,15 +7,16 @@ use crate::error::{Error, Result, TakenPid};
 use crate::external::{self, External};
 use crate::foreground::{self, Ended, Terminal, Watched};
 use crate::message::Message;
+use crate::statefile;
 use crate::tree::TaskTree;
 use ckpt_uapi::ioctl::{restart_flags, RestartBegin, RestartEnd};
 use ckpt_uapi::record::header;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{tell, Mode, OFlags};
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::thread::{capabilities, CapabilitySet};
-use std::io;
+use std::io::{self, BufReader, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -74,6 +75,8 @@ pub struct RestartOptions {
     pub new_userns: bool,
     /// The program is a job: its parent is a small init, which adopts its orphans, and ends with the caller.
     pub job: bool,
+    /// Do not read a whole statefile that has contents of files, to see whether it is damaged, before any file is written to.
+    pub unverified: bool,
     /// What takes the place of things outside that the program had to do with.
     pub external: Vec<External>,
 }
@@ -142,7 +145,16 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
     if options.placement == Placement::Detached {
         flags |= restart_flags::DETACHED;
     }
+    let start = tell(file.as_fd()).ok().filter(|_| !options.unverified);
     let begun = session.restart_begin(file.as_fd(), flags, &external::texts(&options.external))?;
+    if let Some(start) = start.filter(|_| begun.target & header::flags::CONTENTS != 0) {
+        // The module finds damage when it comes to it: files would have been written to by then.
+        let from = From {
+            file: file.as_fd(),
+            at: start,
+        };
+        statefile::verify(BufReader::with_capacity(1 << 20, from))?;
+    }
     let (entries, nested, user_ns) = session.restart_prologue(&begun)?;
     let tree = TaskTree::new(entries, &nested)?;
     let user_ns = match &user_ns[..] {
@@ -191,6 +203,20 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
         duration: Duration::from_nanos(end.restart_ns),
         warnings: session.messages(),
     })
+}
+
+/// What can be read of a file without moving its position.
+struct From<'a> {
+    file: BorrowedFd<'a>,
+    at: u64,
+}
+
+impl Read for From<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = rustix::io::retry_on_intr(|| rustix::io::pread(self.file, &mut *buffer, self.at))?;
+        self.at += read as u64;
+        Ok(read)
+    }
 }
 
 /// The namespaces that a restart makes.

@@ -33,6 +33,7 @@ pub fn run(args: &Restart, output: &Output) -> Result<Exit, Failed> {
         new_pidns: args.new_pidns,
         new_userns: args.new_userns,
         job: false,
+        unverified: false,
         external: args.external.clone(),
     };
     let file = open(&args.file, from_stdin)?;

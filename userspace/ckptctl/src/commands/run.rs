@@ -107,6 +107,7 @@ fn begin(args: &Run, inherited: &Inherited, output: &Output) -> Result<Job, Fail
         new_pidns: args.pidns,
         new_userns: false,
         job: true,
+        unverified: false,
         external: Vec::new(),
     };
     match Job::restart(&file, &options) {

@@ -225,7 +225,7 @@ fn refuses_values_that_contradict_each_other() {
     }
     let cases: &[(RecordType, usize, u8, &str)] = &[
         (RecordType::Header, 0, 3, "another machine"),
-        (RecordType::Header, 12, 2, "unknown flag"),
+        (RecordType::Header, 12, 4, "unknown flag"),
         (RecordType::Tree, 8 + 64 + 24, 1, "its own leader"),
         (RecordType::Task, 0, 1, "not the next one"),
         (RecordType::Mm, 120, 2, "refers to no file"),
