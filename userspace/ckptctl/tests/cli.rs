@@ -184,6 +184,7 @@ fn shows_what_is_in_a_statefile() {
         "rip 0000000000400123",
         "Interrupted call: nanosleep, 1.500000000 s left",
         "uid 1000/1000/0/0",
+        "Cgroup: /a/b below that of the first process",
         "/usr/bin/sample",
         "[anon:heap]",
         "shared memory 6: 8.0 KiB, 1 page saved",
@@ -218,6 +219,7 @@ fn shows_it_to_machines() {
     assert_eq!(document["tasks"][0]["process"]["vmas"][1]["name"], "heap");
     assert_eq!(document["tasks"][0]["process"]["fds"][3]["cloexec"], true);
     assert!(document["tasks"][1]["process"].is_null());
+    assert_eq!(document["tasks"][0]["cgroup"], "/a/b");
     assert_eq!(document["container"], false);
     assert_eq!(document["tree"][5]["nested_pids"][0], 1);
     assert_eq!(

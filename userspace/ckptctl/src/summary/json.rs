@@ -267,6 +267,9 @@ fn task_json(entry: &Tree, task: &TaskSummary) -> Value {
             "cap_inheritable": cred.cap_inheritable, "cap_bounding": cred.cap_bounding, "cap_ambient": cred.cap_ambient,
         });
     }
+    if let Some(path) = &task.cgroup {
+        document["cgroup"] = json!(printable(path));
+    }
     if let Some(prctl) = &task.prctl {
         document["prctl"] = json!({
             "subreaper": prctl.flags & prctl::flags::CHILD_SUBREAPER != 0, "mce_kill": prctl.mce_kill,

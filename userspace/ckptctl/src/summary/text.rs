@@ -233,6 +233,9 @@ impl Summary {
         if let Some((cred, groups)) = &task.cred {
             write_cred(out, cred, groups)?;
         }
+        if let Some(path) = &task.cgroup {
+            writeln!(out, "  Cgroup: {} below that of the first process", printable(path))?;
+        }
         if let Some(prctl) = &task.prctl {
             write_prctl(out, prctl)?;
         }
