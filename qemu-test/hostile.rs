@@ -61,6 +61,7 @@ pub fn all() -> Vec<Case> {
             statefiles::values_of_descriptors_of_namespaces,
         )
         .limit(600),
+        Case::new("hostile/values_of_userfaultfds", statefiles::values_of_userfaultfds).limit(600),
         Case::new("hostile/values_of_trees", statefiles::values_of_trees).limit(900),
         Case::new("hostile/values_of_cgroups", statefiles::values_of_cgroups).limit(600),
         Case::new("hostile/values_of_overlays", statefiles::values_of_overlays).limit(600),

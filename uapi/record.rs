@@ -52,6 +52,7 @@ pub mod socket;
 pub mod task;
 pub mod trailer;
 pub mod tree;
+pub mod userfaultfd;
 
 macro_rules! record_types {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $label:literal;)*) => {
@@ -262,6 +263,8 @@ record_types! {
     ProcFile = 0x7c, "proc-file";
     /// A descriptor of a namespace: [`nsfd::NsFd`].
     NsFd = 0x7d, "namespace-fd";
+    /// A userfaultfd: [`userfaultfd::Userfaultfd`].
+    Userfaultfd = 0x88, "userfaultfd";
 }
 
 /// A record with a fixed struct.

@@ -21,6 +21,7 @@ pub fn cases() -> Vec<Case> {
         quiet("file_inotify", &[]).case("file/keeps_inotify").limit(240),
         quiet("file_proc", &[]).case("file/keeps_files_of_proc"),
         quiet("file_namespace", &[]).case("file/keeps_descriptors_of_namespaces"),
+        quiet("file_userfaultfd", &[]).case("file/keeps_userfaultfds"),
         quiet("file_flock", &[]).case("file/keeps_locks_of_flock"),
         quiet("file_locks", &[]).case("file/keeps_locks_of_fcntl"),
         quiet("file_signals", &[]).case("file/keeps_signals_and_leases"),

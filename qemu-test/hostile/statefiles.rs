@@ -508,6 +508,11 @@ pub fn values_of_descriptors_of_namespaces(context: &Context) -> Result {
     feed_kinds(context, "file_namespace", &[], &[RecordType::NsFd.number()], 4)
 }
 
+/// The same for userfaultfds.
+pub fn values_of_userfaultfds(context: &Context) -> Result {
+    feed_kinds(context, "file_userfaultfd", &[], &[RecordType::Userfaultfd.number()], 6)
+}
+
 /// Children to come live in a pid namespace below, by its first process: no other task is taken for that.
 pub fn pid_namespaces_of_children(context: &Context) -> Result {
     use libckpt::uapi::record::ns::Nsproxy;

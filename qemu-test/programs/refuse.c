@@ -14,6 +14,7 @@
 #include <linux/io_uring.h>
 #include <linux/perf_event.h>
 #include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 #include <mqueue.h>
 #include <net/if.h>
 #include <poll.h>
@@ -1574,14 +1575,59 @@ static void pid_fd(void)
 	CHECK(fcntl(fd, F_GETFD) >= 0);
 }
 
-static void userfault(void)
+static int userfaultfd_of(void *memory)
 {
+	struct uffdio_register range = { .range = { (uintptr_t)memory, PAGE }, .mode = UFFDIO_REGISTER_MODE_MISSING };
+	struct uffdio_api api = { .api = UFFD_API };
 	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
 
-	say("expect userfaultfd");
+	if (fd < 0)
+		skip("userfaultfd: errno %d", errno);
+	CHECK(ioctl(fd, UFFDIO_API, &api) == 0);
+	CHECK(!memory || ioctl(fd, UFFDIO_REGISTER, &range) == 0);
+	return fd;
+}
+
+static void userfaultfd_armed(void)
+{
+	char *memory = map_private(PAGE);
+	int fd = userfaultfd_of(memory);
+	struct uffdio_zeropage zero = { .range = { (uintptr_t)memory, PAGE } };
+
+	say("expect memory watched by a userfaultfd");
+	expect_address(memory);
+	hold();
+	CHECK(ioctl(fd, UFFDIO_ZEROPAGE, &zero) == 0 && memory[0] == 0);
+}
+
+static void userfaultfd_shared(void)
+{
+	shared_outside(userfaultfd_of(NULL), "userfaultfd that another process holds");
+}
+
+/* A child has sent it. */
+static void userfaultfd_of_child(void)
+{
+	int ends[2], fd, status;
+	pid_t child;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+	child = fork();
+	CHECK(child >= 0);
+	if (child == 0) {
+		fd = userfaultfd_of(NULL);
+		give_files(ends[1], "x", &fd, 1);
+		close(fd);
+		while (!go_given())
+			sleep_ms(20);
+		_exit(0);
+	}
+	take_files(ends[0], "x", &fd, 1);
+	say("expect userfaultfd of the memory of another process");
 	expect_fd(fd);
 	hold();
 	CHECK(fcntl(fd, F_GETFD) >= 0);
+	CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
 static void perf_event(void)
@@ -1751,7 +1797,9 @@ static const struct {
 	{ "user_namespace_without_its_child", user_namespace_without_child },
 	{ "groups_without_numbers", groups_without_numbers },
 	{ "pidfd", pid_fd },
-	{ "userfaultfd", userfault },
+	{ "userfaultfd_armed", userfaultfd_armed },
+	{ "userfaultfd_shared_outside", userfaultfd_shared },
+	{ "userfaultfd_of_a_child", userfaultfd_of_child },
 	{ "perf_event", perf_event },
 	{ "protection_key", protection_key },
 	{ "owner_outside", owner_outside },

@@ -29,3 +29,4 @@
 #include "timer.c"
 #include "tree.c"
 #include "tty.c"
+#include "userfaultfd.c"

@@ -883,4 +883,10 @@ int ckpt_pty_limit(void);
 int ckpt_adopt_tty(struct file *master, bool foreground);
 struct file *ckpt_open_tty(struct file *master, const char *path, int flags);
 
+/* userfaultfd.c */
+unsigned long ckpt_userfaultfd_mm(struct file *f);
+bool ckpt_userfaultfd_busy(struct file *f);
+unsigned int ckpt_userfaultfd_flags(struct file *f);
+bool ckpt_userfaultfd_features(struct file *f, unsigned int *features);
+
 #endif

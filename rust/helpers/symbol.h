@@ -178,6 +178,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(hung_up_tty_fops)                                                                                             \
 	X(ptmx_fops)                                                                                                    \
 	X(tty_fops)                                                                                                     \
+	X(userfaultfd_fops)                                                                                             \
 	X(tasklist_lock)                                                                                                \
 	X(namespace_sem)                                                                                                \
 	X(uts_sem)                                                                                                      \

@@ -12,7 +12,7 @@
 //! (file/nameless.rs): they stay where they are, for as long as the machine runs; the hint how long data will live (F_SET_RW_HINT), which
 //! is the inode's; the contents of an inherited pipe or terminal, which becomes the restarter's.
 //! Refused: deleted directories, other sockets, pipes and terminals that are neither in the target nor stdio, anonymous inodes
-//! (io_uring, userfaultfd, ...; for others see below), block devices, other character devices; a file whose
+//! (io_uring, perf events, ...; for others see below), block devices, other character devices; a file whose
 //! path leads elsewhere by now (a mount covers it); an inherited pipe or terminal that only a thread with descriptors of its own has.
 //! Shown by: file/, refuse/device_open, refuse/fifo, refuse/deleted_directory, refuse/covered, refuse/kernel_thread,
 //! hostile/values_of_files.
@@ -45,7 +45,8 @@ use crate::{
         proc::Proc,
         syscall::{nr, CurrentTask},
         task::{fatal_signal_pending, Task},
-        tty::Tty, //
+        tty::Tty,
+        userfaultfd::Userfaultfd, //
     },
 };
 use ckpt_uapi::{
@@ -65,6 +66,7 @@ use ckpt_uapi::{
         pty::{Pty, PtyFile},
         shmem::Shmem,
         socket::{Socket as SocketRecord, SocketMessage, SocketOptions},
+        userfaultfd::Userfaultfd as UserfaultfdRecord,
         Record, RecordType,
     },
     statefile::PATH_MAX,
@@ -85,6 +87,7 @@ mod pipe;
 mod proc;
 mod pty;
 mod socket;
+mod userfaultfd;
 
 pub(crate) use census::Census;
 pub(crate) use inotify::Building as BuildingInotify;
@@ -116,6 +119,7 @@ enum Own<'a> {
     Inotify(Inotify<'a>),
     Proc(Proc<'a>),
     NsFd(NsFd<'a>),
+    Userfaultfd(Userfaultfd<'a>),
 }
 
 impl<'a> Own<'a> {
@@ -127,6 +131,7 @@ impl<'a> Own<'a> {
             .or_else(|| Inotify::of(file).map(Self::Inotify))
             .or_else(|| proc::of(file).map(Self::Proc))
             .or_else(|| NsFd::of(file).map(Self::NsFd))
+            .or_else(|| Userfaultfd::of(file).map(Self::Userfaultfd))
     }
 
     /// Why it cannot be saved, if it cannot. `held` is the number of references to the file that the caller has.
@@ -137,6 +142,7 @@ impl<'a> Own<'a> {
             Self::Inotify(inotify) => inotify::check(target, file, inotify, held),
             Self::Proc(proc) => proc::check(target, file, proc),
             Self::NsFd(namespace) => nsfd::check(target, namespace),
+            Self::Userfaultfd(userfaultfd) => userfaultfd::check(target, file, userfaultfd, held),
         }
     }
 
@@ -148,6 +154,7 @@ impl<'a> Own<'a> {
             Self::Inotify(inotify) => inotify::dump(target, file, inotify, dump),
             Self::Proc(proc) => proc::dump(target, file, proc, dump),
             Self::NsFd(namespace) => nsfd::dump(target, file, namespace, dump),
+            Self::Userfaultfd(userfaultfd) => userfaultfd::dump(target, file, userfaultfd, dump),
         }
     }
 }
@@ -633,6 +640,7 @@ impl Resource for FileRoom {
         InotifyWatch::TYPE,
         ProcFile::TYPE,
         NsFdRecord::TYPE,
+        UserfaultfdRecord::TYPE,
     ];
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
@@ -711,6 +719,7 @@ impl Resource for FileRoom {
             RecordType::EpollItems => return event::restore_items(restore),
             RecordType::Pidfd => pidfd::restore(restore)?,
             RecordType::NsFd => nsfd::restore(restore)?,
+            RecordType::Userfaultfd => userfaultfd::restore(restore)?,
             RecordType::ProcFile => proc::restore(restore)?,
             RecordType::Inotify => inotify::restore(restore)?,
             RecordType::InotifyEvents => return inotify::restore_events(restore),

@@ -90,6 +90,8 @@ pub(crate) enum Operations {
     Inotify = bindings::ckpt_address_index_CKPT_ADDRESS_inotify_fops as isize,
     /// A file of /proc/PID/ns.
     Namespace = bindings::ckpt_address_index_CKPT_ADDRESS_ns_file_operations as isize,
+    /// userfaultfd(2)
+    Userfaultfd = bindings::ckpt_address_index_CKPT_ADDRESS_userfaultfd_fops as isize,
     /// timerfd_create(2)
     Timerfd = bindings::ckpt_address_index_CKPT_ADDRESS_timerfd_fops as isize,
 }

@@ -182,8 +182,8 @@ impl Snapshot {
         for fd in fds {
             let link = read_link(Path::new(&format!("{root}/fd/{fd}")));
             let is_numbered = is_numbered(&link);
-            // The kernel numbers processes, too, which pidfds show.
-            let is_pidfd = link == "anon_inode:[pidfd]";
+            // The kernel numbers processes, too, which pidfds show, and userfaultfds.
+            let has_own = ["anon_inode:[pidfd]", "anon_inode:[userfaultfd]"].contains(&link.as_str());
             let is_proc = link.starts_with("/proc/");
             let is_namespace = link.ends_with(']') && KINDS_OF_NAMESPACES.iter().any(|kind| link.starts_with(kind));
             let is_deleted = link.ends_with(DELETED);
@@ -197,7 +197,7 @@ impl Snapshot {
             let lines = info.lines().filter_map(|line| line.split_once(':'));
             for (name, value) in lines.filter(|(name, _)| {
                 let of_inode = ["ino", "lock"].contains(name);
-                !((is_numbered || is_pidfd || is_proc || is_namespace || is_deleted) && of_inode || *name == "tfd")
+                !((is_numbered || has_own || is_proc || is_namespace || is_deleted) && of_inode || *name == "tfd")
             }) {
                 put(format!("fd/{fd}/fdinfo/{name}"), value.trim().into());
             }

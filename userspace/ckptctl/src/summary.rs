@@ -45,6 +45,7 @@ use libckpt::uapi::record::signal::{Actions, Mask};
 use libckpt::uapi::record::socket::{self, Socket, SocketOptions};
 use libckpt::uapi::record::task::Task;
 use libckpt::uapi::record::tree::{flags as tree_flags, Tree};
+use libckpt::uapi::record::userfaultfd::Userfaultfd;
 use libckpt::uapi::statefile::Prefix;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -112,6 +113,7 @@ enum Object {
     Epoll(Epoll, Vec<EpollItem>),
     Pidfd(Pidfd),
     NsFd(NsFd),
+    Userfaultfd(Userfaultfd),
     /// The path of /proc, and that below the number.
     ProcFile(ProcFile, Vec<u8>, Vec<u8>),
     /// Its watches with their paths, and bytes of events that nobody has read.
@@ -306,6 +308,10 @@ impl Summary {
             }
             Body::NsFd(namespace) => {
                 self.objects.insert(namespace.objref, Object::NsFd(namespace));
+            }
+            Body::Userfaultfd(userfaultfd) => {
+                self.objects
+                    .insert(userfaultfd.objref, Object::Userfaultfd(userfaultfd));
             }
             Body::ProcFile(file, root, path) => {
                 self.objects.insert(file.objref, Object::ProcFile(file, root, path));

@@ -60,6 +60,7 @@ use ckpt_uapi::record::socket::{self, Socket, SocketMessage, SocketOptions};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{self, Head, Tree};
+use ckpt_uapi::record::userfaultfd::{self, Userfaultfd};
 use ckpt_uapi::record::{Entry, Record, RecordType};
 use ckpt_uapi::statefile::{padding, Prefix, RecordHeader, HASH_SEED, PAGE_ALIGN, RECORD_ALIGN};
 use std::hash::Hasher;
@@ -377,7 +378,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 51, 6)
+    Statefile::new(records, 52, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -546,6 +547,13 @@ fn init() -> Vec<Part> {
         kind: nsfd::PID,
         task: 0,
     }));
+    records.push(Part::new(&Userfaultfd {
+        objref: PIDFD + 4,
+        flags: userfaultfd::FLAGS,
+        made: userfaultfd::MADE,
+        api: 1,
+        features: 1 << 6,
+    }));
     records.extend([
         Part::new(&Fds { count: 6, more: 0 }).entries(&[
             fd(9, 0, 35),
@@ -559,13 +567,13 @@ fn init() -> Vec<Part> {
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(48, 0), layer(49, 48), told()]);
-    records.push(Part::new(&SemUndo { objref: 50, count: 1 }).entries(&[SemAdjustment {
+    records.extend([layer(49, 0), layer(50, 49), told()]);
+    records.push(Part::new(&SemUndo { objref: 51, count: 1 }).entries(&[SemAdjustment {
         set: 29,
         number: 1,
         adjust: -3,
     }]));
-    records.extend(thread(None, 49, true));
+    records.extend(thread(None, 50, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -643,7 +651,7 @@ const PIPE: u32 = 8;
 const LISTENER: u32 = 39;
 const TERMINAL: u32 = 42;
 const PIDFD: u32 = 44;
-const FILTER: u32 = 51;
+const FILTER: u32 = 52;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {

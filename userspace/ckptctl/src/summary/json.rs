@@ -144,6 +144,10 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "objref": objref, "type": "namespace-fd", "flags": namespace.flags, "kind": namespace.kind,
             "task": namespace.task,
         }),
+        Object::Userfaultfd(userfaultfd) => json!({
+            "objref": objref, "type": "userfaultfd", "flags": userfaultfd.flags, "made": userfaultfd.made,
+            "features": (userfaultfd.api == 1).then_some(userfaultfd.features),
+        }),
         Object::ProcFile(file, root, path) => json!({
             "objref": objref, "type": "proc-file", "flags": file.flags, "process": file.process,
             "thread": (file.thread != proc::PROCESS).then_some(file.thread), "pos": file.pos,

@@ -583,6 +583,10 @@ impl Summary {
                 let of = self.tree.get(namespace.task as usize).map_or(0, |entry| entry.pid);
                 format!("namespace {objref}: {:#x} of task {of}", namespace.kind)
             }
+            Some(Object::Userfaultfd(userfaultfd)) => match userfaultfd.api {
+                0 => format!("userfaultfd {objref}: not begun"),
+                _ => format!("userfaultfd {objref}: features {:#x}", userfaultfd.features),
+            },
             Some(Object::ProcFile(file, root, path)) => {
                 let number = |index: u32| self.tree.get(index as usize).map_or(0, |entry| entry.pid);
                 let thread = match file.thread {

@@ -47,6 +47,7 @@ use ckpt_uapi::record::socket::{self, Socket, SocketMessage, SocketOptions};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{Head, Tree};
+use ckpt_uapi::record::userfaultfd::{self, Userfaultfd};
 use ckpt_uapi::record::{self, Entry, RecordType};
 use ckpt_uapi::statefile::{RecordHeader, LEVELS_MAX, OBJECTS_MAX, PATH_MAX, TASKS_MAX};
 
@@ -106,6 +107,7 @@ pub enum Body {
     /// The path of /proc, and that below the number.
     ProcFile(ProcFile, Vec<u8>, Vec<u8>),
     NsFd(NsFd),
+    Userfaultfd(Userfaultfd),
     Inotify(Inotify),
     InotifyEvents(inotify::Events, Vec<u8>),
     InotifyWatch(inotify::Watch, Vec<u8>),
@@ -493,6 +495,17 @@ impl Body {
                 known(fixed.flags, nsfd::FLAGS)?;
                 check(nsfd::KINDS.contains(&fixed.kind), "a namespace of an unknown kind")?;
                 Self::NsFd(fixed)
+            }
+            RecordType::Userfaultfd => {
+                let fixed: Userfaultfd = parts.alone()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, userfaultfd::FLAGS)?;
+                known(fixed.made, userfaultfd::MADE)?;
+                check(
+                    fixed.api <= 1 && (fixed.api == 1 || fixed.features == 0),
+                    "a userfaultfd has features before it has been told of any",
+                )?;
+                Self::Userfaultfd(fixed)
             }
             RecordType::ProcFile => {
                 let fixed: ProcFile = parts.fixed()?;

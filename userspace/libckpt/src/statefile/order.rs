@@ -515,6 +515,10 @@ impl Order {
                 self.add_object(file.objref, Object::File)?;
                 State::Fd
             }
+            (State::Fd, Body::Userfaultfd(userfaultfd)) => {
+                self.add_object(userfaultfd.objref, Object::File)?;
+                State::Fd
+            }
             (State::Fd, Body::Inotify(inotify)) => {
                 self.inotify = (inotify.objref, inotify.watches, 0);
                 self.add_object(inotify.objref, Object::File)?;
