@@ -294,6 +294,8 @@ pub(crate) struct Late {
     pub(crate) notified: KVVec<MqNotify>,
     /// What is to be told by inotify.
     pub(crate) inotifies: KVVec<BuildingInotify>,
+    /// The same of fanotify.
+    pub(crate) fanotifies: KVVec<BuildingFanotify>,
     /// As prctl(PR_SET_TSC, PR_TSC_SIGSEGV).
     pub(crate) tsc_off: bool,
     /// The process has had what cannot be saved, and is killed before it runs.
@@ -330,6 +332,7 @@ impl Late {
         (self.new & share::MM == 0 || self.mm.as_ref().is_some_and(mm::Building::is_done))
             && (self.new & share::FILES == 0 || self.fds == Some(true))
             && self.inotifies.last().is_none_or(BuildingInotify::is_done)
+            && self.fanotifies.last().is_none_or(BuildingFanotify::is_done)
             && self.has_all_mounts()
             && self.has_all_devices()
             && self.ipc_limits.is_none()
@@ -519,7 +522,8 @@ pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, check_pair, count_mapped, dump_file, dump_pair, each_extent, finish_ptys, finish_sockets, held,
-    is_sealed_for_writers, refuse_device, restore_shmem_pages, BuildingInotify, Census, Holders, Holding, Inhabited,
+    is_sealed_for_writers, refuse_device, restore_shmem_pages, BuildingFanotify, BuildingInotify, Census,
+    Holders, Holding, Inhabited,
 };
 
 pub(crate) use ipc::{check_objects, dump_segment, Segments, Undos};

@@ -11,6 +11,7 @@ pub(crate) mod cgroup;
 pub(crate) mod completion;
 pub(crate) mod cred;
 pub(crate) mod epoll;
+pub(crate) mod fanotify;
 pub(crate) mod fcntl;
 pub(crate) mod file;
 pub(crate) mod hash;

@@ -12,6 +12,7 @@ pub mod cgroup;
 pub mod cred;
 pub mod event;
 pub mod external;
+pub mod fanotify;
 pub mod fd;
 pub mod file;
 pub mod file_signals;
@@ -265,6 +266,10 @@ record_types! {
     NsFd = 0x7d, "namespace-fd";
     /// A userfaultfd: [`userfaultfd::Userfaultfd`].
     Userfaultfd = 0x88, "userfaultfd";
+    /// A fanotify: [`fanotify::Fanotify`].
+    Fanotify = 0x89, "fanotify";
+    /// A mark of a fanotify: [`fanotify::Mark`] and the path.
+    FanotifyMark = 0x8a, "fanotify-mark";
 }
 
 /// A record with a fixed struct.

@@ -9,7 +9,7 @@ mod itself;
 mod lock;
 mod stdio;
 
-use super::quiet;
+use super::{ns::rootless, quiet};
 use harness::Case;
 
 /// The cases of this kind.
@@ -19,6 +19,12 @@ pub fn cases() -> Vec<Case> {
         quiet("fd_events", &[]).case("file/keeps_event_descriptors"),
         quiet("file_pidfd", &[]).case("file/keeps_pidfds"),
         quiet("file_inotify", &[]).case("file/keeps_inotify").limit(240),
+        quiet("file_fanotify", &[]).case("file/keeps_fanotify"),
+        quiet("file_fanotify", &["user"]).case("file/keeps_fanotify_of_a_user"),
+        Case::new("file/keeps_fanotify_of_a_rootless_container", |context| {
+            rootless::program_by_user(context, "file_fanotify")
+        })
+        .limit(180),
         quiet("file_proc", &[]).case("file/keeps_files_of_proc"),
         quiet("file_namespace", &[]).case("file/keeps_descriptors_of_namespaces"),
         quiet("file_userfaultfd", &[]).case("file/keeps_userfaultfds"),

@@ -498,6 +498,12 @@ pub fn values_of_inotify(context: &Context) -> Result {
     feed_kinds(context, "file_inotify", &["few"], &kinds, 24)
 }
 
+/// The same for fanotify.
+pub fn values_of_fanotify(context: &Context) -> Result {
+    let kinds = [RecordType::Fanotify, RecordType::FanotifyMark].map(RecordType::number);
+    feed_kinds(context, "file_fanotify", &[], &kinds, 18)
+}
+
 /// The same for files of /proc.
 pub fn values_of_files_of_proc(context: &Context) -> Result {
     feed_kinds(context, "file_proc", &[], &[RecordType::ProcFile.number()], 6)

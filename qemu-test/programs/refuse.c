@@ -23,6 +23,7 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/fanotify.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -443,6 +444,74 @@ static void inotify_of_own_server(void)
 	hold();
 	CHECK(access("served/file", F_OK) == 0);
 	end_server(server, "served");
+}
+
+/* A fanotify that watches a file. */
+static int fanotify_of(unsigned int flags, const char *file, unsigned int how, uint64_t mask)
+{
+	int fd = fanotify_init(flags, O_RDONLY), made = open(file, O_RDWR | O_CREAT, 0600);
+
+	if (fd < 0)
+		skip("fanotify: errno %d", errno);
+	CHECK(made >= 0 && close(made) == 0 && fanotify_mark(fd, FAN_MARK_ADD | how, mask, AT_FDCWD, file) == 0);
+	return fd;
+}
+
+static void fanotify_refused(int fd, const char *why)
+{
+	int file = open("file", O_WRONLY);
+	char buffer[512];
+
+	say("expect %s", why);
+	expect_fd(fd);
+	hold();
+	CHECK(file >= 0 && write(file, "x", 1) == 1 && read(fd, buffer, sizeof(buffer)) > 0);
+}
+
+static void fanotify_with_events(void)
+{
+	int fd = fanotify_of(FAN_REPORT_FID, "file", 0, FAN_MODIFY);
+
+	CHECK(truncate("file", 2) == 0);
+	fanotify_refused(fd, "fanotify with events that wait");
+}
+
+static void fanotify_of_descriptors(void)
+{
+	fanotify_refused(fanotify_of(FAN_CLASS_NOTIF, "file", 0, FAN_MODIFY), "fanotify of a kind that takes privileges");
+}
+
+static void fanotify_of_a_mount(void)
+{
+	int fd = fanotify_of(FAN_REPORT_FID, "file", 0, FAN_MODIFY);
+
+	CHECK(mkdir("mounted", 0700) == 0 && mount("none", "mounted", "tmpfs", 0, NULL) == 0);
+	CHECK(fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_MOUNT, FAN_CLOSE_WRITE, AT_FDCWD, "mounted") == 0);
+	fanotify_refused(fd, "fanotify with a mark of a mount or file system");
+	CHECK(umount2("mounted", MNT_DETACH) == 0);
+}
+
+static void fanotify_that_forgets(void)
+{
+	int fd = fanotify_of(FAN_REPORT_FID, "file", 0, FAN_MODIFY);
+
+	CHECK(fanotify_mark(fd, FAN_MARK_ADD | FAN_MARK_IGNORED_MASK, FAN_ATTRIB, AT_FDCWD, "file") == 0);
+	fanotify_refused(fd, "fanotify with an ignored mask that a modification ends");
+}
+
+static void fanotify_of_a_removed_file(void)
+{
+	int fd = fanotify_of(FAN_REPORT_FID, "file", 0, FAN_MODIFY), file;
+
+	file = open("removed", O_RDWR | O_CREAT, 0600);
+	CHECK(file >= 0 && fanotify_mark(fd, FAN_MARK_ADD, FAN_MODIFY, AT_FDCWD, "removed") == 0 && unlink("removed") == 0);
+	fanotify_refused(fd, "fanotify that watches a file without a name");
+	CHECK(close(file) == 0);
+}
+
+static void fanotify_shared(void)
+{
+	shared_outside(fanotify_of(FAN_REPORT_FID, "file", 0, FAN_MODIFY), "fanotify that another process holds");
 }
 
 static void covered_by_own_server(void)
@@ -1719,6 +1788,12 @@ static const struct {
 	{ "inotify_of_a_removed_file", inotify },
 	{ "inotify_shared_outside", inotify_shared },
 	{ "inotify_of_own_server", inotify_of_own_server },
+	{ "fanotify_with_events", fanotify_with_events },
+	{ "fanotify_of_descriptors", fanotify_of_descriptors },
+	{ "fanotify_of_a_mount", fanotify_of_a_mount },
+	{ "fanotify_that_forgets", fanotify_that_forgets },
+	{ "fanotify_of_a_removed_file", fanotify_of_a_removed_file },
+	{ "fanotify_shared_outside", fanotify_shared },
 	{ "covered_by_own_server", covered_by_own_server },
 	{ "many_shared_outside", many_shared },
 	{ "memfd_shared_outside", memfd },

@@ -7,6 +7,7 @@
 #include "aio.c"
 #include "completion.c"
 #include "epoll.c"
+#include "fanotify.c"
 #include "file.c"
 #include "ipc.c"
 #include "landlock.c"

@@ -61,6 +61,28 @@ struct ckpt_epoll_item {
 unsigned int ckpt_epoll_items(struct file *epoll, struct ckpt_epoll_item *out, unsigned int max);
 int ckpt_epoll_add(struct file *epoll, const struct ckpt_epoll_item *item);
 
+/* fanotify.c */
+struct ckpt_fanotify {
+	unsigned int flags;
+	unsigned int event_flags;
+	unsigned int queued;
+	bool unprivileged;
+	bool own_namespace;
+};
+
+struct ckpt_mark {
+	unsigned int mask;
+	unsigned int ignored;
+	unsigned int flags;
+	bool is_directory;
+	struct inode *inode;
+};
+
+void ckpt_fanotify_read(struct file *f, struct task_struct *viewer, struct ckpt_fanotify *out);
+unsigned int ckpt_fanotify_marks(struct file *f, struct ckpt_mark *out, unsigned int max);
+void ckpt_fanotify_unprivileged(struct file *f);
+void ckpt_fanotify_begin(struct file *f);
+
 /* file.c */
 struct ckpt_fd {
 	unsigned int fd;

@@ -171,6 +171,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(shm_file_operations)                                                                                          \
 	X(shm_file_operations_huge)                                                                                     \
 	X(signalfd_fops)                                                                                                \
+	X(fanotify_fops)                                                                                                \
 	X(inotify_fops)                                                                                                 \
 	X(ns_file_operations)                                                                                           \
 	X(timerfd_fops)                                                                                                 \

@@ -31,6 +31,7 @@ use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Made, Object},
     wrapper::{
+        fanotify::Fanotify,
         fcntl::{O_ACCMODE, O_APPEND, O_ASYNC, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDWR},
         file::{collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, PATH_FLAGS, REOPEN_FLAGS, TMPFILE},
         inotify::Inotify,
@@ -53,6 +54,7 @@ use ckpt_uapi::{
     ioctl::{checkpoint_flags, restart_flags},
     record::{
         event::{Epoll, EpollItems, Eventfd, Signalfd, Timerfd},
+        fanotify::{Fanotify as FanotifyRecord, Mark as FanotifyMark},
         file::{advice, denied, kind, File as FileRecord},
         inotify::{Events as InotifyEvents, Inotify as InotifyRecord, Watch as InotifyWatch},
         lock::Locks as LockRecord,
@@ -76,6 +78,7 @@ use zerocopy::FromZeros;
 
 mod census;
 mod event;
+mod fanotify;
 mod inotify;
 mod lock;
 mod mqueue;
@@ -90,6 +93,7 @@ mod socket;
 mod userfaultfd;
 
 pub(crate) use census::Census;
+pub(crate) use fanotify::Building as BuildingFanotify;
 pub(crate) use inotify::Building as BuildingInotify;
 pub(crate) use lock::Holding;
 pub(crate) use mqueue::NotifyRoom;
@@ -117,6 +121,7 @@ enum Own<'a> {
     Event(event::Kind),
     Pidfd(Pidfd<'a>),
     Inotify(Inotify<'a>),
+    Fanotify(Fanotify<'a>),
     Proc(Proc<'a>),
     NsFd(NsFd<'a>),
     Userfaultfd(Userfaultfd<'a>),
@@ -129,6 +134,7 @@ impl<'a> Own<'a> {
         event
             .or_else(|| Pidfd::of(file).map(Self::Pidfd))
             .or_else(|| Inotify::of(file).map(Self::Inotify))
+            .or_else(|| Fanotify::of(file).map(Self::Fanotify))
             .or_else(|| proc::of(file).map(Self::Proc))
             .or_else(|| NsFd::of(file).map(Self::NsFd))
             .or_else(|| Userfaultfd::of(file).map(Self::Userfaultfd))
@@ -140,6 +146,7 @@ impl<'a> Own<'a> {
             Self::Event(event) => event.check(target, file, held),
             Self::Pidfd(pidfd) => Ok(pidfd::check(target, file, pidfd)),
             Self::Inotify(inotify) => inotify::check(target, file, inotify, held),
+            Self::Fanotify(fanotify) => fanotify::check(target, file, fanotify, held),
             Self::Proc(proc) => proc::check(target, file, proc),
             Self::NsFd(namespace) => nsfd::check(target, namespace),
             Self::Userfaultfd(userfaultfd) => userfaultfd::check(target, file, userfaultfd, held),
@@ -152,6 +159,7 @@ impl<'a> Own<'a> {
             Self::Event(event) => event.dump(target, file, dump),
             Self::Pidfd(pidfd) => pidfd::dump(target, file, pidfd, dump),
             Self::Inotify(inotify) => inotify::dump(target, file, inotify, dump),
+            Self::Fanotify(fanotify) => fanotify::dump(target, file, fanotify, dump),
             Self::Proc(proc) => proc::dump(target, file, proc, dump),
             Self::NsFd(namespace) => nsfd::dump(target, file, namespace, dump),
             Self::Userfaultfd(userfaultfd) => userfaultfd::dump(target, file, userfaultfd, dump),
@@ -638,6 +646,8 @@ impl Resource for FileRoom {
         InotifyRecord::TYPE,
         InotifyEvents::TYPE,
         InotifyWatch::TYPE,
+        FanotifyRecord::TYPE,
+        FanotifyMark::TYPE,
         ProcFile::TYPE,
         NsFdRecord::TYPE,
         UserfaultfdRecord::TYPE,
@@ -724,6 +734,8 @@ impl Resource for FileRoom {
             RecordType::Inotify => inotify::restore(restore)?,
             RecordType::InotifyEvents => return inotify::restore_events(restore),
             RecordType::InotifyWatch => return inotify::restore_watch(restore),
+            RecordType::Fanotify => fanotify::restore(restore)?,
+            RecordType::FanotifyMark => return fanotify::restore_mark(restore),
             RecordType::Locks => return lock::restore(restore),
             RecordType::Nameless => nameless::restore(restore)?,
             RecordType::NamelessData => return nameless::restore_data(restore),
@@ -744,7 +756,8 @@ impl Resource for FileRoom {
     }
 
     fn join(_me: &CurrentTask, late: &mut Late) -> Result {
-        late.inotifies.iter().try_for_each(inotify::begin)
+        late.inotifies.iter().try_for_each(inotify::begin)?;
+        late.fanotifies.iter().try_for_each(fanotify::begin)
     }
 
     fn start(me: &CurrentTask, late: &Late) -> Result {

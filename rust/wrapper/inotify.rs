@@ -35,6 +35,16 @@ impl Drop for Inode {
 }
 
 impl Inode {
+    /// `None` for NULL.
+    ///
+    /// # Safety
+    ///
+    /// `inode` is NULL, or points to an inode on which the caller gives up one reference.
+    pub(super) unsafe fn from_raw(inode: *mut bindings::inode) -> Option<Self> {
+        // INVARIANT: by the precondition.
+        NonNull::new(inode).map(Self)
+    }
+
     /// Whether it has no name any more.
     pub(crate) fn is_nameless(&self) -> bool {
         // SAFETY: alive; words that change with the last name.
@@ -85,8 +95,8 @@ impl<'a> Inotify<'a> {
             // SAFETY: an inotify, by the invariant; the buffer has `room` entries.
             let found = unsafe { bindings::ckpt_inotify_watches(self.0.as_ptr(), raw.as_mut_ptr(), room as u32) };
             for w in raw.iter().take(found as usize) {
-                // INVARIANT: the helper took the reference.
-                let inode = NonNull::new(w.inode).map(Inode).ok_or(EINVAL)?;
+                // SAFETY: the helper took the reference.
+                let inode = unsafe { Inode::from_raw(w.inode) }.ok_or(EINVAL)?;
                 let (wd, mask) = (w.wd as u32, w.mask);
                 watches.push(Watch { wd, mask, inode }, GFP_KERNEL)?;
             }

@@ -86,6 +86,8 @@ pub(crate) enum Operations {
     Shm = bindings::ckpt_address_index_CKPT_ADDRESS_shm_file_operations as isize,
     /// shmat(2) of huge pages
     ShmHuge = bindings::ckpt_address_index_CKPT_ADDRESS_shm_file_operations_huge as isize,
+    /// fanotify_init(2)
+    Fanotify = bindings::ckpt_address_index_CKPT_ADDRESS_fanotify_fops as isize,
     /// inotify_init(2)
     Inotify = bindings::ckpt_address_index_CKPT_ADDRESS_inotify_fops as isize,
     /// A file of /proc/PID/ns.

@@ -19,7 +19,7 @@ use crate::{
     objects::{Keeper, Object},
     wrapper::{
         file::{take_fd, with_fd, File},
-        inotify::{Event, Inotify, Watch},
+        inotify::{Event, Inode, Inotify},
         path::PathBuf,
         syscall::nr, //
     },
@@ -69,13 +69,26 @@ impl Building {
     }
 }
 
+/// Why what is watched cannot be saved: it has no name, or no path that is known.
+pub(super) type Lost = [&'static str; 2];
+
+const LOST: Lost = [
+    "inotify that watches a file without a name",
+    "inotify that watches a file to which no path is known",
+];
+
 /// Finds a path to what is watched; why it cannot be saved, if there is none.
-fn print_path(target: &Target<'_>, watch: &Watch, out: &mut PathBuf) -> Result<Option<&'static str>> {
-    if watch.inode.is_nameless() {
-        return Ok(Some("inotify that watches a file without a name"));
+pub(super) fn print_path(
+    target: &Target<'_>,
+    inode: &Inode,
+    [no_name, no_path]: Lost,
+    out: &mut PathBuf,
+) -> Result<Option<&'static str>> {
+    if inode.is_nameless() {
+        return Ok(Some(no_name));
     }
-    let found = watch.inode.print_path(target.names, out)?;
-    Ok((!found).then_some("inotify that watches a file to which no path is known"))
+    let found = inode.print_path(target.names, out)?;
+    Ok((!found).then_some(no_path))
 }
 
 /// Why it cannot be saved, if it cannot. `held` is the number of references to the file that the caller has.
@@ -91,7 +104,7 @@ pub(super) fn check(
     if target.whole.census.is_first_look(file)? {
         let mut path = PathBuf::new()?;
         for watch in inotify.watches()? {
-            if let Some(what) = print_path(target, &watch, &mut path)? {
+            if let Some(what) = print_path(target, &watch.inode, LOST, &mut path)? {
                 return Ok(Some(what));
             }
         }
@@ -126,7 +139,7 @@ pub(super) fn dump(target: &Target<'_>, file: &File, inotify: &Inotify<'_>, dump
     }
     let mut path = PathBuf::new()?;
     for watch in watches {
-        if let Some(what) = print_path(target, &watch, &mut path)? {
+        if let Some(what) = print_path(target, &watch.inode, LOST, &mut path)? {
             return Err(Fault::new(EOPNOTSUPP, format_args!("{what}")).kind(RecordType::Inotify));
         }
         let r = WatchRecord {

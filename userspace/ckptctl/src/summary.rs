@@ -10,6 +10,7 @@ use libckpt::statefile::{type_name, Body, Record};
 use libckpt::uapi::record::aio::Aio;
 use libckpt::uapi::record::cred::Cred;
 use libckpt::uapi::record::event::{Epoll, EpollItem, Eventfd, Signalfd, Timerfd};
+use libckpt::uapi::record::fanotify::{self, Fanotify};
 use libckpt::uapi::record::fd::Fd;
 use libckpt::uapi::record::file::{self, File};
 use libckpt::uapi::record::file_signals::{lease, owner, FileSignals};
@@ -118,6 +119,8 @@ enum Object {
     ProcFile(ProcFile, Vec<u8>, Vec<u8>),
     /// Its watches with their paths, and bytes of events that nobody has read.
     Inotify(Inotify, Vec<(inotify::Watch, Vec<u8>)>, u64),
+    /// Its marks with their paths.
+    Fanotify(Fanotify, Vec<(fanotify::Mark, Vec<u8>)>),
     /// The path or name, and bytes of content.
     Nameless(Nameless, Vec<u8>, u64),
     /// What it is, its address, its options, and what waits in it.
@@ -328,6 +331,15 @@ impl Summary {
             Body::InotifyWatch(watch, path) => {
                 if let Some(Object::Inotify(_, watches, _)) = self.objects.get_mut(&watch.inotify) {
                     watches.push((watch, path));
+                }
+            }
+            Body::Fanotify(fanotify) => {
+                self.objects
+                    .insert(fanotify.objref, Object::Fanotify(fanotify, Vec::new()));
+            }
+            Body::FanotifyMark(mark, path) => {
+                if let Some(Object::Fanotify(_, marks)) = self.objects.get_mut(&mark.fanotify) {
+                    marks.push((mark, path));
                 }
             }
             Body::Locks(locks, entries) if locks.holder == lock::holder::OPEN_FILE => {

@@ -20,6 +20,7 @@ use ckpt_uapi::record::cgroup::Cgroup;
 use ckpt_uapi::record::cred::Cred;
 use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd};
 use ckpt_uapi::record::external::External;
+use ckpt_uapi::record::fanotify::{self, Fanotify};
 use ckpt_uapi::record::fd::{Fd, Fds};
 use ckpt_uapi::record::file::{self, File};
 use ckpt_uapi::record::file_signals::{self, FileSignals};
@@ -378,7 +379,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 52, 6)
+    Statefile::new(records, 53, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -554,6 +555,7 @@ fn init() -> Vec<Part> {
         api: 1,
         features: 1 << 6,
     }));
+    records.extend(fanotify());
     records.extend([
         Part::new(&Fds { count: 6, more: 0 }).entries(&[
             fd(9, 0, 35),
@@ -567,13 +569,13 @@ fn init() -> Vec<Part> {
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(49, 0), layer(50, 49), told()]);
-    records.push(Part::new(&SemUndo { objref: 51, count: 1 }).entries(&[SemAdjustment {
+    records.extend([layer(50, 0), layer(51, 50), told()]);
+    records.push(Part::new(&SemUndo { objref: 52, count: 1 }).entries(&[SemAdjustment {
         set: 29,
         number: 1,
         adjust: -3,
     }]));
-    records.extend(thread(None, 50, true));
+    records.extend(thread(None, 51, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -651,7 +653,7 @@ const PIPE: u32 = 8;
 const LISTENER: u32 = 39;
 const TERMINAL: u32 = 42;
 const PIDFD: u32 = 44;
-const FILTER: u32 = 52;
+const FILTER: u32 = 53;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -1113,6 +1115,30 @@ fn inotify() -> Vec<Part> {
             wd: 1,
             mask: 0x100,
             path_len: path.len() as u32,
+        })
+        .entries(path.as_bytes()),
+    ]
+}
+
+/// A fanotify that watches a directory.
+fn fanotify() -> Vec<Part> {
+    let path = "/tmp";
+    vec![
+        Part::new(&Fanotify {
+            objref: PIDFD + 5,
+            flags: fanotify::FLAGS,
+            made: fanotify::MADE,
+            event_flags: 0,
+            unprivileged: 1,
+            marks: 1,
+        }),
+        Part::new(&fanotify::Mark {
+            fanotify: PIDFD + 5,
+            mask: 0x100,
+            ignored: 0x200,
+            flags: fanotify::mark::SURVIVES | fanotify::mark::EVICTABLE,
+            path_len: path.len() as u32,
+            reserved: 0,
         })
         .entries(path.as_bytes()),
     ]

@@ -163,6 +163,18 @@ fn object_json(objref: u32, object: &Object) -> Value {
                 "waiting": waiting, "watches": watches,
             })
         }
+        Object::Fanotify(fanotify, marks) => {
+            let marks: Vec<Value> = marks
+                .iter()
+                .map(|(mark, path)| {
+                    json!({ "mask": mark.mask, "ignored": mark.ignored, "flags": mark.flags, "path": printable(path) })
+                })
+                .collect();
+            json!({
+                "objref": objref, "type": "fanotify", "flags": fanotify.flags, "made": fanotify.made,
+                "event_flags": fanotify.event_flags, "unprivileged": fanotify.unprivileged == 1, "marks": marks,
+            })
+        }
         Object::LandlockLayer(layer) => json!({
             "objref": objref, "type": "landlock-layer", "below": (layer.below != 0).then_some(layer.below),
             "handled_access_fs": layer.handled_access_fs, "handled_access_net": layer.handled_access_net,

@@ -606,6 +606,9 @@ impl Summary {
                 count(watches.len() as u64, "file"),
                 bytes(*waiting)
             ),
+            Some(Object::Fanotify(_, marks)) => {
+                format!("fanotify {objref}: {}", count(marks.len() as u64, "file"))
+            }
             Some(Object::LandlockLayer(_)) => format!("Landlock layer {objref}"),
             Some(Object::Shmem { shmem, pages }) => {
                 format!(

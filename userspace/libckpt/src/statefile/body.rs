@@ -7,6 +7,7 @@ use ckpt_uapi::record::aio::{Aio, AioEvent};
 use ckpt_uapi::record::cgroup::Cgroup;
 use ckpt_uapi::record::cred::Cred;
 use ckpt_uapi::record::event::{self, Epoll, EpollItem, EpollItems, Eventfd, Signalfd, Timerfd};
+use ckpt_uapi::record::fanotify::{self, Fanotify};
 use ckpt_uapi::record::fd::{Fd, Fds};
 use ckpt_uapi::record::file::File;
 use ckpt_uapi::record::file_signals::{self, FileSignals};
@@ -111,6 +112,8 @@ pub enum Body {
     Inotify(Inotify),
     InotifyEvents(inotify::Events, Vec<u8>),
     InotifyWatch(inotify::Watch, Vec<u8>),
+    Fanotify(Fanotify),
+    FanotifyMark(fanotify::Mark, Vec<u8>),
     Locks(Locks, Vec<Lock>),
     FileSignals(FileSignals),
     Nameless(Nameless, Vec<u8>),
@@ -548,6 +551,33 @@ impl Body {
                 let path = parts.text(fixed.path_len, PATH_MAX)?;
                 check(path.first() == Some(&b'/'), "a watch has no absolute path")?;
                 Self::InotifyWatch(fixed, path)
+            }
+            RecordType::Fanotify => {
+                let fixed: Fanotify = parts.alone()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, fanotify::FLAGS)?;
+                known(fixed.made, fanotify::MADE)?;
+                check(
+                    fixed.made & fanotify::REPORT != 0 && fixed.unprivileged <= 1,
+                    "a fanotify is of an unknown kind",
+                )?;
+                Self::Fanotify(fixed)
+            }
+            RecordType::FanotifyMark => {
+                let fixed: fanotify::Mark = parts.fixed()?;
+                objref(fixed.fanotify)?;
+                known(fixed.mask | fixed.ignored, fanotify::MASK)?;
+                known(fixed.flags, fanotify::mark::ALL)?;
+                check(
+                    fixed.mask | fixed.ignored != 0
+                        && (fixed.ignored != 0) == (fixed.flags & fanotify::mark::SURVIVES != 0)
+                        && (fixed.ignored != 0 || fixed.flags & fanotify::mark::IGNORE == 0)
+                        && fixed.reserved == 0,
+                    "a mark of a fanotify has impossible values",
+                )?;
+                let path = parts.text(fixed.path_len, PATH_MAX)?;
+                check(path.first() == Some(&b'/'), "a mark has no absolute path")?;
+                Self::FanotifyMark(fixed, path)
             }
             RecordType::FileSignals => {
                 let fixed: FileSignals = parts.alone()?;

@@ -191,6 +191,8 @@ pub(super) struct Order {
     epolls: HashSet<u32>,
     /// The last inotify: its objref, how many watches have not come, and the number of the last that has.
     inotify: (u32, u32, u32),
+    /// The last fanotify: its objref, and how many marks have not come.
+    fanotify: (u32, u32),
     /// Objrefs of pidfds of processes that have been reaped.
     reaped: HashSet<u32>,
     /// How many layers there are up to a layer of a Landlock domain, by objref.
@@ -538,6 +540,20 @@ impl Order {
                     "a watch stands behind no inotify that lacks it",
                 )?;
                 self.inotify = (objref, missing - 1, watch.wd);
+                State::Fd
+            }
+            (State::Fd, Body::Fanotify(fanotify)) => {
+                self.fanotify = (fanotify.objref, fanotify.marks);
+                self.add_object(fanotify.objref, Object::File)?;
+                State::Fd
+            }
+            (State::Fd, Body::FanotifyMark(mark, _)) => {
+                let (objref, missing) = self.fanotify;
+                check(
+                    objref == mark.fanotify && missing > 0,
+                    "a mark stands behind no fanotify that lacks it",
+                )?;
+                self.fanotify = (objref, missing - 1);
                 State::Fd
             }
             (State::Fd, Body::Epoll(epoll)) => {
