@@ -56,6 +56,7 @@ pub fn all() -> Vec<Case> {
         Case::new("hostile/values_of_pidfds", statefiles::values_of_pidfds).limit(600),
         Case::new("hostile/values_of_inotify", statefiles::values_of_inotify).limit(600),
         Case::new("hostile/values_of_fanotify", statefiles::values_of_fanotify).limit(600),
+        Case::new("hostile/values_of_long_messages", statefiles::values_of_long_messages).limit(600),
         Case::new("hostile/values_of_files_of_proc", statefiles::values_of_files_of_proc).limit(600),
         Case::new(
             "hostile/values_of_descriptors_of_namespaces",

@@ -296,6 +296,8 @@ pub(crate) struct Late {
     pub(crate) inotifies: KVVec<BuildingInotify>,
     /// The same of fanotify.
     pub(crate) fanotifies: KVVec<BuildingFanotify>,
+    /// A message of a socket of which parts are still to come.
+    pub(crate) arriving: Option<Arriving>,
     /// As prctl(PR_SET_TSC, PR_TSC_SIGSEGV).
     pub(crate) tsc_off: bool,
     /// The process has had what cannot be saved, and is killed before it runs.
@@ -333,6 +335,7 @@ impl Late {
             && (self.new & share::FILES == 0 || self.fds == Some(true))
             && self.inotifies.last().is_none_or(BuildingInotify::is_done)
             && self.fanotifies.last().is_none_or(BuildingFanotify::is_done)
+            && self.arriving.is_none()
             && self.has_all_mounts()
             && self.has_all_devices()
             && self.ipc_limits.is_none()
@@ -522,7 +525,7 @@ pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, check_pair, count_mapped, dump_file, dump_pair, each_extent, finish_ptys, finish_sockets, held,
-    is_sealed_for_writers, refuse_device, restore_shmem_pages, BuildingFanotify, BuildingInotify, Census,
+    is_sealed_for_writers, refuse_device, restore_shmem_pages, Arriving, BuildingFanotify, BuildingInotify, Census,
     Holders, Holding, Inhabited,
 };
 

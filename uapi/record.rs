@@ -270,6 +270,8 @@ record_types! {
     Fanotify = 0x89, "fanotify";
     /// A mark of a fanotify: [`fanotify::Mark`] and the path.
     FanotifyMark = 0x8a, "fanotify-mark";
+    /// The next part of a long message in a socket: [`socket::SocketData`] and the bytes.
+    SocketData = 0x8b, "socket-data";
 }
 
 /// A record with a fixed struct.

@@ -18,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         quiet("socket_waiting", &[]).case("socket/keeps_connections_that_wait"),
         quiet("socket_rights", &[]).case("socket/keeps_open_files_on_their_way"),
         quiet("socket_datagrams", &[]).case("socket/keeps_datagrams_of_many"),
+        quiet("socket_long", &[]).case("socket/keeps_long_messages"),
         quiet("socket_names", &[]).case("socket/keeps_names_that_are_gone"),
         Case::new("socket/refuses_what_comes_after_the_check", outsiders::refused),
         Case::new("socket/puts_only_its_own_file_at_a_path", path::comes_back),

@@ -629,6 +629,28 @@ pub fn values_of_socket_queues(context: &Context) -> Result {
     feed_kinds(context, "socket_datagrams", &["alone"], &kinds, 96)
 }
 
+/// The same for messages in parts; and one of which a part is not there, or comes twice.
+pub fn values_of_long_messages(context: &Context) -> Result {
+    let kinds = [RecordType::SocketMessage, RecordType::SocketData].map(RecordType::number);
+    feed_kinds(context, "socket_long", &["few"], &kinds, 24)?;
+    let mut feeder = Feeder::of(context, "socket_long", &["few"])?;
+    let good = parse(feeder.good())?;
+    let is_part = |part: &Part| part.kind == RecordType::SocketData.number();
+    let Some(at) = good.records.iter().position(is_part) else {
+        fail!("no message has parts")
+    };
+    let (mut less, mut more) = (good.clone(), good.clone());
+    less.records.remove(at);
+    more.records.insert(at, good.records[at].clone());
+    without_leak(&mut feeder, |feeder| {
+        for statefile in [&less, &more] {
+            let answer = feeder.restart(&statefile.encode())?;
+            ensure!(answer == Answer::Refused(libc::EBADMSG), "{answer:?}");
+        }
+        Ok(())
+    })
+}
+
 /// The second end of a pair is of no other type than the first.
 pub fn types_of_pairs(context: &Context) -> Result {
     use libckpt::uapi::record::socket::{kind, pair, Socket};

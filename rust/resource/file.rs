@@ -67,7 +67,7 @@ use ckpt_uapi::{
         proc::ProcFile,
         pty::{Pty, PtyFile},
         shmem::Shmem,
-        socket::{Socket as SocketRecord, SocketMessage, SocketOptions},
+        socket::{Socket as SocketRecord, SocketData, SocketMessage, SocketOptions},
         userfaultfd::Userfaultfd as UserfaultfdRecord,
         Record, RecordType,
     },
@@ -101,7 +101,7 @@ pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Hold
 pub(crate) use nsfd::Inhabited;
 pub(crate) use owner::OwnerRoom;
 pub(crate) use pty::{check_pair, dump_pair, finish as finish_ptys};
-pub(crate) use socket::finish_sockets;
+pub(crate) use socket::{finish_sockets, Arriving};
 
 pub(crate) struct FileRoom;
 
@@ -641,6 +641,7 @@ impl Resource for FileRoom {
         Mqd::TYPE,
         SocketRecord::TYPE,
         SocketMessage::TYPE,
+        SocketData::TYPE,
         SocketOptions::TYPE,
         PidfdRecord::TYPE,
         InotifyRecord::TYPE,
@@ -721,6 +722,9 @@ impl Resource for FileRoom {
     }
 
     fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result {
+        if kind != RecordType::SocketData && restore.late.arriving.is_some() {
+            return Err(socket::lacks_parts(restore));
+        }
         let object = match kind {
             RecordType::Shmem => restore_shmem(restore)?,
             RecordType::Pipe => pipe::restore(restore)?,
@@ -741,6 +745,7 @@ impl Resource for FileRoom {
             RecordType::NamelessData => return nameless::restore_data(restore),
             RecordType::Mqd => mqueue::restore(restore)?,
             RecordType::SocketMessage => return socket::restore_message(restore),
+            RecordType::SocketData => return socket::restore_data(restore),
             RecordType::SocketOptions => return socket::restore_options(restore),
             RecordType::Socket => socket::restore(restore)?,
             RecordType::Eventfd | RecordType::Signalfd | RecordType::Timerfd | RecordType::Epoll => {

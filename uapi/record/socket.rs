@@ -12,8 +12,10 @@ use super::record;
 /// O_* flags that a socket keeps: O_NONBLOCK.
 pub const FLAGS: u32 = 0o4000;
 
-/// Largest message in bytes.
-pub const MESSAGE_MAX: u32 = 240 * 1024;
+/// Largest message in bytes: the kernel makes none that long.
+pub const MESSAGE_MAX: u32 = 8 * 1024 * 1024;
+/// What is longer than this comes in parts of this length, the last of which may be shorter.
+pub const PART_MAX: u32 = 240 * 1024;
 
 /// Values of [`Socket::kind`]: as the types of socket(2).
 pub mod kind {
@@ -91,8 +93,9 @@ record!(Socket, Socket, 56);
 /// Most descriptors in a message.
 pub const FILES_MAX: u32 = 253;
 
-/// Fixed part of a socket-message record; the objrefs of the open files that it carries follow, then its bytes. In the order in which
-/// they are received; of a stream, what one system call has sent and nobody has read yet.
+/// Fixed part of a socket-message record; the objrefs of the open files that it carries follow, then its bytes, at most [`PART_MAX`] of
+/// them; the others are in the [`SocketData`] right behind it. In the order in which they are received; of a stream, what one system call
+/// has sent and nobody has read yet.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct SocketMessage {
@@ -118,6 +121,17 @@ pub struct SocketMessage {
     pub reserved: u32,
 }
 record!(SocketMessage, SocketMessage, 40);
+
+/// Fixed part of a socket-data record; the next bytes of the message follow.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct SocketData {
+    /// Objref of the socket that the message waits in.
+    pub socket: u32,
+    /// How many bytes.
+    pub length: u32,
+}
+record!(SocketData, SocketData, 8);
 
 /// Bits of [`SocketOptions::shutdown`].
 pub mod shutdown {

@@ -21,7 +21,8 @@
 //! somebody outside has made and that wait to be accepted; connections that wait where the path has been removed; a path that lies outside
 //! of the root directory or has more than 107 bytes; open files in messages that cannot be saved in a descriptor either; socket filters;
 //! timestamps; sockets in BPF maps; a socket of another network namespace than its process.
-//! Shown by: socket/, policy/sockets, refuse/socket, hostile/values_of_socket, hostile/pairs_of_sockets.
+//! Shown by: socket/, policy/sockets, refuse/socket, hostile/values_of_socket, hostile/values_of_long_messages,
+//! hostile/pairs_of_sockets.
 //!
 //! Records: [`ckpt_uapi::record::socket`].  C source: `net/unix/af_unix.c`
 
@@ -43,8 +44,8 @@ use crate::{
 };
 use ckpt_uapi::record::{
     socket::{
-        kind, name, options, pair, shutdown, Socket, SocketMessage, SocketOptions, FILES_MAX, FLAGS, MESSAGE_MAX,
-        NAME_MAX,
+        kind, name, options, pair, shutdown, Socket, SocketData, SocketMessage, SocketOptions, FILES_MAX, FLAGS,
+        MESSAGE_MAX, NAME_MAX, PART_MAX,
     },
     RecordType,
 };
@@ -550,7 +551,8 @@ fn dump_messages(target: &Target<'_>, to: &Unfinished, state: &State, dump: &mut
                 files += 1;
             }
         }
-        body.extend_from_slice(&bytes, GFP_KERNEL)?;
+        let (first, rest) = bytes.split_at(length.min(PART_MAX as usize));
+        body.extend_from_slice(first, GFP_KERNEL)?;
         let fixed = SocketMessage {
             socket: to.objref,
             sender,
@@ -564,6 +566,13 @@ fn dump_messages(target: &Target<'_>, to: &Unfinished, state: &State, dump: &mut
             reserved: 0,
         };
         dump.out.record_with(&fixed, &body[..])?;
+        for part in rest.chunks(PART_MAX as usize) {
+            let fixed = SocketData {
+                socket: to.objref,
+                length: part.len() as u32,
+            };
+            dump.out.record_with(&fixed, part)?;
+        }
     }
     Ok(())
 }
@@ -869,28 +878,83 @@ fn connect(restore: &Restore<'_>, r: &Socket) -> Result<Unix> {
     Ok(waiting)
 }
 
-/// Sends a message again.
+/// A message that is being read: it takes as much memory as there are bytes of it.
+pub(crate) struct Arriving {
+    message: SocketMessage,
+    /// Objrefs of the open files that it carries.
+    files: KVVec<u8>,
+    bytes: KVVec<u8>,
+}
+
+impl Arriving {
+    /// Bytes that have not come.
+    fn missing(&self) -> usize {
+        (self.message.length as usize).saturating_sub(self.bytes.len())
+    }
+}
+
+/// Says that a message ends before its end.
+pub(super) fn lacks_parts(restore: &Restore<'_>) -> Fault {
+    bad(restore, "a message in a socket is longer than what there is of it")
+}
+
+/// Reads a message, and sends it again when all of it is there.
 pub(super) fn restore_message(restore: &mut Restore<'_>) -> Result {
     let r: SocketMessage = restore.input.fixed()?;
     let body = restore.input.variable();
-    let sockets = (restore.made.socket(r.sender), restore.made.unix(r.socket));
-    let (Some(from), Some(to)) = sockets else {
-        return Err(bad(restore, "a message is not from a socket to a socket"));
-    };
     let sender = [r.pid, r.uid, r.gid];
     if r.credentials > 1
         || r.oob > 1
         || r.reserved != 0
         || r.length > MESSAGE_MAX
         || r.files > FILES_MAX
-        || body.len() as u64 != u64::from(r.length) + 4 * u64::from(r.files)
+        || body.len() as u64 != u64::from(r.length.min(PART_MAX)) + 4 * u64::from(r.files)
         || (r.credentials == 0 && sender != [0, 0, 0])
     {
         return Err(bad(restore, "wrong values in a socket-message record"));
     }
-    let (objrefs, bytes) = body.split_at(4 * r.files as usize);
+    let (objrefs, first) = body.split_at(4 * r.files as usize);
+    let mut arriving = Arriving {
+        message: r,
+        files: KVVec::new(),
+        bytes: KVVec::new(),
+    };
+    arriving.files.extend_from_slice(objrefs, GFP_KERNEL)?;
+    arriving.bytes.extend_from_slice(first, GFP_KERNEL)?;
+    arrive(restore, arriving)
+}
+
+/// Reads the next part of a message.
+pub(super) fn restore_data(restore: &mut Restore<'_>) -> Result {
+    let r: SocketData = restore.input.fixed()?;
+    let part = restore.input.variable();
+    let Some(mut arriving) = restore.late.arriving.take() else {
+        return Err(bad(restore, "a part stands behind no message that lacks it"));
+    };
+    if r.socket != arriving.message.socket
+        || part.len() != r.length as usize
+        || part.len() != arriving.missing().min(PART_MAX as usize)
+    {
+        return Err(bad(restore, "wrong values in a socket-data record"));
+    }
+    arriving.bytes.extend_from_slice(part, GFP_KERNEL)?;
+    arrive(restore, arriving)
+}
+
+/// Sends a message of which all is there, or waits for the rest.
+fn arrive(restore: &mut Restore<'_>, arriving: Arriving) -> Result {
+    if arriving.missing() != 0 {
+        restore.late.arriving = Some(arriving);
+        return Ok(());
+    }
+    let (r, bytes) = (arriving.message, &arriving.bytes[..]);
+    let sender = [r.pid, r.uid, r.gid];
+    let sockets = (restore.made.socket(r.sender), restore.made.unix(r.socket));
+    let (Some(from), Some(to)) = sockets else {
+        return Err(bad(restore, "a message is not from a socket to a socket"));
+    };
     let mut fds = Lent::new(restore.me);
-    for objref in objrefs.chunks_exact(4) {
+    for objref in arriving.files.chunks_exact(4) {
         let objref = u32::from_ne_bytes(objref.try_into().unwrap_or([0; 4]));
         let file = restore.made.file(objref);
         fds.lend(file.ok_or_else(|| bad(restore, "a message carries what is no open file"))?)?;

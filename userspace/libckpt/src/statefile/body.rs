@@ -44,7 +44,7 @@ use ckpt_uapi::record::sem::{self, Sem, SemAdjustment, SemUndo, SemValue};
 use ckpt_uapi::record::shm::{self, Shm};
 use ckpt_uapi::record::shmem::Shmem;
 use ckpt_uapi::record::signal::{self, Actions, Mask, Pending};
-use ckpt_uapi::record::socket::{self, Socket, SocketMessage, SocketOptions};
+use ckpt_uapi::record::socket::{self, Socket, SocketData, SocketMessage, SocketOptions};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{Head, Tree};
@@ -120,8 +120,9 @@ pub enum Body {
     NamelessData(NamelessData, Vec<u8>),
     /// Address, path of its file.
     Socket(Socket, Vec<u8>, Vec<u8>),
-    /// Objrefs of open files, bytes.
+    /// Objrefs of open files, bytes up to the first part.
     SocketMessage(SocketMessage, Vec<u32>, Vec<u8>),
+    SocketData(SocketData, Vec<u8>),
     SocketOptions(SocketOptions),
     Shm(Box<Shm>),
     Sem(Sem, Vec<SemValue>),
@@ -475,7 +476,7 @@ impl Body {
                 text(path, fixed.path_len, PATH_MAX)?;
                 Self::Pipe(fixed, content.to_vec())
             }
-            RecordType::Socket | RecordType::SocketMessage | RecordType::SocketOptions => {
+            RecordType::Socket | RecordType::SocketMessage | RecordType::SocketData | RecordType::SocketOptions => {
                 Self::parse_socket(kind, parts)?
             }
             RecordType::Pty | RecordType::PtyFile | RecordType::Ctty => Self::parse_terminal(kind, parts)?,
@@ -757,12 +758,21 @@ impl Body {
                 check(fixed.length <= socket::MESSAGE_MAX, "a message is too long")?;
                 check(fixed.files <= socket::FILES_MAX, "a message has too many open files")?;
                 check(fixed.oob <= 1, "a yes-or-no field is neither")?;
-                let body: Vec<u8> = parts.entries(fixed.length.saturating_add(4 * fixed.files))?;
+                let body: Vec<u8> = parts.entries(fixed.length.min(socket::PART_MAX) + 4 * fixed.files)?;
                 let (files, bytes) = body.split_at(4 * fixed.files as usize);
                 let files = files
                     .chunks_exact(4)
                     .map(|file| u32::from_ne_bytes(file.try_into().unwrap_or_default()));
                 Self::SocketMessage(fixed, files.collect(), bytes.to_vec())
+            }
+            RecordType::SocketData => {
+                let fixed: SocketData = parts.fixed()?;
+                objref(fixed.socket)?;
+                check(
+                    (1..=socket::PART_MAX).contains(&fixed.length),
+                    "a part of a message is too long",
+                )?;
+                Self::SocketData(fixed, parts.entries(fixed.length)?)
             }
             _ => {
                 const ECONNRESET: u32 = 104;

@@ -14,7 +14,7 @@ use ckpt_uapi::record::net::peer;
 use ckpt_uapi::record::pidfd::{self, Pidfd};
 use ckpt_uapi::record::proc;
 use ckpt_uapi::record::sem::SemAdjustment;
-use ckpt_uapi::record::socket::{name, pair};
+use ckpt_uapi::record::socket::{self, name, pair};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::tree::{flags, Tree};
 use ckpt_uapi::record::{mqueue, msg};
@@ -191,6 +191,8 @@ pub(super) struct Order {
     epolls: HashSet<u32>,
     /// The last inotify: its objref, how many watches have not come, and the number of the last that has.
     inotify: (u32, u32, u32),
+    /// The last message of a socket: its objref, and how many bytes have not come.
+    message: (u32, u32),
     /// The last fanotify: its objref, and how many marks have not come.
     fanotify: (u32, u32),
     /// Objrefs of pidfds of processes that have been reaped.
@@ -390,7 +392,7 @@ impl Order {
                 self.accept_nameless(body)?;
                 State::Mm(None)
             }
-            (State::Fd, Body::Socket(..) | Body::SocketMessage(..) | Body::SocketOptions(_)) => {
+            (State::Fd, Body::Socket(..) | Body::SocketMessage(..) | Body::SocketData(..) | Body::SocketOptions(_)) => {
                 self.accept_socket(body)?;
                 state
             }
@@ -1032,6 +1034,10 @@ impl Order {
                 Some(Object::Socket | Object::FirstSocket | Object::HiddenSocket)
             )
         };
+        check(
+            self.message.1 == 0 || matches!(body, Body::SocketData(..)),
+            "a message is longer than what there is of it",
+        )?;
         match body {
             Body::Socket(socket, ..) => {
                 check(
@@ -1062,7 +1068,19 @@ impl Order {
                 check(
                     files.iter().all(|file| self.is_open_file(*file)),
                     "a message carries what is no open file",
-                )
+                )?;
+                let parts = message.length.saturating_sub(socket::PART_MAX);
+                self.message = (message.socket, parts);
+                Ok(())
+            }
+            Body::SocketData(part, _) => {
+                let (socket, missing) = self.message;
+                check(
+                    socket == part.socket && part.length == missing.min(socket::PART_MAX) && missing > 0,
+                    "a part stands behind no message that lacks it",
+                )?;
+                self.message.1 = missing - part.length;
+                Ok(())
             }
             Body::SocketOptions(options) => check(
                 is_socket(options.socket) && (options.peer == 0 || is_socket(options.peer)),
