@@ -105,6 +105,16 @@ void ckpt_sharing(struct task_struct *t, struct ckpt_sharing *out)
 	task_unlock(t);
 }
 
+/* Exchanges the caller's working directory, with its reference. Unlike fchdir(2) it can always be had back. */
+void ckpt_swap_pwd(struct path *path)
+{
+	struct fs_struct *fs = current->fs;
+
+	write_seqlock(&fs->seq);
+	swap(fs->pwd, *path);
+	write_sequnlock(&fs->seq);
+}
+
 int ckpt_get_fs(struct task_struct *t, struct path *root, struct path *pwd, int *umask)
 {
 	int ret = -ESRCH;

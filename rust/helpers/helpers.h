@@ -149,6 +149,7 @@ bool ckpt_path_unlinked(const struct path *p);
 size_t ckpt_file_references(struct file *f);
 bool ckpt_file_may_execute(struct file *f);
 unsigned int ckpt_file_mode(struct file *f);
+void ckpt_swap_pwd(struct path *path);
 u64 ckpt_encode_dev(dev_t dev);
 loff_t ckpt_file_pos(struct file *f);
 void ckpt_set_file_pos(struct file *f, loff_t pos);

@@ -651,6 +651,26 @@ pub(crate) fn open_at(
     take_fd(me, fd)
 }
 
+/// Does what knows no directory but by a path: that path is looked up from `dir` on. The caller's own working directory is another one
+/// meanwhile, which nobody else may use.
+pub(crate) fn in_directory<T>(_me: &CurrentTask, dir: &File, f: impl FnOnce() -> Result<T>) -> Result<T> {
+    // SAFETY: the path lives in the file, which is alive.
+    let mut pwd = unsafe { *bindings::ckpt_file_path(dir.as_ptr()) };
+    // SAFETY: the current task has directories until it exits. The reference that is taken here becomes its own, and that to its old
+    // directory is ours.
+    unsafe {
+        bindings::path_get(&pwd);
+        bindings::ckpt_swap_pwd(&mut pwd);
+    }
+    let result = f();
+    // SAFETY: as above, the other way round: what comes back is the reference that was taken here.
+    unsafe {
+        bindings::ckpt_swap_pwd(&mut pwd);
+        bindings::path_put(&pwd);
+    }
+    result
+}
+
 /// The file behind a descriptor that a system call of the caller has just made, which goes, as by [`with_fd`].
 pub(crate) fn take_fd(me: &CurrentTask, fd: usize) -> Result<File> {
     let file = File::from_any_fd(fd as i32);

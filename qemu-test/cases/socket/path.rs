@@ -61,6 +61,20 @@ pub fn comes_back(context: &Context) -> Result {
     );
     fs::remove_file(&path)?;
 
+    // The owner of a directory on the way leads elsewhere.
+    let elsewhere = context.path("elsewhere");
+    fs::rename(&dir, &elsewhere)?;
+    symlink(&elsewhere, &dir)?;
+    let done = ckptctl::run(&[OsStr::new("restart"), file.as_os_str()])?.expect(exit::FAILED)?;
+    done.names(&["relative"]).during("a link on the way")?;
+    reap_orphans(&family)?;
+    ensure!(
+        fs::symlink_metadata(elsewhere.join("relative")).is_err(),
+        "a socket was made where a symbolic link leads"
+    );
+    fs::remove_file(&dir)?;
+    fs::rename(&elsewhere, &dir)?;
+
     let somebody = UnixListener::bind(&path)?;
     refused().during("a socket that somebody is bound to")?;
     drop(somebody);

@@ -33,7 +33,7 @@ use crate::{
     wrapper::{
         cred::Cred,
         fcntl::{O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, RESOLVE_NO_SYMLINKS},
-        file::{install_any, mode, open_at, take_fd, with_fd, File},
+        file::{in_directory, install_any, mode, open_at, take_fd, with_fd, File},
         ns::{Kind, Nsproxy},
         path::{Fs, PathBuf},
         pid::PidNs,
@@ -734,7 +734,8 @@ fn give_address(restore: &Restore<'_>, r: &Socket, file: &File) -> Result {
         if !is_abstract {
             own(me, &socket, r, path)?;
         }
-        if name != path && !is_abstract {
+        // It was bound by its name in the directory.
+        if !is_abstract {
             socket.set_name(name)?;
         }
         if r.listening == 1 {
@@ -753,10 +754,24 @@ fn bind(me: &CurrentTask, fd: u64, name: &[u8], path: &[u8]) -> Result {
             .context(format_args!("cannot bind a Unix socket to the abstract name {text}"))?;
         return Ok(());
     }
-    make_way(me, path).context(format_args!("cannot bind a Unix socket to {text}, which is in use"))?;
-    let at = put_address(me, path)?;
-    me.call(nr::__NR_bind, &[fd, at, 2 + path.len() as u64])
+    // Once, and by no symbolic link, of which a path that was saved has none: nobody can lead us to a directory that he could not put
+    // there, now or by the time that the file is made.
+    let slash = path.iter().rposition(|byte| *byte == b'/').ok_or(EINVAL)?;
+    let (parent, name) = path.split_at(slash + 1);
+    if name.is_empty() {
+        return Err(Fault::new(
+            EINVAL,
+            format_args!("a Unix socket is bound to a directory"),
+        ));
+    }
+    let parent = open_at(me, None, parent, O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS)
         .context(format_args!("cannot bind a Unix socket to {text}"))?;
+    make_way(me, &parent, name).context(format_args!("cannot bind a Unix socket to {text}, which is in use"))?;
+    let bound = in_directory(me, &parent, || {
+        let at = put_address(me, name)?;
+        me.call(nr::__NR_bind, &[fd, at, 2 + name.len() as u64])
+    });
+    bound.context(format_args!("cannot bind a Unix socket to {text}"))?;
     Ok(())
 }
 
@@ -784,27 +799,19 @@ fn put_address(me: &CurrentTask, name: &[u8]) -> kernel::error::Result<u64> {
 }
 
 /// Removes the file of a socket that nobody is bound to any more. `EADDRINUSE` when somebody is, or it is something else.
-fn make_way(me: &CurrentTask, path: &[u8]) -> kernel::error::Result {
-    let slash = path.iter().rposition(|byte| *byte == b'/').ok_or(EINVAL)?;
-    let (parent, name) = path.split_at(slash + 1);
-    // Once, and by no symbolic link, of which a path that was saved has none: nobody can lead us to a directory that he could not put
-    // there.
-    let parent = match open_at(me, None, parent, O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS) {
-        Err(e) if e == ENOENT => return Ok(()),
-        parent => parent?,
-    };
-    let Some(there) = entry(me, &parent, name)? else {
+fn make_way(me: &CurrentTask, parent: &File, name: &[u8]) -> kernel::error::Result {
+    let Some(there) = entry(me, parent, name)? else {
         return Ok(());
     };
     // Not EEXIST, by which ckptctl knows that a pid is in use.
     if there.mode() & mode::FMT != mode::SOCKET {
         return Err(EADDRINUSE);
     }
-    has_nobody(me, path)?;
+    has_nobody(me, parent, name)?;
     // There is no removal by inode: for a moment another one can be put there, by whom that directory lets rename.
-    match entry(me, &parent, name)? {
+    match entry(me, parent, name)? {
         None => Ok(()),
-        Some(now) if now.inode() == there.inode() => with_fd(me, &parent, |fd| {
+        Some(now) if now.inode() == there.inode() => with_fd(me, parent, |fd| {
             let at = me.put_path(name)?;
             me.call(nr::__NR_unlinkat, &[fd, at, 0]).map(|_| ())
         }),
@@ -821,11 +828,14 @@ fn entry(me: &CurrentTask, parent: &File, name: &[u8]) -> kernel::error::Result<
     }
 }
 
-/// `EADDRINUSE` when somebody is bound to a path.
-fn has_nobody(me: &CurrentTask, path: &[u8]) -> kernel::error::Result {
+/// `EADDRINUSE` when somebody is bound to a file of a directory.
+fn has_nobody(me: &CurrentTask, parent: &File, name: &[u8]) -> kernel::error::Result {
     // Of another type (EPROTOTYPE) or not: somebody has it.
     let fd = me.call(nr::__NR_socket, &[AF_UNIX, u64::from(kind::DGRAM) | SOCK_CLOEXEC, 0])? as u64;
-    let tried = put_address(me, path).and_then(|at| me.call(nr::__NR_connect, &[fd, at, 2 + path.len() as u64]));
+    let tried = in_directory(me, parent, || {
+        let at = put_address(me, name)?;
+        me.call(nr::__NR_connect, &[fd, at, 2 + name.len() as u64])
+    });
     me.call(nr::__NR_close, &[fd])?;
     match tried {
         Err(e) if e == ECONNREFUSED => Ok(()),
