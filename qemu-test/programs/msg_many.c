@@ -13,7 +13,7 @@
 #include <sys/msg.h>
 #include <sys/resource.h>
 
-enum { SHORT = 90000, LONG = 40, LENGTH = 60001, POSIX = 40000 };
+enum { SHORT = 90000, LONG = 40, LENGTH = 245753, POSIX = 40000 };
 
 struct message {
 	long type;
@@ -25,7 +25,7 @@ static void allow_long(void)
 {
 	int fd = open("/proc/sys/kernel/msgmax", O_WRONLY);
 
-	CHECK(fd >= 0 && write(fd, "65536", 5) == 5);
+	CHECK(fd >= 0 && write(fd, "262144", 6) == 6);
 	CHECK(close(fd) == 0);
 }
 
@@ -36,7 +36,7 @@ int main(void)
 	static struct message message;
 	unsigned int priority;
 	struct msqid_ds ds;
-	mqd_t posix;
+	mqd_t posix, one;
 	int queue;
 
 	CHECK(setrlimit(RLIMIT_MSGQUEUE, &limit) == 0);
@@ -61,6 +61,10 @@ int main(void)
 	CHECK(posix >= 0);
 	for (int i = 0; i < POSIX; i++)
 		CHECK(mq_send(posix, (char *)&i, sizeof(i), i & 1) == 0);
+	attr = (struct mq_attr) { .mq_maxmsg = 1, .mq_msgsize = LENGTH };
+	one = mq_open("/one", O_RDWR | O_CREAT | O_NONBLOCK, 0600, &attr);
+	CHECK(one >= 0);
+	CHECK(mq_send(one, message.text, LENGTH, 1) == 0);
 	ready();
 	wait_go();
 	for (int i = 0; i < SHORT; i++) {
@@ -81,6 +85,8 @@ int main(void)
 		CHECK_EQ(priority, expected & 1);
 	}
 	CHECK_EQ(mq_receive(posix, message.text, 16, NULL), -1);
+	CHECK_EQ(mq_receive(one, message.text, LENGTH, NULL), LENGTH);
+	CHECK_FILLED(message.text, LENGTH / 8 * 8, LONG - 1);
 	CHECK(msgctl(queue, IPC_RMID, NULL) == 0);
 	pass();
 }

@@ -986,7 +986,7 @@ static void msg_long(void)
 {
 	static struct {
 		long type;
-		char text[100000];
+		char text[300000];
 	} message = { .type = 1 };
 	int id;
 
@@ -995,12 +995,12 @@ static void msg_long(void)
 	for (int i = 0; i < 2; i++) {
 		int fd = open(i ? "/proc/sys/kernel/msgmax" : "/proc/sys/kernel/msgmnb", O_WRONLY);
 
-		CHECK(write(fd, "200000", 6) == 6 && close(fd) == 0);
+		CHECK(write(fd, "400000", 6) == 6 && close(fd) == 0);
 	}
 	id = msgget(IPC_PRIVATE, 0600);
 	CHECK(msgsnd(id, &message, sizeof(message.text), 0) == 0);
 	say("expect queue %d", id);
-	say("expect 61440");
+	say("expect 245760");
 	hold();
 	CHECK_EQ(msgrcv(id, &message, sizeof(message.text), 0, IPC_NOWAIT), sizeof(message.text));
 }

@@ -30,7 +30,7 @@ pub(crate) struct CurrentTask {
 }
 
 /// Bytes of the scratch mapping.
-pub(crate) const SCRATCH: usize = 64 * 1024;
+pub(crate) const SCRATCH: usize = 256 * 1024;
 
 /// Numbers of the system calls that the rooms make, and of what they ask for.
 pub(crate) mod nr {

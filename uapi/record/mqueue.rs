@@ -7,7 +7,7 @@ use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::record;
 
 /// Longest message in bytes.
-pub const TEXT_MAX: u32 = 60 * 1024;
+pub const TEXT_MAX: u32 = 240 * 1024;
 /// Longest name of a queue in bytes.
 pub const NAME_MAX: usize = 255;
 /// Largest priority.

@@ -7,7 +7,7 @@ use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 use super::{ipc::Perm, record};
 
 /// Longest message in bytes.
-pub const TEXT_MAX: u32 = 60 * 1024;
+pub const TEXT_MAX: u32 = 240 * 1024;
 
 /// A message queue. [`MsgText`] records with its objref follow.
 #[repr(C)]

@@ -6,7 +6,7 @@
 //! times. Those of the caller's namespace stay where they are, as files do.
 //! Not saved: inode numbers, the time of the last change of attributes (ctime); in what order tasks wait in mq_send(3) or mq_receive(3);
 //! whose RLIMIT_MSGQUEUE a queue counts for: it is the restarter's.
-//! Refused: messages of more than 61,440 bytes. A restart is when the restarter's RLIMIT_MSGQUEUE has no room for a queue.
+//! Refused: messages of more than 245,760 bytes. A restart is when the restarter's RLIMIT_MSGQUEUE has no room for a queue.
 //! Open queues, and who is told of messages: file/mqueue.rs.
 //! Shown by: ipc/keeps_all_posix_queues, ipc/keeps_queues_with_many_messages, hostile/queues_with.
 //!
@@ -77,7 +77,7 @@ fn each_queue(ns: &Nsproxy, cred: Cred, look: &mut dyn FnMut(Mqueue, &[u8], &Fil
 /// Says whether each message has room in a record.
 fn check_messages(name: &[u8], file: &File) -> Result {
     if file.longest_queue_message()? > TEXT_MAX as usize {
-        return Err(refuse(name, "it has a message of more than 61440 bytes"));
+        return Err(refuse(name, "it has a message of more than 245760 bytes"));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! Saved: messages with their types, how much may be in the queue, who has sent and received last, times. Who waits in msgsnd(2) or
 //! msgrcv(2) goes on waiting.
 //! Not saved: in what order tasks wait: of several, another one may get the next message; security labels of messages.
-//! Refused: messages of more than 61,440 bytes, more than 262,144 messages in a queue.
+//! Refused: messages of more than 245,760 bytes, more than 262,144 messages in a queue.
 //! Shown by: ipc/keeps_message_queues, refuse/msg, hostile/queues_with.
 //!
 //! Record: [`ckpt_uapi::record::msg`].  C source: `ipc/msg.c`
@@ -25,7 +25,7 @@ pub(super) fn check(ns: &Nsproxy, f: &Fields) -> Result {
     }
     match ns.longest_message(f.id, MESSAGES_MAX) {
         Ok(longest) if longest > TEXT_MAX as usize => {
-            Err(refuse(Kind::Msg, f.id, "it has a message of more than 61440 bytes"))
+            Err(refuse(Kind::Msg, f.id, "it has a message of more than 245760 bytes"))
         }
         Err(e) if e == E2BIG => Err(refuse(Kind::Msg, f.id, "it has more than 262144 messages")),
         // While the target runs, it may have removed it.
