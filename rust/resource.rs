@@ -22,7 +22,7 @@ use crate::{
         tty::Master, //
     },
 };
-use ckpt_uapi::record::{event::Timerfd, mqueue::MqNotify, tree::Tree, RecordType};
+use ckpt_uapi::record::{event::Timerfd, mqueue::MqNotify, tree::Tree, uring::Task as RingOf, RecordType};
 use core::cell::RefCell;
 use external::External;
 use kernel::prelude::*;
@@ -292,6 +292,8 @@ pub(crate) struct Late {
     pub(crate) timerfds: KVVec<(File, Timerfd)>,
     /// How the process is told of messages in POSIX queues, likewise.
     pub(crate) notified: KVVec<MqNotify>,
+    /// Rings of io_uring to which the task is something.
+    pub(crate) rings: KVVec<(File, RingOf)>,
     /// What is to be told by inotify.
     pub(crate) inotifies: KVVec<BuildingInotify>,
     /// The same of fanotify.
@@ -502,6 +504,7 @@ pub(crate) const ROOMS: &[Room] = &[
     room::<landlock::LayerRoom>(),
     room::<file::NotifyRoom>(),
     room::<ipc::UndoRoom>(),
+    room::<file::UringRoom>(),
     room::<sched::SchedRoom>(),
     room::<prctl::PrctlRoom>(),
     room::<mempolicy::MempolicyRoom>(),
@@ -524,9 +527,9 @@ const WARNINGS: usize = 100;
 pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
-    check_mapped, check_pair, count_mapped, dump_file, dump_pair, each_extent, finish_ptys, finish_sockets, held,
-    is_sealed_for_writers, refuse_device, restore_shmem_pages, Arriving, BuildingFanotify, BuildingInotify, Census,
-    Holders, Holding, Inhabited,
+    check_mapped, check_pair, check_ring_mapping, count_mapped, dump_file, dump_pair, each_extent, finish_ptys,
+    finish_sockets, held, is_sealed_for_writers, place_ring, refuse_device, restore_shmem_pages, Arriving,
+    BuildingFanotify, BuildingInotify, Census, Holders, Holding, Inhabited,
 };
 
 pub(crate) use ipc::{check_objects, dump_segment, Segments, Undos};

@@ -41,6 +41,7 @@ pub(crate) mod task;
 pub(crate) mod time;
 pub(crate) mod timer;
 pub(crate) mod tty;
+pub(crate) mod uring;
 pub(crate) mod userfaultfd;
 
 pub(crate) use ckpt_bindings as bindings;

@@ -53,6 +53,7 @@ pub mod socket;
 pub mod task;
 pub mod trailer;
 pub mod tree;
+pub mod uring;
 pub mod userfaultfd;
 
 macro_rules! record_types {
@@ -272,6 +273,18 @@ record_types! {
     FanotifyMark = 0x8a, "fanotify-mark";
     /// The next part of a long message in a socket: [`socket::SocketData`] and the bytes.
     SocketData = 0x8b, "socket-data";
+    /// A ring of io_uring: [`uring::Uring`].
+    IoUring = 0x7e, "io-uring";
+    /// Contents of a ring: [`uring::Data`] and bytes.
+    IoUringData = 0x7f, "io-uring-data";
+    /// Completions for which a ring had no room: [`uring::Overflow`] and entries.
+    IoUringOverflow = 0x80, "io-uring-overflow";
+    /// Files that a ring keeps: [`uring::Files`] and entries.
+    IoUringFiles = 0x81, "io-uring-files";
+    /// Memory that a ring keeps: [`uring::Buffers`] and entries.
+    IoUringBuffers = 0x82, "io-uring-buffers";
+    /// What a task is to a ring: [`uring::Task`].
+    IoUringTask = 0x83, "io-uring-task";
 }
 
 /// A record with a fixed struct.

@@ -30,4 +30,5 @@
 #include "timer.c"
 #include "tree.c"
 #include "tty.c"
+#include "uring.c"
 #include "userfaultfd.c"

@@ -911,5 +911,70 @@ unsigned long ckpt_userfaultfd_mm(struct file *f);
 bool ckpt_userfaultfd_busy(struct file *f);
 unsigned int ckpt_userfaultfd_flags(struct file *f);
 bool ckpt_userfaultfd_features(struct file *f, unsigned int *features);
+/* uring.c */
+/* Setup flags of rings that are saved. */
+#define CKPT_URING_SETUP 0x1d3fd8U
+
+/* A ring of io_uring. */
+struct ckpt_uring {
+	/* IORING_SETUP_*, and what the kernel remembers of requests that had to wait (IO_RING_F_*). */
+	unsigned int setup;
+	unsigned int state;
+	unsigned int sq_entries;
+	unsigned int cq_entries;
+	/* Next entry that is submitted, and next one that is completed. */
+	unsigned int sq_head;
+	unsigned int cq_tail;
+	/* CLOCK_* of timeouts of waits. */
+	unsigned int clock;
+	/* Slots for files, which of them the kernel chooses from, and where it begins. */
+	unsigned int files;
+	unsigned int file_range[2];
+	unsigned int file_hint;
+	/* Slots for buffers. */
+	unsigned int buffers;
+	/* Most workers, bounded and unbounded, if that has been said. */
+	unsigned int workers[2];
+	bool has_workers;
+	/* Completions that have got lost, of which nobody has been told. */
+	bool dropped;
+	/* Whether the eventfd is told of those only that are not immediate. */
+	bool event_async;
+	/* Completions for which there was no room. */
+	unsigned int overflow;
+	/* Requests that have not completed; those of them that have been found, and their operations. */
+	unsigned int requests;
+	unsigned int named;
+	u64 opcodes[4];
+	/* Bytes of the rings, and of the entries of the submission queue. */
+	u64 regions[2];
+	/* What it has that is not saved, or NULL. */
+	const char *refused;
+	/* Addresses, compared only: of the eventfd, of the only task that submits, of the address space of buffers; or 0. */
+	unsigned long event;
+	unsigned long submitter;
+	unsigned long mm;
+};
+
+/* Memory that a ring keeps. */
+struct ckpt_uring_buffer {
+	u64 address;
+	u64 length;
+	u64 tag;
+	bool is_mapped;
+};
+
+int ckpt_uring_describe(struct file *f, struct ckpt_uring *out);
+int ckpt_uring_read(struct file *f, unsigned int region, u64 offset, void *buf, size_t n);
+int ckpt_uring_write(struct file *f, unsigned int region, u64 offset, const void *buf, size_t n);
+int ckpt_uring_set(struct file *f, const struct ckpt_uring *from);
+int ckpt_uring_set_file_hint(struct file *f, unsigned int hint);
+int ckpt_uring_next_file(struct file *f, unsigned int *slot, struct file **out, u64 *tag);
+int ckpt_uring_next_buffer(struct file *f, struct mm_struct *mm, unsigned int *slot, struct ckpt_uring_buffer *out);
+int ckpt_uring_overflow(struct file *f, unsigned int from, u64 *out, unsigned int max);
+int ckpt_uring_add_overflow(struct file *f, const u64 *words);
+unsigned long ckpt_eventfd_context(struct file *f);
+unsigned long ckpt_uring_mmap(struct file *ring, unsigned long address, unsigned long len, unsigned long prot,
+			      unsigned long flags, unsigned long offset);
 
 #endif

@@ -18,6 +18,7 @@
 #include <linux/fs_context.h>
 #include <linux/fs_struct.h>
 #include <linux/fsnotify_backend.h>
+#include <linux/io_uring.h>
 #include <linux/ipc.h>
 #include <linux/ipc_namespace.h>
 #include <linux/kernfs.h>
@@ -120,6 +121,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(pte_t *, get_locked_pte, (struct mm_struct *mm, unsigned long addr, spinlock_t **ptl), (mm, addr, ptl))          \
 	X(unsigned long, get_wchan, (struct task_struct *t), (t))                                                       \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
+	X(const char *, io_uring_get_opcode, (u8 opcode), (opcode))                                                    \
 	X(struct kern_ipc_perm *, ipc_obtain_object_idr, (struct ipc_ids *ids, int id), (ids, id))                         \
 	X(void, ipc_set_key_private, (struct ipc_ids *ids, struct kern_ipc_perm *ipcp), (ids, ipcp))                    \
 	X(const struct ns_common *, kernfs_super_ns, (struct super_block *sb), (sb))				\
@@ -173,6 +175,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(signalfd_fops)                                                                                                \
 	X(fanotify_fops)                                                                                                \
 	X(inotify_fops)                                                                                                 \
+	X(io_uring_fops)                                                                                                \
 	X(ns_file_operations)                                                                                           \
 	X(timerfd_fops)                                                                                                 \
 	X(console_fops)                                                                                                 \

@@ -12,7 +12,7 @@
 //! (file/nameless.rs): they stay where they are, for as long as the machine runs; the hint how long data will live (F_SET_RW_HINT), which
 //! is the inode's; the contents of an inherited pipe or terminal, which becomes the restarter's.
 //! Refused: deleted directories, other sockets, pipes and terminals that are neither in the target nor stdio, anonymous inodes
-//! (io_uring, perf events, ...; for others see below), block devices, other character devices; a file whose
+//! (perf events, ...; for others see below), block devices, other character devices; a file whose
 //! path leads elsewhere by now (a mount covers it); an inherited pipe or terminal that only a thread with descriptors of its own has.
 //! Shown by: file/, refuse/device_open, refuse/fifo, refuse/deleted_directory, refuse/covered, refuse/kernel_thread,
 //! hostile/values_of_files.
@@ -47,6 +47,7 @@ use crate::{
         syscall::{nr, CurrentTask},
         task::{fatal_signal_pending, Task},
         tty::Tty,
+        uring::Uring,
         userfaultfd::Userfaultfd, //
     },
 };
@@ -68,6 +69,7 @@ use ckpt_uapi::{
         pty::{Pty, PtyFile},
         shmem::Shmem,
         socket::{Socket as SocketRecord, SocketData, SocketMessage, SocketOptions},
+        uring::{Data as UringData, Files as UringFiles, Overflow as UringOverflow, Uring as UringRecord},
         userfaultfd::Userfaultfd as UserfaultfdRecord,
         Record, RecordType,
     },
@@ -90,6 +92,7 @@ mod pipe;
 mod proc;
 mod pty;
 mod socket;
+mod uring;
 mod userfaultfd;
 
 pub(crate) use census::Census;
@@ -102,6 +105,7 @@ pub(crate) use nsfd::Inhabited;
 pub(crate) use owner::OwnerRoom;
 pub(crate) use pty::{check_pair, dump_pair, finish as finish_ptys};
 pub(crate) use socket::{finish_sockets, Arriving};
+pub(crate) use uring::{check_mapping as check_ring_mapping, place as place_ring, UringRoom};
 
 pub(crate) struct FileRoom;
 
@@ -125,6 +129,7 @@ enum Own<'a> {
     Proc(Proc<'a>),
     NsFd(NsFd<'a>),
     Userfaultfd(Userfaultfd<'a>),
+    Uring(Uring<'a>),
 }
 
 impl<'a> Own<'a> {
@@ -138,6 +143,7 @@ impl<'a> Own<'a> {
             .or_else(|| proc::of(file).map(Self::Proc))
             .or_else(|| NsFd::of(file).map(Self::NsFd))
             .or_else(|| Userfaultfd::of(file).map(Self::Userfaultfd))
+            .or_else(|| Uring::of(file).map(Self::Uring))
     }
 
     /// Why it cannot be saved, if it cannot. `held` is the number of references to the file that the caller has.
@@ -150,6 +156,7 @@ impl<'a> Own<'a> {
             Self::Proc(proc) => proc::check(target, file, proc),
             Self::NsFd(namespace) => nsfd::check(target, namespace),
             Self::Userfaultfd(userfaultfd) => userfaultfd::check(target, file, userfaultfd, held),
+            Self::Uring(ring) => uring::check(target, file, ring),
         }
     }
 
@@ -163,6 +170,7 @@ impl<'a> Own<'a> {
             Self::Proc(proc) => proc::dump(target, file, proc, dump),
             Self::NsFd(namespace) => nsfd::dump(target, file, namespace, dump),
             Self::Userfaultfd(userfaultfd) => userfaultfd::dump(target, file, userfaultfd, dump),
+            Self::Uring(ring) => uring::dump(target, file, ring, dump),
         }
     }
 }
@@ -577,7 +585,7 @@ fn check_open(
             .fd(fd),
         ),
         Ok(kind) => {
-            if kind == kind::NAMELESS {
+            if kind == kind::NAMELESS || Uring::of(file).is_some() {
                 target.whole.holders.borrow_mut().set_fd(file, fd);
             }
             return Ok(Some(kind));
@@ -652,6 +660,10 @@ impl Resource for FileRoom {
         ProcFile::TYPE,
         NsFdRecord::TYPE,
         UserfaultfdRecord::TYPE,
+        UringRecord::TYPE,
+        UringData::TYPE,
+        UringOverflow::TYPE,
+        UringFiles::TYPE,
     ];
     const SCOPE: Scope = Scope::Task;
     const REQUIRED: bool = false;
@@ -690,8 +702,7 @@ impl Resource for FileRoom {
     }
 
     fn check_whole(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
-        whole.holders.borrow().check(whole, obstacles);
-        Ok(())
+        whole.holders.borrow().check(whole, obstacles)
     }
 
     /// Files are written by those who refer to them. Contents come before the memory: what comes after that may have to wait in
@@ -731,6 +742,10 @@ impl Resource for FileRoom {
             RecordType::Pty => pty::restore(restore)?,
             RecordType::PtyFile => pty::restore_file(restore)?,
             RecordType::EpollItems => return event::restore_items(restore),
+            RecordType::IoUring => uring::restore(restore)?,
+            RecordType::IoUringData => return uring::restore_data(restore),
+            RecordType::IoUringOverflow => return uring::restore_overflow(restore),
+            RecordType::IoUringFiles => return uring::restore_files(restore),
             RecordType::Pidfd => pidfd::restore(restore)?,
             RecordType::NsFd => nsfd::restore(restore)?,
             RecordType::Userfaultfd => userfaultfd::restore(restore)?,

@@ -12,8 +12,8 @@
 //! Record: [`ckpt_uapi::record::mm`].  C header: `include/linux/mm_types.h`
 
 use super::{
-    check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, refuse_device, share, Dump,
-    FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole,
+    check_mapped, check_ring_mapping, count_mapped, dump_file, is_sealed_for_writers, nodes, place_ring, put_nodes,
+    refuse_device, share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole,
 };
 use crate::{
     error::{Context, Fault, Result},

@@ -90,6 +90,8 @@ pub(crate) enum Operations {
     Fanotify = bindings::ckpt_address_index_CKPT_ADDRESS_fanotify_fops as isize,
     /// inotify_init(2)
     Inotify = bindings::ckpt_address_index_CKPT_ADDRESS_inotify_fops as isize,
+    /// io_uring_setup(2)
+    Uring = bindings::ckpt_address_index_CKPT_ADDRESS_io_uring_fops as isize,
     /// A file of /proc/PID/ns.
     Namespace = bindings::ckpt_address_index_CKPT_ADDRESS_ns_file_operations as isize,
     /// userfaultfd(2)

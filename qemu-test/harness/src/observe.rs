@@ -182,8 +182,8 @@ impl Snapshot {
         for fd in fds {
             let link = read_link(Path::new(&format!("{root}/fd/{fd}")));
             let is_numbered = is_numbered(&link);
-            // The kernel numbers processes, too, which pidfds show, and userfaultfds.
-            let has_own = ["anon_inode:[pidfd]", "anon_inode:[userfaultfd]"].contains(&link.as_str());
+            // The kernel numbers processes, too, which pidfds show, and userfaultfds; and each ring has an inode of its own.
+            let has_own = ["anon_inode:[pidfd]", "anon_inode:[userfaultfd]", RING].contains(&link.as_str());
             let is_proc = link.starts_with("/proc/");
             let is_namespace = link.ends_with(']') && KINDS_OF_NAMESPACES.iter().any(|kind| link.starts_with(kind));
             let is_deleted = link.ends_with(DELETED);
@@ -399,6 +399,9 @@ fn normal_link(link: String, numbered: &mut Vec<String>) -> String {
     format!("{kind} number {number}")
 }
 
+/// What /proc shows of a ring of io_uring.
+const RING: &str = "anon_inode:[io_uring]";
+
 /// What /proc adds to the path of a file without a name.
 const DELETED: &str = " (deleted)";
 
@@ -421,14 +424,14 @@ fn watched(info: &str) -> String {
     items.join("; ")
 }
 
-/// Shared anonymous memory, memfds and deleted files have inode numbers that are chance: numbered by appearance, so that mappings
+/// Shared anonymous memory, memfds, rings of io_uring and deleted files have inode numbers that are chance: numbered by appearance, so that mappings
 /// of one object still show as such.
 fn normal_maps(maps: &str) -> String {
     let mut inodes: Vec<&str> = Vec::new();
     let mut text = String::new();
     for line in maps.lines() {
         let fields: Vec<&str> = line.split_ascii_whitespace().collect();
-        if line.ends_with(DELETED) && fields.len() > 5 {
+        if (line.ends_with(DELETED) || line.ends_with(RING)) && fields.len() > 5 {
             let known = inodes.iter().position(|inode| *inode == fields[4]);
             let number = known.unwrap_or_else(|| {
                 inodes.push(fields[4]);

@@ -12,7 +12,8 @@ use crate::{
         pipe::Pipe,
         socket::Unix,
         task::{fatal_signal_pending, sleep_killable},
-        tty::{Master, Tty}, //
+        tty::{Master, Tty},
+        uring::{event_of, Uring}, //
     },
 };
 use core::cell::{Cell, RefCell};
@@ -68,8 +69,12 @@ pub(crate) struct Census {
     pipes: RBTree<usize, Ends>,
     /// Address of an address at which a Unix socket listens: its open file.
     listeners: RBTree<usize, usize>,
-    /// Open files on their way in messages of Unix sockets (SCM_RIGHTS).
+    /// Open files on their way in messages of Unix sockets (SCM_RIGHTS), and those that rings of io_uring keep.
     flying: KVVec<File>,
+    /// Address of what an eventfd is: its open file.
+    events: RBTree<usize, usize>,
+    /// Rings of io_uring.
+    rings: KVVec<File>,
     /// Address of the master of a pseudoterminal: its open files.
     pairs: RBTree<usize, Pair>,
     /// Descriptors 0, 1 and 2 that may be relinked to those of the restarter, of the first process that has such a one: by the address
@@ -107,6 +112,8 @@ impl Census {
             pipes: RBTree::new(),
             listeners: RBTree::new(),
             flying: KVVec::new(),
+            events: RBTree::new(),
+            rings: KVVec::new(),
             pairs: RBTree::new(),
             standard: RBTree::new(),
             terminals: RBTree::new(),
@@ -116,7 +123,7 @@ impl Census {
             looks: Cell::new(LOOKS),
         };
         let mut tables: RBTree<usize, ()> = RBTree::new();
-        let mut sockets: KVVec<File> = KVVec::new();
+        let mut carriers: KVVec<File> = KVVec::new();
         let threads = |(process, p): (usize, &'_ Process)| (0..p.threads.len()).map(move |thread| (process, thread));
         for (process, thread) in processes.iter().enumerate().flat_map(threads) {
             let task = &processes[process].threads[thread];
@@ -133,8 +140,8 @@ impl Census {
                         thread,
                         fd: fd.fd,
                     };
-                    if census.count(place, &fd.file)? && Unix::of(&fd.file).is_some() {
-                        sockets.push(fd.file.clone(), GFP_KERNEL)?;
+                    if census.count(place, &fd.file)? && carries(&fd.file) {
+                        carriers.push(fd.file.clone(), GFP_KERNEL)?;
                     }
                 }
                 if fatal_signal_pending() {
@@ -142,16 +149,24 @@ impl Census {
                 }
             }
         }
-        while let Some(socket) = sockets.pop() {
-            for file in flying(&socket)? {
+        while let Some(carrier) = carriers.pop() {
+            for file in flying(&carrier)? {
                 // The message has a reference, and so have we.
                 let place = Place::Message(census.flying.len());
                 let is_new = census.count(place, &file)?;
                 census.count(place, &file)?;
-                if is_new && Unix::of(&file).is_some() {
-                    sockets.push(file.clone(), GFP_KERNEL)?;
+                if is_new && carries(&file) {
+                    carriers.push(file.clone(), GFP_KERNEL)?;
                 }
                 census.flying.push(file, GFP_KERNEL)?;
+            }
+            if Uring::of(&carrier).is_some() {
+                // We have a reference from now on.
+                if let Some(entry) = census.files.get_mut(&carrier.address()) {
+                    entry.references += 1;
+                    entry.messages += 1;
+                }
+                census.rings.push(carrier, GFP_KERNEL)?;
             }
             if fatal_signal_pending() {
                 return Err(EINTR.into());
@@ -160,7 +175,21 @@ impl Census {
         Ok(census)
     }
 
-    /// Open files that are on their way in messages.
+    /// Rings of io_uring for which the target has a descriptor.
+    pub(super) fn rings(&self) -> Result<KVVec<File>> {
+        let mut rings = KVVec::with_capacity(self.rings.len(), GFP_KERNEL)?;
+        for ring in &self.rings {
+            rings.push(ring.clone(), GFP_KERNEL)?;
+        }
+        Ok(rings)
+    }
+
+    /// Address of the open file of an eventfd, by the address of what that is.
+    pub(super) fn event(&self, at: usize) -> Option<usize> {
+        self.events.get(&at).copied()
+    }
+
+    /// Open files that are on their way in messages, or that rings of io_uring keep.
     pub(super) fn flying(&self) -> &[File] {
         &self.flying
     }
@@ -227,6 +256,9 @@ impl Census {
         match Unix::of(file).map(|socket| socket.listens_at()) {
             None | Some(0) => {}
             Some(at) => drop(self.listeners.try_create_and_insert(at, address, GFP_KERNEL)?),
+        }
+        if let Some(at) = event_of(file) {
+            self.events.try_create_and_insert(at, address, GFP_KERNEL)?;
         }
         if let Some(pipe) = Pipe::of(file) {
             let mut ends = self.pipes.get(&pipe.address()).copied().unwrap_or_default();
@@ -324,9 +356,20 @@ impl Census {
     }
 }
 
-/// The open files in the messages of a Unix socket, or of the connections that wait at it.
+/// Whether open files can be in what another one is.
+fn carries(file: &File) -> bool {
+    Unix::of(file).is_some() || Uring::of(file).is_some()
+}
+
+/// The open files in the messages of a Unix socket, or of the connections that wait at it; those that a ring of io_uring keeps.
 pub(super) fn flying(file: &File) -> Result<KVVec<File>> {
     let mut files = KVVec::new();
+    if let Some(ring) = Uring::of(file) {
+        for slot in ring.files()? {
+            files.push(slot.file, GFP_KERNEL)?;
+        }
+        return Ok(files);
+    }
     let Some(socket) = Unix::of(file).filter(|socket| socket.flying() > 0) else {
         return Ok(files);
     };

@@ -23,7 +23,7 @@
 //!
 //! Records: [`ckpt_uapi::record::nameless`].  C headers: `include/linux/fs.h`, `include/linux/memfd.h`
 
-use super::{census::is_only_of, refuse, Dump, Obstacles, Restore, Target, Whole};
+use super::{census::is_only_of, refuse, uring, Dump, Obstacles, Restore, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Made as Objects, Nameless as Made, Object},
@@ -38,7 +38,8 @@ use crate::{
         mount::open_below,
         path::{Fs, PathBuf},
         syscall::{nr, CurrentTask},
-        task::{fatal_signal_pending, sleep_killable, Task}, //
+        task::{fatal_signal_pending, sleep_killable, Task},
+        uring::Uring, //
     },
 };
 use ckpt_uapi::{
@@ -85,7 +86,7 @@ impl Holders {
     }
 
     /// Takes an open file, to which a descriptor (0) or a mapping (1) refers.
-    fn add(&mut self, file: &File, mapped: usize, leader: &Task) -> Result {
+    pub(super) fn add(&mut self, file: &File, mapped: usize, leader: &Task) -> Result {
         if let Some(holder) = self.files.get_mut(&file.address()) {
             holder.mapped += mapped;
             return Ok(());
@@ -128,12 +129,16 @@ impl Holders {
         false
     }
 
-    /// Names the files that somebody else has, too.
-    pub(super) fn check(&self, whole: &Whole<'_>, obstacles: &mut dyn Obstacles) {
+    /// Names the files that somebody else has, too, and what rings of io_uring still do.
+    pub(super) fn check(&self, whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
         for holder in self.files.values() {
+            if let Some(ring) = Uring::of(&holder.file) {
+                uring::check_requests(&ring, whole.stopped_ns == 0, holder.ids, obstacles)?;
+            }
             // One reference is ours.
             if !is_only_of(whole, &holder.file, holder.mapped + 1) || !self.has_all(&holder.file) {
                 let what = match holder.file.nameless() {
+                    Kind::Not => "ring of io_uring that another process holds",
                     Kind::Memfd => "memfd that another process holds",
                     _ => "deleted file that another process holds",
                 };
@@ -144,6 +149,7 @@ impl Holders {
                 });
             }
         }
+        Ok(())
     }
 }
 
@@ -174,7 +180,7 @@ pub(super) fn check(target: &Target<'_>, file: &File, kind: Kind) -> Result<Opti
 /// Counts a mapping of a file, or that it is the program's, if it has no name.
 pub(crate) fn count_mapped(target: &Target<'_>, file: &File) -> Result {
     match file.nameless() {
-        Kind::Not => Ok(()),
+        Kind::Not if Uring::of(file).is_none() => Ok(()),
         _ => target.whole.holders.borrow_mut().add(file, 1, target.leader),
     }
 }

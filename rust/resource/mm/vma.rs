@@ -12,8 +12,8 @@
 
 use super::{
     super::{dump_segment, policy::Action, Target},
-    aio, check_mapped, count_mapped, dump_file, is_sealed_for_writers, nodes, put_nodes, refuse_device, Dump,
-    Obstacles, Restore, Whole,
+    aio, check_mapped, check_ring_mapping, count_mapped, dump_file, is_sealed_for_writers, nodes, place_ring,
+    put_nodes, refuse_device, Dump, Obstacles, Restore, Whole,
 };
 use crate::{
     error::{Context, Fault, Result},
@@ -27,7 +27,8 @@ use crate::{
         path::PathBuf,
         pid::PidNs,
         syscall::{nr, CurrentTask},
-        task::{fatal_signal_pending, sleep_killable, Task}, //
+        task::{fatal_signal_pending, sleep_killable, Task},
+        uring::Uring, //
     },
 };
 use ckpt_uapi::{
@@ -232,7 +233,11 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
     if area.flags & vm::HUGETLB != 0 {
         return refuse("memory of hugetlbfs");
     }
-    if is_of_device(area) {
+    let ring = area.file.as_ref().and_then(Uring::of);
+    if let Some(what) = ring.as_ref().map_or(Ok(None), |ring| check_ring_mapping(ring, area))? {
+        return refuse(what);
+    }
+    if is_of_device(area) && ring.is_none() {
         return match &area.file {
             Some(file) => Err(refuse_device(file, "memory of a device")),
             None => refuse("memory of a device"),
@@ -248,7 +253,13 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
         vm::READ | vm::WRITE | vm::EXEC | vm::SHARED | vm::IGNORED | vm::MAYBE_GUARD,
         |sum, (kernel, _)| sum | kernel,
     );
-    if area.flags & !known != 0 {
+    // Those of a ring come with its pages.
+    let implied = if ring.is_some() {
+        vm::MIXEDMAP | vm::DONTEXPAND
+    } else {
+        0
+    };
+    if area.flags & !(known | implied) != 0 {
         return Err(Fault::new(
             EOPNOTSUPP,
             format_args!(
@@ -642,8 +653,13 @@ fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32, 
     // What has been writable once is charged, and does not merge with what never was.
     let charged = v.flags & vma_flags::CHARGED != 0 && how & map::SHARED == 0;
     let first = if charged { v.prot | prot::WRITE } else { v.prot };
-    vm_mmap(file, v.start, v.end - v.start, first, how, v.offset)
-        .context(format_args!("cannot map {} bytes", v.end - v.start))?;
+    match file.and_then(Uring::of) {
+        Some(ring) => place_ring(&ring, v, first, how)?,
+        None => {
+            vm_mmap(file, v.start, v.end - v.start, first, how, v.offset)
+                .context(format_args!("cannot map {} bytes", v.end - v.start))?;
+        }
+    }
     advise(me, v, merge_any)
 }
 

@@ -46,6 +46,7 @@ use libckpt::uapi::record::signal::{Actions, Mask};
 use libckpt::uapi::record::socket::{self, Socket, SocketOptions};
 use libckpt::uapi::record::task::Task;
 use libckpt::uapi::record::tree::{flags as tree_flags, Tree};
+use libckpt::uapi::record::uring::{self, Uring};
 use libckpt::uapi::record::userfaultfd::Userfaultfd;
 use libckpt::uapi::statefile::Prefix;
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,6 +122,8 @@ enum Object {
     Inotify(Inotify, Vec<(inotify::Watch, Vec<u8>)>, u64),
     /// Its marks with their paths.
     Fanotify(Fanotify, Vec<(fanotify::Mark, Vec<u8>)>),
+    /// The files and the buffers that it keeps.
+    Uring(Box<Uring>, Vec<uring::Slot>, Vec<uring::Buffer>),
     /// The path or name, and bytes of content.
     Nameless(Nameless, Vec<u8>, u64),
     /// What it is, its address, its options, and what waits in it.
@@ -340,6 +343,20 @@ impl Summary {
             Body::FanotifyMark(mark, path) => {
                 if let Some(Object::Fanotify(_, marks)) = self.objects.get_mut(&mark.fanotify) {
                     marks.push((mark, path));
+                }
+            }
+            Body::Uring(ring) => {
+                self.objects
+                    .insert(ring.objref, Object::Uring(ring, Vec::new(), Vec::new()));
+            }
+            Body::UringFiles(files, entries) => {
+                if let Some(Object::Uring(_, all, _)) = self.objects.get_mut(&files.ring) {
+                    all.extend(entries);
+                }
+            }
+            Body::UringBuffers(buffers, entries) => {
+                if let Some(Object::Uring(_, _, all)) = self.objects.get_mut(&buffers.ring) {
+                    all.extend(entries);
                 }
             }
             Body::Locks(locks, entries) if locks.holder == lock::holder::OPEN_FILE => {

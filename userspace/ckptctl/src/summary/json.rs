@@ -175,6 +175,21 @@ fn object_json(objref: u32, object: &Object) -> Value {
                 "event_flags": fanotify.event_flags, "unprivileged": fanotify.unprivileged == 1, "marks": marks,
             })
         }
+        Object::Uring(ring, files, buffers) => {
+            let files: Vec<Value> = files
+                .iter()
+                .map(|slot| json!({ "slot": slot.slot, "file": slot.file, "tag": slot.tag }))
+                .collect();
+            let buffers: Vec<Value> = buffers
+                .iter()
+                .map(|b| json!({ "slot": b.slot, "address": b.address, "length": b.length, "tag": b.tag }))
+                .collect();
+            json!({
+                "objref": objref, "type": "io-uring", "flags": ring.flags, "setup": ring.setup,
+                "sq_entries": ring.sq_entries, "cq_entries": ring.cq_entries,
+                "event": (ring.event != 0).then_some(ring.event), "files": files, "buffers": buffers,
+            })
+        }
         Object::LandlockLayer(layer) => json!({
             "objref": objref, "type": "landlock-layer", "below": (layer.below != 0).then_some(layer.below),
             "handled_access_fs": layer.handled_access_fs, "handled_access_net": layer.handled_access_net,

@@ -609,6 +609,13 @@ impl Summary {
             Some(Object::Fanotify(_, marks)) => {
                 format!("fanotify {objref}: {}", count(marks.len() as u64, "file"))
             }
+            Some(Object::Uring(ring, files, buffers)) => format!(
+                "io_uring {objref}: {} and {} entries, {}, {}",
+                ring.sq_entries,
+                ring.cq_entries,
+                count(files.len() as u64, "file"),
+                count(buffers.len() as u64, "buffer")
+            ),
             Some(Object::LandlockLayer(_)) => format!("Landlock layer {objref}"),
             Some(Object::Shmem { shmem, pages }) => {
                 format!(

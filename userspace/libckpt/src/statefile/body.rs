@@ -48,6 +48,7 @@ use ckpt_uapi::record::socket::{self, Socket, SocketData, SocketMessage, SocketO
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{Head, Tree};
+use ckpt_uapi::record::uring::{self, Uring};
 use ckpt_uapi::record::userfaultfd::{self, Userfaultfd};
 use ckpt_uapi::record::{self, Entry, RecordType};
 use ckpt_uapi::statefile::{RecordHeader, LEVELS_MAX, OBJECTS_MAX, PATH_MAX, TASKS_MAX};
@@ -114,6 +115,12 @@ pub enum Body {
     InotifyWatch(inotify::Watch, Vec<u8>),
     Fanotify(Fanotify),
     FanotifyMark(fanotify::Mark, Vec<u8>),
+    Uring(Box<Uring>),
+    UringData(uring::Data, Vec<u8>),
+    UringOverflow(uring::Overflow, Vec<uring::Cqe>),
+    UringFiles(uring::Files, Vec<uring::Slot>),
+    UringBuffers(uring::Buffers, Vec<uring::Buffer>),
+    UringTask(uring::Task),
     Locks(Locks, Vec<Lock>),
     FileSignals(FileSignals),
     Nameless(Nameless, Vec<u8>),
@@ -580,6 +587,12 @@ impl Body {
                 check(path.first() == Some(&b'/'), "a mark has no absolute path")?;
                 Self::FanotifyMark(fixed, path)
             }
+            RecordType::IoUring
+            | RecordType::IoUringData
+            | RecordType::IoUringOverflow
+            | RecordType::IoUringFiles
+            | RecordType::IoUringBuffers
+            | RecordType::IoUringTask => Self::parse_uring(kind, parts)?,
             RecordType::FileSignals => {
                 let fixed: FileSignals = parts.alone()?;
                 let owned = fixed.owner != file_signals::owner::NONE;
@@ -971,6 +984,65 @@ impl Body {
                     zero(entry.reserved)?;
                 }
                 Self::EpollItems(fixed, entries)
+            }
+        })
+    }
+
+    fn parse_uring(kind: RecordType, parts: &Parts<'_>) -> Result<Self> {
+        Ok(match kind {
+            RecordType::IoUring => {
+                let fixed: Uring = parts.alone()?;
+                objref(fixed.objref)?;
+                known(fixed.flags, uring::FLAGS)?;
+                known(fixed.setup, uring::SETUP)?;
+                known(fixed.state, uring::state::ALL)?;
+                zero(fixed.reserved)?;
+                check(fixed.has_possible_sizes(), "a ring has impossible sizes")?;
+                Self::Uring(Box::new(fixed))
+            }
+            RecordType::IoUringData => {
+                let fixed: uring::Data = parts.fixed()?;
+                objref(fixed.ring)?;
+                let bytes = if fixed.length > uring::DATA_MAX {
+                    0
+                } else {
+                    fixed.length
+                };
+                check(fixed.region <= 1 && bytes != 0, "contents are of no part of a ring")?;
+                Self::UringData(fixed, parts.entries::<u8>(fixed.length)?)
+            }
+            RecordType::IoUringOverflow => {
+                let fixed: uring::Overflow = parts.fixed()?;
+                objref(fixed.ring)?;
+                Self::UringOverflow(fixed, parts.entries(fixed.count)?)
+            }
+            RecordType::IoUringFiles => {
+                let fixed: uring::Files = parts.fixed()?;
+                objref(fixed.ring)?;
+                let entries = parts.entries::<uring::Slot>(fixed.count)?;
+                for entry in &entries {
+                    objref(entry.file)?;
+                }
+                Self::UringFiles(fixed, entries)
+            }
+            RecordType::IoUringBuffers => {
+                let fixed: uring::Buffers = parts.fixed()?;
+                objref(fixed.ring)?;
+                let entries = parts.entries::<uring::Buffer>(fixed.count)?;
+                for entry in &entries {
+                    zero(entry.reserved)?;
+                    check(entry.address != 0, "a ring keeps memory that is nowhere")?;
+                }
+                Self::UringBuffers(fixed, entries)
+            }
+            _ => {
+                let fixed: uring::Task = parts.alone()?;
+                objref(fixed.ring)?;
+                check(
+                    fixed.place == uring::SUBMITTER || fixed.place < uring::PLACES,
+                    "a task has no such place for a ring",
+                )?;
+                Self::UringTask(fixed)
             }
         })
     }

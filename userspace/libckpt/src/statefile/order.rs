@@ -195,6 +195,8 @@ pub(super) struct Order {
     message: (u32, u32),
     /// The last fanotify: its objref, and how many marks have not come.
     fanotify: (u32, u32),
+    /// Slots for files and for buffers of those open files that are rings of io_uring.
+    urings: HashMap<u32, (u32, u32)>,
     /// Objrefs of pidfds of processes that have been reaped.
     reaped: HashSet<u32>,
     /// How many layers there are up to a layer of a Landlock domain, by objref.
@@ -355,6 +357,12 @@ impl Order {
         }
     }
 
+    /// Slots for files and for buffers of a ring of io_uring.
+    fn uring(&self, objref: u32) -> Result<(u32, u32)> {
+        let ring = self.urings.get(&objref).copied();
+        ring.ok_or(Problem::Value("a part of a ring belongs to none"))
+    }
+
     fn accept_in_task(&mut self, state: State, body: &Body) -> Result<State> {
         // Before all else of a process that lives.
         if let (Body::Cgroup(..), true) = (body, std::mem::take(&mut self.before_cgroup)) {
@@ -391,6 +399,67 @@ impl Order {
             (State::Mm(_), Body::Nameless(..) | Body::NamelessData(..)) => {
                 self.accept_nameless(body)?;
                 State::Mm(None)
+            }
+            // What a ring that is mapped keeps.
+            (
+                State::Mm(_),
+                Body::Uring(_)
+                | Body::UringData(..)
+                | Body::UringOverflow(..)
+                | Body::UringFiles(..)
+                | Body::Eventfd(_)
+                | Body::Signalfd(_)
+                | Body::Timerfd(_)
+                | Body::Epoll(_)
+                | Body::EpollItems(..)
+                | Body::Pidfd(_)
+                | Body::NsFd(_)
+                | Body::ProcFile(..)
+                | Body::Inotify(_)
+                | Body::InotifyEvents(..)
+                | Body::InotifyWatch(..)
+                | Body::Fanotify(_)
+                | Body::FanotifyMark(..)
+                | Body::Userfaultfd(_)
+                | Body::Mqd(..)
+                | Body::Socket(..),
+            ) => {
+                self.accept_in_task(State::Fd, body)?;
+                State::Mm(None)
+            }
+            (State::Fd, Body::Uring(ring)) => {
+                let told = ring.event == 0 || self.object(ring.event) == Some(Object::File);
+                check(told, "a ring tells what is no eventfd")?;
+                self.add_object(ring.objref, Object::File)?;
+                self.urings.insert(ring.objref, (ring.files, ring.buffers));
+                State::Fd
+            }
+            (State::Fd, Body::UringData(data, _)) => {
+                self.uring(data.ring)?;
+                State::Fd
+            }
+            (State::Fd, Body::UringOverflow(overflow, _)) => {
+                self.uring(overflow.ring)?;
+                State::Fd
+            }
+            (State::Fd, Body::UringFiles(files, entries)) => {
+                let (slots, _) = self.uring(files.ring)?;
+                check(
+                    entries
+                        .iter()
+                        .all(|e| e.slot < slots && self.is_open_file(e.file) && !self.urings.contains_key(&e.file)),
+                    "a ring keeps what is no file, or in no slot",
+                )?;
+                State::Fd
+            }
+            (State::LeaderSched | State::Sched, Body::UringBuffers(buffers, entries)) => {
+                let (_, slots) = self.uring(buffers.ring)?;
+                check(entries.iter().all(|e| e.slot < slots), "a ring keeps memory in no slot")?;
+                State::Sched
+            }
+            (State::LeaderSched | State::Sched, Body::UringTask(task)) => {
+                self.uring(task.ring)?;
+                State::Sched
             }
             (State::Fd, Body::Socket(..) | Body::SocketMessage(..) | Body::SocketData(..) | Body::SocketOptions(_)) => {
                 self.accept_socket(body)?;

@@ -1,0 +1,197 @@
+// cflags: -O1
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Kind io_uring: rings in which nothing is in flight, each with something else to keep. The argument: which.
+ */
+#include "uring.h"
+
+#include <sys/eventfd.h>
+
+/* Completions that have not been read, and an entry that has not been submitted; a child has the ring too; indices are not at zero. */
+static void keeps_queues(unsigned flags)
+{
+	struct gate gate;
+	struct ring r;
+	char *hole;
+	pid_t child;
+
+	make_ring(&r, 8, flags, 32);
+	map_ring(&r);
+	for (unsigned i = 0; i < 50; i++)
+		try_ring(&r, 1000 + i);
+	for (unsigned i = 0; i < 5; i++)
+		put_nop(&r, i);
+	CHECK_EQ(enter(&r, 5, 5), 5);
+	CHECK_EQ(take_cqe(&r, 0), 0);
+	CHECK_EQ(take_cqe(&r, 1), 0);
+	put_nop(&r, 5);
+	put_nop(&r, 6);
+	CHECK(mprotect(r.sqes, r.sqes_size, PROT_READ) == 0);
+	hole = mmap(NULL, r.size, PROT_READ, MAP_SHARED, r.fd, IORING_OFF_CQ_RING);
+	CHECK(hole != MAP_FAILED);
+	child = fork_waiting(&gate);
+	if (child == 0) {
+		CHECK_EQ(unread(&r), 3);
+		CHECK_EQ(memcmp(hole, r.rings, 64), 0);
+		if (!(flags & IORING_SETUP_SINGLE_ISSUER)) {
+			CHECK_EQ(enter(&r, 1, 4), 1);
+			CHECK_EQ(unread(&r), 4);
+		}
+		pass_on();
+	}
+	close(gate.ends[0]);
+	ready();
+	wait_go();
+	if (disturbed())
+		*in_ring(&r, r.p.cq_off.head) += 1;
+	go_on(&gate);
+	end_of(child);
+	CHECK_EQ(memcmp(hole, r.rings, 64), 0);
+	CHECK_EQ(take_cqe(&r, 2), 0);
+	CHECK_EQ(take_cqe(&r, 3), 0);
+	CHECK_EQ(take_cqe(&r, 4), 0);
+	if (flags & IORING_SETUP_SINGLE_ISSUER)
+		CHECK_EQ(enter(&r, 1, 1), 1);
+	CHECK_EQ(take_cqe(&r, 5), 0);
+	CHECK_EQ(unread(&r), 0);
+	CHECK_EQ(enter(&r, 1, 1), 1);
+	CHECK_EQ(take_cqe(&r, 6), 0);
+	CHECK(mprotect(r.sqes, r.sqes_size, PROT_READ | PROT_WRITE) == 0);
+	for (unsigned i = 0; i < 50; i++)
+		try_ring(&r, i);
+	pass();
+}
+
+/* Files and buffers, empty slots between them; a file that nothing else refers to. */
+static void keeps_files_and_buffers(void)
+{
+	static const char text[] = "what the ring reads";
+	struct io_uring_rsrc_register sparse = { .nr = 9, .flags = IORING_RSRC_REGISTER_SPARSE };
+	struct io_uring_file_index_range range = { .off = 4, .len = 3 };
+	char *memory = map_private(64 * PAGE), *small;
+	struct io_uring_rsrc_update2 update = {};
+	struct iovec buffer;
+	uint64_t tag = 77, told = 0;
+	int fd, event, event_again;
+	struct ring r, plain;
+
+	make_ring(&plain, 1, 0, 0);
+	make_ring(&r, 4, 0, 0);
+	map_ring(&r);
+	fill(memory, 64 * PAGE, 5);
+	fd = open("kept-by-ring", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	CHECK(fd >= 0 && write(fd, text, sizeof(text)) == sizeof(text));
+	CHECK_EQ(enroll(&r, IORING_REGISTER_FILES2, &sparse, sizeof(sparse)), 0);
+	update = (struct io_uring_rsrc_update2){ .offset = 2, .data = (uintptr_t)&fd, .tags = (uintptr_t)&tag, .nr = 1 };
+	CHECK_EQ(enroll(&r, IORING_REGISTER_FILES_UPDATE2, &update, sizeof(update)), 1);
+	CHECK_EQ(enroll(&r, IORING_REGISTER_FILE_ALLOC_RANGE, &range, 0), 0);
+	CHECK(close(fd) == 0);
+	CHECK_EQ(enroll(&r, IORING_REGISTER_BUFFERS2, &sparse, sizeof(sparse)), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		buffer = i ? (struct iovec){ memory + 16 * PAGE + 100, 40 * PAGE } : (struct iovec){ memory + 10, 100 };
+		update = (struct io_uring_rsrc_update2){ .offset = 1 + 5 * i, .data = (uintptr_t)&buffer, .nr = 1 };
+		CHECK_EQ(enroll(&r, IORING_REGISTER_BUFFERS_UPDATE, &update, sizeof(update)), 1);
+	}
+	event = eventfd(0, EFD_NONBLOCK);
+	CHECK(event >= 0 && (event_again = dup(event)) >= 0);
+	CHECK_EQ(enroll(&r, IORING_REGISTER_EVENTFD, &event, 1), 0);
+	CHECK(close(event) == 0);
+	ready();
+	wait_go();
+	if (disturbed())
+		CHECK_EQ(enroll(&r, IORING_UNREGISTER_BUFFERS, NULL, 0), 0);
+	CHECK_EQ(unfilled(memory, 64 * PAGE, 5), -1);
+	CHECK_EQ(read(event_again, &told, sizeof(told)), -1);
+	for (unsigned i = 0; i < 2; i++) {
+		small = i ? memory + 16 * PAGE + 100 + 30 * PAGE : memory + 10;
+		memset(small, 0, sizeof(text));
+		put_sqe(&r, &(struct io_uring_sqe){ .opcode = IORING_OP_READ_FIXED, .flags = IOSQE_FIXED_FILE, .fd = 2,
+						    .addr = (uintptr_t)small, .len = sizeof(text), .buf_index = 1 + 5 * i,
+						    .user_data = i });
+		CHECK_EQ(enter(&r, 1, 1), 1);
+		CHECK_EQ(take_cqe(&r, i), sizeof(text));
+		CHECK_EQ(memcmp(small, text, sizeof(text)), 0);
+	}
+	CHECK_EQ(read(event_again, &told, sizeof(told)), sizeof(told));
+	CHECK(told != 0);
+	/* The kernel chooses a slot from the range. */
+	put_sqe(&r, &(struct io_uring_sqe){ .opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (uintptr_t)"kept-by-ring",
+					    .file_index = IORING_FILE_INDEX_ALLOC, .user_data = 3 });
+	CHECK_EQ(enter(&r, 1, 1), 1);
+	CHECK_EQ(take_cqe(&r, 3), 4);
+	/* It says when it lets the first file go. */
+	fd = -1;
+	update = (struct io_uring_rsrc_update2){ .offset = 2, .data = (uintptr_t)&fd, .nr = 1 };
+	CHECK_EQ(enroll(&r, IORING_REGISTER_FILES_UPDATE2, &update, sizeof(update)), 1);
+	CHECK_EQ(enter(&r, 0, 1), 0);
+	CHECK_EQ(take_cqe(&r, tag), 0);
+	map_ring(&plain);
+	try_ring(&plain, 8);
+	pass();
+}
+
+/* More completions than there is room for. */
+static void keeps_overflow(void)
+{
+	struct ring r;
+
+	make_ring(&r, 4, 0, 4);
+	map_ring(&r);
+	for (unsigned i = 0; i < 13; i++) {
+		put_nop(&r, i);
+		CHECK_EQ(syscall(SYS_io_uring_enter, r.fd, 1, 0, 0, NULL, 0), 1);
+	}
+	CHECK_EQ(unread(&r), 4);
+	ready();
+	wait_go();
+	if (disturbed())
+		*in_ring(&r, r.p.cq_off.head) += 1;
+	CHECK(*in_ring(&r, r.p.sq_off.flags) & IORING_SQ_CQ_OVERFLOW);
+	for (unsigned i = 0; i < 13; i++) {
+		if (!unread(&r))
+			CHECK_EQ(enter(&r, 0, 1), 0);
+		CHECK_EQ(take_cqe(&r, i), 0);
+	}
+	CHECK(!(*in_ring(&r, r.p.sq_off.flags) & IORING_SQ_CQ_OVERFLOW));
+	try_ring(&r, 99);
+	pass();
+}
+
+/* One that takes no requests yet. */
+static void keeps_disabled(void)
+{
+	struct ring r;
+
+	make_ring(&r, 4, IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER, 0);
+	map_ring(&r);
+	put_nop(&r, 1);
+	ready();
+	wait_go();
+	if (disturbed())
+		*in_ring(&r, r.p.sq_off.tail) += 1;
+	CHECK(enter(&r, 1, 0) < 0 && errno == EBADFD);
+	CHECK_EQ(enroll(&r, IORING_REGISTER_ENABLE_RINGS, NULL, 0), 0);
+	CHECK_EQ(enter(&r, 1, 1), 1);
+	CHECK_EQ(take_cqe(&r, 1), 0);
+	CHECK_EQ(unread(&r), 0);
+	CHECK_EQ(enter(&r, 1, 0), 0);
+	pass();
+}
+
+int main(int argc, char **argv)
+{
+	const char *which = argc > 1 ? argv[1] : "queues";
+
+	if (strcmp(which, "queues") == 0)
+		keeps_queues(0);
+	else if (strcmp(which, "long") == 0)
+		keeps_queues(IORING_SETUP_SQE128 | IORING_SETUP_CQE32 | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN);
+	else if (strcmp(which, "deferred") == 0)
+		keeps_queues(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_NO_SQARRAY);
+	else if (strcmp(which, "kept") == 0)
+		keeps_files_and_buffers();
+	else if (strcmp(which, "overflow") == 0)
+		keeps_overflow();
+	else
+		keeps_disabled();
+}
