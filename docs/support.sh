@@ -38,6 +38,6 @@ cat <<'TAIL'
 ## Planned
 
 - The other namespaces in full (other network devices, packet filters, sysctls), nested user namespaces.
-- Descriptors of every kind (other sockets than Unix ones, io_uring, ...).
+- Descriptors of every kind (other sockets than Unix ones, armed userfaultfds, ...).
 - TCP, other processors, restart on another kernel release with another vdso, incremental and lazy memory.
 TAIL

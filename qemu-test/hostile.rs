@@ -54,6 +54,7 @@ pub fn all() -> Vec<Case> {
         ),
         Case::new("hostile/values_of_terminals", statefiles::values_of_terminals).limit(900),
         Case::new("hostile/values_of_pidfds", statefiles::values_of_pidfds).limit(600),
+        Case::new("hostile/values_of_io_uring", statefiles::values_of_io_uring).limit(600),
         Case::new("hostile/values_of_inotify", statefiles::values_of_inotify).limit(600),
         Case::new("hostile/values_of_fanotify", statefiles::values_of_fanotify).limit(600),
         Case::new("hostile/values_of_long_messages", statefiles::values_of_long_messages).limit(600),

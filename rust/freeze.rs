@@ -6,6 +6,7 @@ use crate::{
     error::{Fault, Result},
     wrapper::{
         completion::Waited,
+        file::File,
         park::{Park, State},
         pid::PidNs,
         task::{fatal_signal_pending, sleep_killable, Task},
@@ -269,7 +270,8 @@ impl FrozenTree {
     /// Asks every thread to park that has not been asked yet; false when some may not have been seen.
     fn request_new(&mut self, leader: &Task) -> Result<bool> {
         let seen = leader.for_each_thread(|t| {
-            if t.is_current() || t.is_exiting() || self.asked.get(&t.address()).is_some() {
+            // Who works for io_uring does so until nothing is left to be done, and must not see a signal meanwhile.
+            if t.is_current() || t.is_exiting() || t.is_io_worker() || self.asked.get(&t.address()).is_some() {
                 return Ok(());
             }
             // Nobody is held up who may not be, not even for a moment: execve of a setuid program may have come meanwhile.
@@ -319,6 +321,22 @@ impl FrozenTree {
         Ok(())
     }
 
+    /// Has all do what the kernel has left to them of io_uring.
+    pub(crate) fn send(&self) {
+        self.parks.iter().for_each(|park| park.send());
+    }
+
+    /// Open files that tasks keep which stand still inside of a system call.
+    pub(crate) fn files_in_use(&self) -> Result<KVVec<File>> {
+        let mut files = KVVec::new();
+        for park in &self.parks {
+            if let Some(file) = park.waits_for()? {
+                files.push(file, GFP_KERNEL)?;
+            }
+        }
+        Ok(files)
+    }
+
     /// The processes, parents before children.
     pub(crate) fn processes(&self) -> &[Process] {
         &self.processes
@@ -342,7 +360,7 @@ fn threads_of(leader: &Task) -> Result<KVVec<Task>> {
     loop {
         threads.clear();
         let listed = leader.for_each_thread(|t| {
-            if !t.is_exiting() {
+            if !t.is_exiting() && !t.is_io_worker() {
                 threads.push(t, GFP_KERNEL)?;
             }
             Ok(())
@@ -361,10 +379,13 @@ fn threads_of(leader: &Task) -> Result<KVVec<Task>> {
     }
 }
 
-fn wait(park: &Park, deadline: u64) -> Result {
+fn wait(park: &Arc<Park>, deadline: u64) -> Result {
     loop {
-        if park.state() != State::Queued {
-            return Ok(());
+        match park.state() {
+            State::Queued => {}
+            // On its way out, it is not asked any more.
+            State::Bounced if park.ask_again().is_ok() => {}
+            _ => return Ok(()),
         }
         let task = park.task();
         if task.is_stopped() || task.is_vfork_parent() || task.is_exiting() {

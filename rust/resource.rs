@@ -125,12 +125,16 @@ impl<'a> Whole<'a> {
         frozen: Option<&FrozenTree>,
         statefile: usize,
     ) -> Result<Self> {
+        let mut census = Census::of(processes)?;
+        if let Some(frozen) = frozen {
+            census.count_uses(&frozen.files_in_use()?);
+        }
         Ok(Self {
             root,
             processes,
             places: Places::of(processes)?,
             pid_ns: PidNs::of(&root.leader)?,
-            census: Census::of(processes)?,
+            census,
             users: Users::of(processes)?,
             mappings: RefCell::new(Mappings::new()),
             segments: RefCell::new(Segments::new()),
@@ -528,7 +532,7 @@ pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, check_pair, check_ring_mapping, count_mapped, dump_file, dump_pair, each_extent, finish_ptys,
-    finish_sockets, held, is_sealed_for_writers, place_ring, refuse_device, restore_shmem_pages, Arriving,
+    finish_sockets, held, is_sealed_for_writers, place_ring, refuse_device, restore_shmem_pages, settle, Arriving,
     BuildingFanotify, BuildingInotify, Census, Holders, Holding, Inhabited,
 };
 

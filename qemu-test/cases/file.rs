@@ -8,6 +8,7 @@ mod changed;
 mod itself;
 mod lock;
 mod stdio;
+mod uring;
 
 use super::{ns::rootless, quiet};
 use harness::Case;
@@ -37,6 +38,12 @@ pub fn cases() -> Vec<Case> {
         quiet("file_io_uring", &["kept"]).case("file/keeps_io_uring_with_files_and_buffers"),
         quiet("file_io_uring", &["overflow"]).case("file/keeps_io_uring_that_overflows"),
         quiet("file_io_uring", &["disabled"]).case("file/keeps_io_uring_that_is_disabled"),
+        quiet("file_io_uring", &["waiting"]).case("file/keeps_a_wait_for_io_uring"),
+        quiet("file_io_uring", &["registered"]).case("file/keeps_io_uring_that_is_registered"),
+        Case::new("file/waits_for_requests_of_io_uring", uring::is_waited_for),
+        Case::new("file/requests_of_io_uring_are_refused", uring::is_refused),
+        Case::new("file/keeps_io_uring_with_all_at_once", uring::with_all),
+        Case::new("file/keeps_io_uring_with_workers", uring::with_workers),
         quiet("file_path", &[]).case("file/keeps_paths_advice_and_positions"),
         quiet("file_deleted", &[]).case("file/keeps_deleted_files"),
         quiet("file_memfd", &[]).case("file/keeps_memfds"),

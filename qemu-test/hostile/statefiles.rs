@@ -504,6 +504,88 @@ pub fn values_of_fanotify(context: &Context) -> Result {
     feed_kinds(context, "file_fanotify", &[], &kinds, 18)
 }
 
+/// The same for rings of io_uring: what they are, their contents, and what they keep.
+pub fn values_of_io_uring(context: &Context) -> Result {
+    use libckpt::uapi::record::uring::{Buffer, Buffers, Data, Files, Slot, Task, Uring};
+    use std::mem::offset_of;
+
+    let mut feeder = Feeder::of(context, "file_io_uring", &["all"])?;
+    let good = parse(feeder.good())?;
+    let first = |kind: RecordType| match good.records.iter().position(|r| r.kind == kind.number()) {
+        Some(at) => Ok(at),
+        None => fail!("there is no record {kind:?}"),
+    };
+    let [ring, data, files, buffers, task] = [
+        RecordType::IoUring,
+        RecordType::IoUringData,
+        RecordType::IoUringFiles,
+        RecordType::IoUringBuffers,
+        RecordType::IoUringTask,
+    ]
+    .map(first);
+    let (ring, data, files, buffers, task) = (ring?, data?, files?, buffers?, task?);
+    let (slot, buffer) = (size_of::<Files>(), size_of::<Buffers>());
+    // Record, offset, value of four bytes.
+    let wrong = [
+        (ring, offset_of!(Uring, objref), 0),
+        (ring, offset_of!(Uring, flags), 1),
+        (ring, offset_of!(Uring, setup), 1),
+        (ring, offset_of!(Uring, setup), 1 << 1),
+        (ring, offset_of!(Uring, setup), 1 << 31),
+        (ring, offset_of!(Uring, state), 1 << 5),
+        (ring, offset_of!(Uring, sq_entries), 0),
+        (ring, offset_of!(Uring, sq_entries), 3),
+        (ring, offset_of!(Uring, sq_entries), 1 << 16),
+        (ring, offset_of!(Uring, cq_entries), 1),
+        (ring, offset_of!(Uring, cq_entries), 5),
+        (ring, offset_of!(Uring, cq_entries), 1 << 20),
+        (ring, offset_of!(Uring, ring_bytes), 1 << 20),
+        (ring, offset_of!(Uring, sqe_bytes), 0),
+        (ring, offset_of!(Uring, clock), 0),
+        (ring, offset_of!(Uring, event), u32::MAX),
+        (ring, offset_of!(Uring, workers), u32::MAX),
+        (ring, offset_of!(Uring, files), u32::MAX),
+        (ring, offset_of!(Uring, files), 1),
+        (ring, offset_of!(Uring, file_hint), u32::MAX),
+        (ring, offset_of!(Uring, file_range), u32::MAX),
+        (ring, offset_of!(Uring, file_range) + 4, u32::MAX),
+        (ring, offset_of!(Uring, buffers), u32::MAX),
+        (ring, offset_of!(Uring, reserved), 1),
+        (data, offset_of!(Data, ring), 0),
+        (data, offset_of!(Data, region), 2),
+        (data, offset_of!(Data, offset), u32::MAX),
+        (data, offset_of!(Data, offset), 1 << 20),
+        (data, offset_of!(Data, length), 1),
+        (files, offset_of!(Files, ring), 1),
+        (files, slot + offset_of!(Slot, slot), u32::MAX),
+        (files, slot + offset_of!(Slot, slot), 9),
+        (files, slot + offset_of!(Slot, file), 0),
+        (buffers, offset_of!(Buffers, ring), u32::MAX),
+        (buffers, buffer + offset_of!(Buffer, slot), 9),
+        (buffers, buffer + offset_of!(Buffer, reserved), 1),
+        (buffers, buffer + offset_of!(Buffer, length) + 4, u32::MAX),
+        (task, offset_of!(Task, ring), 0),
+        (task, offset_of!(Task, place), 16),
+    ];
+    without_leak(&mut feeder, |feeder| {
+        for (record, offset, value) in wrong {
+            let change = Change::of(record, offset, value);
+            let answer = feeder.restart(&change.apply(&good).encode())?;
+            ensure!(matches!(answer, Answer::Refused(_)), "{change:x?}: {answer:?}");
+        }
+        Ok(())
+    })?;
+    let kinds = [
+        RecordType::IoUring,
+        RecordType::IoUringData,
+        RecordType::IoUringOverflow,
+        RecordType::IoUringFiles,
+        RecordType::IoUringBuffers,
+        RecordType::IoUringTask,
+    ];
+    feed_records(&mut feeder, &kinds.map(RecordType::number), 8)
+}
+
 /// The same for files of /proc.
 pub fn values_of_files_of_proc(context: &Context) -> Result {
     feed_kinds(context, "file_proc", &[], &[RecordType::ProcFile.number()], 6)

@@ -1,10 +1,12 @@
-// cflags: -O1
+// cflags: -O1 -pthread
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Kind io_uring: rings in which nothing is in flight, each with something else to keep. The argument: which.
  */
 #include "uring.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 
 /* Completions that have not been read, and an entry that has not been submitted; a child has the ring too; indices are not at zero. */
@@ -178,6 +180,169 @@ static void keeps_disabled(void)
 	pass();
 }
 
+/* A request that comes to its end while the program stands still, and that needs its task for that. */
+static void waits_for_timeout(unsigned flags)
+{
+	struct __kernel_timespec second = { .tv_sec = 1 };
+	struct ring r;
+
+	make_ring(&r, 4, flags, 0);
+	map_ring(&r);
+	put_sqe(&r, &(struct io_uring_sqe){ .opcode = IORING_OP_TIMEOUT, .fd = -1, .addr = (uintptr_t)&second, .len = 1,
+					    .user_data = 5 });
+	CHECK_EQ(syscall(SYS_io_uring_enter, r.fd, 1, 0, 0, NULL, 0), 1);
+	ready();
+	wait_go();
+	if (disturbed())
+		*in_ring(&r, r.p.cq_off.head) += 1;
+	CHECK(enter(&r, 0, 1) == 0);
+	CHECK_EQ((int)take_cqe(&r, 5), -ETIME);
+	try_ring(&r, 6);
+	pass();
+}
+
+/* Requests that do not come to their end by themselves. */
+static void holds_requests(void)
+{
+	struct ring r;
+	int ends[2];
+	char byte;
+
+	make_ring(&r, 4, 0, 0);
+	map_ring(&r);
+	CHECK(pipe(ends) == 0);
+	put_sqe(&r, &(struct io_uring_sqe){ .opcode = IORING_OP_POLL_ADD, .fd = ends[0], .poll32_events = POLLIN,
+					    .user_data = 1 });
+	put_sqe(&r, &(struct io_uring_sqe){ .opcode = IORING_OP_READ, .flags = IOSQE_ASYNC, .fd = ends[0],
+					    .addr = (uintptr_t)&byte, .len = 1, .user_data = 2 });
+	CHECK_EQ(syscall(SYS_io_uring_enter, r.fd, 2, 0, 0, NULL, 0), 2);
+	ready();
+	wait_go();
+	CHECK_EQ(unread(&r), 0);
+	CHECK_EQ(write(ends[1], "z", 1), 1);
+	CHECK_EQ(enter(&r, 0, 2), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct io_uring_cqe *cqe = (struct io_uring_cqe *)(r.rings + r.p.cq_off.cqes) + i;
+
+		CHECK_EQ(cqe->res, cqe->user_data == 1 ? POLLIN : 1);
+	}
+	CHECK_EQ(byte, 'z');
+	pass();
+}
+
+static void *wait_in_ring(void *argument)
+{
+	struct ring *r = argument;
+
+	/* With nothing to submit it goes on waiting; with something it says that it has submitted that. */
+	CHECK_EQ(enter(r, 0, 1), 0);
+	CHECK_EQ(take_cqe(r, 7), 0);
+	return NULL;
+}
+
+/* A thread that waits for completions, which another one brings about. */
+static void keeps_waiting(void)
+{
+	pthread_t waiter;
+	struct ring r;
+
+	make_ring(&r, 4, 0, 0);
+	map_ring(&r);
+	try_ring(&r, 1);
+	CHECK(pthread_create(&waiter, NULL, wait_in_ring, &r) == 0);
+	sleep_ms(50);
+	ready();
+	wait_go();
+	put_nop(&r, disturbed() ? 8 : 7);
+	CHECK_EQ(syscall(SYS_io_uring_enter, r.fd, 1, 0, 0, NULL, 0), 1);
+	CHECK(pthread_join(waiter, NULL) == 0);
+	pass();
+}
+
+/* The kernel's own threads, which have worked for a ring, are no part of the program. */
+static void keeps_workers(void)
+{
+	struct ring r;
+	char byte = 0;
+	int ends[2];
+
+	make_ring(&r, 4, 0, 0);
+	map_ring(&r);
+	CHECK(pipe(ends) == 0);
+	put_sqe(&r, &(struct io_uring_sqe){ .opcode = IORING_OP_WRITE, .flags = IOSQE_ASYNC, .fd = ends[1],
+					    .addr = (uintptr_t)"x", .len = 1, .user_data = 1 });
+	CHECK_EQ(enter(&r, 1, 1), 1);
+	CHECK_EQ(take_cqe(&r, 1), 1);
+	ready();
+	wait_go();
+	CHECK(read(ends[0], &byte, 1) == 1 && byte == 'x');
+	put_sqe(&r, &(struct io_uring_sqe){ .opcode = IORING_OP_WRITE, .flags = IOSQE_ASYNC, .fd = ends[1],
+					    .addr = (uintptr_t)"y", .len = 1, .user_data = 2 });
+	CHECK_EQ(enter(&r, 1, 1), 1);
+	CHECK_EQ(take_cqe(&r, disturbed() ? 1 : 2), 1);
+	CHECK(read(ends[0], &byte, 1) == 1 && byte == 'y');
+	pass();
+}
+
+/* A ring that is known by its place among those that the thread has registered. */
+static void keeps_registered(void)
+{
+	struct io_uring_rsrc_update place = { .offset = 3 };
+	struct ring r;
+
+	make_ring(&r, 4, 0, 0);
+	map_ring(&r);
+	place.data = r.fd;
+	CHECK_EQ(enroll(&r, IORING_REGISTER_RING_FDS, &place, 1), 1);
+	CHECK_EQ(place.offset, 3);
+	CHECK(close(r.fd) == 0);
+	ready();
+	wait_go();
+	put_nop(&r, 9);
+	CHECK_EQ(syscall(SYS_io_uring_enter, disturbed() ? 2 : 3, 1, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_REGISTERED_RING,
+			 NULL, 0), 1);
+	CHECK_EQ(take_cqe(&r, 9), 0);
+	pass();
+}
+
+/* One of all. */
+static void keeps_all(void)
+{
+	struct io_uring_rsrc_register sparse = { .nr = 9, .flags = IORING_RSRC_REGISTER_SPARSE };
+	struct io_uring_rsrc_update2 update = { .offset = 3, .nr = 1 };
+	struct iovec buffer = { map_private(4 * PAGE), 4 * PAGE };
+	uint32_t limits[2] = { 3, 5 };
+	int event = eventfd(0, 0);
+	struct ring r;
+
+	make_ring(&r, 4, IORING_SETUP_SINGLE_ISSUER, 4);
+	map_ring(&r);
+	CHECK_EQ(enroll(&r, IORING_REGISTER_FILES2, &sparse, sizeof(sparse)), 0);
+	CHECK_EQ(enroll(&r, IORING_REGISTER_BUFFERS2, &sparse, sizeof(sparse)), 0);
+	update.data = (uintptr_t)&event;
+	CHECK_EQ(enroll(&r, IORING_REGISTER_FILES_UPDATE2, &update, sizeof(update)), 1);
+	update.data = (uintptr_t)&buffer;
+	CHECK_EQ(enroll(&r, IORING_REGISTER_BUFFERS_UPDATE, &update, sizeof(update)), 1);
+	CHECK_EQ(enroll(&r, IORING_REGISTER_EVENTFD_ASYNC, &event, 1), 0);
+	CHECK_EQ(enroll(&r, IORING_REGISTER_IOWQ_MAX_WORKERS, limits, 2), 0);
+	for (unsigned i = 0; i < 7; i++) {
+		put_nop(&r, i);
+		CHECK_EQ(syscall(SYS_io_uring_enter, r.fd, 1, 0, 0, NULL, 0), 1);
+	}
+	ready();
+	wait_go();
+	limits[0] = limits[1] = 0;
+	CHECK_EQ(enroll(&r, IORING_REGISTER_IOWQ_MAX_WORKERS, limits, 2), 0);
+	CHECK_EQ(limits[0], disturbed() ? 0 : 3);
+	CHECK_EQ(limits[1], 5);
+	for (unsigned i = 0; i < 7; i++) {
+		if (!unread(&r))
+			CHECK_EQ(enter(&r, 0, 1), 0);
+		CHECK_EQ(take_cqe(&r, i), 0);
+	}
+	pass();
+}
+
 int main(int argc, char **argv)
 {
 	const char *which = argc > 1 ? argv[1] : "queues";
@@ -192,6 +357,20 @@ int main(int argc, char **argv)
 		keeps_files_and_buffers();
 	else if (strcmp(which, "overflow") == 0)
 		keeps_overflow();
+	else if (strcmp(which, "timeout") == 0)
+		waits_for_timeout(0);
+	else if (strcmp(which, "deferred_timeout") == 0)
+		waits_for_timeout(IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+	else if (strcmp(which, "poll") == 0)
+		holds_requests();
+	else if (strcmp(which, "waiting") == 0)
+		keeps_waiting();
+	else if (strcmp(which, "workers") == 0)
+		keeps_workers();
+	else if (strcmp(which, "all") == 0)
+		keeps_all();
+	else if (strcmp(which, "registered") == 0)
+		keeps_registered();
 	else
 		keeps_disabled();
 }

@@ -2,13 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Real program: an HTTP server of Node whose requests are worked on by threads of its own and by a child that it talks to over a channel, and
 clients in processes of their own over a Unix socket. Every answer is what it has to be, and all are counted, once."""
-import ctypes
-import errno
 import hashlib
 import http.client
 import json
 import os
-import struct
 import subprocess
 import time
 
@@ -18,20 +15,7 @@ from clients import is_over, say
 PATH = "node.sock"
 SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "node_server.js")
 CLIENTS = 3
-PR_SET_SECCOMP, SECCOMP_MODE_FILTER, PR_SET_NO_NEW_PRIVS = 22, 2, 38
 KINDS = ["thread", "child", "pool", "timer"]
-
-
-def deny_io_uring():
-    """As container runtimes do. An io_uring cannot be saved, and libuv makes one for each of its epolls, whatever UV_USE_IO_URING says, but
-    does without where there is none."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    # The number of the system call: io_uring_setup fails with ENOSYS, all others are allowed.
-    steps = [(0x20, 0, 0, 0), (0x15, 0, 1, 425), (0x06, 0, 0, 0x50000 | errno.ENOSYS), (0x06, 0, 0, 0x7FFF0000)]
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in steps))
-    program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(steps), ctypes.addressof(code)))
-    if libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl")
 
 
 class Connection(http.client.HTTPConnection):
@@ -66,7 +50,7 @@ def client(number, _):
 
 
 def main():
-    server = subprocess.Popen(["node", SERVER, PATH], stdin=subprocess.DEVNULL, preexec_fn=deny_io_uring)
+    server = subprocess.Popen(["node", SERVER, PATH], stdin=subprocess.DEVNULL)
     own = Connection()
     own.connect()
     children, reports = clients.start(CLIENTS, client)

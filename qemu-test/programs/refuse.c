@@ -5,6 +5,7 @@
  * ("a|b": one of them). It goes on when it is told to and checks that the thing still works. Usage: refuse KIND
  */
 #include "unix_socket.h"
+#include "uring.h"
 
 #include <arpa/inet.h>
 #include <grp.h>
@@ -743,29 +744,100 @@ static void covered_mapping(void)
 	CHECK(umount2("below", MNT_DETACH) == 0);
 }
 
-static void io_uring(void)
+/* A ring with what is not saved. */
+static struct ring refused_ring(unsigned flags, const char *what)
 {
-	char parameters[120] = { 0 };
-	int fd = syscall(SYS_io_uring_setup, 4, parameters);
+	struct ring r;
 
-	say("expect io_uring");
-	expect_fd(fd);
-	hold();
-	CHECK(fcntl(fd, F_GETFD) >= 0);
+	make_ring(&r, 4, flags, 0);
+	say("expect %s", what);
+	expect_fd(r.fd);
+	return r;
 }
 
-/* A ring that has no descriptor any more. */
-static void io_uring_registered(void)
+static void hold_ring(struct ring *r)
 {
-	struct io_uring_params parameters = { 0 };
-	int fd = syscall(SYS_io_uring_setup, 4, &parameters);
-	struct io_uring_rsrc_update ring = { .offset = -1U, .data = fd };
-
-	CHECK(fd >= 0 && syscall(SYS_io_uring_register, fd, IORING_REGISTER_RING_FDS, &ring, 1) == 1);
-	CHECK(close(fd) == 0);
-	say("expect registered rings of io_uring");
 	hold();
-	CHECK(syscall(SYS_io_uring_enter, ring.offset, 0, 0, IORING_ENTER_REGISTERED_RING, NULL, 0) == 0);
+	CHECK(fcntl(r->fd, F_GETFD) >= 0);
+}
+
+static void io_uring(void)
+{
+	struct ring r = refused_ring(IORING_SETUP_IOPOLL, "completions are polled for");
+
+	hold_ring(&r);
+}
+
+static void io_uring_thread(void)
+{
+	struct ring r = refused_ring(IORING_SETUP_SQPOLL, "a thread of the kernel submits");
+
+	map_ring(&r);
+	hold();
+	put_nop(&r, 3);
+	CHECK_EQ(syscall(SYS_io_uring_enter, r.fd, 1, 1, IORING_ENTER_GETEVENTS | IORING_ENTER_SQ_WAKEUP, NULL, 0), 1);
+	CHECK_EQ(take_cqe(&r, 3), 0);
+}
+
+static void io_uring_credentials(void)
+{
+	struct ring r = refused_ring(0, "IORING_REGISTER_PERSONALITY");
+
+	CHECK(enroll(&r, IORING_REGISTER_PERSONALITY, NULL, 0) >= 0);
+	hold_ring(&r);
+}
+
+static void io_uring_chooses_buffers(void)
+{
+	struct ring r = refused_ring(0, "IORING_REGISTER_PBUF_RING");
+	struct io_uring_buf_reg buffers = { .ring_addr = (uintptr_t)map_private(PAGE), .ring_entries = 4, .bgid = 1 };
+
+	CHECK_EQ(enroll(&r, IORING_REGISTER_PBUF_RING, &buffers, 1), 0);
+	hold_ring(&r);
+}
+
+static void io_uring_buffer_unmapped(void)
+{
+	char *memory = map_private(2 * PAGE);
+	struct iovec buffer = { memory, 2 * PAGE };
+	struct ring r;
+
+	make_ring(&r, 4, 0, 0);
+	memory[0] = memory[PAGE] = 1;
+	CHECK_EQ(enroll(&r, IORING_REGISTER_BUFFERS, &buffer, 1), 0);
+	CHECK(mmap(memory + PAGE, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
+	say("expect registered buffer 0");
+	expect_address(memory);
+	hold_ring(&r);
+}
+
+static void io_uring_mapped_in_part(void)
+{
+	struct ring r;
+
+	make_ring(&r, 256, 0, 0);
+	map_ring(&r);
+	CHECK(munmap(r.sqes, PAGE) == 0);
+	say("expect mapping of a part of a ring");
+	expect_address((char *)r.sqes + PAGE);
+	hold_ring(&r);
+}
+
+static void io_uring_tells_nobody(void)
+{
+	struct ring r = refused_ring(0, "eventfd without a descriptor");
+	int event = eventfd(0, 0);
+
+	CHECK_EQ(enroll(&r, IORING_REGISTER_EVENTFD, &event, 1), 0);
+	CHECK(close(event) == 0);
+	hold_ring(&r);
+}
+
+static void io_uring_shared_outside(void)
+{
+	struct ring r;
+
+	shared_outside(make_ring(&r, 4, 0, 0), "ring of io_uring that another process holds");
 }
 
 static void io_uring_restricted(void)
@@ -1812,7 +1884,13 @@ static const struct {
 	{ "covered_file", covered_file },
 	{ "covered_mapping", covered_mapping },
 	{ "io_uring", io_uring },
-	{ "io_uring_registered", io_uring_registered },
+	{ "io_uring_thread", io_uring_thread },
+	{ "io_uring_credentials", io_uring_credentials },
+	{ "io_uring_chooses_buffers", io_uring_chooses_buffers },
+	{ "io_uring_buffer_unmapped", io_uring_buffer_unmapped },
+	{ "io_uring_mapped_in_part", io_uring_mapped_in_part },
+	{ "io_uring_tells_nobody", io_uring_tells_nobody },
+	{ "io_uring_shared_outside", io_uring_shared_outside },
 	{ "io_uring_restricted", io_uring_restricted },
 	{ "aio_poll", aio_poll },
 	{ "aio_in_pieces", aio_in_pieces },

@@ -722,13 +722,7 @@ int ckpt_share_session_keyring(struct task_struct *from);
 bool ckpt_has_other_session_keyring(struct task_struct *t);
 bool ckpt_has_core_cookie(struct task_struct *t);
 
-/* What a thread has of io_uring, besides the rings that somebody has a descriptor of. */
-struct ckpt_io_uring {
-	bool rings;
-	bool requests;
-};
-
-int ckpt_task_io_uring(struct task_struct *t, bool stands, struct ckpt_io_uring *out);
+int ckpt_task_uring_requests(struct task_struct *t);
 unsigned int ckpt_mce_kill(struct task_struct *t);
 unsigned int ckpt_user_affinity(struct task_struct *t, u64 *out, unsigned int words);
 u64 ckpt_custom_slice(struct task_struct *t);
@@ -973,6 +967,8 @@ int ckpt_uring_next_file(struct file *f, unsigned int *slot, struct file **out, 
 int ckpt_uring_next_buffer(struct file *f, struct mm_struct *mm, unsigned int *slot, struct ckpt_uring_buffer *out);
 int ckpt_uring_overflow(struct file *f, unsigned int from, u64 *out, unsigned int max);
 int ckpt_uring_add_overflow(struct file *f, const u64 *words);
+void ckpt_uring_run_work(void);
+struct file *ckpt_task_ring(struct task_struct *t, unsigned int *place);
 unsigned long ckpt_eventfd_context(struct file *f);
 unsigned long ckpt_uring_mmap(struct file *ring, unsigned long address, unsigned long len, unsigned long prot,
 			      unsigned long flags, unsigned long offset);

@@ -4,6 +4,7 @@
 #include <linux/static_call.h>
 #include <linux/uprobes.h>
 #include "fs/internal.h"
+#include "io_uring/io_uring.h"
 #include "ipc/util.h"
 #include "mm/internal.h"
 

@@ -56,6 +56,11 @@ extern void freeque(struct ipc_namespace *ns, struct kern_ipc_perm *ipcp);
 /* In ipc/util.h, which symbol.c includes to check them. */
 extern struct kern_ipc_perm *ipc_obtain_object_idr(struct ipc_ids *ids, int id);
 extern void ipc_set_key_private(struct ipc_ids *ids, struct kern_ipc_perm *ipcp);
+/* In io_uring/tw.h, which symbol.c includes to check them. */
+struct io_ring_ctx;
+struct io_uring_task;
+extern int io_run_local_work(struct io_ring_ctx *ctx, int min_events, int max_events);
+extern void tctx_task_work_run(struct io_uring_task *tctx, unsigned int max_entries, unsigned int *count);
 /* In fs/internal.h, which symbol.c includes to check them. */
 extern struct dentry *d_hash_and_lookup(struct dentry *dir, struct qstr *name);
 extern struct file *open_namespace_file(struct ns_common *ns);
@@ -121,6 +126,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(pte_t *, get_locked_pte, (struct mm_struct *mm, unsigned long addr, spinlock_t **ptl), (mm, addr, ptl))          \
 	X(unsigned long, get_wchan, (struct task_struct *t), (t))                                                       \
 	X(struct file *, get_mm_exe_file, (struct mm_struct *mm), (mm))                                                 \
+	X(int, io_run_local_work, (struct io_ring_ctx *ctx, int min_events, int max_events), (ctx, min_events, max_events)) \
 	X(const char *, io_uring_get_opcode, (u8 opcode), (opcode))                                                    \
 	X(struct kern_ipc_perm *, ipc_obtain_object_idr, (struct ipc_ids *ids, int id), (ids, id))                         \
 	X(void, ipc_set_key_private, (struct ipc_ids *ids, struct kern_ipc_perm *ipcp), (ids, ipcp))                    \
@@ -147,6 +153,8 @@ extern void uprobe_end_dup_mmap(void);
 	X(struct fs_struct *, switch_fs_struct, (struct fs_struct *fs), (fs))                                              \
 	X(enum task_dumpable, task_exec_state_get_dumpable, (struct task_struct *t), (t))                               \
 	X(bool, task_work_cancel, (struct task_struct *t, struct callback_head *work), (t, work))                       \
+	X(void, tctx_task_work_run, (struct io_uring_task *tctx, unsigned int max_entries, unsigned int *count),       \
+	  (tctx, max_entries, count))                                                                                  \
 	X(void, thread_group_cputime, (struct task_struct *t, struct task_cputime *times), (t, times))                  \
 	X(struct page *, vm_normal_page, (struct vm_area_struct *vma, unsigned long addr, pte_t pte), (vma, addr, pte)) \
 	X(struct page *, vm_normal_page_pmd, (struct vm_area_struct *vma, unsigned long addr, pmd_t pmd),               \

@@ -257,28 +257,25 @@ bool ckpt_has_core_cookie(struct task_struct *t)
 }
 
 /*
- * What a thread has of io_uring: rings that it has registered (IORING_REGISTER_RING_FDS), and requests that have not completed. What the
- * kernel keeps for its next request is there for good once it has made a ring, and is nothing to save. -EINTR when a fatal signal came.
+ * Whether a thread that stands still has requests of io_uring that have not completed. What the kernel keeps for its next request is there for
+ * good once it has made a ring, and is nothing to save. -EINTR when a fatal signal came.
  */
-int ckpt_task_io_uring(struct task_struct *t, bool stands, struct ckpt_io_uring *out)
+int ckpt_task_uring_requests(struct task_struct *t)
 {
 	struct io_uring_task *tctx;
-	unsigned int i;
+	int ret = 0;
 
-	*out = (struct ckpt_io_uring) {};
 	if (!READ_ONCE(t->io_uring))
 		return 0;
 	/* execve() frees it: io_uring_task_cancel(). Otherwise it goes with the task. */
 	if (mutex_lock_killable(&t->signal->cred_guard_mutex))
 		return -EINTR;
 	tctx = READ_ONCE(t->io_uring);
-	for (i = 0; tctx && i < ARRAY_SIZE(tctx->registered_rings); i++)
-		out->rings |= READ_ONCE(tctx->registered_rings[i]) != NULL;
 	/* It counts those that could be submitted at once, too; both change while the task runs. */
-	if (tctx && stands)
-		out->requests = percpu_counter_sum(&tctx->inflight) != READ_ONCE(tctx->cached_refs);
+	if (tctx)
+		ret = percpu_counter_sum(&tctx->inflight) != READ_ONCE(tctx->cached_refs);
 	mutex_unlock(&t->signal->cred_guard_mutex);
-	return 0;
+	return ret;
 }
 
 /* As prctl(PR_MCE_KILL_GET). */

@@ -12,6 +12,7 @@
 #include "io_uring/filetable.h"
 #include "io_uring/io_uring.h"
 #include "io_uring/rsrc.h"
+#include "io_uring/tctx.h"
 
 #include "rust/helpers/io_ev_fd.h"
 #include "rust/helpers/io_timeout.h"
@@ -398,6 +399,47 @@ int ckpt_uring_add_overflow(struct file *f, const u64 *words)
 	spin_unlock(&ctx->completion_lock);
 	mutex_unlock(&ctx->uring_lock);
 	return 0;
+}
+
+/*
+ * Does what is queued for the current task to do for its requests, as on its way to user mode, and as it would by io_uring_enter() for rings
+ * that leave it until then. A ring goes only when the task has taken it off its list.
+ */
+void ckpt_uring_run_work(void)
+{
+	struct io_uring_task *tctx = current->io_uring;
+	struct io_tctx_node *node;
+	unsigned int count = 0;
+	unsigned long index;
+
+	if (!tctx)
+		return;
+	ckpt_tctx_task_work_run(tctx, UINT_MAX, &count);
+	xa_for_each(&tctx->xa, index, node) {
+		struct io_ring_ctx *ctx = node->ctx;
+
+		if (ctx->flags & IORING_SETUP_DEFER_TASKRUN && ctx->submitter_task == current && io_local_work_pending(ctx))
+			ckpt_io_run_local_work(ctx, INT_MAX, INT_MAX);
+	}
+}
+
+/*
+ * The ring that a thread has registered at the first place that is not below @*place, which becomes its own, with a reference; NULL when there
+ * is none, also when the thread runs another program meanwhile.
+ */
+struct file *ckpt_task_ring(struct task_struct *t, unsigned int *place)
+{
+	struct file *f = NULL;
+
+	if (!READ_ONCE(t->io_uring) || mutex_lock_killable(&t->signal->cred_guard_mutex))
+		return NULL;
+	for (; !f && t->io_uring && *place < IO_RINGFD_REG_MAX; (*place)++) {
+		f = get_file_rcu((struct file __rcu **)&t->io_uring->registered_rings[*place]);
+		if (f)
+			break;
+	}
+	mutex_unlock(&t->signal->cred_guard_mutex);
+	return f;
 }
 
 /* Address of what an eventfd is; compared only. */

@@ -105,7 +105,7 @@ pub(crate) use nsfd::Inhabited;
 pub(crate) use owner::OwnerRoom;
 pub(crate) use pty::{check_pair, dump_pair, finish as finish_ptys};
 pub(crate) use socket::{finish_sockets, Arriving};
-pub(crate) use uring::{check_mapping as check_ring_mapping, place as place_ring, UringRoom};
+pub(crate) use uring::{check_mapping as check_ring_mapping, place as place_ring, settle, UringRoom};
 
 pub(crate) struct FileRoom;
 

@@ -7,9 +7,9 @@
 //! oom_score_adj (by way of /proc), I/O priority, prctl(PR_SET_TSC, PR_SET_IO_FLUSHER).
 //! Not saved: accounting (times, I/O counters),
 //! LSM label (only a program with the caller's own is saved; the restarted task has the restarter's); how many threads work for rings of
-//! io_uring that it makes later, and on which processors, if it has said so by a ring that is closed by now.
+//! io_uring, and on which processors, if it has said so by a ring that is closed by now.
 //! Refused: being traced (ptrace); what [`Task::unsupported`] lists (32-bit programs, shadow stacks, ...), kernel helper threads;
-//! registered rings of io_uring, requests there that have not completed, restrictions of a task there (a ring itself is a descriptor);
+//! requests of io_uring that have not completed, restrictions of a task there (a ring itself is a descriptor);
 //! sharing with a process outside of the target; a wait of clone(2) with CLONE_VFORK for a task that is not its child.
 //! Shown by: task/, refuse/io_uring, refuse/traced, refuse/perf_event, hostile/values_of_task_state.
 //!
@@ -208,13 +208,7 @@ impl Resource for TaskRoom {
             Some(_) => refuse(format_args!("it is traced (ptrace) from another pid namespace")),
         }
         task.unsupported(|what| refuse(format_args!("{what}")));
-        let (rings, requests) = task.io_uring(target.whole.stopped_ns != 0)?;
-        if rings {
-            refuse(format_args!(
-                "it has registered rings of io_uring (IORING_REGISTER_RING_FDS)"
-            ));
-        }
-        if requests {
+        if task.has_uring_requests(target.whole.stopped_ns != 0)? {
             refuse(format_args!("requests of io_uring are in flight"));
         }
         if task.waits_for_no_child() {

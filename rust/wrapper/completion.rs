@@ -49,6 +49,12 @@ impl Completion {
         unsafe { bindings::complete_all(self.inner.get()) }
     }
 
+    /// Lets one waiter go, now or later.
+    pub(crate) fn complete(&self) {
+        // SAFETY: initialised, by the type's invariant.
+        unsafe { bindings::complete(self.inner.get()) }
+    }
+
     /// Waits at most `ms` milliseconds; only a fatal signal interrupts.
     pub(crate) fn wait_killable(&self, ms: u32) -> Waited {
         let jiffies = (u64::from(ms) * u64::from(bindings::HZ)).div_ceil(1000) as usize;

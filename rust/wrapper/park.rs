@@ -10,9 +10,11 @@
 use super::{
     bindings,
     completion::{Completion, Waited},
-    task::Task, //
+    file::{collect_fds, File},
+    task::Task,
+    uring::Uring, //
 };
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::{prelude::*, sync::Arc, types::Opaque};
 
 /// Where a task is on its way into the park.
@@ -22,6 +24,8 @@ pub(crate) enum State {
     Queued,
     /// The task stands still.
     Parked,
+    /// The task was where it must not stand still: it is to be asked again.
+    Bounced,
     /// The task was on its way out, and will not park.
     Exited,
 }
@@ -31,6 +35,7 @@ const PARKED: u32 = 1;
 const EXITED: u32 = 2;
 /// The request was taken back while the callback was about to run: it returns at once.
 const CANCELLED: u32 = 3;
+const BOUNCED: u32 = 4;
 
 /// A request to one task to park.
 ///
@@ -45,6 +50,10 @@ pub(crate) struct Park {
     parked: Completion,
     #[pin]
     go: Completion,
+    /// The task is to do what the kernel has left to it, before it stands still again.
+    errand: AtomicBool,
+    /// It stands still inside of a system call that will go on.
+    inside: AtomicBool,
     task: Task,
 }
 
@@ -62,10 +71,27 @@ impl Park {
                 state: AtomicU32::new(QUEUED),
                 parked <- Completion::new(),
                 go <- Completion::new(),
+                errand: AtomicBool::new(false),
+                inside: AtomicBool::new(false),
                 task,
             }),
             GFP_KERNEL,
         )?;
+        park.queue()?;
+        Ok(park)
+    }
+
+    /// Asks the task again, if it was where it must not stand still. `ESRCH` when it is exiting.
+    pub(crate) fn ask_again(self: &Arc<Self>) -> Result {
+        let was = self
+            .state
+            .compare_exchange(BOUNCED, QUEUED, Ordering::AcqRel, Ordering::Acquire);
+        was.map_or(Ok(()), |_| self.queue())
+    }
+
+    /// Queues the work, with the task's reference.
+    fn queue(self: &Arc<Self>) -> Result {
+        let park = self;
         let theirs = Arc::into_raw(park.clone());
         // The callback is code of the module, and may run long after the session is closed (behind other task works).
         // SAFETY: the caller holds the module by an open file.
@@ -88,7 +114,7 @@ impl Park {
             }
             return Err(ESRCH);
         }
-        Ok(park)
+        Ok(())
     }
 
     /// The task.
@@ -101,6 +127,7 @@ impl Park {
         match self.state.load(Ordering::Acquire) {
             QUEUED => State::Queued,
             PARKED => State::Parked,
+            BOUNCED => State::Bounced,
             _ => State::Exited,
         }
     }
@@ -108,6 +135,40 @@ impl Park {
     /// Waits at most `ms` milliseconds for the task to park or to exit.
     pub(crate) fn wait(&self, ms: u32) -> Waited {
         self.parked.wait_killable(ms)
+    }
+
+    /// The ring of io_uring for which the task waits in a system call that will go on, and which that keeps meanwhile.
+    pub(crate) fn waits_for(&self) -> Result<Option<File>> {
+        if !self.inside.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        // SAFETY: the task stands still, and its registers with it.
+        let regs = unsafe { &*bindings::ckpt_task_pt_regs(self.task.as_ptr()) };
+        match Waits::of(regs) {
+            Some(Waits::ByDescriptor(number)) => ring_at(&self.task, number),
+            _ => Ok(None),
+        }
+    }
+
+    /// Has a parked task do what io_uring has left to it.
+    pub(crate) fn send(&self) {
+        let may = self.state() == State::Parked && self.task.uses_io_uring();
+        // Each errand wakes it once: without one it takes that for the end.
+        if may && !self.errand.swap(true, Ordering::AcqRel) {
+            self.go.complete();
+        }
+    }
+
+    /// Stands still until it is let go, or killed.
+    fn stand(&self) {
+        loop {
+            self.go.wait_parked();
+            if !self.errand.swap(false, Ordering::AcqRel) {
+                return;
+            }
+            // SAFETY: the current task, outside of everything that io_uring locks.
+            unsafe { bindings::ckpt_uring_run_work() };
+        }
     }
 
     /// Lets the task go, or takes the request back.
@@ -162,24 +223,115 @@ unsafe extern "C" fn callback(work: *mut bindings::callback_head) {
         return;
     }
 
-    let next = if park.task.is_exiting() { EXITED } else { PARKED };
-    if next == PARKED {
+    let place = place(&park.task);
+    let next = match place {
+        _ if park.task.is_exiting() => EXITED,
+        // Half way from one program to another one, with locks.
+        Place::Exec => BOUNCED,
+        _ => PARKED,
+    };
+    if next == PARKED && place == Place::Edge {
         fix_interrupted();
     }
     let was = park
         .state
         .compare_exchange(QUEUED, next, Ordering::AcqRel, Ordering::Acquire);
-    park.parked.complete_all();
-    if was.is_ok() && next == PARKED {
-        park.go.wait_parked();
+    match place {
+        Place::Wait(seen) if was.is_ok() && next == PARKED => stand_inside(&park, seen),
+        _ => {
+            if next != BOUNCED {
+                park.parked.complete_all();
+            }
+            if was.is_ok() && next == PARKED {
+                park.stand();
+            }
+        }
     }
     drop(park);
     // SAFETY: the reference that `request` took; unloading waits for tasks in these last instructions.
     unsafe { bindings::ckpt_module_put() };
 }
 
+/// Where a callback runs in its task.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// At the edge to user mode.
+    Edge,
+    /// In io_uring_enter(2) or io_uring_register(2), which do what is queued while they wait. The result that the task would have if a
+    /// signal came.
+    Wait(u64),
+    /// In execve(2), which waits for requests of io_uring.
+    Exec,
+}
+
+/// How a system call of io_uring knows its ring.
+enum Waits {
+    ByDescriptor(u32),
+    ByPlace,
+}
+
+impl Waits {
+    /// The system call in which these registers were saved, if it is one of io_uring.
+    fn of(regs: &bindings::pt_regs) -> Option<Self> {
+        const ENTER_REGISTERED_RING: u32 = 1 << 4;
+        const REGISTER_USE_REGISTERED_RING: u32 = 1 << 31;
+        let by_place = match u32::try_from(regs.orig_ax) {
+            Ok(bindings::__NR_io_uring_enter) => regs.r10 as u32 & ENTER_REGISTERED_RING,
+            Ok(bindings::__NR_io_uring_register) => regs.si as u32 & REGISTER_USE_REGISTERED_RING,
+            _ => return None,
+        };
+        Some(match by_place {
+            0 => Self::ByDescriptor(regs.di as u32),
+            _ => Self::ByPlace,
+        })
+    }
+}
+
+/// The ring for which a task has this descriptor.
+fn ring_at(task: &Task, number: u32) -> Result<Option<File>> {
+    let found = collect_fds(task, &mut Some(number))?.into_iter().next();
+    let ring = found.filter(|fd| fd.fd == number && Uring::of(&fd.file).is_some());
+    Ok(ring.map(|fd| fd.file))
+}
+
+/// A system call that is not over has no result yet. No other ones than these do what is queued. Where seccomp has them say ENOSYS, there
+/// is no ring.
+fn place(task: &Task) -> Place {
+    const NOT_OVER: u64 = -38_i64 as u64;
+    // SAFETY: the callback runs in the current task with its user registers saved.
+    let regs = unsafe { &*bindings::ckpt_task_pt_regs(bindings::ckpt_current()) };
+    if regs.ax as u64 != NOT_OVER {
+        return Place::Edge;
+    }
+    let has_ring = match Waits::of(regs) {
+        Some(Waits::ByDescriptor(number)) => matches!(ring_at(task, number), Ok(Some(_))),
+        Some(Waits::ByPlace) => task.uses_io_uring(),
+        None => false,
+    };
+    match u32::try_from(regs.orig_ax) {
+        // It waits when it has submitted all that it was to.
+        Ok(bindings::__NR_io_uring_enter) if has_ring && regs.si as u32 != 0 => Place::Wait(u64::from(regs.si as u32)),
+        _ if has_ring => Place::Wait(ERESTARTNOHAND_RET),
+        Ok(bindings::__NR_execve | bindings::__NR_execveat) if task.uses_io_uring() => Place::Exec,
+        _ => Place::Edge,
+    }
+}
+
+/// Stands still in a system call that will go on. Who looks at it meanwhile sees `result`.
+fn stand_inside(park: &Park, result: u64) {
+    // SAFETY: the callback runs in the current task with its user registers saved; nobody else changes them.
+    let regs = unsafe { bindings::ckpt_task_pt_regs(bindings::ckpt_current()) };
+    // SAFETY: as above.
+    let before = unsafe { core::mem::replace(&mut (*regs).ax, result as usize) };
+    park.inside.store(true, Ordering::Release);
+    park.parked.complete_all();
+    park.stand();
+    // SAFETY: as above.
+    unsafe { (*regs).ax = before };
+}
+
 /// System calls that return EINTR without a signal: they are to be restarted, so that the program sees nothing.
-const RETURN_EINTR: [u32; 7] = [
+const RETURN_EINTR: [u32; 8] = [
     bindings::__NR_epoll_wait,
     bindings::__NR_epoll_pwait,
     bindings::__NR_epoll_pwait2,
@@ -187,6 +339,7 @@ const RETURN_EINTR: [u32; 7] = [
     bindings::__NR_semtimedop,
     bindings::__NR_semop,
     bindings::__NR_io_getevents,
+    bindings::__NR_io_uring_enter,
 ];
 
 const EINTR_RET: u64 = -4_i64 as u64;

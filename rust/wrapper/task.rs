@@ -393,6 +393,17 @@ impl Task {
         self.flags() & bindings::PF_KTHREAD != 0
     }
 
+    /// Whether it works for io_uring: on requests of other threads, or as the one that submits them (IORING_SETUP_SQPOLL).
+    pub(crate) fn is_io_worker(&self) -> bool {
+        self.flags() & bindings::PF_IO_WORKER != 0
+    }
+
+    /// Whether it has ever used io_uring.
+    pub(crate) fn uses_io_uring(&self) -> bool {
+        // SAFETY: the task is alive; one word, compared with NULL only.
+        unsafe { !core::ptr::read_volatile(&raw const (*self.as_ptr()).io_uring).is_null() }
+    }
+
     /// Whether it is a helper thread of the kernel inside the process (io_uring, vhost).
     pub(crate) fn is_user_worker(&self) -> bool {
         self.flags() & bindings::PF_USER_WORKER != 0
@@ -544,14 +555,15 @@ impl Task {
         }
     }
 
-    /// Whether it has registered rings of io_uring, and whether it has requests there that have not completed, which can only be told
-    /// of one that stands still. `EINTR` on a fatal signal.
-    pub(crate) fn io_uring(&self, stands: bool) -> Result<(bool, bool)> {
-        let mut found = bindings::ckpt_io_uring::default();
+    /// Whether it has requests of io_uring that have not completed, which can only be told of one that stands still. `EINTR` on a fatal
+    /// signal.
+    pub(crate) fn has_uring_requests(&self, stands: bool) -> Result<bool> {
+        if !stands {
+            return Ok(false);
+        }
         // SAFETY: the task is alive, and with it its signal struct; the helper locks.
-        let ret = unsafe { bindings::ckpt_task_io_uring(self.as_ptr(), stands, &mut found) };
-        kernel::error::to_result(ret)?;
-        Ok((found.rings, found.requests))
+        let found = unsafe { bindings::ckpt_task_uring_requests(self.as_ptr()) };
+        super::to_result(found as isize).map(|found| found != 0)
     }
 
     /// Whether prctl(PR_SET_TSC, PR_TSC_SIGSEGV) is set.

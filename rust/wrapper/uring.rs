@@ -9,6 +9,7 @@ use super::{
     file::File,
     mm::Mm,
     symbol::Operations,
+    task::Task,
     to_result, //
 };
 use kernel::prelude::*;
@@ -177,6 +178,22 @@ impl<'a> Uring<'a> {
             )
         };
         to_result(got as isize).map(|a| a as u64)
+    }
+}
+
+/// The rings that a thread has registered, with their places.
+pub(crate) fn registered(task: &Task) -> Result<KVec<(u32, File)>> {
+    let mut out = KVec::new();
+    let mut place = 0;
+    loop {
+        // SAFETY: the task is alive; the helper locks and takes a reference.
+        let file = unsafe { bindings::ckpt_task_ring(task.as_ptr(), &mut place) };
+        // SAFETY: the helper took a reference, or gave NULL.
+        let Ok(file) = (unsafe { File::from_raw(file) }) else {
+            return Ok(out);
+        };
+        out.push((place, file), GFP_KERNEL)?;
+        place += 1;
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
         socket::Unix,
         task::{fatal_signal_pending, sleep_killable},
         tty::{Master, Tty},
-        uring::{event_of, Uring}, //
+        uring::{event_of, registered, Uring}, //
     },
 };
 use core::cell::{Cell, RefCell};
@@ -73,8 +73,9 @@ pub(crate) struct Census {
     flying: KVVec<File>,
     /// Address of what an eventfd is: its open file.
     events: RBTree<usize, usize>,
-    /// Rings of io_uring.
+    /// Rings of io_uring, and how many of their requests are in flight: each may keep a file.
     rings: KVVec<File>,
+    requests: usize,
     /// Address of the master of a pseudoterminal: its open files.
     pairs: RBTree<usize, Pair>,
     /// Descriptors 0, 1 and 2 that may be relinked to those of the restarter, of the first process that has such a one: by the address
@@ -114,6 +115,7 @@ impl Census {
             flying: KVVec::new(),
             events: RBTree::new(),
             rings: KVVec::new(),
+            requests: 0,
             pairs: RBTree::new(),
             standard: RBTree::new(),
             terminals: RBTree::new(),
@@ -149,6 +151,18 @@ impl Census {
                 }
             }
         }
+        // A thread may know a ring by its place only.
+        for task in processes.iter().flat_map(|p| p.threads.iter()) {
+            for (_, ring) in registered(task)? {
+                let place = Place::Message(census.flying.len());
+                if census.count(place, &ring)? {
+                    carriers.push(ring.clone(), GFP_KERNEL)?;
+                }
+                // The thread has a reference, and so have we.
+                census.count(place, &ring)?;
+                census.flying.push(ring, GFP_KERNEL)?;
+            }
+        }
         while let Some(carrier) = carriers.pop() {
             for file in flying(&carrier)? {
                 // The message has a reference, and so have we.
@@ -160,7 +174,8 @@ impl Census {
                 }
                 census.flying.push(file, GFP_KERNEL)?;
             }
-            if Uring::of(&carrier).is_some() {
+            if let Some(ring) = Uring::of(&carrier) {
+                census.requests += ring.state()?.requests as usize;
                 // We have a reference from now on.
                 if let Some(entry) = census.files.get_mut(&carrier.address()) {
                     entry.references += 1;
@@ -187,6 +202,16 @@ impl Census {
     /// Address of the open file of an eventfd, by the address of what that is.
     pub(super) fn event(&self, at: usize) -> Option<usize> {
         self.events.get(&at).copied()
+    }
+
+    /// Adds references by system calls in which tasks stand still.
+    pub(crate) fn count_uses(&mut self, files: &[File]) {
+        for file in files {
+            if let Some(entry) = self.files.get_mut(&file.address()) {
+                entry.references += 1;
+                entry.messages += 1;
+            }
+        }
     }
 
     /// Open files that are on their way in messages, or that rings of io_uring keep.
@@ -405,6 +430,7 @@ pub(super) fn is_only_of(whole: &Whole<'_>, file: &File, held: usize) -> bool {
     let waiting = |p: &Process| if p.threads.len() > 1 { p.threads.len() } else { 0 };
     let running = whole.stopped_ns == 0;
     let held = held
+        + whole.census.requests
         + if running {
             whole.processes.iter().map(waiting).sum()
         } else {

@@ -22,24 +22,26 @@ use super::{
 };
 use crate::{
     error::{Context, Fault, Result},
+    freeze::{FrozenTree, Process},
     objects::{Keeper, Object},
     wrapper::{
-        file::{take_fd, with_fd, File},
+        file::{collect_fds, take_fd, with_fd, File},
         mm::{map, vm, Vma as Area},
         syscall::{nr, CurrentTask},
-        task::{fatal_signal_pending, Task},
-        uring::{event_of, operations, refused, State, Uring, REGIONS}, //
+        task::{fatal_signal_pending, sleep_killable, Task},
+        time::monotonic_ns,
+        uring::{event_of, operations, refused, registered, State, Uring, REGIONS}, //
     },
 };
 use ckpt_uapi::record::{
     mm::Vma,
     uring::{
         state, Buffer, Buffers, Cqe, Data, Files, Overflow, Slot, Task as TaskRecord, Uring as Record, DATA_MAX,
-        DISABLED, FLAGS, SETUP, SINGLE_ISSUER, SUBMITTER,
+        DISABLED, FLAGS, PLACES, SETUP, SINGLE_ISSUER, SUBMITTER,
     },
     Record as _, RecordType,
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, rbtree::RBTree};
 
 /// Entries of one record.
 const ENTRIES: usize = 4096;
@@ -59,6 +61,7 @@ mod register {
     pub(super) const BUFFERS2: u64 = 15;
     pub(super) const BUFFERS_UPDATE: u64 = 16;
     pub(super) const IOWQ_MAX_WORKERS: u64 = 19;
+    pub(super) const RING_FDS: u64 = 20;
     pub(super) const FILE_ALLOC_RANGE: u64 = 25;
     pub(super) const CLOCK: u64 = 29;
     /// `IORING_RSRC_REGISTER_SPARSE`
@@ -90,6 +93,52 @@ pub(super) fn check(target: &Target<'_>, file: &File, ring: &Uring<'_>) -> Resul
     } else {
         None
     })
+}
+
+/// Waits for the requests of all tasks, as long as there is time. Those that need their tasks to come to their end get them. What is left
+/// then is refused.
+pub(crate) fn settle(frozen: &FrozenTree) -> Result {
+    let rings = rings_of(frozen.processes())?;
+    loop {
+        let mut busy = false;
+        for file in &rings {
+            busy |= Uring::of(file).map_or(Ok(0), |ring| ring.state().map(|found| found.requests))? != 0;
+        }
+        for task in frozen.processes().iter().flat_map(|p| p.threads.iter()) {
+            // Of rings that are closed.
+            busy = busy || (!task.is_current() && task.has_uring_requests(true)?);
+        }
+        if !busy || monotonic_ns() > frozen.deadline_ns || fatal_signal_pending() {
+            return Ok(());
+        }
+        frozen.send();
+        sleep_killable(4);
+    }
+}
+
+/// Rings for which tasks have descriptors.
+fn rings_of(processes: &[Process]) -> Result<KVVec<File>> {
+    let mut rings = KVVec::new();
+    let mut tables: RBTree<usize, ()> = RBTree::new();
+    for task in processes.iter().flat_map(|p| p.threads.iter()) {
+        for (_, ring) in registered(task)? {
+            rings.push(ring, GFP_KERNEL)?;
+        }
+        let table = task.shared().files;
+        if table == 0 || tables.get(&table).is_some() {
+            continue;
+        }
+        tables.try_create_and_insert(table, (), GFP_KERNEL)?;
+        let mut from = Some(0);
+        while from.is_some() {
+            for fd in collect_fds(task, &mut from)? {
+                if Uring::of(&fd.file).is_some() {
+                    rings.push(fd.file, GFP_KERNEL)?;
+                }
+            }
+        }
+    }
+    Ok(rings)
 }
 
 /// Operations in flight, for messages.
@@ -483,6 +532,24 @@ pub(super) fn restore_files(restore: &mut Restore<'_>) -> Result {
     Ok(())
 }
 
+/// Whether a task has a descriptor of a ring, or has registered it.
+fn knows(task: &Task, file: &File) -> Result<bool> {
+    let is_same = |other: &(u32, File)| other.1.address() == file.address();
+    Ok(has(task, file)? || registered(task)?.iter().any(is_same))
+}
+
+/// Says why a ring that a task has registered cannot be saved: for it there need be no descriptor.
+fn check_registered(target: &Target<'_>, file: &File, obstacles: &mut dyn Obstacles) -> Result {
+    if target.whole.census.has_descriptor(file) {
+        return Ok(());
+    }
+    let ring = Uring::of(file).ok_or(EINVAL)?;
+    if let Some(what) = check(target, file, &ring)? {
+        obstacles.add(refuse(file, what));
+    }
+    Ok(())
+}
+
 /// What a ring has of tasks and their memory.
 pub(crate) struct UringRoom;
 
@@ -493,11 +560,14 @@ impl Resource for UringRoom {
     const REPEATS: bool = true;
 
     fn check(target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
+        for (_, file) in registered(task)? {
+            check_registered(target, &file, obstacles)?;
+        }
         for file in target.whole.census.rings()? {
             let Some(ring) = Uring::of(&file) else { continue };
             let found = ring.state()?;
             let keeps = task == target.leader && found.buffers != 0 && found.mm == target.mm.address();
-            if (keeps || found.submitter == task.address()) && !has(task, &file)? {
+            if (keeps || found.submitter == task.address()) && !knows(task, &file)? {
                 let what = "ring of io_uring of a task that has no descriptor of it";
                 add_refusal(target, &file, refuse(&file, what), obstacles);
             }
@@ -524,17 +594,24 @@ impl Resource for UringRoom {
     }
 
     fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        for (place, file) in registered(task.task)? {
+            let r = TaskRecord {
+                ring: ring_objref(&file, dump)?,
+                place,
+            };
+            dump.out.record(&r)?;
+        }
         for file in target.whole.census.rings()? {
             let Some(ring) = Uring::of(&file).filter(|_| target.whole.decisions.of(&file).is_none()) else {
                 continue;
             };
             let found = ring.state()?;
             if task.task == target.leader && *dump.new & share::MM != 0 && found.mm == target.mm.address() {
-                dump_buffers(target, &file, &ring, dump)?;
+                dump_buffers(&file, &ring, dump)?;
             }
             if found.submitter == task.task.address() {
                 let r = TaskRecord {
-                    ring: dump_file(target, &file, usize::MAX / 2, dump)?,
+                    ring: ring_objref(&file, dump)?,
                     place: SUBMITTER,
                 };
                 dump.out.record(&r)?;
@@ -548,7 +625,7 @@ impl Resource for UringRoom {
             RecordType::IoUringBuffers => restore_buffers(restore),
             _ => {
                 let r: TaskRecord = restore.input.only()?;
-                if r.place != SUBMITTER {
+                if r.place != SUBMITTER && r.place >= PLACES {
                     return Err(bad_values(restore));
                 }
                 let file = ring_file(restore, r.ring)?;
@@ -558,18 +635,28 @@ impl Resource for UringRoom {
     }
 
     fn start(me: &CurrentTask, late: &Late) -> Result {
-        for (file, _) in late.rings.iter() {
-            with_fd(me, file, |fd| register(me, fd, register::ENABLE_RINGS, 0, 0))
-                .context(format_args!(
-                    "the only task that submits to a ring of io_uring cannot enable it"
-                ))
+        for (file, r) in late.rings.iter() {
+            let done = with_fd(me, file, |fd| match r.place {
+                // It has one already, or was never to be enabled so.
+                SUBMITTER => register(me, fd, register::ENABLE_RINGS, 0, 0).map_err(|_| EBADMSG),
+                place => register(me, fd, register::RING_FDS, me.put_words(&[u64::from(place), fd])?, 1),
+            });
+            done.context(format_args!("a ring of io_uring cannot become what it was to the task"))
                 .map_err(|f| f.kind(RecordType::IoUringTask))?;
         }
         Ok(())
     }
 }
 
-fn dump_buffers(target: &Target<'_>, file: &File, ring: &Uring<'_>, dump: &mut Dump<'_>) -> Result {
+/// The objref of a ring, which has been written with a descriptor or a mapping.
+fn ring_objref(file: &File, dump: &Dump<'_>) -> Result<u32> {
+    dump.seen.get(file.address()).ok_or_else(|| {
+        let what = "ring of io_uring that is neither mapped nor known by a descriptor";
+        refuse(file, what).kind(RecordType::IoUringTask)
+    })
+}
+
+fn dump_buffers(file: &File, ring: &Uring<'_>, dump: &mut Dump<'_>) -> Result {
     let mut entries: KVVec<Buffer> = KVVec::new();
     for (slot, buffer) in ring.buffers(None)? {
         let entry = Buffer {
@@ -584,7 +671,7 @@ fn dump_buffers(target: &Target<'_>, file: &File, ring: &Uring<'_>, dump: &mut D
     if entries.is_empty() {
         return Ok(());
     }
-    let objref = dump_file(target, file, usize::MAX / 2, dump)?;
+    let objref = ring_objref(file, dump)?;
     for lot in entries.chunks(ENTRIES) {
         let fixed = Buffers {
             ring: objref,
