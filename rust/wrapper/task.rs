@@ -393,9 +393,19 @@ impl Task {
         self.flags() & bindings::PF_KTHREAD != 0
     }
 
-    /// Whether it works for io_uring: on requests of other threads, or as the one that submits them (IORING_SETUP_SQPOLL).
+    /// Whether it works for io_uring on requests of other threads, which it does not submit itself (IORING_SETUP_SQPOLL).
     pub(crate) fn is_io_worker(&self) -> bool {
-        self.flags() & bindings::PF_IO_WORKER != 0
+        self.flags() & bindings::PF_IO_WORKER != 0 && !self.uses_io_uring()
+    }
+
+    /// Number of threads of its process, but those of the kernel that work for them.
+    pub(crate) fn nr_own_threads(&self) -> Result<usize> {
+        let mut own = self.nr_threads() as usize;
+        self.for_each_thread(|t| {
+            own = own.saturating_sub(usize::from(t.is_io_worker()));
+            Ok(())
+        })?;
+        Ok(own)
     }
 
     /// Whether it has ever used io_uring.

@@ -132,7 +132,7 @@ impl Holders {
     /// Names the files that somebody else has, too, and what rings of io_uring still do.
     pub(super) fn check(&self, whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
         for holder in self.files.values() {
-            if let Some(ring) = Uring::of(&holder.file) {
+            if let Some(ring) = Uring::of(&holder.file).filter(|_| whole.decisions.of(&holder.file).is_none()) {
                 uring::check_requests(&ring, whole.stopped_ns == 0, holder.ids, obstacles)?;
             }
             // One reference is ours.

@@ -532,6 +532,11 @@ pub(super) fn restore_files(restore: &mut Restore<'_>) -> Result {
     Ok(())
 }
 
+/// The ring, unless something else stands for it in the statefile.
+fn kept<'a>(target: &Target<'_>, file: &'a File) -> Option<Uring<'a>> {
+    Uring::of(file).filter(|_| target.whole.decisions.of(file).is_none())
+}
+
 /// Whether a task has a descriptor of a ring, or has registered it.
 fn knows(task: &Task, file: &File) -> Result<bool> {
     let is_same = |other: &(u32, File)| other.1.address() == file.address();
@@ -564,7 +569,7 @@ impl Resource for UringRoom {
             check_registered(target, &file, obstacles)?;
         }
         for file in target.whole.census.rings()? {
-            let Some(ring) = Uring::of(&file) else { continue };
+            let Some(ring) = kept(target, &file) else { continue };
             let found = ring.state()?;
             let keeps = task == target.leader && found.buffers != 0 && found.mm == target.mm.address();
             if (keeps || found.submitter == task.address()) && !knows(task, &file)? {
@@ -595,6 +600,9 @@ impl Resource for UringRoom {
 
     fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         for (place, file) in registered(task.task)? {
+            if kept(target, &file).is_none() {
+                continue;
+            }
             let r = TaskRecord {
                 ring: ring_objref(&file, dump)?,
                 place,
@@ -602,9 +610,7 @@ impl Resource for UringRoom {
             dump.out.record(&r)?;
         }
         for file in target.whole.census.rings()? {
-            let Some(ring) = Uring::of(&file).filter(|_| target.whole.decisions.of(&file).is_none()) else {
-                continue;
-            };
+            let Some(ring) = kept(target, &file) else { continue };
             let found = ring.state()?;
             if task.task == target.leader && *dump.new & share::MM != 0 && found.mm == target.mm.address() {
                 dump_buffers(&file, &ring, dump)?;

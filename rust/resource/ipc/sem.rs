@@ -352,7 +352,7 @@ fn is_complete(whole: &Whole<'_>) -> bool {
     let same = |p: &Process| {
         p.threads
             .first()
-            .is_none_or(|t| t.nr_threads() as usize == p.nr_tasks())
+            .is_none_or(|_| p.leader.nr_own_threads() == Ok(p.nr_tasks()))
     };
     whole.processes.iter().all(same)
 }

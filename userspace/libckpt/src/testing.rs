@@ -61,6 +61,7 @@ use ckpt_uapi::record::socket::{self, Socket, SocketMessage, SocketOptions};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
 use ckpt_uapi::record::tree::{self, Head, Tree};
+use ckpt_uapi::record::uring::{self, Uring};
 use ckpt_uapi::record::userfaultfd::{self, Userfaultfd};
 use ckpt_uapi::record::{Entry, Record, RecordType};
 use ckpt_uapi::statefile::{padding, Prefix, RecordHeader, HASH_SEED, PAGE_ALIGN, RECORD_ALIGN};
@@ -379,7 +380,7 @@ pub fn sample() -> Statefile {
     records.extend(sharer());
     records.extend(zombie());
     records.extend(init());
-    Statefile::new(records, 53, 6)
+    Statefile::new(records, 54, 6)
 }
 
 /// The child processes of [`sample`], by their index.
@@ -556,6 +557,7 @@ fn init() -> Vec<Part> {
         features: 1 << 6,
     }));
     records.extend(fanotify());
+    records.extend(ring());
     records.extend([
         Part::new(&Fds { count: 6, more: 0 }).entries(&[
             fd(9, 0, 35),
@@ -569,13 +571,14 @@ fn init() -> Vec<Part> {
         Part::new(&Actions::new_zeroed()),
     ]);
     records.extend(process());
-    records.extend([layer(50, 0), layer(51, 50), told()]);
-    records.push(Part::new(&SemUndo { objref: 52, count: 1 }).entries(&[SemAdjustment {
+    records.extend([layer(51, 0), layer(52, 51), told()]);
+    records.push(Part::new(&SemUndo { objref: 53, count: 1 }).entries(&[SemAdjustment {
         set: 29,
         number: 1,
         adjust: -3,
     }]));
-    records.extend(thread(None, 51, true));
+    records.extend(ring_of_task());
+    records.extend(thread(None, 52, true));
     records.push(Part::empty(RecordType::TaskEnd));
     records
 }
@@ -653,7 +656,8 @@ const PIPE: u32 = 8;
 const LISTENER: u32 = 39;
 const TERMINAL: u32 = 42;
 const PIDFD: u32 = 44;
-const FILTER: u32 = 53;
+const URING: u32 = 50;
+const FILTER: u32 = 54;
 
 /// An address space with nothing of its own.
 fn small_memory(vmas: &[Vma]) -> Vec<Part> {
@@ -1141,6 +1145,63 @@ fn fanotify() -> Vec<Part> {
             reserved: 0,
         })
         .entries(path.as_bytes()),
+    ]
+}
+
+/// A ring of io_uring that keeps a file.
+fn ring() -> Vec<Part> {
+    let contents = [1u8; 8];
+    let cqe = uring::Cqe { words: [1, 0, 0, 0] };
+    let file = uring::Slot {
+        slot: 1,
+        file: EXE,
+        tag: 7,
+    };
+    vec![
+        Part::new(&Uring {
+            objref: URING,
+            setup: uring::SINGLE_ISSUER,
+            state: uring::state::WORKERS,
+            sq_entries: 4,
+            cq_entries: 8,
+            sq_head: 3,
+            cq_tail: 2,
+            ring_bytes: 4096,
+            sqe_bytes: 4096,
+            clock: 1,
+            workers: [1, 2],
+            files: 2,
+            file_range: [0, 2],
+            buffers: 3,
+            ..Uring::new_zeroed()
+        }),
+        Part::new(&uring::Data {
+            ring: URING,
+            region: 1,
+            offset: 64,
+            length: contents.len() as u32,
+        })
+        .entries(&contents[..]),
+        Part::new(&uring::Overflow { ring: URING, count: 1 }).entries(&[cqe]),
+        Part::new(&uring::Files { ring: URING, count: 1 }).entries(&[file]),
+    ]
+}
+
+/// The memory that it keeps, and who submits to it.
+fn ring_of_task() -> [Part; 2] {
+    let buffer = uring::Buffer {
+        slot: 2,
+        reserved: 0,
+        address: 0x1000,
+        length: 100,
+        tag: 0,
+    };
+    [
+        Part::new(&uring::Buffers { ring: URING, count: 1 }).entries(&[buffer]),
+        Part::new(&uring::Task {
+            ring: URING,
+            place: uring::SUBMITTER,
+        }),
     ]
 }
 
