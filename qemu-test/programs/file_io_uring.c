@@ -240,8 +240,22 @@ static void *wait_in_ring(void *argument)
 	return NULL;
 }
 
-/* A thread that waits for completions, which another one brings about. */
-static void keeps_waiting(void)
+/* One that has submitted something says so, perhaps before all that it waits for is there. */
+static void *submit_and_wait(void *argument)
+{
+	struct ring *r = argument;
+
+	put_nop(r, 11);
+	CHECK_EQ(enter(r, 1, 2), 1);
+	CHECK_EQ(take_cqe(r, 11), 0);
+	while (!unread(r))
+		CHECK_EQ(enter(r, 0, 1), 0);
+	CHECK_EQ(take_cqe(r, 12), 0);
+	return NULL;
+}
+
+/* A thread that waits for completions, the last of which another one brings about. */
+static void keeps_waiting(void *(*wait)(void *), uint64_t last)
 {
 	pthread_t waiter;
 	struct ring r;
@@ -249,11 +263,11 @@ static void keeps_waiting(void)
 	make_ring(&r, 4, 0, 0);
 	map_ring(&r);
 	try_ring(&r, 1);
-	CHECK(pthread_create(&waiter, NULL, wait_in_ring, &r) == 0);
+	CHECK(pthread_create(&waiter, NULL, wait, &r) == 0);
 	sleep_ms(50);
 	ready();
 	wait_go();
-	put_nop(&r, disturbed() ? 8 : 7);
+	put_nop(&r, disturbed() ? 0 : last);
 	CHECK_EQ(syscall(SYS_io_uring_enter, r.fd, 1, 0, 0, NULL, 0), 1);
 	CHECK(pthread_join(waiter, NULL) == 0);
 	pass();
@@ -364,7 +378,9 @@ int main(int argc, char **argv)
 	else if (strcmp(which, "poll") == 0)
 		holds_requests();
 	else if (strcmp(which, "waiting") == 0)
-		keeps_waiting();
+		keeps_waiting(wait_in_ring, 7);
+	else if (strcmp(which, "submitting") == 0)
+		keeps_waiting(submit_and_wait, 12);
 	else if (strcmp(which, "workers") == 0)
 		keeps_workers();
 	else if (strcmp(which, "all") == 0)

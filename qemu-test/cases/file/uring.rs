@@ -35,6 +35,20 @@ pub fn with_workers(context: &Context) -> Result {
     save_and_restart(context, "workers")
 }
 
+/// A wait that has submitted something says that at once after a restart, and goes on where the program does.
+pub fn that_submits(context: &Context) -> Result {
+    let mut target = start(context, "submitting")?;
+    let file = context.path("submitting.ckpt");
+    let command = ckptctl::command(&["checkpoint", &target.pid.to_string(), "-o"])
+        .arg(&file)
+        .status()?;
+    ensure!(command.success(), "it was not saved");
+    target.is_unharmed()?;
+    target.kill()?;
+    target.restart(&file)?;
+    target.finish()
+}
+
 /// Files, buffers, an eventfd, limits and completions without room, of one ring.
 pub fn with_all(context: &Context) -> Result {
     save_and_restart(context, "all")

@@ -197,7 +197,9 @@ impl Snapshot {
             let lines = info.lines().filter_map(|line| line.split_once(':'));
             for (name, value) in lines.filter(|(name, _)| {
                 let of_inode = ["ino", "lock"].contains(name);
-                !((is_numbered || has_own || is_proc || is_namespace || is_deleted) && of_inode || *name == "tfd")
+                !((is_numbered || has_own || is_proc || is_namespace || is_deleted) && of_inode
+                    || *name == "tfd"
+                    || OF_POLLER.contains(name))
             }) {
                 put(format!("fd/{fd}/fdinfo/{name}"), value.trim().into());
             }
@@ -398,6 +400,9 @@ fn normal_link(link: String, numbered: &mut Vec<String>) -> String {
     });
     format!("{kind} number {number}")
 }
+
+/// What the thread that submits for a ring of io_uring does by itself.
+const OF_POLLER: [&str; 3] = ["SqThreadCpu", "SqTotalTime", "SqWorkTime"];
 
 /// What /proc shows of a ring of io_uring.
 const RING: &str = "anon_inode:[io_uring]";

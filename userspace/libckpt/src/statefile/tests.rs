@@ -290,7 +290,7 @@ fn refuses_values_that_contradict_each_other() {
         wrong!(Msg, messages, 0, "belong to a queue"),
         (RecordType::MsgText, 0, 31, "belong to a queue"),
         wrong!(MsgText, mtype + 7, 0x80, "type of a message"),
-        wrong!(MsgText, length + 2, 1, "too long"),
+        wrong!(MsgText, length + 2, 4, "too long"),
         wrong!(Mqueue, messages, 11, "than the queue may hold"),
         (RecordType::Mqueue, size_of::<Mqueue>(), b'/', "name of a queue"),
         (RecordType::MqueueText, 0, 30, "belong to a queue"),
