@@ -50,11 +50,10 @@ pub(crate) fn refused(state: &State) -> Option<&'static str> {
 pub(crate) fn operations(state: &State) -> impl Iterator<Item = &'static str> + '_ {
     (0..=u8::MAX).filter_map(|op| {
         let is_there = state.opcodes[usize::from(op) / 64] >> (op % 64) & 1 != 0;
-        // SAFETY: the function takes any number, and gives string literals of the kernel.
         is_there.then(|| {
-            unsafe { CStr::from_char_ptr(bindings::ckpt_io_uring_get_opcode(op)) }
-                .to_str()
-                .unwrap_or("?")
+            // SAFETY: the function takes any number, and gives string literals of the kernel.
+            let name = unsafe { CStr::from_char_ptr(bindings::ckpt_io_uring_get_opcode(op)) };
+            name.to_str().unwrap_or("?")
         })
     })
 }
