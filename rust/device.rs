@@ -10,7 +10,9 @@ use crate::{
     wrapper::{self, file::File as OpenFile, regset, time}, //
 };
 use ckpt_uapi::{
-    ioctl::{self, checkpoint_flags, feature, restart_end_flags, restart_flags, scope, POLICIES_MAX},
+    ioctl::{
+        self, checkpoint_flags, feature, restart_end_flags, restart_flags, restart_user_ns_flags, scope, POLICIES_MAX,
+    },
     record::external::EXTERNALS_MAX,
     status::stage,
     ABI_VERSION, FORMAT_OLDEST, FORMAT_VERSION,
@@ -61,6 +63,7 @@ impl MiscDevice for Device {
             ioctl::CKPT_RESTART_BEGIN => (stage::BEGIN, call.restart_begin()),
             ioctl::CKPT_RESTART_PROLOGUE => (stage::BEGIN, call.restart_prologue()),
             ioctl::CKPT_RESTART_TASK => (stage::RESTORE, call.restart_task()),
+            ioctl::CKPT_RESTART_USER_NS => (stage::BEGIN, call.restart_user_ns()),
             ioctl::CKPT_RESTART_END => (stage::END, call.restart_end()),
             _ => return Err(ENOTTY),
         };
@@ -251,7 +254,7 @@ impl Call<'_> {
 
     fn restart_begin(&self) -> Result<isize> {
         let (mut a, known): (ioctl::RestartBegin, _) = self.get()?;
-        if a.flags & !restart_flags::ALL != 0 || a.external_size > EXTERNALS_MAX {
+        if a.flags & !restart_flags::ALL != 0 || a.reserved != 0 || a.external_size > EXTERNALS_MAX {
             return Err(invalid("flags"));
         }
         let external = External::new(texts(a.external, a.external_size)?)?;
@@ -261,6 +264,7 @@ impl Call<'_> {
         a.pids = prologue.nested().len() as u32;
         a.target = restart.target();
         a.user_ns = prologue.user_ns().len() as u32;
+        a.nested_user_ns = prologue.nested_user_ns().bodies().len() as u32;
         self.put(&a, known)?;
         Ok(0)
     }
@@ -286,17 +290,43 @@ impl Call<'_> {
         }
         a.tasks = tree.len() as u32;
         a.pids_count = nested.len() as u32;
-        let user_ns = prologue.user_ns();
-        if (a.user_ns_capacity as usize) < user_ns.len() {
-            return Err(invalid("there is no place for the user namespace"));
+        for (body, to, capacity, size) in [
+            (prologue.user_ns(), a.user_ns, a.user_ns_capacity, &mut a.user_ns_size),
+            (
+                prologue.nested_user_ns().bodies(),
+                a.nested_user_ns,
+                a.nested_user_ns_capacity,
+                &mut a.nested_user_ns_size,
+            ),
+        ] {
+            if (capacity as usize) < body.len() {
+                return Err(invalid("there is no place for a user namespace"));
+            }
+            if !body.is_empty() {
+                UserSlice::new(UserPtr::from_addr(to as usize), body.len())
+                    .writer()
+                    .write_slice(body)?;
+            }
+            *size = body.len() as u32;
         }
-        if !user_ns.is_empty() {
-            UserSlice::new(UserPtr::from_addr(a.user_ns as usize), user_ns.len())
-                .writer()
-                .write_slice(user_ns)?;
-        }
-        a.user_ns_size = user_ns.len() as u32;
         self.put(&a, known)?;
+        Ok(0)
+    }
+
+    fn restart_user_ns(&self) -> Result<isize> {
+        let (a, _): (ioctl::RestartUserNs, _) = self.get()?;
+        if a.flags & !restart_user_ns_flags::ALL != 0 {
+            return Err(invalid("flags"));
+        }
+        let restart = self.session.restart()?;
+        if a.flags & restart_user_ns_flags::OWNS_CHILDREN != 0 {
+            if a.fd != -1 {
+                return Err(invalid("a descriptor that is not wanted"));
+            }
+            wrapper::syscall::as_current(|me| restart.own_children(a.number, me))?;
+        } else {
+            restart.take_user_ns(a.number, &OpenFile::from_fd(a.fd)?)?;
+        }
         Ok(0)
     }
 

@@ -94,6 +94,8 @@ pub(crate) struct Whole<'a> {
     pub(crate) segments: RefCell<Segments>,
     /// What is undone at exit, as it was when all was looked at.
     pub(crate) undos: RefCell<Undos>,
+    /// The user namespaces of its tasks and namespaces.
+    pub(crate) user_nss: UserNamespaces,
     /// Files without a name that have been met.
     pub(crate) holders: RefCell<Holders>,
     /// Who lives in which namespace.
@@ -134,6 +136,7 @@ impl<'a> Whole<'a> {
             processes,
             places: Places::of(processes)?,
             pid_ns: PidNs::of(&root.leader)?,
+            user_nss: UserNamespaces::of(&root.leader, processes)?,
             census,
             users: Users::of(processes)?,
             mappings: RefCell::new(Mappings::new()),
@@ -257,6 +260,8 @@ pub(crate) struct Restore<'a> {
     pub(crate) warnings: &'a mut KVVec<Fault>,
     /// What the restarter has said about the world outside.
     pub(crate) external: &'a External,
+    /// The user namespaces below that of the first task.
+    pub(crate) user_nss: &'a Given,
     /// A task of the tree, when it has come in.
     pub(crate) task_at: &'a TaskOf<'a>,
     /// What can only be set when everything else is in place.
@@ -324,6 +329,8 @@ pub(crate) struct Late {
     pub(crate) ctty: Option<(Master, bool)>,
     /// Pseudoterminals that it has made, their flags and packet events.
     pub(crate) ptys: KVVec<(Master, u32, u32)>,
+    /// Number of the user namespace that namespaces belong to; when the task is in its namespaces, of that in which it will live.
+    pub(crate) ns_owner: u32,
     /// The task is in its namespaces.
     pub(crate) in_namespaces: bool,
     /// Limits of the ipc namespace, while its objects are still to come.
@@ -541,7 +548,11 @@ pub(crate) use ipc::{check_objects, dump_segment, Segments, Undos};
 pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};
 
-pub(crate) use ns::names_of;
+pub(crate) use ns::{
+    as_owner, names_of,
+    user::{Given, UserNamespaces},
+    viewer_of,
+};
 
 pub(crate) use rlimit::{allow_descriptor, raise as raise_limits};
 

@@ -13,7 +13,7 @@ use crate::{
         prologue::Prologue,
         raise_limits, release, set_name, share,
         tree::{self, Ghosts},
-        Late, Restore, Scope, ROOMS,
+        Given, Late, Restore, Scope, ROOMS,
     },
     statefile::Reader,
     wrapper::{
@@ -129,6 +129,9 @@ pub(crate) struct Restart {
     tasks: Mutex<KVVec<Option<Task>>>,
     /// Tasks that have not come in yet.
     missing: AtomicU32,
+    /// User namespaces below that of the first task.
+    #[pin]
+    user_nss: Mutex<Given>,
     #[pin]
     first_fault: Mutex<Option<Fault>>,
     failed: AtomicBool,
@@ -227,6 +230,7 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
             stream <- new_mutex!(stream),
             tasks <- new_mutex!(tasks),
             missing: AtomicU32::new(missing),
+            user_nss <- new_mutex!(Given::new()),
             first_fault <- new_mutex!(None),
             failed: AtomicBool::new(false),
             released: AtomicBool::new(false),
@@ -266,6 +270,29 @@ impl Restart {
     /// Flags of the header.
     pub(crate) fn target(&self) -> u32 {
         self.target
+    }
+
+    /// Takes a user namespace below that of the first task, in which the caller lives.
+    pub(crate) fn take_user_ns(&self, number: u32, file: &File) -> Result {
+        self.with_user_nss(|given| given.take(number, file, self.prologue.nested_user_ns()))
+    }
+
+    /// Has the next child processes of the caller live in a new pid namespace that belongs to such a user namespace.
+    pub(crate) fn own_children(&self, number: u32, me: &CurrentTask) -> Result {
+        self.with_user_nss(|given| given.own_children(number, me))
+    }
+
+    /// A task holds them while it reads a record, which may be slow to come: the wait can be killed.
+    fn with_user_nss<T>(&self, act: impl FnOnce(&mut Given) -> Result<T>) -> Result<T> {
+        loop {
+            if let Some(mut given) = self.user_nss.try_lock() {
+                return act(&mut given);
+            }
+            if fatal_signal_pending() {
+                return Err(EINTR.into());
+            }
+            sleep_killable(1);
+        }
     }
 
     /// Kills every task that has come in, unless they have been let go already.
@@ -721,6 +748,7 @@ impl Restart {
                     seen |= 1 << i;
                 }
             }
+            let user_nss = self.user_nss.lock();
             let mut restore = Restore {
                 me,
                 input: &mut stream.reader,
@@ -737,6 +765,7 @@ impl Restart {
                 warnings: &mut stream.warnings,
                 external: self.prologue.external(),
                 task_at: &|index| self.task_at(index as usize),
+                user_nss: &user_nss,
                 late,
             };
             let result = (room.restore)(kind, &mut restore);

@@ -42,6 +42,7 @@ pub(crate) mod time;
 pub(crate) mod timer;
 pub(crate) mod tty;
 pub(crate) mod uring;
+pub(crate) mod user_ns;
 pub(crate) mod userfaultfd;
 
 pub(crate) use ckpt_bindings as bindings;

@@ -58,6 +58,7 @@ extern "C" {
 #define CKPT_RESTART_PROLOGUE _IO(CKPT_IOC_TYPE, 0x11)	/* struct ckpt_restart_prologue */
 #define CKPT_RESTART_TASK _IO(CKPT_IOC_TYPE, 0x12)	/* struct ckpt_restart_task */
 #define CKPT_RESTART_END _IO(CKPT_IOC_TYPE, 0x13)	/* struct ckpt_restart_end */
+#define CKPT_RESTART_USER_NS _IO(CKPT_IOC_TYPE, 0x14)	/* struct ckpt_restart_user_ns */
 
 /* ckpt_info.features: what was found on the running kernel. */
 #define CKPT_FEATURE_PROCESS (UINT64_C(1) << 0) /* processes with any number of threads */
@@ -208,8 +209,10 @@ struct ckpt_restart_begin {
 	uint32_t user_ns; /* out: bytes of the record of the user namespace to be made, or 0 */
 	uint32_t external_size; /* bytes at `external` */
 	uint64_t external; /* user address of texts `veth[NAME]=NEW`, `mnt[PATH]=NEW`, each with its NUL */
+	uint32_t nested_user_ns; /* out: bytes of the records of user namespaces below that of the first task */
+	uint32_t reserved;	 /* zero */
 };
-CKPT_ASSERT_SIZE(struct ckpt_restart_begin, 40);
+CKPT_ASSERT_SIZE(struct ckpt_restart_begin, 48);
 
 /* ckpt_restart_begin.target */
 #define CKPT_TARGET_CONTAINER (1u << 0) /* all tasks of a pid namespace were saved; the root task was its init */
@@ -245,7 +248,7 @@ struct ckpt_tree {
 	uint32_t vm;	      /* index of the leader whose address space it shares (CLONE_VM), or of its own leader */
 	uint32_t level;	      /* pid namespaces between the root task's and its own */
 	uint32_t stop_signal; /* of the stop that nobody has waited for yet, or 0 */
-	uint32_t reserved;    /* zero */
+	uint32_t owner;	      /* number of the user namespace that owns the pid namespace whose first task it is, or 0 */
 };
 CKPT_ASSERT_SIZE(struct ckpt_tree, 64);
 
@@ -262,8 +265,26 @@ struct ckpt_restart_prologue {
 	uint64_t user_ns;	/* address for the body of the record user-ns */
 	uint32_t user_ns_capacity; /* bytes that there is place for; EINVAL when the body is longer */
 	uint32_t user_ns_size;	/* out: bytes written */
+	uint64_t nested_user_ns; /* address for the bodies of the records nested-user-ns, one after the other */
+	uint32_t nested_user_ns_capacity; /* bytes that there is place for; EINVAL when the bodies are longer */
+	uint32_t nested_user_ns_size; /* out: bytes written */
 };
-CKPT_ASSERT_SIZE(struct ckpt_restart_prologue, 56);
+CKPT_ASSERT_SIZE(struct ckpt_restart_prologue, 72);
+
+/* ckpt_restart_user_ns.flags */
+#define CKPT_RESTART_USER_NS_OWNS_CHILDREN (1u << 0) /* the next children live in a new pid namespace that belongs to it */
+
+/*
+ * CKPT_RESTART_USER_NS: give the restart a user namespace in which tasks shall live, in the order of
+ * ckpt_restart_prologue.nested_user_ns; it must be like the saved one.
+ */
+struct ckpt_restart_user_ns {
+	uint32_t size;	 /* of this struct */
+	uint32_t flags;	 /* CKPT_RESTART_USER_NS_* */
+	uint32_t number; /* of the user namespace, from 1 on */
+	int32_t fd;	 /* a descriptor of it; -1 with a flag */
+};
+CKPT_ASSERT_SIZE(struct ckpt_restart_user_ns, 16);
 
 /*
  * CKPT_RESTART_TASK: become one of the saved tasks. From the first change to the caller on, a failure kills it; the

@@ -62,6 +62,8 @@ pub const CKPT_RESTART_PROLOGUE: u32 = io(0x11);
 pub const CKPT_RESTART_TASK: u32 = io(0x12);
 /// Wait until every task is restored, and let them go: [`RestartEnd`].
 pub const CKPT_RESTART_END: u32 = io(0x13);
+/// Gives it a user namespace below that of the first task: [`RestartUserNs`].
+pub const CKPT_RESTART_USER_NS: u32 = io(0x14);
 
 /// Feature bits of [`Info::features`]: what was found on the running kernel.
 pub mod feature {
@@ -313,6 +315,10 @@ pub struct RestartBegin {
     /// device that the other end of NAME becomes in the caller's network namespace; `mnt[PATH]=NEW`, from where in the caller's mounts
     /// comes what came from PATH.
     pub external: u64,
+    /// Result: length of the records of user namespaces below that of the first task, in bytes.
+    pub nested_user_ns: u32,
+    /// Must be zero.
+    pub reserved: u32,
 }
 
 /// Argument of [`CKPT_RESTART_PROLOGUE`]: copies out [`crate::record::tree::Tree`] entries.
@@ -342,6 +348,12 @@ pub struct RestartPrologue {
     pub user_ns_capacity: u32,
     /// Result: number of bytes written.
     pub user_ns_size: u32,
+    /// User address of the bodies of the records [`crate::record::ns::NestedUserNs`], one after the other.
+    pub nested_user_ns: u64,
+    /// Number of bytes that there is place for; `EINVAL` when the bodies are longer.
+    pub nested_user_ns_capacity: u32,
+    /// Result: number of bytes written.
+    pub nested_user_ns_size: u32,
 }
 
 /// Argument of [`CKPT_RESTART_TASK`].
@@ -360,6 +372,30 @@ pub struct RestartTask {
     pub index: u32,
     /// Must be zero.
     pub reserved: u32,
+}
+
+/// Flags of [`RestartUserNs::flags`].
+pub mod restart_user_ns_flags {
+    /// The next child processes of the caller are to live in a new pid namespace, which belongs to that user namespace.
+    pub const OWNS_CHILDREN: u32 = 1 << 0;
+    /// All known flags.
+    pub const ALL: u32 = OWNS_CHILDREN;
+}
+
+/// Argument of [`CKPT_RESTART_USER_NS`]: gives the restart a user namespace in which tasks shall live, in the order of
+/// [`RestartPrologue::nested_user_ns`]; it must be like the saved one. The caller lives in the user namespace of the first task, or in
+/// the parent.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct RestartUserNs {
+    /// Size of this struct in bytes.
+    pub size: u32,
+    /// [`restart_user_ns_flags`].
+    pub flags: u32,
+    /// Number of the user namespace, from 1 on.
+    pub number: u32,
+    /// A descriptor of it, as one of /proc/PID/ns/user; -1 with a flag, when the restart has it already.
+    pub fd: i32,
 }
 
 /// Flags of [`RestartEnd::flags`].
@@ -392,7 +428,8 @@ const _: () = assert!(size_of::<Freeze>() == 16);
 const _: () = assert!(size_of::<Thaw>() == 8);
 const _: () = assert!(size_of::<Kill>() == 8);
 const _: () = assert!(size_of::<Checkpoint>() == 72);
-const _: () = assert!(size_of::<RestartBegin>() == 40);
-const _: () = assert!(size_of::<RestartPrologue>() == 56);
+const _: () = assert!(size_of::<RestartUserNs>() == 16);
+const _: () = assert!(size_of::<RestartBegin>() == 48);
+const _: () = assert!(size_of::<RestartPrologue>() == 72);
 const _: () = assert!(size_of::<RestartTask>() == 16);
 const _: () = assert!(size_of::<RestartEnd>() == 24);

@@ -265,14 +265,6 @@ record_types! {
     ProcFile = 0x7c, "proc-file";
     /// A descriptor of a namespace: [`nsfd::NsFd`].
     NsFd = 0x7d, "namespace-fd";
-    /// A userfaultfd: [`userfaultfd::Userfaultfd`].
-    Userfaultfd = 0x88, "userfaultfd";
-    /// A fanotify: [`fanotify::Fanotify`].
-    Fanotify = 0x89, "fanotify";
-    /// A mark of a fanotify: [`fanotify::Mark`] and the path.
-    FanotifyMark = 0x8a, "fanotify-mark";
-    /// The next part of a long message in a socket: [`socket::SocketData`] and the bytes.
-    SocketData = 0x8b, "socket-data";
     /// A ring of io_uring: [`uring::Uring`].
     IoUring = 0x7e, "io-uring";
     /// Contents of a ring: [`uring::Data`] and bytes.
@@ -285,6 +277,18 @@ record_types! {
     IoUringBuffers = 0x82, "io-uring-buffers";
     /// What a task is to a ring: [`uring::Task`].
     IoUringTask = 0x83, "io-uring-task";
+    /// A user namespace below that of the first task: [`ns::NestedUserNs`] and its maps.
+    NestedUserNs = 0x84, "nested-user-ns";
+    /// To which user namespace the namespaces belong that follow in the section: [`ns::NsOwner`].
+    NsOwner = 0x85, "ns-owner";
+    /// A userfaultfd: [`userfaultfd::Userfaultfd`].
+    Userfaultfd = 0x88, "userfaultfd";
+    /// A fanotify: [`fanotify::Fanotify`].
+    Fanotify = 0x89, "fanotify";
+    /// A mark of a fanotify: [`fanotify::Mark`] and the path.
+    FanotifyMark = 0x8a, "fanotify-mark";
+    /// The next part of a long message in a socket: [`socket::SocketData`] and the bytes.
+    SocketData = 0x8b, "socket-data";
 }
 
 /// A record with a fixed struct.

@@ -424,8 +424,16 @@ void ckpt_put_nsproxy(struct nsproxy *ns);
 const void *ckpt_namespace(struct nsproxy *ns, enum ckpt_ns_kind kind);
 unsigned int ckpt_threads_in(const void *namespace, enum ckpt_ns_kind kind, struct pid_namespace *inside);
 const void *ckpt_namespace_owner(struct nsproxy *ns, enum ckpt_ns_kind kind);
-void ckpt_user_ns(const struct cred *c, struct ckpt_user_ns *out);
-void ckpt_user_ns_extent(const struct cred *c, bool group, unsigned int i, u32 *first, u32 *outside, u32 *count);
+struct user_namespace *ckpt_get_user_ns(struct user_namespace *ns);
+void ckpt_put_user_ns(struct user_namespace *ns);
+struct user_namespace *ckpt_user_ns_of_file(struct file *f);
+void ckpt_user_ns(struct user_namespace *ns, struct ckpt_user_ns *out);
+void ckpt_user_ns_extent(struct user_namespace *ns, bool group, unsigned int i, u32 *first, u32 *outside, u32 *count);
+const struct cred *ckpt_viewer_in(struct user_namespace *ns);
+int ckpt_enter_user_ns(struct user_namespace *ns);
+const struct cred *ckpt_act_in_user_ns(struct user_namespace *ns);
+void ckpt_act_as_before(const struct cred *old);
+bool ckpt_shares_across_user_ns(void);
 int ckpt_adopt_nsproxy(struct task_struct *from);
 struct file *ckpt_open_own_namespace(enum ckpt_ns_kind kind);
 bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind);
@@ -544,6 +552,7 @@ size_t ckpt_mqueue_longest(struct file *f);
 /* Kinds of namespaces. */
 #define CKPT_NAMESPACES 8
 unsigned int ckpt_nsfd_kind(struct file *f);
+struct user_namespace *ckpt_nsfd_owner(struct file *f);
 unsigned long ckpt_nsfd_namespace(struct file *f);
 void ckpt_task_namespaces(struct task_struct *t, unsigned long out[CKPT_NAMESPACES]);
 struct file *ckpt_nsfd_open(struct task_struct *t, unsigned int kind, unsigned int flags);

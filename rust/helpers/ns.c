@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/cred.h>
+#include <linux/fs_struct.h>
 #include <linux/ipc_namespace.h>
 #include <linux/mnt_namespace.h>
 #include <linux/msg.h>
 #include <linux/nsproxy.h>
 #include <linux/pid_namespace.h>
+#include <linux/key.h>
 #include <linux/proc_ns.h>
 #include <linux/sched/signal.h>
+#include <linux/securebits.h>
 #include <linux/time_namespace.h>
 #include <linux/user_namespace.h>
 #include <linux/utsname.h>
@@ -115,11 +118,27 @@ const void *ckpt_namespace_owner(struct nsproxy *ns, enum ckpt_ns_kind kind)
 	}
 }
 
-/* The user namespace of the credentials, which is not the initial one, as its parent sees it. */
-void ckpt_user_ns(const struct cred *c, struct ckpt_user_ns *out)
+struct user_namespace *ckpt_get_user_ns(struct user_namespace *ns)
 {
-	struct user_namespace *ns = c->user_ns;
+	return get_user_ns(ns);
+}
 
+void ckpt_put_user_ns(struct user_namespace *ns)
+{
+	put_user_ns(ns);
+}
+
+/* The user namespace that a file of nsfs stands for, with a reference; NULL when it stands for another kind. */
+struct user_namespace *ckpt_user_ns_of_file(struct file *f)
+{
+	struct ns_common *common = get_proc_ns(file_inode(f));
+
+	return common->ns_type == CLONE_NEWUSER ? get_user_ns(container_of(common, struct user_namespace, ns)) : NULL;
+}
+
+/* A user namespace, which is not the initial one, as its parent sees it. */
+void ckpt_user_ns(struct user_namespace *ns, struct ckpt_user_ns *out)
+{
 	out->owner = from_kuid(ns->parent, ns->owner);
 	out->group = from_kgid(ns->parent, ns->group);
 	out->uids = READ_ONCE(ns->uid_map.nr_extents);
@@ -129,9 +148,8 @@ void ckpt_user_ns(const struct cred *c, struct ckpt_user_ns *out)
 }
 
 /* An extent of its maps, which do not change once they have been set; what it is outside, in its parent. */
-void ckpt_user_ns_extent(const struct cred *c, bool group, unsigned int i, u32 *first, u32 *outside, u32 *count)
+void ckpt_user_ns_extent(struct user_namespace *ns, bool group, unsigned int i, u32 *first, u32 *outside, u32 *count)
 {
-	struct user_namespace *ns = c->user_ns;
 	struct uid_gid_map *map = group ? &ns->gid_map : &ns->uid_map;
 	unsigned int n = READ_ONCE(map->nr_extents);
 	const struct uid_gid_extent *e;
@@ -148,22 +166,174 @@ void ckpt_user_ns_extent(const struct cred *c, bool group, unsigned int i, u32 *
 }
 
 /*
- * Makes the calling task live in the namespaces of another one, as if that one had created it: -EPERM unless both have the same
- * user namespace. Its root and working directory are the caller's business.
+ * Credentials of the calling task in a user namespace, as setns(2) gives them, with its permission: -EPERM without CAP_SYS_ADMIN there.
+ * That a task lives in the same as its threads, and as whoever shares its root directory, is left to ckpt_shares_across_user_ns().
+ */
+static struct cred *cred_in(struct user_namespace *ns)
+{
+	struct cred *new;
+	int ret;
+
+	if (!ns_capable(ns, CAP_SYS_ADMIN))
+		return ERR_PTR(-EPERM);
+	new = prepare_creds();
+	if (!new)
+		return ERR_PTR(-ENOMEM);
+	/* As set_cred_user_ns() in kernel/user_namespace.c. */
+	new->securebits = SECUREBITS_DEFAULT |
+		(new->securebits & (SECURE_ALL_UNPRIVILEGED | SECURE_ALL_UNPRIVILEGED << 1));
+	new->cap_inheritable = CAP_EMPTY_SET;
+	new->cap_permitted = CAP_FULL_SET;
+	new->cap_effective = CAP_FULL_SET;
+	new->cap_ambient = CAP_EMPTY_SET;
+	new->cap_bset = CAP_FULL_SET;
+#ifdef CONFIG_KEYS
+	key_put(new->request_key_auth);
+	new->request_key_auth = NULL;
+#endif
+	put_user_ns(new->user_ns);
+	new->user_ns = get_user_ns(ns);
+	ret = ckpt_set_cred_ucounts(new);
+	if (ret) {
+		abort_creds(new);
+		return ERR_PTR(ret);
+	}
+	return new;
+}
+
+/* Credentials that are never in force, to ask what a user namespace calls a user or group; NULL without memory. */
+const struct cred *ckpt_viewer_in(struct user_namespace *ns)
+{
+	struct cred *new = prepare_creds();
+
+	if (new) {
+		put_user_ns(new->user_ns);
+		new->user_ns = get_user_ns(ns);
+	}
+	return new;
+}
+
+/* Puts the calling task into a user namespace for good. Nothing happens if it lives there: nobody gets capabilities back that way. */
+int ckpt_enter_user_ns(struct user_namespace *ns)
+{
+	struct cred *new;
+
+	if (ns == current_user_ns())
+		return 0;
+	new = cred_in(ns);
+	return IS_ERR(new) ? PTR_ERR(new) : commit_creds(new);
+}
+
+/* What a map calls 0, or else the first of its numbers. */
+static u32 first_number(const struct uid_gid_map *map)
+{
+	unsigned int n = READ_ONCE(map->nr_extents);
+
+	smp_rmb();
+	return n <= UID_GID_MAP_MAX_BASE_EXTENTS ? map->extent[0].first : map->forward[0].first;
+}
+
+/*
+ * Effective ids that the user namespace has numbers for: without, files cannot be made there. With all capabilities there, setresuid(2)
+ * and setresgid(2) would do the same.
+ */
+static void take_ids(struct cred *new)
+{
+	struct user_namespace *ns = new->user_ns;
+	kuid_t uid = make_kuid(ns, 0);
+	kgid_t gid = make_kgid(ns, 0);
+
+	if (!uid_valid(uid))
+		uid = make_kuid(ns, first_number(&ns->uid_map));
+	if (!gid_valid(gid))
+		gid = make_kgid(ns, first_number(&ns->gid_map));
+	if (uid_valid(uid))
+		new->euid = new->fsuid = uid;
+	if (gid_valid(gid))
+		new->egid = new->fsgid = gid;
+}
+
+/*
+ * Has the calling task act as root of a user namespace until ckpt_act_as_before(), which takes what this returns: NULL when it lives there. No
+ * credentials may be committed meanwhile.
+ */
+const struct cred *ckpt_act_in_user_ns(struct user_namespace *ns)
+{
+	struct cred *new;
+
+	if (ns == current_user_ns())
+		return NULL;
+	new = cred_in(ns);
+	if (IS_ERR(new))
+		return new;
+	take_ids(new);
+	return override_creds(new);
+}
+
+void ckpt_act_as_before(const struct cred *old)
+{
+	put_cred(revert_creds(old));
+}
+
+/*
+ * Whether a thread of the calling process lives in another user namespace, or a task that shares the caller's root directory does: one
+ * that is root in the one could choose what the other one takes for the root directory.
+ */
+bool ckpt_shares_across_user_ns(void)
+{
+	struct user_namespace *own = current_user_ns();
+	struct fs_struct *fs = current->fs;
+	struct task_struct *p, *t;
+	int sharers = 0, users;
+	bool found = false;
+
+	rcu_read_lock();
+	for_each_thread(current, t) {
+		found |= !t->exit_state && __task_cred(t)->user_ns != own;
+		sharers += READ_ONCE(t->fs) == fs;
+	}
+	rcu_read_unlock();
+	read_seqlock_excl(&fs->seq);
+	users = fs->users;
+	read_sequnlock_excl(&fs->seq);
+	if (found || users <= sharers)
+		return found;
+	rcu_read_lock();
+	for_each_process_thread(p, t)
+		found |= READ_ONCE(t->fs) == fs && __task_cred(t)->user_ns != own;
+	rcu_read_unlock();
+	return found;
+}
+
+/* Whether setns(2) would let the calling task enter the namespaces of a set that it does not live in. */
+static bool may_enter(struct nsproxy *ns)
+{
+	struct nsproxy *own = current->nsproxy;
+	enum ckpt_ns_kind kind;
+
+	for (kind = CKPT_NS_UTS; kind <= CKPT_NS_TIME_FOR_CHILDREN; kind++)
+		if (ckpt_namespace(ns, kind) != ckpt_namespace(own, kind) &&
+		    !ns_capable((struct user_namespace *)ckpt_namespace_owner(ns, kind), CAP_SYS_ADMIN))
+			return false;
+	return ns_capable(current_user_ns(), CAP_SYS_ADMIN) &&
+	       (ns->mnt_ns == own->mnt_ns || ns_capable(current_user_ns(), CAP_SYS_CHROOT));
+}
+
+/*
+ * Makes the calling task live in the namespaces of another one, as if that one had created it: -EPERM unless it could enter each of
+ * them. Its root and working directory are the caller's business.
  */
 int ckpt_adopt_nsproxy(struct task_struct *from)
 {
 	struct nsproxy *ns, *old;
-	bool same;
 
-	rcu_read_lock();
-	same = __task_cred(from)->user_ns == current_user_ns();
-	rcu_read_unlock();
-	if (!same || !ns_capable(current_user_ns(), CAP_SYS_ADMIN))
-		return -EPERM;
 	ns = ckpt_get_nsproxy(from);
 	if (!ns)
 		return -ESRCH;
+	if (!may_enter(ns)) {
+		ckpt_put_nsproxy(ns);
+		return -EPERM;
+	}
 	/* The caller has set it before: where children to come are born must not change. */
 	if (ns->pid_ns_for_children != current->nsproxy->pid_ns_for_children) {
 		ckpt_put_nsproxy(ns);

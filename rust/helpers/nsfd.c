@@ -27,6 +27,14 @@ unsigned long ckpt_nsfd_namespace(struct file *f)
 	return (unsigned long)get_proc_ns(file_inode(f));
 }
 
+/* The user namespace that the namespace of a file belongs to; NULL for the initial one of all. */
+struct user_namespace *ckpt_nsfd_owner(struct file *f)
+{
+	struct ns_common *ns = get_proc_ns(file_inode(f));
+
+	return ns->ops->owner(ns);
+}
+
 /* What a kind of namespaces can do is known by that of the caller; NULL when there is no such kind. */
 static const struct proc_ns_operations *ckpt_ns_operations(unsigned int kind)
 {

@@ -149,6 +149,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(void, put_files_struct, (struct files_struct *files), (files))                                                   \
 	X(void, put_task_stack, (struct task_struct *t), (t))                                                           \
 	X(int, replace_mm_exe_file, (struct mm_struct *mm, struct file *file), (mm, file))                              \
+	X(int, set_cred_ucounts, (struct cred *c), (c))                                                                 \
 	X(void, split_huge_pmd_address, (struct vm_area_struct *vma, unsigned long addr, bool freeze), (vma, addr, freeze)) \
 	X(struct fs_struct *, switch_fs_struct, (struct fs_struct *fs), (fs))                                              \
 	X(enum task_dumpable, task_exec_state_get_dumpable, (struct task_struct *t), (t))                               \

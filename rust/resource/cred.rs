@@ -11,7 +11,7 @@
 //!
 //! Record: [`ckpt_uapi::record::cred`].  C header: `include/linux/cred.h`
 
-use super::{Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
+use super::{Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     wrapper::{
@@ -20,7 +20,10 @@ use crate::{
         task::Task, //
     },
 };
-use ckpt_uapi::record::{cred::Cred as CredRecord, Record, RecordType};
+use ckpt_uapi::record::{
+    cred::{cred_flags, Cred as CredRecord},
+    Record, RecordType,
+};
 use kernel::prelude::*;
 use zerocopy::{FromZeros, IntoBytes};
 
@@ -92,20 +95,31 @@ impl Resource for CredRoom {
         Ok(())
     }
 
-    fn dump_exited(_whole: &Whole<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
-        let (r, groups) = collect(task.task)?;
+    fn dump_exited(whole: &Whole<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        let (mut r, mut groups) = collect(task.task)?;
+        let cred = Cred::of(task.task);
+        let number = whole.user_nss.number(cred.user_ns()).ok_or(EINVAL)?;
+        r.user_ns = u16::try_from(number).map_err(|_| EINVAL)?;
+        if whole.user_nss.has_groups_of_outside(&cred)? {
+            r.flags = cred_flags::GROUPS_OUTSIDE;
+            groups = cred.groups_seen_by(&Cred::of(&whole.root.leader))?;
+        }
         dump.out.record_with(&r, &groups[..])
     }
 
-    fn dump(_target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
-        let (r, groups) = collect(task.task)?;
-        dump.out.record_with(&r, &groups[..])
+    fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
+        Self::dump_exited(target.whole, task, dump)
     }
 
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
         let want: CredRecord = restore.input.fixed()?;
         // Without numbers there may be other users than those that were saved.
-        if want.groups > GROUPS_MAX || want.no_new_privs > 1 || !want.has_numbers() {
+        if want.groups > GROUPS_MAX
+            || want.no_new_privs > 1
+            || !want.has_numbers()
+            || want.flags & !cred_flags::ALL != 0
+            || (want.flags != 0 && want.user_ns == 0)
+        {
             return Err(restore
                 .input
                 .bad(EBADMSG, format_args!("wrong values in a credentials record")));
@@ -114,9 +128,68 @@ impl Resource for CredRoom {
         for g in restore.input.entries::<u32>(want.groups)? {
             groups.push(g, GFP_KERNEL)?;
         }
-        become_as(restore.me, &want, &groups)?;
+        if want.user_ns == 0 {
+            become_as(restore.me, &want, &groups)?;
+        } else {
+            enter(restore, &want, &groups)?;
+        }
         keep_keys(restore)
     }
+
+    fn join(me: &CurrentTask, _late: &mut Late) -> Result {
+        // All have their credentials, and nobody runs its own code yet.
+        if me.shares_across_user_ns() {
+            return Err(Fault::new(
+                EPERM,
+                format_args!("threads, or processes that share a root directory, live in different user namespaces"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Enters a user namespace below that of the first task, and takes the saved credentials there.
+fn enter(restore: &Restore<'_>, want: &CredRecord, groups: &[u32]) -> Result {
+    let me = restore.me;
+    let ns = restore.user_nss.get(u32::from(want.user_ns)).ok_or_else(|| {
+        restore
+            .input
+            .bad(EBADMSG, format_args!("there is no user namespace {}", want.user_ns))
+    })?;
+    let outside = want.flags & cred_flags::GROUPS_OUTSIDE != 0;
+    if outside && Cred::current().groups()?[..] != groups[..] {
+        set_groups(me, groups)?;
+    }
+    me.enter_user_ns(ns)
+        .context(format_args!("cannot enter user namespace {}", want.user_ns))?;
+    let want = CredRecord {
+        user_ns: 0,
+        flags: 0,
+        ..*want
+    };
+    if outside {
+        let (have, own) = collect(me.task())?;
+        return become_as(
+            me,
+            &CredRecord {
+                groups: have.groups,
+                ..want
+            },
+            &own,
+        );
+    }
+    become_as(me, &want, groups)
+}
+
+fn set_groups(me: &CurrentTask, groups: &[u32]) -> Result {
+    let at = if groups.is_empty() {
+        0
+    } else {
+        me.put(groups.as_bytes())?
+    };
+    me.call(nr::__NR_setgroups, &[groups.len() as u64, at])
+        .context(format_args!("cannot set the supplementary groups"))?;
+    Ok(())
 }
 
 /// Takes the saved credentials, if the caller may.
@@ -195,13 +268,7 @@ fn change(me: &CurrentTask, have: &CredRecord, want: &CredRecord, groups: &[u32]
         }
     }
     if new_groups {
-        let at = if groups.is_empty() {
-            0
-        } else {
-            me.put(groups.as_bytes())?
-        };
-        me.call(nr::__NR_setgroups, &[groups.len() as u64, at])
-            .context(format_args!("cannot set the supplementary groups"))?;
+        set_groups(me, groups)?;
     }
     if [have.gid, have.egid, have.sgid] != [want.gid, want.egid, want.sgid] {
         let ids = [want.gid, want.egid, want.sgid].map(u64::from);

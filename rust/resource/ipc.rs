@@ -17,7 +17,9 @@
 //!
 //! Record: [`ckpt_uapi::record::ipc`].  C header: `include/linux/ipc_namespace.h`
 
-use super::{dump_shmem_pages, share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
+use super::{
+    as_owner, dump_shmem_pages, share, viewer_of, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole,
+};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object, Segment},
@@ -105,7 +107,7 @@ pub(crate) fn check_objects(
     ns: &Nsproxy,
     say: &mut dyn FnMut(core::fmt::Arguments<'_>),
 ) -> Result {
-    let cred = Cred::of(task);
+    let cred = viewer_of(whole, ns, NsKind::Ipc)?;
     let viewer = Viewer {
         cred: &cred,
         pids: &whole.pid_ns,
@@ -133,7 +135,7 @@ pub(crate) fn check_objects(
             }))
         })?;
     }
-    judge(mqueue::check(ns, task))
+    judge(mqueue::check(ns, viewer_of(whole, ns, NsKind::Ipc)?))
 }
 
 /// Whether the task keeps its process, which is the first with its address space.
@@ -377,7 +379,7 @@ impl Resource for IpcRoom {
             return Ok(());
         }
         let ns = Nsproxy::of(task.task)?;
-        let cred = Cred::of(task.task);
+        let cred = viewer_of(target.whole, &ns, NsKind::Ipc)?;
         let viewer = Viewer {
             cred: &cred,
             pids: &target.whole.pid_ns,
@@ -389,7 +391,7 @@ impl Resource for IpcRoom {
         each(&ns, Kind::Msg, &viewer, &mut |found| {
             msg::dump(&ns, &found.fields, dump)
         })?;
-        mqueue::dump(&ns, task.task, dump)?;
+        mqueue::dump(&ns, cred, dump)?;
         let ids = |kind| {
             let (seq, last, cursor) = ns.ipc_ids(kind);
             Ids {
@@ -407,17 +409,21 @@ impl Resource for IpcRoom {
     }
 
     fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result {
-        let object = match kind {
-            RecordType::Shm => shm::restore(restore)?,
-            RecordType::Sem => sem::restore(restore)?,
-            RecordType::Msg => msg::restore(restore)?,
-            RecordType::MsgText => return msg::restore_text(restore),
-            RecordType::Mqueue => mqueue::restore(restore)?,
-            RecordType::MqueueText => return mqueue::restore_text(restore),
-            _ => return end(restore),
-        };
-        restore.made.add(object)
+        as_owner(restore, NsKind::Ipc, |restore| restore_one(kind, restore))
     }
+}
+
+fn restore_one(kind: RecordType, restore: &mut Restore<'_>) -> Result {
+    let object = match kind {
+        RecordType::Shm => shm::restore(restore)?,
+        RecordType::Sem => sem::restore(restore)?,
+        RecordType::Msg => msg::restore(restore)?,
+        RecordType::MsgText => return msg::restore_text(restore),
+        RecordType::Mqueue => mqueue::restore(restore)?,
+        RecordType::MqueueText => return mqueue::restore_text(restore),
+        _ => return end(restore),
+    };
+    restore.made.add(object)
 }
 
 /// All objects of the namespace are there.

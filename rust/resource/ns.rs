@@ -14,24 +14,26 @@
 //!
 //! Record: [`ckpt_uapi::record::ns`].  C header: `include/linux/nsproxy.h`
 
-use super::{share, Dump, FrozenTask, Obstacles, Resource, Restore, Scope, Target, Whole};
+use super::{share, Dump, FrozenTask, Given, Obstacles, Resource, Restore, Scope, Target, Whole};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
     wrapper::{
+        cred::Cred,
         file::{with_fd, File},
         mount::namespace_root,
         ns::{Kind, Nsproxy},
         path::Fs,
         pid::PidNs,
         syscall::{nr, CurrentTask},
-        task::{sleep_killable, Task}, //
+        task::{sleep_killable, Task},
+        user_ns::UserNs, //
     },
 };
 use ckpt_uapi::record::{
     mnt::{Filesystem, Inode, InodeData, InodeXattr, MntNs, Mount},
     net::{NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute},
-    ns::{CgroupNs, IpcNs, Nsproxy as NsproxyRecord, TimeNs, UtsNs},
+    ns::{CgroupNs, IpcNs, NsOwner, Nsproxy as NsproxyRecord, TimeNs, UtsNs},
     Record, RecordType,
 };
 use kernel::{prelude::*, rbtree::RBTree};
@@ -162,6 +164,7 @@ fn check_outside(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
 impl Resource for NsRoom {
     const RECORDS: &'static [RecordType] = &[
         NsproxyRecord::TYPE,
+        NsOwner::TYPE,
         UtsNs::TYPE,
         IpcNs::TYPE,
         TimeNs::TYPE,
@@ -194,7 +197,8 @@ impl Resource for NsRoom {
             |text: core::fmt::Arguments<'_>| obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::Nsproxy));
         let user = user::check(whole, task, &mut refuse)?;
         for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
-            if ns.owner(kind) != user {
+            let owner = ns.owner(kind);
+            if whole.user_nss.number(owner).is_none() || !user.is_within(owner) {
                 refuse(format_args!(
                     "its {} namespace belongs to another user namespace",
                     kind.name()
@@ -224,35 +228,40 @@ impl Resource for NsRoom {
         let whole = target.whole;
         let ns = Nsproxy::of(task.task)?;
         let mut r = NsproxyRecord::new_zeroed();
+        let mut owned = 0;
+        let mut object =
+            |ns: &Nsproxy, kind, dump: &mut Dump<'_>, write: &dyn Fn(&Nsproxy, u32, &mut Dump<'_>) -> Result| {
+                object(whole, ns, kind, dump, &mut owned, write)
+            };
         if is_foreign(whole, &ns, Kind::Uts) {
-            r.uts = object(&ns, Kind::Uts, dump, uts::dump)?;
+            r.uts = object(&ns, Kind::Uts, dump, &uts::dump)?;
         }
         if is_foreign(whole, &ns, Kind::Ipc) {
-            r.ipc = object(&ns, Kind::Ipc, dump, ipc::dump)?;
+            r.ipc = object(&ns, Kind::Ipc, dump, &ipc::dump)?;
         }
         if is_foreign(whole, &ns, Kind::Net) {
-            r.net = object(&ns, Kind::Net, dump, |ns, objref, dump| {
+            r.net = object(&ns, Kind::Net, dump, &|ns, objref, dump| {
                 net::dump(whole, ns, objref, dump)
             })?;
         }
         if is_foreign(whole, &ns, Kind::Cgroup) {
-            r.cgroup = object(&ns, Kind::Cgroup, dump, cgroup::dump)?;
+            r.cgroup = object(&ns, Kind::Cgroup, dump, &cgroup::dump)?;
         }
         // After those that mqueue, sysfs and cgroup2 show.
         if is_foreign(whole, &ns, Kind::Mnt) {
-            r.mnt = object(&ns, Kind::Mnt, dump, |ns, objref, dump| {
+            r.mnt = object(&ns, Kind::Mnt, dump, &|ns, objref, dump| {
                 mnt::dump(whole, task.task, ns, objref, dump)
             })?;
         }
         if is_foreign(whole, &ns, Kind::Time) {
-            r.time = object(&ns, Kind::Time, dump, |ns, objref, dump| {
+            r.time = object(&ns, Kind::Time, dump, &|ns, objref, dump| {
                 time::dump(whole, ns, false, objref, dump)
             })?;
         }
         if ns.address(Kind::TimeForChildren) == ns.address(Kind::Time) {
             r.time_for_children = r.time;
         } else {
-            r.time_for_children = object(&ns, Kind::TimeForChildren, dump, |ns, objref, dump| {
+            r.time_for_children = object(&ns, Kind::TimeForChildren, dump, &|ns, objref, dump| {
                 time::dump(whole, ns, true, objref, dump)
             })?;
         }
@@ -260,6 +269,8 @@ impl Resource for NsRoom {
             let first = first_of_children(whole, &ns).ok_or(ESRCH)?;
             r.pid_for_children = whole.places.index(first).ok_or(ESRCH)?;
         }
+        let own = whole.user_nss.number(Cred::of(task.task).user_ns()).ok_or(EINVAL)?;
+        belong(own, &mut owned, dump)?;
         if r.pid_for_children == 0 && parts(&r).iter().all(|(_, objref)| *objref == 0) {
             return Ok(());
         }
@@ -271,36 +282,75 @@ impl Resource for NsRoom {
     }
 
     fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result {
+        if kind == NsOwner::TYPE {
+            return restore_owner(restore);
+        }
         if restore.late.in_namespaces {
             return Err(restore
                 .input
                 .bad(EBADMSG, format_args!("the task has its namespaces already")));
         }
-        if let RecordType::NetDevice | RecordType::NetAddress | RecordType::NetRoute | RecordType::NetNeighbour = kind {
-            return net::restore_part(kind, restore);
+        if kind == NsproxyRecord::TYPE {
+            return enter(restore);
         }
-        if !restore.late.has_all_devices() {
-            return Err(restore
-                .input
-                .bad(EBADMSG, format_args!("the network namespace is not complete")));
+        match restore.late.ns_owner {
+            0 => restore_part(kind, restore),
+            number => {
+                let ns = restore.user_nss.get(number).ok_or(EINVAL)?.clone();
+                restore.me.in_user_ns(&ns, || restore_part(kind, restore))
+            }
         }
-        restore.late.network = None;
-        let object = match kind {
-            RecordType::UtsNs => uts::restore(restore)?,
-            RecordType::IpcNs => ipc::restore(restore)?,
-            RecordType::TimeNs => time::restore(restore)?,
-            RecordType::CgroupNs => cgroup::restore(restore)?,
-            RecordType::NetNs => net::restore(restore)?,
-            RecordType::MntNs => mnt::begin(restore)?,
-            RecordType::Filesystem => mnt::restore_filesystem(restore)?,
-            RecordType::Inode => return tmpfs::restore_inode(restore),
-            RecordType::InodeData => return tmpfs::restore_data(restore),
-            RecordType::InodeXattr => return tmpfs::restore_xattr(restore),
-            RecordType::Mount => return mnt::restore_mount(restore),
-            _ => return enter(restore),
-        };
-        restore.made.add(object)
     }
+}
+
+/// Takes note of the user namespace of what follows.
+fn restore_owner(restore: &mut Restore<'_>) -> Result {
+    let r: NsOwner = restore.input.only()?;
+    if r.reserved != 0 || (r.user_ns != 0 && restore.user_nss.get(r.user_ns).is_none()) {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("there is no user namespace {}", r.user_ns)));
+    }
+    if !restore.late.has_all_devices() || !restore.late.has_all_mounts() {
+        return Err(restore
+            .input
+            .bad(EBADMSG, format_args!("a namespace of two user namespaces")));
+    }
+    restore.late.ns_owner = r.user_ns;
+    Ok(())
+}
+
+/// Makes a namespace, or a part of one.
+fn restore_part(kind: RecordType, restore: &mut Restore<'_>) -> Result {
+    if let RecordType::NetDevice | RecordType::NetAddress | RecordType::NetRoute | RecordType::NetNeighbour = kind {
+        return net::restore_part(kind, restore);
+    }
+    all_devices(restore)?;
+    restore.late.network = None;
+    let object = match kind {
+        RecordType::UtsNs => uts::restore(restore)?,
+        RecordType::IpcNs => ipc::restore(restore)?,
+        RecordType::TimeNs => time::restore(restore)?,
+        RecordType::CgroupNs => cgroup::restore(restore)?,
+        RecordType::NetNs => net::restore(restore)?,
+        RecordType::MntNs => mnt::begin(restore)?,
+        RecordType::Filesystem => mnt::restore_filesystem(restore)?,
+        RecordType::Inode => return tmpfs::restore_inode(restore),
+        RecordType::InodeData => return tmpfs::restore_data(restore),
+        RecordType::InodeXattr => return tmpfs::restore_xattr(restore),
+        _ => return mnt::restore_mount(restore),
+    };
+    restore.made.add(object)
+}
+
+/// Refuses to go on before a network namespace has all its devices.
+fn all_devices(restore: &mut Restore<'_>) -> Result {
+    if restore.late.has_all_devices() {
+        return Ok(());
+    }
+    Err(restore
+        .input
+        .bad(EBADMSG, format_args!("the network namespace is not complete")))
 }
 
 /// Whether children to come would live in another pid namespace than the task: after unshare(2) or setns(2) with CLONE_NEWPID.
@@ -353,18 +403,29 @@ fn is_first(whole: &Whole<'_>, task: &Task, ns: &Nsproxy, kind: Kind) -> bool {
 
 /// The objref of a namespace; it is written when first met.
 fn object(
+    whole: &Whole<'_>,
     ns: &Nsproxy,
     kind: Kind,
     dump: &mut Dump<'_>,
+    owned: &mut u32,
     write: impl FnOnce(&Nsproxy, u32, &mut Dump<'_>) -> Result,
 ) -> Result<u32> {
     let address = ns.address(kind);
     if let Some(known) = dump.seen.get(address) {
         return Ok(known);
     }
+    belong(whole.user_nss.number(ns.owner(kind)).ok_or(EINVAL)?, owned, dump)?;
     let objref = dump.seen.add(address, Keeper::Task)?;
     write(ns, objref, dump)?;
     Ok(objref)
+}
+
+/// Says to which user namespace what follows belongs, unless the last record said so.
+fn belong(user_ns: u32, owned: &mut u32, dump: &mut Dump<'_>) -> Result {
+    if core::mem::replace(owned, user_ns) == user_ns {
+        return Ok(());
+    }
+    dump.out.record(&NsOwner { user_ns, reserved: 0 })
 }
 
 fn parts(r: &NsproxyRecord) -> [(Kind, u32); 7] {
@@ -377,6 +438,32 @@ fn parts(r: &NsproxyRecord) -> [(Kind, u32); 7] {
         (Kind::Time, r.time),
         (Kind::TimeForChildren, r.time_for_children),
     ]
+}
+
+/// Who is asked for the numbers of users and groups in a namespace: somebody in the user namespace that it belongs to, or, when that is
+/// not the target's, the first process.
+pub(crate) fn viewer_of(whole: &Whole<'_>, ns: &Nsproxy, kind: Kind) -> Result<Cred> {
+    match ns
+        .owner_ns(kind)
+        .filter(|owner| whole.user_nss.number(owner.address()).is_some())
+    {
+        Some(owner) => Ok(Cred::viewer_in(&owner)?),
+        None => Ok(Cred::of(&whole.root.leader)),
+    }
+}
+
+/// Does something as root of the user namespace that a namespace of the calling task belongs to, if that is below the first task's.
+pub(crate) fn as_owner<T>(
+    restore: &mut Restore<'_>,
+    kind: Kind,
+    act: impl FnOnce(&mut Restore<'_>) -> Result<T>,
+) -> Result<T> {
+    let me = restore.me;
+    let owner = Nsproxy::of(me.task())?.owner(kind);
+    match restore.user_nss.at(owner).cloned() {
+        None => act(restore),
+        Some(ns) => me.in_user_ns(&ns, || act(restore)),
+    }
 }
 
 /// Makes a namespace for the calling task by its own system call.
@@ -434,16 +521,16 @@ fn enter(restore: &mut Restore<'_>) -> Result {
             .input
             .bad(EBADMSG, format_args!("wrong values in an nsproxy record")));
     }
+    all_devices(restore)?;
+    restore.late.network = None;
     restore.late.in_namespaces = true;
     if !restore.late.has_all_mounts() {
         return Err(restore
             .input
             .bad(EBADMSG, format_args!("the mount namespace is not complete")));
     }
-    if r.pid_for_children != 0 {
-        have_children_in(restore, r.pid_for_children)?;
-    }
-    let mut wanted = KVec::new();
+    let mut owners = Owners::new(restore);
+    let mut wanted: KVec<Wanted> = KVec::new();
     for (kind, objref) in parts(&r).into_iter().filter(|(_, objref)| *objref != 0) {
         let base = if kind == Kind::TimeForChildren {
             Kind::Time
@@ -452,6 +539,7 @@ fn enter(restore: &mut Restore<'_>) -> Result {
         };
         match restore.made.get(objref) {
             Some(Object::Namespace(found, file, maker)) if *found == base => {
+                owners.add(UserNs::owner_of(file).as_ref());
                 wanted.push((kind, file.clone(), maker.clone()), GFP_KERNEL)?;
             }
             _ => {
@@ -460,6 +548,63 @@ fn enter(restore: &mut Restore<'_>) -> Result {
                     .bad(EBADMSG, format_args!("object {objref} is no {} namespace", kind.name())));
             }
         }
+    }
+    if r.pid_for_children != 0 {
+        let first = (restore.task_at)(r.pid_for_children);
+        let ns = first.and_then(|first| PidNs::of(&first).ok());
+        owners.add(ns.and_then(|ns| ns.owner_ns()).as_ref());
+    }
+    match owners.outermost() {
+        None => enter_as_root(restore, &r, &wanted),
+        Some(ns) => me.in_user_ns(&ns, || enter_as_root(restore, &r, &wanted)),
+    }
+}
+
+/// A namespace that the task has to enter: as what, by what file, and who has made it.
+type Wanted = (Kind, File, Task);
+
+/// The user namespaces below that of the first task that namespaces belong to: whoever is root in the outermost may enter all of them.
+struct Owners<'a> {
+    known: &'a Given,
+    /// Some belong to that of the first task.
+    has_own: bool,
+    outermost: Option<UserNs>,
+}
+
+impl<'a> Owners<'a> {
+    fn new(restore: &Restore<'a>) -> Self {
+        Self {
+            known: restore.user_nss,
+            has_own: false,
+            outermost: None,
+        }
+    }
+
+    fn add(&mut self, owner: Option<&UserNs>) {
+        let Some(owner) = owner.and_then(|owner| self.known.at(owner.address())) else {
+            self.has_own = true;
+            return;
+        };
+        if self
+            .outermost
+            .as_ref()
+            .is_none_or(|outer| outer.is_within(owner.address()))
+        {
+            self.outermost = Some(owner.clone());
+        }
+    }
+
+    /// `None` for that of the first task.
+    fn outermost(self) -> Option<UserNs> {
+        self.outermost.filter(|_| !self.has_own)
+    }
+}
+
+/// Puts the task into its namespaces, as one that may.
+fn enter_as_root(restore: &mut Restore<'_>, r: &NsproxyRecord, wanted: &[Wanted]) -> Result {
+    let me = restore.me;
+    if r.pid_for_children != 0 {
+        have_children_in(restore, r.pid_for_children)?;
     }
     let owner = restore.late.fs_owner.as_ref();
     let join = |kinds: &[Kind]| -> Result {
@@ -488,7 +633,7 @@ fn enter(restore: &mut Restore<'_>) -> Result {
     }
     join(&[Kind::Mnt])?;
     for (_, file, maker) in wanted.iter().filter(|(kind, ..)| *kind == Kind::Time) {
-        time::join(me, file, maker, &r)?;
+        time::join(me, file, maker, r)?;
     }
     join(&[Kind::Mnt, Kind::Uts, Kind::Ipc, Kind::Net, Kind::Cgroup])?;
     // It is the task's own, which has just made it.

@@ -4,7 +4,7 @@
 
 use super::{
     external::{self, External},
-    ns::user::{self, Wanted},
+    ns::user::{self, Wanted, WantedNested},
     tree::{self, Nested, Numbers},
     Whole, //
 };
@@ -20,6 +20,7 @@ use kernel::prelude::*;
 pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
     tree::dump(whole, out)?;
     user::dump(whole, out)?;
+    user::dump_nested(whole, out)?;
     external::dump(whole, out)?;
     out.empty(RecordType::PrologueEnd)
 }
@@ -31,6 +32,7 @@ pub(crate) struct Prologue {
     nested: Nested,
     numbers: Numbers,
     user_ns: Option<Wanted>,
+    nested_user_ns: WantedNested,
     external: External,
 }
 
@@ -40,12 +42,14 @@ impl Prologue {
         let mut tree = KVVec::new();
         let mut nested = Nested::new();
         let mut user_ns = None;
+        let mut nested_user_ns = WantedNested::new();
         let mut asked = false;
         loop {
             match reader.next()? {
                 RecordType::Tree if nested.all().is_empty() => tree::restore(reader, tasks, &mut tree)?,
                 RecordType::Pids => nested.restore(reader, &tree)?,
                 RecordType::UserNs if user_ns.is_none() => user_ns = Some(user::restore(reader)?),
+                RecordType::NestedUserNs => nested_user_ns.restore(reader)?,
                 RecordType::External if !asked => {
                     external.has_all(reader)?;
                     asked = true;
@@ -64,12 +68,19 @@ impl Prologue {
                 format_args!("{} tasks in the tree instead of {tasks}", tree.len()),
             ));
         }
+        if tree.iter().any(|e| e.owner > nested_user_ns.count()) {
+            return Err(reader.bad(
+                EBADMSG,
+                format_args!("a pid namespace belongs to no user namespace that there is"),
+            ));
+        }
         let numbers = tree::check_whole(reader, &tree, &mut nested)?;
         Ok(Self {
             tree,
             nested,
             numbers,
             user_ns,
+            nested_user_ns,
             external,
         })
     }
@@ -82,6 +93,11 @@ impl Prologue {
     /// Record of the user namespace that user space has to make; empty without one.
     pub(crate) fn user_ns(&self) -> &[u8] {
         self.user_ns.as_ref().map_or(&[], Wanted::body)
+    }
+
+    /// The user namespaces below that of the first task.
+    pub(crate) fn nested_user_ns(&self) -> &WantedNested {
+        &self.nested_user_ns
     }
 
     /// What the restarter has said.

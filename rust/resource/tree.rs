@@ -10,7 +10,7 @@
 //! Not saved: who has entered a container, or is an orphan of a job, and has exited since: that is the parent's affair, who is outside.
 //! Refused: a process that entered a pid namespace below the root task's from
 //! outside of the target, or whose parent has not made that namespace, or several; a nested pid namespace that processes outside of the
-//! target live in, or that another user namespace owns; a process group or session without leader in a nested pid namespace; an address
+//! target live in, or that belongs to a user namespace that is not saved; a process group or session without leader in a nested pid namespace; an address
 //! space shared by others than parent and child or siblings.
 //! Shown by: tree/, refuse/pid_namespace, hostile/values_of_trees, hostile/values_of_who_has_entered, hostile/pid_namespaces_of_children,
 //! hostile/groups_of_two_sessions.
@@ -89,6 +89,14 @@ fn origin(whole: &Whole<'_>, p: &Process, ns: &PidNs) -> Result<Origin> {
     })
 }
 
+/// Number of the user namespace that a pid namespace below the root task's belongs to.
+fn owner_of(whole: &Whole<'_>, ns: &PidNs) -> Option<u32> {
+    if ns.owner() == whole.pid_ns.owner() {
+        return Some(0);
+    }
+    whole.user_nss.number(ns.owner())
+}
+
 /// Names what user space could not build again of pid namespaces below the root task's.
 fn check_nested(whole: &Whole<'_>, refuse: &mut dyn FnMut(Option<&Task>, core::fmt::Arguments<'_>)) -> Result {
     // Of each namespace, the number of its processes and of those below it.
@@ -136,8 +144,13 @@ fn check_nested(whole: &Whole<'_>, refuse: &mut dyn FnMut(Option<&Task>, core::f
                         format_args!("its pid namespace is too many levels below that of the target"),
                     );
                 }
-                if ns.owner() != whole.pid_ns.owner() {
-                    refuse(who, format_args!("another user namespace owns its pid namespace"));
+                if owner_of(whole, &ns).is_none() {
+                    refuse(
+                        who,
+                        format_args!(
+                            "its pid namespace belongs to a user namespace that is not the target's or below it"
+                        ),
+                    );
                 }
                 if ns.processes() > inhabitants.get(&ns.address()).copied().unwrap_or(0) {
                     refuse(
@@ -267,9 +280,10 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
         e.level = ns.level().saturating_sub(whole.pid_ns.level());
         if origin(whole, p, &ns)? == Origin::First {
             e.flags |= flags::PIDNS_INIT;
+            e.owner = owner_of(whole, &ns).ok_or(EINVAL)?;
         }
         entries.push(e, GFP_KERNEL)?;
-        (e.flags, e.exit_signal, e.stop_signal) = (0, 0, 0);
+        (e.flags, e.exit_signal, e.stop_signal, e.owner) = (0, 0, 0, 0);
         for t in p.tasks().skip(1) {
             [e.pid, e.tgid, e.pgid, e.sid] = t.numbers_in(&whole.pid_ns);
             e.comm = t.comm();
@@ -384,8 +398,11 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
     for e in input.entries::<Tree>(head.count)? {
         let index = tree.len() as u32;
         let is_leader = e.flags & flags::LEADER != 0;
-        if e.flags & !flags::ALL != 0 || e.exit_signal > 64 || e.reserved != 0 || e.comm[15] != 0 {
+        if e.flags & !flags::ALL != 0 || e.exit_signal > 64 || e.comm[15] != 0 {
             return bad("wrong values in the task tree");
+        }
+        if e.owner != 0 && e.flags & flags::PIDNS_INIT == 0 {
+            return bad("a task that is no first one of a pid namespace has an owner of that in the task tree");
         }
         if !e.has_possible_stop() {
             return bad("impossible stop in the task tree");

@@ -7,15 +7,13 @@
 use super::{
     bindings,
     syscall::CurrentTask,
-    task::Task, //
+    task::Task,
+    user_ns::UserNs, //
 };
 use kernel::prelude::*;
 
 /// In place of the number of a user or group that a user namespace has none for.
 pub(crate) const NO_NUMBER: u32 = u32::MAX;
-
-/// A user namespace.
-pub(crate) type UserNsState = bindings::ckpt_user_ns;
 
 /// Credentials of a task with a counted reference.
 ///
@@ -49,6 +47,17 @@ impl Cred {
         // SAFETY: the helper takes a reference.
         // INVARIANT: as above.
         Self(unsafe { bindings::ckpt_get_current_cred() })
+    }
+
+    /// Credentials that nobody has, in a user namespace: for those who ask what that calls a user or group.
+    pub(crate) fn viewer_in(ns: &UserNs) -> Result<Self> {
+        // SAFETY: the namespace is alive; the helper gives new credentials or NULL.
+        let cred = unsafe { bindings::ckpt_viewer_in(ns.as_ptr()) };
+        if cred.is_null() {
+            return Err(ENOMEM);
+        }
+        // INVARIANT: the helper made it, and nobody else knows it.
+        Ok(Self(cred))
     }
 
     /// The raw pointer, for other wrappers.
@@ -98,33 +107,6 @@ impl Cred {
     pub(crate) fn user_ns(&self) -> usize {
         // SAFETY: the reference keeps the cred.
         unsafe { (*self.0).user_ns as usize }
-    }
-
-    /// Whether its user namespace was made in that of `other`.
-    pub(crate) fn is_just_below(&self, other: &Self) -> bool {
-        // SAFETY: the reference keeps the cred and its namespace; the parent is compared only.
-        unsafe { (*(*self.0).user_ns).parent as usize == other.user_ns() }
-    }
-
-    /// Its user namespace as the parent of that sees it; not for the initial one.
-    pub(crate) fn user_ns_state(&self) -> Result<UserNsState> {
-        // SAFETY: the reference keeps the cred and its namespace; the parent is compared only.
-        if unsafe { (*(*self.0).user_ns).parent.is_null() } {
-            return Err(EINVAL);
-        }
-        let mut out = UserNsState::default();
-        // SAFETY: as above, and the namespace has a parent, which it keeps.
-        unsafe { bindings::ckpt_user_ns(self.0, &mut out) };
-        Ok(out)
-    }
-
-    /// An extent of the maps of its user namespace: first id inside, outside, and how many. `i` is below the number in
-    /// [`Self::user_ns_state`].
-    pub(crate) fn user_ns_extent(&self, group: bool, i: u32) -> [u32; 3] {
-        let (mut first, mut outside, mut count) = (0, 0, 0);
-        // SAFETY: the reference keeps the cred and its namespace; there is such an extent, since maps are set once.
-        unsafe { bindings::ckpt_user_ns_extent(self.0, group, i, &mut first, &mut outside, &mut count) };
-        [first, outside, count]
     }
 
     /// What it calls a user or group of the initial user namespace, if it knows that.

@@ -9,7 +9,8 @@ use super::{
     file::File,
     pid::PidNs,
     syscall::CurrentTask,
-    task::Task, //
+    task::Task,
+    user_ns::UserNs, //
 };
 use core::ptr::NonNull;
 use kernel::prelude::*;
@@ -128,6 +129,12 @@ impl Nsproxy {
         unsafe { bindings::ckpt_namespace_owner(self.0.as_ptr(), kind as u32) as usize }
     }
 
+    /// The user namespace whose root may change a namespace; `None` where that is not known by the set.
+    pub(crate) fn owner_ns(&self, kind: Kind) -> Option<UserNs> {
+        // SAFETY: alive, and each of its namespaces keeps its owner.
+        unsafe { UserNs::from_borrowed(self.owner(kind) as *mut bindings::user_namespace) }
+    }
+
     /// Address of the whole set: the same for tasks that share all of it, but not only for those.
     pub(crate) fn set(&self) -> usize {
         self.0.as_ptr() as usize
@@ -175,8 +182,8 @@ impl CurrentTask {
         unsafe { bindings::ckpt_is_own_namespace(namespace.as_ptr(), kind as u32) }
     }
 
-    /// Lives in the namespaces of another task of the same restart, as if that had created this one: `EPERM` without
-    /// CAP_SYS_ADMIN over the user namespace that both must have.
+    /// Lives in the namespaces of another task of the same restart, as if that had created this one: `EPERM` unless it could enter each
+    /// of them by setns(2).
     pub(crate) fn adopt_namespaces(&self, from: &Task) -> Result {
         // SAFETY: `from` is alive; the helper locks and takes a reference.
         kernel::error::to_result(unsafe { bindings::ckpt_adopt_nsproxy(from.as_ptr()) })

@@ -7,7 +7,8 @@
 use super::{
     bindings,
     syscall::CurrentTask,
-    task::{listed, Task}, //
+    task::{listed, Task},
+    user_ns::UserNs, //
 };
 use core::ptr::NonNull;
 use kernel::prelude::*;
@@ -78,6 +79,12 @@ impl PidNs {
     pub(crate) fn owner(&self) -> usize {
         // SAFETY: alive; set once.
         unsafe { (*self.as_ptr()).user_ns as usize }
+    }
+
+    /// The user namespace that owns it.
+    pub(crate) fn owner_ns(&self) -> Option<UserNs> {
+        // SAFETY: alive; it keeps its owner.
+        unsafe { UserNs::from_borrowed((*self.as_ptr()).user_ns) }
     }
 
     /// Its init, `ESRCH` when it is going away.

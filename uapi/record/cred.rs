@@ -6,6 +6,14 @@ use zerocopy_derive::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use super::record;
 
+/// Values of [`Cred::flags`].
+pub mod cred_flags {
+    /// Supplementary groups are in the numbers of the first task's user namespace. Only in one below that.
+    pub const GROUPS_OUTSIDE: u16 = 1 << 0;
+    /// All known flags.
+    pub const ALL: u16 = GROUPS_OUTSIDE;
+}
+
 /// Fixed part of a credentials record. The variable part is the supplementary groups (`u32` each).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
@@ -32,8 +40,10 @@ pub struct Cred {
     pub no_new_privs: u32,
     /// Number of supplementary groups.
     pub groups: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// Number of the user namespace ([`super::ns::NestedUserNs`]); 0 for that of the first task.
+    pub user_ns: u16,
+    /// [`cred_flags`].
+    pub flags: u16,
     /// Inheritable capabilities.
     pub cap_inheritable: u64,
     /// Permitted capabilities.

@@ -165,3 +165,38 @@ pub struct IdExtent {
     pub count: u32,
 }
 entry!(IdExtent, 12);
+
+/// Most user namespaces below that of the first task.
+pub const NESTED_MAX: u32 = 256;
+
+/// Fixed part of a user namespace below that of the first task, which stands in the prologue behind its parent. They are numbered from 1
+/// on. Ids outside of it are those of its parent. [`IdExtent`] entries for users and then for groups follow.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct NestedUserNs {
+    /// Number of its parent; 0 for the user namespace of the first task.
+    pub parent: u32,
+    /// User that made it, in its parent.
+    pub owner: u32,
+    /// Group of that.
+    pub group: u32,
+    /// [`user_flags`].
+    pub flags: u32,
+    /// Number of extents for users; 0 when it has no users.
+    pub uids: u32,
+    /// Number of extents for groups.
+    pub gids: u32,
+}
+record!(NestedUserNs, NestedUserNs, 24);
+
+/// To which user namespace the namespaces belong that follow in the section of the task, until the next such record. Without it that is
+/// the user namespace of the first task.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct NsOwner {
+    /// Number of the user namespace ([`NestedUserNs`]), or 0 for that of the first task.
+    pub user_ns: u32,
+    /// Must be zero.
+    pub reserved: u32,
+}
+record!(NsOwner, NsOwner, 8);

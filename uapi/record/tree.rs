@@ -80,8 +80,9 @@ pub struct Tree {
     pub level: u32,
     /// Signal of the stop that nobody has asked for by wait(2) yet; 0 when the parent has. Only of a stopped leader.
     pub stop_signal: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// Number of the user namespace ([`super::ns::NestedUserNs`]) that owns the pid namespace whose first task this is; 0 for the one
+    /// that owns the pid namespace of the first task of all.
+    pub owner: u32,
 }
 
 impl Tree {

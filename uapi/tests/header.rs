@@ -56,6 +56,7 @@ fn expected() -> Expected {
         CKPT_RESTART_PROLOGUE = ioctl::CKPT_RESTART_PROLOGUE;
         CKPT_RESTART_TASK = ioctl::CKPT_RESTART_TASK;
         CKPT_RESTART_END = ioctl::CKPT_RESTART_END;
+        CKPT_RESTART_USER_NS = ioctl::CKPT_RESTART_USER_NS;
         CKPT_FEATURE_PROCESS = ioctl::feature::PROCESS;
         CKPT_FEATURE_SELF = ioctl::feature::SELF;
         CKPT_FEATURE_STREAM = ioctl::feature::STREAM;
@@ -74,6 +75,7 @@ fn expected() -> Expected {
         CKPT_RESTART_CHANGED_FILES = ioctl::restart_flags::CHANGED_FILES;
         CKPT_RESTART_REFUSE_CHANGED_FILES = ioctl::restart_flags::REFUSE_CHANGED_FILES;
         CKPT_RESTART_DETACHED = ioctl::restart_flags::DETACHED;
+        CKPT_RESTART_USER_NS_OWNS_CHILDREN = ioctl::restart_user_ns_flags::OWNS_CHILDREN;
         CKPT_RESTART_END_ABORT = ioctl::restart_end_flags::ABORT;
         CKPT_TREE_LEADER = tree::flags::LEADER;
         CKPT_TREE_STOPPED = tree::flags::STOPPED;
@@ -111,15 +113,17 @@ fn expected() -> Expected {
         size, flags, fd, pidfd, pid, timeout_ms, bytes, records, pages, frozen_ns, dump_ns, tasks, scope,
     });
     layout!(e: "ckpt_restart_begin" = ioctl::RestartBegin {
-        size, flags, fd, tasks, target, pids, user_ns, external_size, external,
+        size, flags, fd, tasks, target, pids, user_ns, external_size, external, nested_user_ns, reserved,
     });
     layout!(e: "ckpt_restart_prologue" = ioctl::RestartPrologue {
         size, flags, tree, capacity, tasks, pids, pids_capacity, pids_count, user_ns, user_ns_capacity, user_ns_size,
+        nested_user_ns, nested_user_ns_capacity, nested_user_ns_size,
     });
     layout!(e: "ckpt_restart_task" = ioctl::RestartTask { size, flags, index, reserved });
+    layout!(e: "ckpt_restart_user_ns" = ioctl::RestartUserNs { size, flags, number, fd });
     layout!(e: "ckpt_restart_end" = ioctl::RestartEnd { size, flags, bytes, restart_ns });
     layout!(e: "ckpt_tree" = tree::Tree {
-        pid, tgid, ppid, pgid, sid, exit_signal, flags, leader, comm, vm, level, stop_signal, reserved,
+        pid, tgid, ppid, pgid, sid, exit_signal, flags, leader, comm, vm, level, stop_signal, owner,
     });
     layout!(e: "ckpt_message" = status::Message {
         size, stage, severity, kind, errno, pid, tid, fd, text_len, address, offset,

@@ -3,7 +3,7 @@
 //! Descriptors of namespaces (open files of /proc/PID/ns).
 //!
 //! Saved: which namespace it is, by a process that lives in it.
-//! Refused: namespaces in which no process of the target lives, or only those that are restored later than who has the descriptor.
+//! Refused: user namespaces below that of the first process; namespaces in which no process of the target lives, or only those that are restored later than who has the descriptor.
 //! Shown by: file/keeps_descriptors_of_namespaces, refuse/namespace_of, hostile/values_of_descriptors_of_namespaces.
 //!
 //! Record: [`ckpt_uapi::record::nsfd`].  C source: `fs/nsfs.c`
@@ -58,6 +58,9 @@ fn find(target: &Target<'_>, namespace: &NsFd<'_>) -> Result<core::result::Resul
     let Some(found) = whole.inhabited.borrow_mut().first(whole.processes, namespace)? else {
         return Ok(Err("namespace in which no process of the target lives"));
     };
+    if namespace.kind() == USER && whole.user_nss.number(namespace.namespace()) != Some(0) {
+        return Ok(Err("user namespace below that of the first process"));
+    }
     let own = whole.places.index(target.leader);
     if !is_made_before(namespace.kind()) && own.is_none_or(|own| own < found) {
         return Ok(Err("namespace of a process that is restored later"));

@@ -83,12 +83,12 @@ fn check_messages(name: &[u8], file: &File) -> Result {
 }
 
 /// Names what cannot be saved.
-pub(super) fn check(ns: &Nsproxy, task: &Task) -> Result {
-    each_queue(ns, Cred::of(task), &mut |_, name, file| check_messages(name, file))
+pub(super) fn check(ns: &Nsproxy, viewer: Cred) -> Result {
+    each_queue(ns, viewer, &mut |_, name, file| check_messages(name, file))
 }
 
-pub(super) fn dump(ns: &Nsproxy, task: &Task, dump: &mut Dump<'_>) -> Result {
-    each_queue(ns, Cred::of(task), &mut |mut r, name, file| {
+pub(super) fn dump(ns: &Nsproxy, viewer: Cred, dump: &mut Dump<'_>) -> Result {
+    each_queue(ns, viewer, &mut |mut r, name, file| {
         let inode = file.queue(None).ok_or(EINVAL)?.inode;
         r.objref = dump.seen.add(inode, Keeper::File(file.clone()))?;
         check_messages(name, file)?;

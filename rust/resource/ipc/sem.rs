@@ -206,7 +206,7 @@ impl Undos {
 /// Writes a list, and the sets in it that have not been met.
 fn dump_list(target: &Target<'_>, task: &Task, address: usize, dump: &mut Dump<'_>) -> Result {
     let ns = Nsproxy::of(task)?;
-    let cred = Cred::of(task);
+    let cred = viewer_of(target.whole, &ns, NsKind::Ipc)?;
     let viewer = Viewer {
         cred: &cred,
         pids: &target.whole.pid_ns,
@@ -315,7 +315,7 @@ fn look_at_sets(
     known: &mut Undos,
     obstacles: &mut dyn Obstacles,
 ) -> Result {
-    let cred = Cred::of(task);
+    let cred = viewer_of(whole, ns, NsKind::Ipc)?;
     let viewer = Viewer {
         cred: &cred,
         pids: &whole.pid_ns,

@@ -137,7 +137,7 @@ pub(super) fn dump_all(whole: &Whole<'_>, ns: &Nsproxy, viewer: &Viewer<'_>, dum
 /// The objref of a segment that a process has attached; it is written when first met.
 pub(crate) fn dump_segment(target: &Target<'_>, id: i32, dump: &mut Dump<'_>) -> Result<u32> {
     let ns = Nsproxy::of(target.leader)?;
-    let cred = Cred::of(target.leader);
+    let cred = viewer_of(target.whole, &ns, NsKind::Ipc)?;
     let viewer = Viewer {
         cred: &cred,
         pids: &target.whole.pid_ns,

@@ -12,7 +12,7 @@
 //! cgroup2 of namespaces that are not the task's own; more than 4096 mounts.
 //! Shown by: ns/keeps_mounts, ns/keeps_a_mount, refuse/mount, hostile/values_of_namespaces.
 
-use super::{is_first, is_foreign, made, overlay, tmpfs, unshare};
+use super::{is_first, is_foreign, made, overlay, tmpfs, unshare, viewer_of};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Object},
@@ -204,13 +204,18 @@ impl<'a> Saved<'a> {
         Ok(point)
     }
 
+    /// Who will make it: root of the user namespace that it belongs to.
+    fn viewer(&self) -> Result<Cred> {
+        viewer_of(self.whole, self.ns, Kind::Mnt)
+    }
+
     /// Options of the file system as they are saved.
     fn options(&self, m: &Mount, sb: &Superblock) -> Result<KVVec<u8>> {
         if sb.kind != overlay::KIND {
-            return options(self.maker, m, sb);
+            return options(&self.viewer()?, m, sb);
         }
-        let maker = Cred::of(self.maker);
-        overlay::options(m, &maker, &all_options(m, sb)?, &self.callers, &self.whole.caller_fs)
+        let viewer = self.viewer()?;
+        overlay::options(m, &viewer, &all_options(m, sb)?, &self.callers, &self.whole.caller_fs)
     }
 
     /// What one mount needs to be saved.
@@ -224,7 +229,7 @@ impl<'a> Saved<'a> {
         met.push(sb.address, GFP_KERNEL)?;
         self.options(m, &sb)?;
         if sb.kind == TMPFS {
-            tmpfs::check(m, Cred::of(self.maker))?;
+            tmpfs::check(m, self.viewer()?)?;
         }
         Ok(())
     }
@@ -312,10 +317,9 @@ fn all_options(m: &Mount, sb: &Superblock) -> Result<KVVec<u8>> {
     }
 }
 
-/// Options as the one that mounts it again has to give them: user and group ids as its maker sees them, nothing that is the machine's.
-fn options(maker: &Task, m: &Mount, sb: &Superblock) -> Result<KVVec<u8>> {
+/// Options as the one that mounts it again has to give them: user and group ids as its owner sees them, nothing that is the machine's.
+fn options(viewer: &Cred, m: &Mount, sb: &Superblock) -> Result<KVVec<u8>> {
     let mut out = KVVec::new();
-    let viewer = Cred::of(maker);
     if sb.kind == CGROUP2 {
         return Ok(out);
     }
@@ -371,7 +375,7 @@ fn filesystem(saved: &Saved<'_>, m: &Mount, dump: &mut Dump<'_>) -> Result<u32> 
     r.options_len = options.len() as u32;
     dump.out.record_with(&r, &text[..])?;
     if sb.kind == TMPFS {
-        tmpfs::dump(m, Cred::of(saved.maker), dump)?;
+        tmpfs::dump(m, saved.viewer()?, dump)?;
     }
     Ok(r.objref)
 }

@@ -16,18 +16,22 @@
 //! Record: [`ckpt_uapi::record::ns::UserNs`].
 
 use crate::{
-    error::{Fault, Result},
-    freeze::Scope,
+    error::{Context, Fault, Result},
+    freeze::{Process, Scope},
     resource::{Obstacles, Whole},
     statefile::{Reader, Writer},
     wrapper::{
         cred::{Cred, NO_NUMBER},
-        ns::Kind,
-        task::Task, //
+        file::File,
+        ns::{Kind, Nsproxy},
+        pid::PidNs,
+        syscall::{nr, CurrentTask},
+        task::Task,
+        user_ns::{UserNs, UserNsState}, //
     },
 };
 use ckpt_uapi::record::{
-    ns::{user_flags, IdExtent, UserNs, EXTENTS_MAX},
+    ns::{user_flags, IdExtent, NestedUserNs, UserNs as UserNsRecord, EXTENTS_MAX, NESTED_MAX},
     RecordType,
 };
 use kernel::prelude::*;
@@ -36,21 +40,95 @@ use zerocopy::{FromBytes, FromZeros, IntoBytes};
 /// As many as a task may have.
 const GROUPS_MAX: u32 = 65_536;
 
-/// Names a task of another user namespace; the address of that which it lives in.
-pub(super) fn check(whole: &Whole<'_>, task: &Task, refuse: &mut dyn FnMut(core::fmt::Arguments<'_>)) -> Result<usize> {
+/// The user namespaces that a target lives in, or that its namespaces belong to.
+pub(crate) struct UserNamespaces {
+    /// That of the first process.
+    own: UserNs,
+    /// Those below that, parents before children: their numbers begin with 1.
+    nested: KVec<UserNs>,
+}
+
+impl UserNamespaces {
+    /// Those of these processes, of which `leader` leads the first.
+    pub(crate) fn of(leader: &Task, processes: &[Process]) -> Result<Self> {
+        let mut all = Self {
+            own: UserNs::of(&Cred::of(leader)),
+            nested: KVec::new(),
+        };
+        let mut set = 0;
+        for task in processes.iter().flat_map(Process::tasks) {
+            all.add(&UserNs::of(&Cred::of(task)))?;
+            let mut pids = PidNs::of(task).ok();
+            while let Some(ns) = pids {
+                let Some(owner) = ns.owner_ns().filter(|owner| *owner != all.own) else {
+                    break;
+                };
+                all.add(&owner)?;
+                pids = ns.above(1);
+            }
+            let Ok(ns) = Nsproxy::of(task) else { continue };
+            if core::mem::replace(&mut set, ns.set()) == ns.set() {
+                continue;
+            }
+            for owner in super::SAVED.into_iter().filter_map(|kind| ns.owner_ns(kind)) {
+                all.add(&owner)?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Adds one that is below that of the first process, and those between.
+    fn add(&mut self, ns: &UserNs) -> Result {
+        if self.number(ns.address()).is_some() || !ns.is_within(self.own.address()) {
+            return Ok(());
+        }
+        let at = self.nested.len();
+        let mut next = Some(ns.clone());
+        while let Some(ns) = next.filter(|ns| self.number(ns.address()).is_none()) {
+            next = ns.parent();
+            // The kernel makes 32 levels at most.
+            self.nested.push(ns, GFP_KERNEL)?;
+        }
+        self.nested[at..].reverse();
+        Ok(())
+    }
+
+    /// The number of that at an address: 0 for that of the first process; `None` for one that is neither that nor below it.
+    pub(crate) fn number(&self, address: usize) -> Option<u32> {
+        if address == self.own.address() {
+            return Some(0);
+        }
+        let at = self.nested.iter().position(|ns| ns.address() == address)?;
+        Some(at as u32 + 1)
+    }
+
+    /// Whether supplementary groups of a task cannot be set within its user namespace, but only by somebody outside.
+    pub(crate) fn has_groups_of_outside(&self, cred: &Cred) -> Result<bool> {
+        let ns = UserNs::of(cred);
+        Ok(ns != self.own && (!ns.state()?.setgroups || cred.groups()?.contains(&NO_NUMBER)))
+    }
+}
+
+/// Names a task of a user namespace that is not saved; the user namespace which it lives in.
+pub(super) fn check(
+    whole: &Whole<'_>,
+    task: &Task,
+    refuse: &mut dyn FnMut(core::fmt::Arguments<'_>),
+) -> Result<UserNs> {
     let cred = Cred::of(task);
-    if cred.user_ns() != Cred::of(&whole.root.leader).user_ns() {
+    if whole.user_nss.number(cred.user_ns()).is_none() {
         refuse(format_args!(
-            "it lives in another user namespace than the first process"
+            "it lives in a user namespace that is neither that of the first process nor below it"
         ));
     }
     check_groups(whole, &cred, refuse)?;
-    Ok(cred.user_ns())
+    Ok(UserNs::of(&cred))
 }
 
 /// Names supplementary groups that a restart could not tell from others: without a number one is like the other.
 fn check_groups(whole: &Whole<'_>, cred: &Cred, refuse: &mut dyn FnMut(core::fmt::Arguments<'_>)) -> Result {
-    if !cred.groups()?.contains(&NO_NUMBER) {
+    let first = Cred::of(&whole.root.leader);
+    if !cred.groups_seen_by(&first)?.contains(&NO_NUMBER) {
         return Ok(());
     }
     let caller = Cred::current();
@@ -59,7 +137,7 @@ fn check_groups(whole: &Whole<'_>, cred: &Cred, refuse: &mut dyn FnMut(core::fmt
         refuse(format_args!(
             "it has a supplementary group that neither its user namespace nor the caller's has a number for"
         ));
-    } else if groups[..] != Cred::of(&whole.root.leader).groups_seen_by(&caller)?[..] {
+    } else if groups[..] != first.groups_seen_by(&caller)?[..] {
         refuse(format_args!(
             "it has supplementary groups that its user namespace has no numbers for, and not those of the first process"
         ));
@@ -67,59 +145,131 @@ fn check_groups(whole: &Whole<'_>, cred: &Cred, refuse: &mut dyn FnMut(core::fmt
     Ok(())
 }
 
-/// Names what is unusual about the user namespace of all of them.
+/// Names what is unusual about the user namespaces of all of them.
 pub(super) fn check_whole(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
-    let cred = Cred::of(&whole.root.leader);
+    check_nested(whole, obstacles)?;
+    let own = &whole.user_nss.own;
     let mut refuse = |text: &str| {
         obstacles.add(Fault::new(EOPNOTSUPP, format_args!("its user namespace {text}")).kind(RecordType::UserNs));
     };
-    if cred.user_ns() == Cred::current().user_ns() {
+    let callers = UserNs::of(&Cred::current());
+    if *own == callers {
         return Ok(());
     }
-    if !cred.is_just_below(&Cred::current()) {
+    if own.parent().is_none_or(|parent| parent != callers) {
         refuse("is not the caller's, and was not made in that");
         return Ok(());
     }
-    let (state, extents) = collect(&cred)?;
-    if state.uids == 0 || state.gids == 0 {
-        refuse("has no ids");
-    }
-    if extents.iter().any(|e| e.outside == u32::MAX) || state.owner == u32::MAX || state.group == u32::MAX {
-        refuse("has ids that the caller does not know");
-    }
-    if cred.user_ns_state()?.projids {
-        refuse("has project ids");
-    }
-    if whole.root.scope == Scope::Container && whole.pid_ns.owner() != cred.user_ns() {
+    check_ids(own, "the caller", &mut refuse)?;
+    if whole.root.scope == Scope::Container && whole.pid_ns.owner() != own.address() {
         refuse("is not that which its pid namespace belongs to");
     }
-    let lives = |t: &&Task| Cred::of(t).user_ns() == cred.user_ns();
-    let threads = whole
-        .processes
-        .iter()
-        .flat_map(|p| p.threads.iter())
-        .filter(lives)
-        .count();
-    if Kind::User.threads_in(cred.user_ns(), whole.inside()) > threads {
+    if is_shared(whole, own) {
         refuse("is shared with processes outside of the target");
     }
     Ok(())
 }
 
-fn collect(cred: &Cred) -> Result<(UserNs, KVec<IdExtent>)> {
-    let state = cred.user_ns_state()?;
+/// The same of those below that of the first process.
+fn check_nested(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
+    let nested = &whole.user_nss.nested;
+    let mut refuse = |text: core::fmt::Arguments<'_>| {
+        obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::NestedUserNs));
+    };
+    if nested.len() > NESTED_MAX as usize {
+        refuse(format_args!("it has more than {NESTED_MAX} nested user namespaces"));
+    }
+    for ns in nested {
+        let state = ns.state()?;
+        let mut refuse = |text: &str| {
+            refuse(format_args!(
+                "a user namespace below that of the first process, which user {} in its parent has made, {text}",
+                state.owner as i32
+            ));
+        };
+        check_ids(ns, "its parent", &mut refuse)?;
+        if is_shared(whole, ns) {
+            refuse("is shared with processes outside of the target");
+        }
+    }
+    Ok(())
+}
+
+/// Whether threads outside of the target live in it, but for those of whoever has started or entered a container.
+fn is_shared(whole: &Whole<'_>, ns: &UserNs) -> bool {
+    let threads = whole.processes.iter().flat_map(|p| p.threads.iter());
+    let lives = |t: &&Task| Cred::of(t).user_ns() == ns.address();
+    Kind::User.threads_in(ns.address(), whole.inside()) > threads.filter(lives).count()
+}
+
+/// Names ids that cannot be mapped again by `viewer`, who lives in the parent.
+fn check_ids(ns: &UserNs, viewer: &str, refuse: &mut dyn FnMut(&str)) -> Result {
+    let state = ns.state()?;
+    if state.uids == 0 || state.gids == 0 {
+        refuse("has no ids");
+    }
+    if extents_of(ns, &state)?.iter().any(|e| e.outside == NO_NUMBER)
+        || state.owner == NO_NUMBER
+        || state.group == NO_NUMBER
+    {
+        let text = kernel::str::CString::try_from_fmt(fmt!("has ids that {viewer} does not know"))?;
+        refuse(text.to_str().unwrap_or("has unknown ids"));
+    }
+    if state.projids {
+        refuse("has project ids");
+    }
+    Ok(())
+}
+
+fn extents_of(ns: &UserNs, state: &UserNsState) -> Result<KVec<IdExtent>> {
     let mut extents = KVec::new();
     for (group, count) in [(false, state.uids), (true, state.gids)] {
         for i in 0..count {
-            let [first, outside, count] = cred.user_ns_extent(group, i);
+            let [first, outside, count] = ns.extent(group, i);
             extents.push(IdExtent { first, outside, count }, GFP_KERNEL)?;
         }
     }
-    let mut r = UserNs::new_zeroed();
+    Ok(extents)
+}
+
+fn flags_of(state: &UserNsState) -> u32 {
+    if state.setgroups {
+        0
+    } else {
+        user_flags::NO_SETGROUPS
+    }
+}
+
+fn collect(ns: &UserNs) -> Result<(UserNsRecord, KVec<IdExtent>)> {
+    let state = ns.state()?;
+    let mut r = UserNsRecord::new_zeroed();
     (r.owner, r.group) = (state.owner, state.group);
-    r.flags = if state.setgroups { 0 } else { user_flags::NO_SETGROUPS };
+    r.flags = flags_of(&state);
     (r.uids, r.gids) = (state.uids, state.gids);
-    Ok((r, extents))
+    Ok((r, extents_of(ns, &state)?))
+}
+
+fn collect_nested(ns: &UserNs, parent: u32) -> Result<(NestedUserNs, KVec<IdExtent>)> {
+    let state = ns.state()?;
+    let r = NestedUserNs {
+        parent,
+        owner: state.owner,
+        group: state.group,
+        flags: flags_of(&state),
+        uids: state.uids,
+        gids: state.gids,
+    };
+    Ok((r, extents_of(ns, &state)?))
+}
+
+/// Writes the user namespaces below that of the first process.
+pub(crate) fn dump_nested(whole: &Whole<'_>, out: &mut Writer) -> Result {
+    for ns in &whole.user_nss.nested {
+        let parent = ns.parent().and_then(|parent| whole.user_nss.number(parent.address()));
+        let (r, extents) = collect_nested(ns, parent.ok_or(EINVAL)?)?;
+        out.record_with(&r, &extents[..])?;
+    }
+    Ok(())
 }
 
 /// Writes the user namespace of the target, if it has one of its own.
@@ -128,7 +278,7 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
     if cred.user_ns() == Cred::current().user_ns() {
         return Ok(());
     }
-    let (mut r, extents) = collect(&cred)?;
+    let (mut r, extents) = collect(&whole.user_nss.own)?;
     let mut groups = cred.groups_seen_by(&Cred::current())?;
     groups.retain(|group| *group != NO_NUMBER);
     r.groups = groups.len() as u32;
@@ -146,7 +296,7 @@ pub(crate) struct Wanted {
 
 /// Reads the current record.
 pub(crate) fn restore(input: &Reader) -> Result<Wanted> {
-    let r: UserNs = input.fixed()?;
+    let r: UserNsRecord = input.fixed()?;
     let rest = input.variable();
     let maps = [r.uids, r.gids];
     let length = u64::from(r.uids) + u64::from(r.gids);
@@ -197,11 +347,12 @@ impl Wanted {
     /// The supplementary groups that a task must have when it enters, in the kernel's order, if its user namespace is like the saved
     /// one: none when that has a number for each, since then the task takes its own by setgroups(2).
     fn groups_like(&self, cred: &Cred) -> Result<Option<KVec<u32>>> {
-        if !cred.is_just_below(&self.restarter) {
+        let ns = UserNs::of(cred);
+        if ns.parent().is_none_or(|parent| parent != UserNs::of(&self.restarter)) {
             return Ok(None);
         }
-        let (mut have, extents) = collect(cred)?;
-        let Ok((want, rest)) = UserNs::read_from_prefix(&self.body) else {
+        let (mut have, extents) = collect(&ns)?;
+        let Ok((want, rest)) = UserNsRecord::read_from_prefix(&self.body) else {
             return Ok(None);
         };
         have.groups = want.groups;
@@ -220,5 +371,114 @@ impl Wanted {
             groups.clear();
         }
         Ok(Some(groups))
+    }
+}
+
+/// The user namespaces below that of the first task that a statefile wants.
+pub(crate) struct WantedNested {
+    wanted: KVec<(NestedUserNs, KVec<IdExtent>)>,
+    /// The records, one after the other.
+    bodies: KVec<u8>,
+}
+
+impl WantedNested {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            wanted: KVec::new(),
+            bodies: KVec::new(),
+        }
+    }
+
+    /// The records, for whoever makes the namespaces.
+    pub(crate) fn bodies(&self) -> &[u8] {
+        &self.bodies
+    }
+
+    /// How many they are.
+    pub(crate) fn count(&self) -> u32 {
+        self.wanted.len() as u32
+    }
+
+    /// Reads the current record.
+    pub(crate) fn restore(&mut self, input: &Reader) -> Result {
+        let r: NestedUserNs = input.fixed()?;
+        if r.flags & !user_flags::ALL != 0
+            || [r.owner, r.group].contains(&NO_NUMBER)
+            || [r.uids, r.gids].iter().any(|n| *n == 0 || *n > EXTENTS_MAX)
+            || r.parent > self.count()
+            || self.count() >= NESTED_MAX
+        {
+            return Err(input.bad(
+                EBADMSG,
+                format_args!("wrong values in a record of a nested user namespace"),
+            ));
+        }
+        let mut extents = KVec::new();
+        for extent in input.entries::<IdExtent>(r.uids.saturating_add(r.gids))? {
+            extents.push(extent, GFP_KERNEL)?;
+        }
+        self.bodies.extend_from_slice(r.as_bytes(), GFP_KERNEL)?;
+        self.bodies.extend_from_slice(extents.as_bytes(), GFP_KERNEL)?;
+        self.wanted.push((r, extents), GFP_KERNEL)?;
+        Ok(())
+    }
+}
+
+/// The user namespaces below that of the first task that a restart has been given.
+pub(crate) struct Given(KVec<UserNs>);
+
+impl Given {
+    /// None yet.
+    pub(crate) fn new() -> Self {
+        Self(KVec::new())
+    }
+
+    /// That with a number from 1 on.
+    pub(crate) fn get(&self, number: u32) -> Option<&UserNs> {
+        self.0.get((number as usize).checked_sub(1)?)
+    }
+
+    /// That at an address.
+    pub(crate) fn at(&self, address: usize) -> Option<&UserNs> {
+        self.0.iter().find(|ns| ns.address() == address)
+    }
+
+    /// Takes the next one, which is to be like the saved one. The caller lives in that of the first task.
+    pub(crate) fn take(&mut self, number: u32, file: &File, wanted: &WantedNested) -> Result {
+        let Some((want, extents)) = wanted
+            .wanted
+            .get(self.0.len())
+            .filter(|_| number as usize == self.0.len() + 1)
+        else {
+            return Err(Fault::new(
+                EINVAL,
+                format_args!("user namespace {number} is not the next one"),
+            ));
+        };
+        let ns = UserNs::of_file(file).ok_or(EINVAL)?;
+        let parent = match want.parent {
+            0 => Some(UserNs::of(&Cred::current())),
+            above => self.get(above).cloned(),
+        };
+        let (have, have_extents) = collect_nested(&ns, want.parent)?;
+        if parent.is_none() || ns.parent() != parent || have != *want || have_extents[..] != extents[..] {
+            return Err(Fault::new(
+                EPERM,
+                format_args!("user namespace {number} is not like that of the saved program"),
+            ));
+        }
+        self.0.push(ns, GFP_KERNEL)?;
+        Ok(())
+    }
+
+    /// Has the next child processes of the caller live in a new pid namespace that belongs to one of them.
+    pub(crate) fn own_children(&self, number: u32, me: &CurrentTask) -> Result {
+        let ns = self.get(number).ok_or(EINVAL)?;
+        me.in_user_ns(ns, || {
+            me.call(nr::__NR_unshare, &[Kind::PidForChildren.clone_flag()])
+                .context(format_args!("cannot make a pid namespace in user namespace {number}"))?;
+            Ok(())
+        })
     }
 }

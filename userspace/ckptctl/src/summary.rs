@@ -26,7 +26,7 @@ use libckpt::uapi::record::mqueue::{MqNotify, Mqd, Mqueue};
 use libckpt::uapi::record::msg::Msg;
 use libckpt::uapi::record::nameless::Nameless;
 use libckpt::uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetRoute};
-use libckpt::uapi::record::ns::{user_flags, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use libckpt::uapi::record::ns::{user_flags, IdExtent, IpcNs, NestedUserNs, Nsproxy, TimeNs, UserNs, UtsNs};
 use libckpt::uapi::record::nsfd::NsFd;
 use libckpt::uapi::record::pidfd::{self, Pidfd};
 use libckpt::uapi::record::pipe::Pipe;
@@ -61,6 +61,7 @@ pub struct Summary {
     nested: BTreeMap<u32, Vec<u32>>,
     /// The user namespace of all tasks, with its maps of users and of groups.
     user_ns: Option<(UserNs, [Vec<IdExtent>; 2])>,
+    nested_user_ns: Vec<(NestedUserNs, [Vec<IdExtent>; 2])>,
     tasks: Vec<TaskSummary>,
     /// Indexes of the processes whose records have come.
     with_process: BTreeSet<u32>,
@@ -240,6 +241,7 @@ impl Summary {
             header: None,
             tree: Vec::new(),
             user_ns: None,
+            nested_user_ns: Vec::new(),
             nested: BTreeMap::new(),
             tasks: Vec::new(),
             with_process: BTreeSet::new(),
@@ -276,6 +278,8 @@ impl Summary {
             Body::Header(header) => self.header = Some(header),
             Body::Tree(_, entries) => self.tree.extend(entries),
             Body::UserNs(fixed, maps, _) => self.user_ns = Some((fixed, maps)),
+            Body::NestedUserNs(fixed, maps) => self.nested_user_ns.push((fixed, maps)),
+            Body::NsOwner(_) => {}
             Body::Pids(head, pids) => {
                 self.nested.insert(head.index, pids);
             }

@@ -8,13 +8,14 @@
 
 mod build;
 mod job;
+mod nested;
 mod user_ns;
 
 pub(crate) use build::{
     build, enter_new_user_namespace, BuildError, Built, Group, Init, Make, Namespace, NewNamespaces, Plan, Step, Task,
 };
 pub(crate) use job::{start, Witness};
-pub(crate) use user_ns::SavedUserNs;
+pub(crate) use user_ns::{NestedUserNs, SavedUserNs};
 
 use crate::checkpoint::Scope;
 use crate::error::{Error, Failure, Result};
@@ -22,6 +23,7 @@ use crate::message::Message;
 use crate::policy::{self, Policy};
 use crate::tree::taken_pids;
 use ckpt_uapi::ioctl;
+use ckpt_uapi::record::ns::NESTED_MAX;
 use ckpt_uapi::record::tree::Tree;
 use ckpt_uapi::statefile::{BODY_MAX, LEVELS_MAX, TASKS_MAX};
 use ckpt_uapi::status::MESSAGE_MAX;
@@ -61,6 +63,7 @@ arguments! {
     Policies = CKPT_POLICIES;
     RestartBegin = CKPT_RESTART_BEGIN;
     RestartTask = CKPT_RESTART_TASK;
+    RestartUserNs = CKPT_RESTART_USER_NS;
     RestartEnd = CKPT_RESTART_END;
 }
 
@@ -193,12 +196,14 @@ impl Session {
     }
 
     /// The tree that has to be built, as large as [`Session::restart_begin`] said, the thread ids of its tasks in nested
-    /// pid namespaces, and the body of the record of its user namespace; empty without one.
-    pub fn restart_prologue(&self, begun: &ioctl::RestartBegin) -> Result<(Vec<Tree>, Vec<u32>, Vec<u8>)> {
+    /// pid namespaces, the body of the record of its user namespace, empty without one, and those of user namespaces below that.
+    pub fn restart_prologue(&self, begun: &ioctl::RestartBegin) -> Result<(Vec<Tree>, Vec<u32>, [Vec<u8>; 2])> {
         let tasks = begun.tasks.min(TASKS_MAX);
         let mut tree = vec![Tree::new_zeroed(); tasks as usize];
         let mut pids = vec![0u32; begun.pids.min(tasks * LEVELS_MAX) as usize];
         let mut user_ns = vec![0u8; begun.user_ns.min(BODY_MAX) as usize];
+        // Longest: two full maps.
+        let mut nested_user_ns = vec![0u8; begun.nested_user_ns.min(NESTED_MAX * 8192) as usize];
         let mut arg = ioctl::RestartPrologue {
             size: size_of::<ioctl::RestartPrologue>() as u32,
             flags: 0,
@@ -211,16 +216,20 @@ impl Session {
             user_ns: user_ns.as_mut_ptr() as u64,
             user_ns_capacity: user_ns.len() as u32,
             user_ns_size: 0,
+            nested_user_ns: nested_user_ns.as_mut_ptr() as u64,
+            nested_user_ns_capacity: nested_user_ns.len() as u32,
+            nested_user_ns_size: 0,
         };
-        // SAFETY: `arg` is a live struct of the size that it names; `arg.tree`, `arg.pids` and `arg.user_ns` are live arrays of
-        // `arg.capacity` entries, `arg.pids_capacity` words and `arg.user_ns_capacity` bytes that nothing else refers to. The
+        // SAFETY: `arg` is a live struct of the size that it names; `arg.tree`, `arg.pids`, `arg.user_ns` and `arg.nested_user_ns` are
+        // live arrays of as many entries, words and bytes as their capacities say, that nothing else refers to. The
         // kernel writes within these, and every bit pattern is a `Tree`, a word or a byte.
         let result = unsafe { raw_ioctl(self.fd.as_raw_fd(), ioctl::CKPT_RESTART_PROLOGUE, (&raw mut arg).cast()) };
         result.map_err(|errno| Error::Begin(self.failure(errno)))?;
         tree.truncate(arg.tasks as usize);
         pids.truncate(arg.pids_count as usize);
         user_ns.truncate(arg.user_ns_size as usize);
-        Ok((tree, pids, user_ns))
+        nested_user_ns.truncate(arg.nested_user_ns_size as usize);
+        Ok((tree, pids, [user_ns, nested_user_ns]))
     }
 
     /// Waits until every task is restored, and lets them go.

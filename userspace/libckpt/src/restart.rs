@@ -2,7 +2,7 @@
 
 //! Restart: build the processes, let each task restore itself, let them go.
 
-use crate::device::{self, Built, Group, NewNamespaces, Plan, SavedUserNs, Session, Step};
+use crate::device::{self, Built, Group, NestedUserNs, NewNamespaces, Plan, SavedUserNs, Session, Step};
 use crate::error::{Error, Result, TakenPid};
 use crate::external::{self, External};
 use crate::foreground::{self, Ended, Terminal, Watched};
@@ -155,12 +155,14 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
         };
         statefile::verify(BufReader::with_capacity(1 << 20, from))?;
     }
-    let (entries, nested, user_ns) = session.restart_prologue(&begun)?;
+    let (entries, nested, [user_ns, nested_user_ns]) = session.restart_prologue(&begun)?;
     let tree = TaskTree::new(entries, &nested)?;
     let user_ns = match &user_ns[..] {
         [] => None,
         body => Some(SavedUserNs::parse(body).ok_or_else(|| Error::Tree("its user namespace cannot be read".into()))?),
     };
+    let nested_user_ns = NestedUserNs::parse_all(&nested_user_ns)
+        .ok_or_else(|| Error::Tree("its nested user namespaces cannot be read".into()))?;
     let namespaces = namespaces(&begun, &tree, options, user_ns.is_some())?;
     if namespaces.is_none() {
         let taken = tree.taken();
@@ -184,6 +186,7 @@ pub fn restart(file: &impl AsFd, options: &RestartOptions) -> Result<Restarted> 
         init: options.job || tree.has_orphans(),
         tied: options.job,
         user_ns: user_ns.as_ref(),
+        nested_user_ns: &nested_user_ns,
     };
     let mut process = device::build(&plan).map_err(|error| match reason(&session, &error) {
         Some(reason) => reason,
@@ -340,6 +343,10 @@ fn explain(
                     ),
                     None => "cannot set up the user namespace".into(),
                 },
+                Step::NestedUserNamespace => format!(
+                    "cannot make user namespace {} again, below that of the first process",
+                    error.index
+                ),
                 Step::Execute => "cannot execute the command".into(),
             };
             Error::Io {

@@ -172,7 +172,7 @@ impl Planner<'_> {
         }
         let namespace = self.namespace(entry, parent)?;
         self.keep_busy(parent)?;
-        if namespace == Namespace::New {
+        if matches!(namespace, Namespace::New { .. }) {
             self.inits
                 .entry(parent)
                 .and_modify(|init| *init = None)
@@ -229,7 +229,7 @@ impl Planner<'_> {
             return Ok(Namespace::Same);
         }
         if entry.level == level + 1 && is_init {
-            return Ok(Namespace::New);
+            return Ok(Namespace::New { owner: entry.owner });
         }
         // The parent had entered the namespace with setns(2). Which one is not said: it must be the only one.
         if entry.level == level + 1 {

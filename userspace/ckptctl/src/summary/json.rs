@@ -24,17 +24,26 @@ impl Summary {
             "locks": locks_json("objref", &self.locks),
             "objects": self.objects.iter().map(|(objref, object)| object_json(*objref, object)).collect::<Vec<_>>(),
         });
+        let map = |map: &[IdExtent]| -> Vec<Value> {
+            let each = map
+                .iter()
+                .map(|e| json!({"first": e.first, "outside": e.outside, "count": e.count}));
+            each.collect()
+        };
         if let Some((user_ns, maps)) = &self.user_ns {
-            let map = |map: &[IdExtent]| -> Vec<Value> {
-                let each = map
-                    .iter()
-                    .map(|e| json!({"first": e.first, "outside": e.outside, "count": e.count}));
-                each.collect()
-            };
             document["user_ns"] = json!({
                 "owner": user_ns.owner, "group": user_ns.group, "flags": user_ns.flags,
                 "users": map(&maps[0]), "groups": map(&maps[1]),
             });
+        }
+        if !self.nested_user_ns.is_empty() {
+            let each = self.nested_user_ns.iter().map(|(user_ns, maps)| {
+                json!({
+                    "parent": user_ns.parent, "owner": user_ns.owner, "group": user_ns.group, "flags": user_ns.flags,
+                    "users": map(&maps[0]), "groups": map(&maps[1]),
+                })
+            });
+            document["nested_user_ns"] = each.collect();
         }
         if !self.external.is_empty() {
             document["external"] = json!(self.external.iter().map(|name| printable(name)).collect::<Vec<_>>());

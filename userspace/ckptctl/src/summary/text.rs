@@ -85,15 +85,20 @@ impl Summary {
             "a process with what belongs to it"
         };
         if let Some((user_ns, maps)) = &self.user_ns {
-            let show = |map: &[IdExtent]| -> String {
-                let each = map.iter().map(|e| format!(" {}+{} as {}", e.outside, e.count, e.first));
-                each.collect::<Vec<_>>().join(",")
-            };
             writeln!(out, "\nUser namespace, made by user {}:", user_ns.owner)?;
-            writeln!(out, "  Users: {}\n  Groups:{}", show(&maps[0]), show(&maps[1]))?;
-            if user_ns.flags & user_flags::NO_SETGROUPS != 0 {
-                writeln!(out, "  setgroups is denied")?;
-            }
+            write_ids(out, maps, user_ns.flags)?;
+        }
+        for (number, (user_ns, maps)) in (1..).zip(&self.nested_user_ns) {
+            let parent = match user_ns.parent {
+                0 => "that of the first process".to_owned(),
+                above => format!("number {above}"),
+            };
+            writeln!(
+                out,
+                "\nUser namespace number {number}, made by user {} in {parent}:",
+                user_ns.owner
+            )?;
+            write_ids(out, maps, user_ns.flags)?;
         }
         if !self.external.is_empty() {
             let names: Vec<String> = self.external.iter().map(|name| printable(name)).collect();
@@ -829,4 +834,17 @@ fn policy(number: u32) -> String {
         7 => "ext".into(),
         other => format!("policy {other}"),
     }
+}
+
+/// What a user namespace calls users and groups.
+fn write_ids(out: &mut String, maps: &[Vec<IdExtent>; 2], flags: u32) -> Result {
+    let show = |map: &[IdExtent]| -> String {
+        let each = map.iter().map(|e| format!(" {}+{} as {}", e.outside, e.count, e.first));
+        each.collect::<Vec<_>>().join(",")
+    };
+    writeln!(out, "  Users: {}\n  Groups:{}", show(&maps[0]), show(&maps[1]))?;
+    if flags & user_flags::NO_SETGROUPS != 0 {
+        writeln!(out, "  setgroups is denied")?;
+    }
+    Ok(())
 }

@@ -10,7 +10,8 @@
 //! Each process has the parent-death signal SIGKILL until the module gives it its own: the death of any one, and of
 //! the caller, takes all below it along.
 
-use super::user_ns::{Ids, SavedUserNs};
+use super::nested;
+use super::user_ns::{Ids, NestedUserNs, SavedUserNs};
 use super::{full_set, ignore, sized, wait_for_signal, BlockedSignals, EXIT_NOT_RESTORED};
 use ckpt_uapi::ioctl;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
@@ -67,8 +68,11 @@ pub(crate) enum Make {
 pub(crate) enum Namespace {
     /// Its creator's.
     Same,
-    /// A new one, whose first process it is.
-    New,
+    /// A new one, whose first process it is. It belongs to the user namespace of the root, or to that with this number.
+    New {
+        /// 0, or the number of a nested user namespace.
+        owner: u32,
+    },
     /// That of an earlier child process of its creator; its pid is as the creator sees it.
     Of(i32),
     /// The root's, which is the first process of it; its parent is outside.
@@ -116,6 +120,8 @@ pub(crate) enum Step {
     Died = 8,
     /// Executing the command of a job.
     Execute = 9,
+    /// Making a user namespace below that of the root; the index is its number.
+    NestedUserNamespace = 10,
 }
 
 /// What a process that has created all that it has to create reports instead of a [`Step`].
@@ -132,6 +138,7 @@ impl Step {
             7 => Self::UserNamespace,
             8 => Self::Died,
             9 => Self::Execute,
+            10 => Self::NestedUserNamespace,
             _ => Self::Process,
         }
     }
@@ -186,6 +193,8 @@ pub(crate) struct Plan<'a> {
     pub tied: bool,
     /// What the user namespace of the new pid namespace is to be, if there is to be one.
     pub user_ns: Option<&'a SavedUserNs>,
+    /// The user namespaces below that of the root.
+    pub nested_user_ns: &'a [NestedUserNs],
 }
 
 /// The small init that is the parent of a tree, and adopts its orphans. It ends as the root process does, and a pid namespace that was
@@ -329,6 +338,7 @@ struct Blueprint<'a> {
     groups: Option<Vec<Gid>>,
     session: BorrowedFd<'a>,
     report: BorrowedFd<'a>,
+    nested_user_ns: &'a [NestedUserNs],
     group: Group,
     stdio: [Option<BorrowedFd<'a>>; 3],
     place: Place<'a>,
@@ -458,6 +468,7 @@ impl<'a> Blueprint<'a> {
             groups: plan.user_ns.map(SavedUserNs::groups),
             session: plan.session,
             report,
+            nested_user_ns: plan.nested_user_ns,
             group: plan.group,
             stdio: plan.stdio,
             place,
@@ -738,7 +749,7 @@ fn clone_args<'a>(plan: &'a Blueprint<'_>, index: usize) -> (libc::clone_args, &
                 | libc::CLONE_SYSVSEM
         }
     } as u64;
-    if node.namespace == Namespace::New {
+    if node.namespace == (Namespace::New { owner: 0 }) {
         args.flags |= libc::CLONE_NEWPID as u64;
     }
     // A sibling has its creator's, whatever one says.
@@ -826,6 +837,9 @@ fn first_main(plan: &Blueprint<'_>) -> ! {
         tie_to_parent(plan, 0);
     }
     settle(plan);
+    if let Err((number, errno)) = nested::make_all(plan.session, plan.nested_user_ns) {
+        give_up(plan, Step::NestedUserNamespace, number, errno);
+    }
     process_main(plan, 0)
 }
 
@@ -1052,8 +1066,14 @@ fn spare() {
 /// Creates one task. Whether this is it: a process goes on here, a thread and a sharer of memory never come back.
 fn create(plan: &Blueprint<'_>, index: usize) -> bool {
     let (mut args, node) = clone_args(plan, index);
-    if let Namespace::Of(pid) = node.namespace {
-        enter_pid_namespace(plan, index, Pid::from_raw(pid));
+    match node.namespace {
+        Namespace::Of(pid) => enter_pid_namespace(plan, index, Pid::from_raw(pid)),
+        Namespace::New { owner } if owner != 0 => {
+            if let Err(errno) = nested::own_children(plan.session, owner) {
+                give_up(plan, Step::Namespace, index, errno);
+            }
+        }
+        _ => {}
     }
     let created = if node.make == Make::Process {
         // SAFETY: the arguments ask for no shared memory and name a live array of pids. The new process goes on in
@@ -1072,7 +1092,7 @@ fn create(plan: &Blueprint<'_>, index: usize) -> bool {
         Err(errno) if node.make == Make::Thread => give_up(plan, Step::Thread, index, errno),
         Err(errno) => give_up(plan, Step::Process, index, errno),
     }
-    if matches!(node.namespace, Namespace::Of(_)) {
+    if matches!(node.namespace, Namespace::Of(_) | Namespace::New { owner: 1.. }) {
         enter_pid_namespace(plan, index, Some(getpid()));
     }
     false
@@ -1361,6 +1381,7 @@ mod tests {
                 init: tasks.iter().any(|task| task.namespace == Namespace::Beside),
                 tied: false,
                 user_ns: None,
+                nested_user_ns: &[],
             })
         }
     }
@@ -1663,7 +1684,7 @@ mod tests {
         };
         let tasks = [
             task(0, Make::Process, 0, pids[0]),
-            nested(0, Namespace::New, 0, [1, pids[1]]),
+            nested(0, Namespace::New { owner: 0 }, 0, [1, pids[1]]),
             nested(1, Namespace::Same, 1, [5, pids[2]]),
             nested(0, Namespace::Of(pids[1] as i32), 0, [9, pids[3]]),
         ];

@@ -2,7 +2,7 @@
 
 //! User namespaces for new processes: whose they are, and what they call users and groups.
 
-use ckpt_uapi::record::ns::{user_flags, IdExtent, UserNs};
+use ckpt_uapi::record::ns::{user_flags, IdExtent, NestedUserNs as Record, UserNs};
 use rustix::process::{
     dumpable_behavior, getegid, geteuid, getgroups, getpid, getppid, kill_process, parent_process_death_signal,
     set_dumpable_behavior, set_parent_process_death_signal, DumpableBehavior, Gid, Pid, Signal, Uid,
@@ -134,6 +134,47 @@ impl SavedUserNs {
     }
 }
 
+/// A user namespace below that of the saved program's first process: what has to be written to make it, which is done where no memory can
+/// be allocated.
+#[derive(Debug)]
+pub(crate) struct NestedUserNs {
+    /// Number of its parent, from 1 on; 0 for that of the first process.
+    pub(super) parent: u32,
+    /// User that makes it, in its parent.
+    pub(super) owner: u32,
+    /// Group of that.
+    pub(super) group: u32,
+    pub(super) denies_groups: bool,
+    /// What its uid_map is to be.
+    pub(super) uid_map: Vec<u8>,
+    /// What its gid_map is to be.
+    pub(super) gid_map: Vec<u8>,
+}
+
+impl NestedUserNs {
+    /// Takes the bodies of all records apart; `None` when they contradict themselves.
+    pub(crate) fn parse_all(mut bodies: &[u8]) -> Option<Vec<Self>> {
+        let mut all = Vec::new();
+        while !bodies.is_empty() {
+            let (fixed, rest) = Record::read_from_prefix(bodies).ok()?;
+            bodies = rest;
+            let (uids, gids) = (part(&mut bodies, fixed.uids)?, part(&mut bodies, fixed.gids)?);
+            if fixed.parent as usize > all.len() {
+                return None;
+            }
+            all.push(Self {
+                parent: fixed.parent,
+                owner: fixed.owner,
+                group: fixed.group,
+                denies_groups: fixed.flags & user_flags::NO_SETGROUPS != 0,
+                uid_map: lines(&uids).into_bytes(),
+                gid_map: lines(&gids).into_bytes(),
+            });
+        }
+        Some(all)
+    }
+}
+
 /// The next `count` values of a body.
 fn part<T: FromBytes>(body: &mut &[u8], count: u32) -> Option<Vec<T>> {
     let mut next = || {
@@ -189,10 +230,14 @@ fn deny_groups(pid: &str) -> io::Result<()> {
 }
 
 fn write_map(pid: &str, name: &str, extents: &[IdExtent]) -> io::Result<()> {
-    let lines = extents
+    std::fs::write(format!("/proc/{pid}/{name}"), lines(extents))
+}
+
+fn lines(extents: &[IdExtent]) -> String {
+    extents
         .iter()
-        .map(|e| format!("{} {} {}\n", e.first, e.outside, e.count));
-    std::fs::write(format!("/proc/{pid}/{name}"), lines.collect::<String>())
+        .map(|e| format!("{} {} {}\n", e.first, e.outside, e.count))
+        .collect()
 }
 
 /// The same, by the program of shadow-utils for those who may not themselves: /etc/subuid and /etc/subgid say which ids they have.

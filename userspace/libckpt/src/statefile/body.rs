@@ -26,7 +26,7 @@ use ckpt_uapi::record::mqueue::{self, MqNotify, Mqd, Mqueue, MqueueText};
 use ckpt_uapi::record::msg::{self, Msg, MsgText};
 use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute};
-use ckpt_uapi::record::ns::{CgroupNs, IdExtent, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use ckpt_uapi::record::ns::{CgroupNs, IdExtent, IpcNs, NestedUserNs, NsOwner, Nsproxy, TimeNs, UserNs, UtsNs};
 use ckpt_uapi::record::nsfd::{self, NsFd};
 use ckpt_uapi::record::pidfd::{self, Pidfd};
 use ckpt_uapi::record::pids::Pids;
@@ -162,6 +162,10 @@ pub enum Body {
     External(Vec<Vec<u8>>),
     /// Maps of users and of groups, supplementary groups.
     UserNs(UserNs, [Vec<IdExtent>; 2], Vec<u32>),
+    /// A user namespace below that of the first task, and its maps: of users, of groups.
+    NestedUserNs(NestedUserNs, [Vec<IdExtent>; 2]),
+    /// To which user namespace namespaces belong.
+    NsOwner(NsOwner),
     MntNs(MntNs),
     /// Type, source, options.
     Filesystem(Filesystem, [Vec<u8>; 3]),
@@ -334,7 +338,10 @@ impl Body {
                     )?;
                     check(entry.comm.ends_with(&[0]), "a name does not end")?;
                     check(entry.level <= LEVELS_MAX, "there are too many pid namespaces")?;
-                    check(entry.reserved == 0, "a reserved field is not zero")?;
+                    check(
+                        entry.owner == 0 || entry.flags & record::tree::flags::PIDNS_INIT != 0,
+                        "a task that is no first one owns a pid namespace",
+                    )?;
                     check(entry.has_possible_stop(), "a task cannot be stopped so")?;
                 }
                 Self::Tree(fixed, entries)
@@ -375,7 +382,11 @@ impl Body {
             }
             RecordType::Cred => {
                 let fixed: Cred = parts.fixed()?;
-                zero(fixed.reserved)?;
+                known(u32::from(fixed.flags), u32::from(record::cred::cred_flags::ALL))?;
+                check(
+                    fixed.flags == 0 || fixed.user_ns != 0,
+                    "groups outside of no user namespace",
+                )?;
                 Self::Cred(fixed, parts.entries(fixed.groups)?)
             }
             RecordType::Sched => {
@@ -673,7 +684,9 @@ impl Body {
             | RecordType::IpcNs
             | RecordType::TimeNs
             | RecordType::CgroupNs
-            | RecordType::UserNs => Self::parse_namespace(kind, parts)?,
+            | RecordType::UserNs
+            | RecordType::NestedUserNs
+            | RecordType::NsOwner => Self::parse_namespace(kind, parts)?,
             RecordType::External
             | RecordType::NetNs
             | RecordType::NetDevice
@@ -844,16 +857,23 @@ impl Body {
                 let words =
                     parts.entries::<u32>((fixed.uids + fixed.gids).saturating_mul(3).saturating_add(fixed.groups))?;
                 let (maps, groups) = words.split_at(3 * (fixed.uids + fixed.gids) as usize);
-                let extents: Vec<IdExtent> = maps
-                    .chunks_exact(3)
-                    .map(|e| IdExtent {
-                        first: e[0],
-                        outside: e[1],
-                        count: e[2],
-                    })
-                    .collect();
-                let (uids, gids) = extents.split_at(fixed.uids as usize);
-                Self::UserNs(fixed, [uids.to_vec(), gids.to_vec()], groups.to_vec())
+                Self::UserNs(fixed, id_maps(maps, fixed.uids), groups.to_vec())
+            }
+            RecordType::NestedUserNs => {
+                let fixed: NestedUserNs = parts.fixed()?;
+                known(fixed.flags, record::ns::user_flags::ALL)?;
+                let counts = [fixed.uids, fixed.gids];
+                check(
+                    counts.iter().all(|n| (1..=record::ns::EXTENTS_MAX).contains(n)),
+                    "a map has no ids, or too many",
+                )?;
+                let words = parts.entries::<u32>((fixed.uids + fixed.gids).saturating_mul(3))?;
+                Self::NestedUserNs(fixed, id_maps(&words, fixed.uids))
+            }
+            RecordType::NsOwner => {
+                let fixed: NsOwner = parts.alone()?;
+                zero(fixed.reserved)?;
+                Self::NsOwner(fixed)
             }
             RecordType::CgroupNs => {
                 let fixed: CgroupNs = parts.alone()?;
@@ -1435,4 +1455,18 @@ fn check_vma(vma: &Vma) -> Result<()> {
         }
         _ => check(vma.objref == 0, "a mapping without an object names one"),
     }
+}
+
+/// The maps of users and of groups of a user namespace: three words for each extent.
+fn id_maps(words: &[u32], uids: u32) -> [Vec<IdExtent>; 2] {
+    let extents: Vec<IdExtent> = words
+        .chunks_exact(3)
+        .map(|e| IdExtent {
+            first: e[0],
+            outside: e[1],
+            count: e[2],
+        })
+        .collect();
+    let (uids, gids) = extents.split_at(uids as usize);
+    [uids.to_vec(), gids.to_vec()]
 }

@@ -212,6 +212,8 @@ pub(super) struct Order {
     next_fd: u32,
     /// The controlling terminal of the current process may still come.
     before_descriptors: bool,
+    /// User namespaces below that of the first task.
+    user_nss: u32,
     /// Namespaces of the current task may still come.
     before_namespaces: bool,
     /// The cgroup of the current task may come.
@@ -303,7 +305,10 @@ impl Order {
                 self.named += 1;
                 State::Pids
             }
-            (State::Tree | State::Pids, Body::UserNs(..) | Body::External(..) | Body::PrologueEnd) => {
+            (
+                State::Tree | State::Pids,
+                Body::UserNs(..) | Body::NestedUserNs(..) | Body::External(..) | Body::PrologueEnd,
+            ) => {
                 check(self.tree.len() == self.tasks as usize, "the tree has too few tasks")?;
                 self.skip_named();
                 check(
@@ -311,11 +316,16 @@ impl Order {
                     "a task lacks its pids in nested namespaces",
                 )?;
                 self.external = matches!(body, Body::External(..));
+                self.accept_user_ns(body)?;
                 if matches!(body, Body::PrologueEnd) {
                     State::Task
                 } else {
                     State::PrologueEnd
                 }
+            }
+            (State::PrologueEnd, Body::NestedUserNs(..)) if !self.external => {
+                self.accept_user_ns(body)?;
+                State::PrologueEnd
             }
             (State::PrologueEnd, Body::External(..)) if !self.external => {
                 self.external = true;
@@ -941,6 +951,10 @@ impl Order {
             return Ok(true);
         }
         let (objref, namespace) = match body {
+            Body::NsOwner(fixed) if self.before_namespaces && self.mounts_left == 0 => {
+                check(fixed.user_ns <= self.user_nss, "there is no such user namespace")?;
+                return Ok(true);
+            }
             Body::UtsNs(fixed) => (fixed.objref, Namespace::Uts),
             Body::IpcNs(fixed) => {
                 self.ipc |= self.before_namespaces;
@@ -1017,6 +1031,18 @@ impl Order {
         }
         self.add_object(objref, Object::Namespace(namespace))?;
         Ok(true)
+    }
+
+    /// A user namespace below that of the first task stands behind its parent.
+    fn accept_user_ns(&mut self, body: &Body) -> Result<()> {
+        if let Body::NestedUserNs(fixed, _) = body {
+            check(
+                fixed.parent <= self.user_nss,
+                "a user namespace does not follow its parent",
+            )?;
+            self.user_nss += 1;
+        }
+        Ok(())
     }
 
     /// The objects of a new ipc namespace stand between the nsproxy record and what comes next, whatever that is.
