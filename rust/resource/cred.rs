@@ -102,7 +102,7 @@ impl Resource for CredRoom {
         r.user_ns = u16::try_from(number).map_err(|_| EINVAL)?;
         if whole.user_nss.has_groups_of_outside(&cred)? {
             r.flags = cred_flags::GROUPS_OUTSIDE;
-            groups = cred.groups_seen_by(&Cred::of(&whole.root.leader))?;
+            groups = cred.groups_seen_by(&whole.user_nss.viewer()?)?;
         }
         dump.out.record_with(&r, &groups[..])
     }

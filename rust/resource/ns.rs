@@ -23,6 +23,7 @@ use crate::{
         file::{with_fd, File},
         mount::namespace_root,
         ns::{Kind, Nsproxy},
+        nsfd,
         path::Fs,
         pid::PidNs,
         syscall::{nr, CurrentTask},
@@ -382,9 +383,9 @@ fn have_children_in(restore: &Restore<'_>, index: u32) -> Result {
             format_args!("task {index} is not the first of a pid namespace below"),
         ));
     }
-    let pidfd = me.call(nr::__NR_pidfd_open, &[first.tgid() as u64, 0])? as u64;
-    let entered = me.call(nr::__NR_setns, &[pidfd, Kind::PidForChildren.clone_flag()]);
-    me.call(nr::__NR_close, &[pidfd])?;
+    let kind = Kind::PidForChildren.clone_flag();
+    let file = nsfd::open(&first, kind as u32, 0)?;
+    let entered = with_fd(me, &file, |fd| me.call(nr::__NR_setns, &[fd, kind]));
     entered.map(|_| ()).context(format_args!(
         "cannot have child processes in the pid namespace of task {index}"
     ))
@@ -440,15 +441,15 @@ fn parts(r: &NsproxyRecord) -> [(Kind, u32); 7] {
     ]
 }
 
-/// Who is asked for the numbers of users and groups in a namespace: somebody in the user namespace that it belongs to, or, when that is
-/// not the target's, the first process.
+/// Who is asked for the numbers of users and groups in a namespace: somebody in the user namespace that it belongs to. Namespaces that
+/// the target has not made are seen as the first process sees them.
 pub(crate) fn viewer_of(whole: &Whole<'_>, ns: &Nsproxy, kind: Kind) -> Result<Cred> {
     match ns
         .owner_ns(kind)
         .filter(|owner| whole.user_nss.number(owner.address()).is_some())
     {
         Some(owner) => Ok(Cred::viewer_in(&owner)?),
-        None => Ok(Cred::of(&whole.root.leader)),
+        None => whole.user_nss.viewer(),
     }
 }
 

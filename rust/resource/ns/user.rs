@@ -42,7 +42,7 @@ const GROUPS_MAX: u32 = 65_536;
 
 /// The user namespaces that a target lives in, or that its namespaces belong to.
 pub(crate) struct UserNamespaces {
-    /// That of the first process.
+    /// That of the first process, if it is the caller's or was made in that; else the caller's.
     own: UserNs,
     /// Those below that, parents before children: their numbers begin with 1.
     nested: KVec<UserNs>,
@@ -51,8 +51,12 @@ pub(crate) struct UserNamespaces {
 impl UserNamespaces {
     /// Those of these processes, of which `leader` leads the first.
     pub(crate) fn of(leader: &Task, processes: &[Process]) -> Result<Self> {
+        let (first, callers) = (UserNs::of(&Cred::of(leader)), UserNs::of(&Cred::current()));
+        let is_deeper = first.is_within(callers.address())
+            && first != callers
+            && first.parent().is_some_and(|parent| parent != callers);
         let mut all = Self {
-            own: UserNs::of(&Cred::of(leader)),
+            own: if is_deeper { callers } else { first },
             nested: KVec::new(),
         };
         let mut set = 0;
@@ -93,6 +97,11 @@ impl UserNamespaces {
         Ok(())
     }
 
+    /// Who is asked for numbers outside of those below.
+    pub(crate) fn viewer(&self) -> Result<Cred> {
+        Ok(Cred::viewer_in(&self.own)?)
+    }
+
     /// The number of that at an address: 0 for that of the first process; `None` for one that is neither that nor below it.
     pub(crate) fn number(&self, address: usize) -> Option<u32> {
         if address == self.own.address() {
@@ -128,7 +137,7 @@ pub(super) fn check(
 /// Names supplementary groups that a restart could not tell from others: without a number one is like the other.
 fn check_groups(whole: &Whole<'_>, cred: &Cred, refuse: &mut dyn FnMut(core::fmt::Arguments<'_>)) -> Result {
     let first = Cred::of(&whole.root.leader);
-    if !cred.groups_seen_by(&first)?.contains(&NO_NUMBER) {
+    if !cred.groups_seen_by(&whole.user_nss.viewer()?)?.contains(&NO_NUMBER) {
         return Ok(());
     }
     let caller = Cred::current();
@@ -154,6 +163,9 @@ pub(super) fn check_whole(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> R
     };
     let callers = UserNs::of(&Cred::current());
     if *own == callers {
+        if whole.root.scope == Scope::Container && Cred::of(&whole.root.leader).user_ns() != own.address() {
+            refuse("is not the caller's, and was not made in that");
+        }
         return Ok(());
     }
     if own.parent().is_none_or(|parent| parent != callers) {
@@ -275,7 +287,7 @@ pub(crate) fn dump_nested(whole: &Whole<'_>, out: &mut Writer) -> Result {
 /// Writes the user namespace of the target, if it has one of its own.
 pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
     let cred = Cred::of(&whole.root.leader);
-    if cred.user_ns() == Cred::current().user_ns() {
+    if whole.user_nss.own.address() == Cred::current().user_ns() {
         return Ok(());
     }
     let (mut r, extents) = collect(&whole.user_nss.own)?;
