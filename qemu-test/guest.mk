@@ -6,7 +6,7 @@ GUEST_SRC := $(TOP)/qemu-test/guest
 # What the cases, the benchmarks and a person at `make shell` need.
 GUEST_PACKAGES := python3 gcc libc6-dev libgomp1 gdb strace sqlite3 xz-utils zstd openjdk-21-jdk-headless stress-ng procps psmisc \
 	util-linux bsdextrautils kmod iproute2 nftables perl-base time less libcap2-bin socat ca-certificates make redis-server \
-	slurmctld slurmd slurm-client munge tmux vim-tiny postgresql nginx memcached nodejs
+	slurmctld slurmd slurm-client munge tmux vim-tiny postgresql nginx memcached nodejs bubblewrap
 guest_packages := $(subst $(space),$(comma),$(strip $(GUEST_PACKAGES)))
 GUEST_ROOT := $(GUEST)/.root-$(firstword $(shell echo '$(GUEST_PACKAGES)' | md5sum))
 

@@ -39,6 +39,11 @@ pub fn all() -> Vec<Case> {
         )
         .limit(600),
         Case::new(
+            "hostile/values_of_nested_user_namespaces",
+            statefiles::values_of_nested_user_namespaces,
+        )
+        .limit(600),
+        Case::new(
             "hostile/values_of_asynchronous_io",
             statefiles::values_of_asynchronous_io,
         )

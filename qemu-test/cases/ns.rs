@@ -9,13 +9,21 @@ use super::quiet;
 use harness::case::During;
 use harness::ckptctl::{self, exit};
 use harness::process::{children, status_field, wait_until, PATIENCE};
-use harness::{ensure, fail, Case, Context, Program, Result};
+use harness::{ensure, fail, skip, Case, Context, Program, Result};
 use std::fs;
 
 /// The cases of this kind.
 pub fn cases() -> Vec<Case> {
     vec![
         quiet("ns_names", &[]).case("ns/keeps_uts_and_ipc"),
+        quiet("ns_nested", &[])
+            .case("ns/keeps_nested_user_namespaces")
+            .limit(120),
+        Case::new("ns/keeps_nested_user_namespaces_of_a_rootless_container", |context| {
+            rootless::program_by_user(context, "ns_nested")
+        })
+        .limit(180),
+        Case::new("ns/keeps_a_sandbox_of_bubblewrap", sandbox).limit(120),
         Case::new("ns/keeps_mounts_and_the_contents_of_a_tmpfs", mounts),
         Case::new("ns/keeps_a_mount_that_comes_from_elsewhere", mount_from_elsewhere),
         Case::new("ns/keeps_an_overlay", overlay).limit(120),
@@ -35,6 +43,41 @@ pub fn cases() -> Vec<Case> {
         Case::new("ns/keeps_who_has_entered_a_rootless_container", rootless::entered).limit(180),
         Case::new("ns/names_who_may_not_make_the_ids", rootless::not_by_others).limit(180),
     ]
+}
+
+/// All namespaces of bwrap(1), whose monitor stays outside of them.
+fn sandbox(context: &Context) -> Result {
+    if !std::path::Path::new("/usr/bin/bwrap").exists() {
+        skip!("bwrap is not installed");
+    }
+    let file = context.path("sandbox.ckpt");
+    let script =
+        "echo ready; while [ ! -e $CKPT_GO ]; do sleep 0.05; done; [ $(id -u) = 1234 ] && [ $$ -lt 10 ] && echo OK";
+    let dir = context.dir().display().to_string();
+    let words = [
+        &[
+            "bwrap",
+            "--unshare-all",
+            "--uid",
+            "1234",
+            "--ro-bind",
+            "/",
+            "/",
+            "--tmpfs",
+            "/tmp",
+        ],
+        &[
+            "--proc", "/proc", "--dev", "/dev", "--bind", &dir, &dir, "sh", "-c", script,
+        ][..],
+    ]
+    .concat();
+    let go = context.path("go");
+    let program = Program::command(context, &words).env("CKPT_GO", &go.display().to_string());
+    let mut target = program.start()?;
+    target.wait_ready()?;
+    target.comes_back_twice(&file)?;
+    fs::write(go, "")?;
+    target.wait_good_end()
 }
 
 /// Not by a table: seen from outside, files in a tmpfs that is made anew have other inode numbers.

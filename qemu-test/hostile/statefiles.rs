@@ -1019,6 +1019,12 @@ pub fn values_of_a_user_namespace(context: &Context) -> Result {
     feed_records(&mut feeder, &kinds, 2)
 }
 
+/// The same for user namespaces below that of the first process.
+pub fn values_of_nested_user_namespaces(context: &Context) -> Result {
+    let kinds = [RecordType::NestedUserNs, RecordType::NsOwner, RecordType::Cred].map(RecordType::number);
+    feed_kinds(context, "ns_nested", &[], &kinds, 2)
+}
+
 /// The same for overlays, whose layers are paths.
 pub fn values_of_overlays(context: &Context) -> Result {
     let file = context.path("good.ckpt");

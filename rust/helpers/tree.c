@@ -560,18 +560,20 @@ int ckpt_adopt_files(struct task_struct *from)
 }
 
 /*
- * Makes the calling task use another one's root, working directory and umask; its own go. -ESRCH as above. -EPERM between user namespaces,
- * as for clone(2): who may chroot in one must not do so for a task of another.
+ * Makes the calling task use another one's root, working directory and umask; its own go. -ESRCH as above. As clone(2)
+ * has it, who may chroot in one user namespace must not do so for a task of another: -EPERM unless the other one lives in the same, or in
+ * one below it, which the caller still has to enter; ckpt_shares_across_user_ns() shows whether it has.
  */
 int ckpt_adopt_fs(struct task_struct *from)
 {
 	struct fs_struct *fs, *old;
-	bool same;
+	const struct user_namespace *ns;
 
 	rcu_read_lock();
-	same = __task_cred(from)->user_ns == current_user_ns();
+	for (ns = __task_cred(from)->user_ns; ns && ns != current_user_ns(); ns = ns->parent)
+		;
 	rcu_read_unlock();
-	if (!same)
+	if (!ns)
 		return -EPERM;
 	task_lock(from);
 	fs = from->fs;

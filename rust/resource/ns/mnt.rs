@@ -670,8 +670,9 @@ fn open_tree(
     take_fd(me, fd)
 }
 
-/// The mount that came along with another one, if it is what the record wants at this place.
-fn adopt(me: &CurrentTask, parent: &File, point: &[u8], from: &[u8]) -> Result<Option<File>> {
+/// The mount that came along with another one, if it is what the record wants at this place: the root of `source`, or what the restarter
+/// has at `from`.
+fn adopt(me: &CurrentTask, parent: &File, point: &[u8], source: Option<&File>, from: &[u8]) -> Result<Option<File>> {
     let open = |dir: u64, path: &[u8]| -> kernel::error::Result<File> {
         let at = text_at(me, 0, path)?;
         let fd = me.call(nr::__NR_openat, &[dir, at, u64::from(O_PATH | O_NOFOLLOW)])?;
@@ -680,7 +681,10 @@ fn adopt(me: &CurrentTask, parent: &File, point: &[u8], from: &[u8]) -> Result<O
     let point = point.get(1..).filter(|p| !p.is_empty()).unwrap_or(b".");
     let there =
         with_fd(me, parent, |fd| open(fd, point)).context(format_args!("there is no {} to mount on", show(point)))?;
-    let wanted = open(AT_FDCWD, from).context(format_args!("cannot mount {} anywhere", show(from)))?;
+    let wanted = match source {
+        Some(file) => file.clone(),
+        None => open(AT_FDCWD, from).context(format_args!("cannot mount {} anywhere", show(from)))?,
+    };
     Ok(mount::is_same_place(&there, &wanted).then_some(there))
 }
 
@@ -730,7 +734,9 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
     }
     let parent = b.mounts.get(r.parent as usize).map(|m| &m.file);
     let there = match (&source, parent) {
-        (None, Some(parent)) if b.recursive => adopt(me, parent, &to, &from)?,
+        // A cgroup2 is one for the whole machine.
+        (Some(file), Some(parent)) if b.recursive && &from[..] == b"/" => adopt(me, parent, &to, Some(file), &from)?,
+        (None, Some(parent)) if b.recursive => adopt(me, parent, &to, None, &from)?,
         _ => None,
     };
     let is_there = there.is_some();

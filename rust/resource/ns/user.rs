@@ -42,7 +42,7 @@ const GROUPS_MAX: u32 = 65_536;
 
 /// The user namespaces that a target lives in, or that its namespaces belong to.
 pub(crate) struct UserNamespaces {
-    /// That of the first process, if it is the caller's or was made in that; else the caller's.
+    /// That of the first process, if it is the caller's or was made in that, and the others live in it or below; else the caller's.
     own: UserNs,
     /// Those below that, parents before children: their numbers begin with 1.
     nested: KVec<UserNs>,
@@ -52,15 +52,17 @@ impl UserNamespaces {
     /// Those of these processes, of which `leader` leads the first.
     pub(crate) fn of(leader: &Task, processes: &[Process]) -> Result<Self> {
         let (first, callers) = (UserNs::of(&Cred::of(leader)), UserNs::of(&Cred::current()));
+        let tasks = || processes.iter().flat_map(Process::tasks);
         let is_deeper = first.is_within(callers.address())
             && first != callers
-            && first.parent().is_some_and(|parent| parent != callers);
+            && (first.parent().is_some_and(|parent| parent != callers)
+                || tasks().any(|task| !UserNs::of(&Cred::of(task)).is_within(first.address())));
         let mut all = Self {
             own: if is_deeper { callers } else { first },
             nested: KVec::new(),
         };
         let mut set = 0;
-        for task in processes.iter().flat_map(Process::tasks) {
+        for task in tasks() {
             all.add(&UserNs::of(&Cred::of(task)))?;
             let mut pids = PidNs::of(task).ok();
             while let Some(ns) = pids {
