@@ -8,7 +8,8 @@
 //! Saved: the pid namespace of children to come, when its first process is in the target.
 //! Not saved: that whoever has started a container's first process (unshare(1)) or has entered it (nsenter(1)) lives in namespaces of it,
 //! with a warning.
-//! Refused: namespaces that belong to another user namespace than the target's; namespaces that others than the target, that parent and
+//! Saved: to which user namespace they belong. They are made and entered as its root.
+//! Refused: namespaces that belong to a user namespace that is not saved, or not above the task; namespaces that others than the target, that parent and
 //! the caller live in; a time namespace for children that others live in already.
 //! Shown by: ns/, tree/container, refuse/groups_without_numbers, hostile/values_of_namespaces.
 //!

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The user namespace.
+//! User namespaces.
 //!
-//! Saved: one for all tasks, just below the caller's, which their pid namespace belongs to: its maps, owner, and whether setgroups(2) is
-//! denied. User space makes it, and the pid namespace with it; the maps are written to /proc/PID/uid_map and gid_map by the restarter,
-//! who needs the right to.
-//! Saved: supplementary groups that it has no numbers for, which are those of whoever made it: the same for all tasks.
+//! Saved: that of the first process, if it was made in the caller's: its maps, owner, and whether setgroups(2) is denied. User space makes
+//! it, and the pid namespace with it; the maps are written to /proc/PID/uid_map and gid_map by the restarter, who needs the right to.
+//! Saved: any number of levels below that or below the caller's, with their maps, owners, and the namespaces that belong to them, pid
+//! namespaces too. The first process of a restart makes them before there are others, and each task enters its own with its credentials.
+//! Saved: supplementary groups that a user namespace has no numbers for: those that the one of the first process knows, else those of
+//! whoever made that, the same for all tasks.
 //! Not saved: limits below /proc/sys/user; that the owner of memory is this user namespace (who may trace a task that is not dumpable).
-//! Refused: other user namespaces beside or below it, one that is not just below the caller's, one that others live in, too (but for the
-//! parents of a container's init and of those that have entered it); one without ids, or with ids that the caller does not know; project
-//! ids; a task with supplementary groups without numbers that are not those of the first process, or that the caller has no number for
-//! either.
-//! Shown by: ns/keeps_a_rootless, ns/keeps_a_container, ns/names_who, refuse/user_namespace, hostile/values_of_a_user_namespace.
+//! Refused: one that is not the caller's or below it, or, of a container, not just below; one that others live in, too (but for the
+//! parents of a container's init and of those that have entered it); one without ids, or with ids that its parent or the caller does not
+//! know; project ids; more than 256; namespaces that belong to one in which, or below which, the task does not live; a task with
+//! supplementary groups without numbers that are not those of the first process, or that the caller has no number for either.
+//! A restart fails for whoever may not make them: nested ones with more ids than its own want CAP_SETUID and CAP_SETGID in their parent
+//! (newuidmap(1) is not asked), and root cannot restart those in a container of somebody else, but that user can.
+//! Shown by: ns/keeps_a_rootless, ns/keeps_nested, ns/keeps_a_sandbox, ns/keeps_a_container, ns/names_who, refuse/user_namespace,
+//! hostile/values_of_a_user_namespace, hostile/values_of_nested.
 //!
-//! Record: [`ckpt_uapi::record::ns::UserNs`].
+//! Records: [`ckpt_uapi::record::ns::UserNs`], [`ckpt_uapi::record::ns::NestedUserNs`], [`ckpt_uapi::record::ns::NsOwner`].
 
 use crate::{
     error::{Context, Fault, Result},

@@ -15,9 +15,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd
 use rustix::fs::{open, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::{pipe_with, PipeFlags};
-use rustix::process::{
-    set_dumpable_behavior, set_parent_process_death_signal, waitid, DumpableBehavior, Signal, WaitId, WaitIdOptions,
-};
+use rustix::process::{set_parent_process_death_signal, waitid, Signal, WaitId, WaitIdOptions};
 use rustix::thread::{
     move_into_link_name_space, set_thread_res_gid, set_thread_res_uid, unshare_unsafe, Gid, LinkNameSpaceType, Uid,
     UnshareFlags,
@@ -202,8 +200,7 @@ fn own(one: &NestedUserNs, name: &mut [u8; NAME]) -> Result<(), Errno> {
     let (user, group) = (Uid::from_raw(one.owner), Gid::from_raw(one.group));
     set_thread_res_gid(group, group, group)?;
     set_thread_res_uid(user, user, user)?;
-    // What has just changed took it away, and with it the files in /proc that the maps are written to.
-    set_dumpable_behavior(DumpableBehavior::Dumpable)?;
+    // Another user may not trace what is still a copy of the restarter: it stays as little dumpable as this has made it.
     // SAFETY: no descriptor table is unshared; it changes the credentials of this thread only, which is alone.
     unsafe { unshare_unsafe(UnshareFlags::NEWUSER) }?;
     // SAFETY: the path is a live string, the buffer has room for one byte less than it is long.
