@@ -37,7 +37,7 @@ done
 cat <<'TAIL'
 ## Planned
 
-- The other namespaces in full (other network devices, packet filters, sysctls), nested user namespaces.
+- The other namespaces in full (other network devices, packet filters, sysctls).
 - Descriptors of every kind (other sockets than Unix ones, armed userfaultfds, ...).
 - TCP, other processors, restart on another kernel release with another vdso, incremental and lazy memory.
 TAIL

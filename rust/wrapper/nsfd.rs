@@ -21,6 +21,11 @@ impl<'a> NsFd<'a> {
         (file.ops() == Operations::Namespace.address()).then_some(Self(file))
     }
 
+    /// The file.
+    pub(crate) fn file(&self) -> &File {
+        self.0
+    }
+
     /// CLONE_NEW*.
     pub(crate) fn kind(&self) -> u32 {
         // SAFETY: of nsfs, by the invariant: the inode keeps the namespace, whose kind never changes.

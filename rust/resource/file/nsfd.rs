@@ -15,7 +15,8 @@ use crate::{
     objects::{Keeper, Object},
     wrapper::{
         file::File,
-        nsfd::{self, NsFd}, //
+        nsfd::{self, NsFd},
+        user_ns::UserNs, //
     },
 };
 use ckpt_uapi::record::{
@@ -58,7 +59,7 @@ fn find(target: &Target<'_>, namespace: &NsFd<'_>) -> Result<core::result::Resul
     let Some(found) = whole.inhabited.borrow_mut().first(whole.processes, namespace)? else {
         return Ok(Err("namespace in which no process of the target lives"));
     };
-    if namespace.kind() == USER && whole.user_nss.number(namespace.namespace()) != Some(0) {
+    if UserNs::of_file(namespace.file()).is_some_and(|ns| whole.user_nss.number(ns.address()) != Some(0)) {
         return Ok(Err("user namespace below that of the first process"));
     }
     let own = whole.places.index(target.leader);

@@ -39,7 +39,7 @@ use ckpt_uapi::record::mqueue::{self, MqNotify, Mqd, Mqueue, MqueueText};
 use ckpt_uapi::record::msg::{Msg, MsgText};
 use ckpt_uapi::record::nameless::{self, Nameless, NamelessData};
 use ckpt_uapi::record::net::{device_kind, peer, NetAddress, NetDevice, NetNeighbour, NetNs, NetRoute, NO_INET6};
-use ckpt_uapi::record::ns::{CgroupNs, IpcNs, Nsproxy, TimeNs, UserNs, UtsNs};
+use ckpt_uapi::record::ns::{CgroupNs, IpcNs, NestedUserNs, NsOwner, Nsproxy, TimeNs, UserNs, UtsNs};
 use ckpt_uapi::record::nsfd::{self, NsFd};
 use ckpt_uapi::record::pidfd::{self, Pidfd};
 use ckpt_uapi::record::pids::Pids;
@@ -435,6 +435,15 @@ fn tree() -> Vec<Part> {
             groups: 1,
         })
         .entries(&[0u32, 1000, 1, 0, 100_000, 1000, 27]),
+        Part::new(&NestedUserNs {
+            parent: 0,
+            owner: 0,
+            group: 0,
+            flags: 1,
+            uids: 1,
+            gids: 1,
+        })
+        .entries(&[0u32, 0, 1, 0, 0, 1]),
         Part::new(&External {
             length: 11,
             reserved: 0,
@@ -900,6 +909,10 @@ fn namespaces() -> Vec<Part> {
             ifindex: 2,
             address: inet([10, 0, 0, 9]),
             hardware: [2, 0, 0, 0, 0, 9, 0, 0],
+        }),
+        Part::new(&NsOwner {
+            user_ns: 0,
+            reserved: 0,
         }),
         Part::new(&Nsproxy {
             objref: 27,

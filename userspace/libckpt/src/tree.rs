@@ -514,7 +514,7 @@ mod tests {
         let tasks = built.tasks();
         assert_eq!(
             (tasks[1].namespace, &tasks[1].pids[..], tasks[1].parent),
-            (Namespace::New, &[1, 11][..], 0)
+            (Namespace::New { owner: 0 }, &[1, 11][..], 0)
         );
         assert_eq!(
             (tasks[2].namespace, &tasks[2].pids[..], tasks[2].parent),
