@@ -68,6 +68,7 @@ static const struct {
 	{ CKPT_RESTART_PROLOGUE, sizeof(struct ckpt_restart_prologue), "RESTART_PROLOGUE", false },
 	{ CKPT_RESTART_TASK, sizeof(struct ckpt_restart_task), "RESTART_TASK", false },
 	{ CKPT_RESTART_END, sizeof(struct ckpt_restart_end), "RESTART_END", false },
+	{ CKPT_RESTART_USER_NS, sizeof(struct ckpt_restart_user_ns), "RESTART_USER_NS", false },
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
@@ -380,6 +381,7 @@ static void restarting(const char *statefile)
 {
 	struct ckpt_restart_begin begin = { .size = sizeof(begin) }, b;
 	struct ckpt_restart_prologue prologue = { .size = sizeof(prologue) };
+	struct ckpt_restart_user_ns user_ns = { .size = sizeof(user_ns) };
 	struct ckpt_restart_task task = { .size = sizeof(task), .index = 5 };
 	struct ckpt_restart_end end = { .size = sizeof(end), .flags = CKPT_RESTART_END_ABORT };
 	int file = open(statefile, O_RDONLY), write_only = open("/dev/null", O_WRONLY), empty = memfd_create("empty", 0);
@@ -435,6 +437,21 @@ static void restarting(const char *statefile)
 	WANT(prologue.tasks, 1);
 	WANT(tree[0].pid > 1 && (tree[0].flags & CKPT_TREE_LEADER), 1);
 	/* A task that does not exist, and one that is not the caller's: refused before anything changes. */
+	/* User namespaces that the statefile does not have, or that are none. */
+	user_ns.number = 1;
+	user_ns.fd = open("/proc/self/ns/user", O_RDONLY);
+	WANT(call(fd, CKPT_RESTART_USER_NS, &user_ns), -EINVAL);
+	user_ns.number = 0;
+	WANT(call(fd, CKPT_RESTART_USER_NS, &user_ns), -EINVAL);
+	user_ns.flags = ~0u;
+	WANT(call(fd, CKPT_RESTART_USER_NS, &user_ns), -EINVAL);
+	user_ns.flags = CKPT_RESTART_USER_NS_OWNS_CHILDREN;
+	WANT(call(fd, CKPT_RESTART_USER_NS, &user_ns), -EINVAL);
+	close(user_ns.fd);
+	for (user_ns.fd = -1; user_ns.number < 2; user_ns.number++)
+		WANT(call(fd, CKPT_RESTART_USER_NS, &user_ns), -EINVAL);
+	user_ns.flags = 0;
+	WANT(call(fd, CKPT_RESTART_USER_NS, &user_ns), -EBADF);
 	child = fork();
 	if (child == 0) {
 		int result = call(fd, CKPT_RESTART_TASK, &task);
