@@ -67,6 +67,9 @@ arguments! {
     RestartEnd = CKPT_RESTART_END;
 }
 
+/// The tree of a statefile, thread ids in nested pid namespaces, and the records of its user namespace and of those below that.
+pub(crate) type Prologue = (Vec<Tree>, Vec<u32>, [Vec<u8>; 2]);
+
 /// A zeroed argument with its size set. Every type here begins with `size: u32`, little-endian as x86-64 is.
 fn sized<T: Argument>() -> T {
     let mut arg = T::new_zeroed();
@@ -197,7 +200,7 @@ impl Session {
 
     /// The tree that has to be built, as large as [`Session::restart_begin`] said, the thread ids of its tasks in nested
     /// pid namespaces, the body of the record of its user namespace, empty without one, and those of user namespaces below that.
-    pub fn restart_prologue(&self, begun: &ioctl::RestartBegin) -> Result<(Vec<Tree>, Vec<u32>, [Vec<u8>; 2])> {
+    pub fn restart_prologue(&self, begun: &ioctl::RestartBegin) -> Result<Prologue> {
         let tasks = begun.tasks.min(TASKS_MAX);
         let mut tree = vec![Tree::new_zeroed(); tasks as usize];
         let mut pids = vec![0u32; begun.pids.min(tasks * LEVELS_MAX) as usize];

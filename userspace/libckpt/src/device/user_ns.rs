@@ -234,10 +234,10 @@ fn write_map(pid: &str, name: &str, extents: &[IdExtent]) -> io::Result<()> {
 }
 
 fn lines(extents: &[IdExtent]) -> String {
-    extents
+    let each = extents
         .iter()
-        .map(|e| format!("{} {} {}\n", e.first, e.outside, e.count))
-        .collect()
+        .map(|e| format!("{} {} {}\n", e.first, e.outside, e.count));
+    each.collect::<Vec<_>>().concat()
 }
 
 /// The same, by the program of shadow-utils for those who may not themselves: /etc/subuid and /etc/subgid say which ids they have.
