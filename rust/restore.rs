@@ -277,8 +277,18 @@ impl Restart {
         self.with_user_nss(|given| given.take(number, file, self.prologue.nested_user_ns()))
     }
 
-    /// Has the next child processes of the caller live in a new pid namespace that belongs to such a user namespace.
+    /// Has the next child processes of the caller live in a new pid namespace that belongs to such a user namespace, when that has been
+    /// given: who stands beside the root process is made while that gives them.
     pub(crate) fn own_children(&self, number: u32, me: &CurrentTask) -> Result {
+        if !self.prologue.nested_user_ns().has(number) {
+            return Err(Fault::new(EINVAL, format_args!("there is no user namespace {number}")));
+        }
+        while self.with_user_nss(|given| Ok(given.get(number).is_none()))? {
+            if self.failed.load(Ordering::Acquire) || fatal_signal_pending() {
+                return Err(EINTR.into());
+            }
+            sleep_killable(1);
+        }
         self.with_user_nss(|given| given.own_children(number, me))
     }
 

@@ -394,7 +394,7 @@ pub struct RestartUserNs {
     pub flags: u32,
     /// Number of the user namespace, from 1 on.
     pub number: u32,
-    /// A descriptor of it, as one of /proc/PID/ns/user; -1 with a flag, when the restart has it already.
+    /// A descriptor of it, as one of /proc/PID/ns/user; -1 with a flag, which waits until the restart has it.
     pub fd: i32,
 }
 

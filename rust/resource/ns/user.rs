@@ -401,6 +401,11 @@ pub(crate) struct WantedNested {
 }
 
 impl WantedNested {
+    /// Whether there is one with this number, from 1 on.
+    pub(crate) fn has(&self, number: u32) -> bool {
+        (1..=self.wanted.len()).contains(&(number as usize))
+    }
+
     /// None yet.
     pub(crate) fn new() -> Self {
         Self {
