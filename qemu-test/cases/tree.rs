@@ -53,6 +53,10 @@ pub fn cases() -> Vec<Case> {
         Case::new("tree/copy_as_an_ordinary_user", namespace::ordinary_user).limit(180),
         Case::new("tree/container_comes_back", container::comes_back).limit(180),
         Case::new("tree/keeps_who_has_entered_a_container", container::entered).limit(180),
+        Case::new(
+            "tree/a_session_does_without_a_terminal_from_outside",
+            container::terminal_from_outside,
+        ),
         Case::new("tree/names_who_has_entered_a_namespace_below", container::entered_below),
         Case::new("tree/init_passes_signals_and_status_on", namespace::signals_and_status),
         Case::new("tree/a_container_is_saved_from_inside", container::from_inside).limit(180),

@@ -882,6 +882,8 @@ struct ckpt_task_tty {
 	bool foreground;
 	/* It is the terminal of the task's session. */
 	bool of_session;
+	/* As policies call it: tty:pts3. NUL-terminated. */
+	char name[72];
 };
 
 struct ckpt_tty {

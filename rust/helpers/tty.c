@@ -114,6 +114,7 @@ bool ckpt_task_tty(struct task_struct *t, struct ckpt_task_tty *out)
 		/* As long as the session has it, the other end has not been released. */
 		if (is_slave(tty) && tty->link->count > 0)
 			out->pair = (unsigned long)tty->link;
+		scnprintf(out->name, sizeof(out->name), "tty:%s", tty->name);
 	}
 	unlock_task_sighand(t, &flags);
 	if (!tty)

@@ -7,9 +7,10 @@
 //! with the session.
 //! Not saved: that the foreground process group has ended (the session leader's is it then); a process group that is still to be sent a
 //! SIGHUP for a terminal that was hung up.
-//! Refused: the controlling terminal of a session that begins in the target, when its master is outside. At a restart: to give one to the
-//! root process, unless it is restarted in a session of its own.
-//! Shown by: pty/, run/, hostile/values_of_terminals.
+//! Refused: the controlling terminal of a session that begins in the target, when its master is outside (`docker exec -t`): the caller
+//! may have the session do without (a policy for `tty:NAME`). At a restart: to give one to the root process, unless it is restarted in a
+//! session of its own.
+//! Shown by: pty/, run/, tree/a_session_does_without_a_terminal, hostile/values_of_terminals.
 //!
 //! Record: [`ckpt_uapi::record::pty::Ctty`].  C source: `drivers/tty/tty_jobctrl.c`
 
@@ -49,7 +50,17 @@ impl Resource for CttyRoom {
                 None => {}
             }
         } else if !becomes_restarters(target, task) {
-            refuse("controlling terminal outside of the target");
+            let name = tty.name.split(|byte| *byte == 0).next().unwrap_or_default();
+            let shown = core::str::from_utf8(name).unwrap_or("tty:?");
+            let why = Fault::new(
+                EOPNOTSUPP,
+                format_args!("controlling terminal {shown} outside of the target cannot be saved"),
+            )
+            .kind(RecordType::Ctty);
+            match target.whole.decisions.decide_terminal(target.leader, name, why) {
+                Ok(told) => obstacles.warn(told),
+                Err(why) => obstacles.add(why),
+            }
         }
         Ok(())
     }

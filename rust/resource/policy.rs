@@ -142,17 +142,28 @@ impl<'a> Decisions<'a> {
             None | Some((_, Action::Refuse)) => return Err(why),
             Some((number, Action::Close)) => (number, "it will be closed"),
             Some((number, Action::Replace(_))) => (number, "another file will stand for it"),
-            Some((number, Action::Kill)) => {
-                self.doomed
-                    .borrow_mut()
-                    .try_create_and_insert(leader.tgid(), (), GFP_KERNEL)?;
-                (number, "the process will be killed at restart")
-            }
+            Some((number, Action::Kill)) => (number, self.doom(leader)?),
         };
         self.files
             .borrow_mut()
             .try_create_and_insert(file.address(), number, GFP_KERNEL)?;
         Ok(why.and(text))
+    }
+
+    /// The same of the controlling terminal of `leader`'s process, which has no open file: its session has none after a restart.
+    pub(crate) fn decide_terminal(&self, leader: &Task, name: &[u8], why: Fault) -> Result<Fault> {
+        match self.policies.of(name) {
+            None | Some((_, Action::Refuse)) => Err(why),
+            Some((_, Action::Close | Action::Replace(_))) => Ok(why.and("it will have none")),
+            Some((_, Action::Kill)) => Ok(why.and(self.doom(leader)?)),
+        }
+    }
+
+    fn doom(&self, leader: &Task) -> Result<&'static str> {
+        self.doomed
+            .borrow_mut()
+            .try_create_and_insert(leader.tgid(), (), GFP_KERNEL)?;
+        Ok("the process will be killed at restart")
     }
 
     /// What has been decided about an open file.

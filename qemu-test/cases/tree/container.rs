@@ -7,8 +7,10 @@ use harness::ckptctl::{self, exit};
 use harness::process::{self, children, descendants, wait_until, PATIENCE};
 use harness::{ensure, fail, Context, Program, Result, CKPTCTL};
 use rustix::process::Signal;
+use rustix::pty::{openpt, ptsname, unlockpt, OpenptFlags};
 use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 const UNSHARE: &[&str] = &[
@@ -360,4 +362,59 @@ pub fn entered_below(context: &Context) -> Result {
     check?
         .expect(exit::REFUSED)?
         .names(&[entered.to_string().as_str(), "has entered a pid namespace below"])
+}
+
+/// As `docker exec -t` does it: who has entered leads a session, whose terminal comes from outside. By policy it has none after a restart.
+pub fn terminal_from_outside(context: &Context) -> Result {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    unlockpt(&master)?;
+    let name = ptsname(&master, Vec::new())?;
+    let slave = || {
+        fs::File::options()
+            .read(true)
+            .write(true)
+            .open(OsStr::from_bytes(name.as_bytes()))
+    };
+    let words = ["sh", "-c", "echo ready; sleep 1000; exit"];
+    let mut target = Program::command(context, &words).through(UNSHARE).start()?;
+    target.wait_ready()?;
+    let first = children(target.pid)[0].to_string();
+    let mut guest = std::process::Command::new("nsenter")
+        .args(["-t", &first, "--pid", "--mount", "setsid", "--ctty", "sleep", "2000"])
+        .stdin(slave()?)
+        .stdout(slave()?)
+        .stderr(slave()?)
+        .spawn()?;
+    let terminal_of = |pid: i32| -> Option<String> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let number = stat.rsplit(") ").next()?.split(' ').nth(4)?;
+        (fs::read(format!("/proc/{pid}/cmdline")).ok()? == b"sleep\x002000\0").then(|| number.to_owned())
+    };
+    let entered = || children(guest.id() as i32).into_iter().find_map(terminal_of);
+    let entered = wait_until(PATIENCE, || entered().filter(|number| number != "0"));
+    ensure!(entered.is_some(), "nobody enters with a terminal");
+    let file = context.path("container.ckpt");
+    let save = |policy: &[&str]| {
+        let words = ["checkpoint", "--container", &first, "--kill", "-o"];
+        let mut command = ckptctl::command(&words);
+        ckptctl::finish(command.arg(&file).args(policy))
+    };
+    save(&[])?
+        .expect(exit::REFUSED)?
+        .names(&["controlling terminal", "tty:pts"])?;
+    save(&["--policy", "tty:pts*=close"])?
+        .expect(exit::DONE)?
+        .names(&["it will have none"])?;
+    target.was_killed()?;
+    guest.wait()?;
+    let mut restart = ckptctl::restart_foreground(&file, &[])?;
+    let find = || descendants(restart.id() as i32).into_iter().find_map(terminal_of);
+    let found = wait_until(PATIENCE, find);
+    let below = children(restart.id() as i32);
+    for init in below.into_iter().filter(|pid| inner_pids(&[*pid]) == [1]) {
+        process::signal(init, Signal::KILL)?;
+    }
+    let _ = restart.wait()?;
+    ensure!(found.as_deref() == Some("0"), "its terminal: {found:?}");
+    Ok(())
 }
