@@ -44,6 +44,10 @@ pub fn all() -> Vec<Case> {
         )
         .limit(600),
         Case::new(
+            "hostile/who_lives_outside_of_his_namespaces",
+            statefiles::who_lives_outside_of_his_namespaces,
+        ),
+        Case::new(
             "hostile/values_of_asynchronous_io",
             statefiles::values_of_asynchronous_io,
         )

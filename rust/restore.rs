@@ -261,6 +261,19 @@ fn of_task(fault: Fault, me: &CurrentTask) -> Fault {
     }
 }
 
+/// The module's calls for a task pass by seccomp and ptrace: whoever is under one of them is not called for.
+fn refuse_watched(me: &CurrentTask) -> Result {
+    if me.task().has_seccomp() || me.task().is_traced() {
+        return Err(Fault::new(
+            EPERM,
+            format_args!(
+                "a task that is traced or under seccomp cannot become another one: the module's calls pass by both"
+            ),
+        ));
+    }
+    Ok(())
+}
+
 impl Restart {
     /// What user space has to build.
     pub(crate) fn prologue(&self) -> &Prologue {
@@ -280,8 +293,16 @@ impl Restart {
     /// Has the next child processes of the caller live in a new pid namespace that belongs to such a user namespace, when that has been
     /// given: who stands beside the root process is made while that gives them.
     pub(crate) fn own_children(&self, number: u32, me: &CurrentTask) -> Result {
+        refuse_watched(me)?;
         if !self.prologue.nested_user_ns().has(number) {
             return Err(Fault::new(EINVAL, format_args!("there is no user namespace {number}")));
+        }
+        // As unshare(2) and setns(2) want it, besides the same in that one: the caller goes on in the user namespace that it lives in.
+        if !me.may_administer_own() {
+            return Err(Fault::new(
+                EPERM,
+                format_args!("the caller lacks CAP_SYS_ADMIN in the user namespace that it lives in"),
+            ));
         }
         while self.with_user_nss(|given| Ok(given.get(number).is_none()))? {
             if self.failed.load(Ordering::Acquire) || fatal_signal_pending() {
@@ -371,14 +392,7 @@ impl Restart {
         let (Some(entry), Some(gate)) = (self.prologue.tree.get(index as usize), self.gates.get(index as usize)) else {
             return Err(Fault::new(EINVAL, format_args!("there is no task {index} in the tree")));
         };
-        if me.task().has_seccomp() || me.task().is_traced() {
-            return Err(Fault::new(
-                EPERM,
-                format_args!(
-                    "a task that is traced or under seccomp cannot become another one: the module's calls pass by both"
-                ),
-            ));
-        }
+        refuse_watched(me)?;
         let ids = (me.task().tgid(), me.task().tid());
         self.prologue.has_numbers(me, index, entry)?;
         if let Err(fault) = self.prologue.has_user_ns(me) {
@@ -480,6 +494,7 @@ impl Restart {
         let started = joined.and_then(|()| release(me, &mut late)).and_then(|()| {
             self.leave();
             self.wait_on_its_own(&self.all_left)?;
+            self.check_owners(me)?;
             for room in ROOMS {
                 (room.start)(me, &late).map_err(|f| f.kind(room.records[0]))?;
             }
@@ -505,6 +520,18 @@ impl Restart {
             vfork.waiter.vfork.wait_vfork();
         }
         Ok(())
+    }
+
+    /// Says that a task would run its own code outside of the user namespace that one of its namespaces belongs to. Some have been made with
+    /// the rights of that one; the statefile says for whom, and is not believed.
+    fn check_owners(&self, me: &CurrentTask) -> Result {
+        if self.with_user_nss(|given| Ok(given.is_empty()))? || me.lives_below_owners() {
+            return Ok(());
+        }
+        Err(Fault::new(
+            EPERM,
+            format_args!("a namespace of it belongs to a user namespace that it does not live in or below"),
+        ))
     }
 
     /// Waits for others that have been let go, too. The coordinator may be gone by now.

@@ -1025,6 +1025,35 @@ pub fn values_of_nested_user_namespaces(context: &Context) -> Result {
     feed_kinds(context, "ns_nested", &[], &kinds, 2)
 }
 
+/// Nobody lives outside of the user namespace that his mounts belong to, whatever the statefile says: a setuid program would run in them.
+pub fn who_lives_outside_of_his_namespaces(context: &Context) -> Result {
+    use libckpt::uapi::record::cred::Cred;
+    use std::mem::offset_of;
+
+    let file = context.path("good.ckpt");
+    let script = "unshare -Urmu sh -c 'echo ready; exec sleep 1000'; exit";
+    let mut target = Program::command(context, &["sh", "-c", script]).start()?;
+    target.wait_ready()?;
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    target.checkpoint_kill(&file)?;
+    let mut feeder = Feeder::from(&file, target.pid)?;
+    let good = parse(feeder.good())?;
+    let answer = feeder.restart(&good.encode())?;
+    ensure!(answer == Answer::Accepted, "the good statefile: {answer:?}");
+    let at = offset_of!(Cred, user_ns);
+    let is_below = |part: &Part| part.kind == RecordType::Cred.number() && part.body[at] != 0;
+    let Some(below) = good.records.iter().position(is_below) else {
+        fail!("nobody lives in a user namespace below")
+    };
+    let change = Change::of(below, at, 0);
+    let answer = feeder.restart(&change.apply(&good).encode())?;
+    ensure!(
+        matches!(answer, Answer::Refused(errno) if errno == libc::EPERM),
+        "{answer:?}"
+    );
+    Ok(())
+}
+
 /// The same for overlays, whose layers are paths.
 pub fn values_of_overlays(context: &Context) -> Result {
     let file = context.path("good.ckpt");

@@ -432,6 +432,9 @@ void ckpt_user_ns_extent(struct user_namespace *ns, bool group, unsigned int i, 
 const struct cred *ckpt_viewer_in(struct user_namespace *ns);
 int ckpt_enter_user_ns(struct user_namespace *ns);
 const struct cred *ckpt_act_in_user_ns(struct user_namespace *ns);
+const struct cred *ckpt_act_without(int cap);
+bool ckpt_lives_below_owners(void);
+bool ckpt_may_administer_own(void);
 void ckpt_act_as_before(const struct cred *old);
 bool ckpt_shares_across_user_ns(void);
 int ckpt_adopt_nsproxy(struct task_struct *from);
@@ -943,6 +946,8 @@ struct ckpt_uring {
 	bool has_workers;
 	/* Completions that have got lost, of which nobody has been told. */
 	bool dropped;
+	/* Its memory counts for a user: whoever made it had no CAP_IPC_LOCK. */
+	bool accounted;
 	/* Whether the eventfd is told of those only that are not immediate. */
 	bool event_async;
 	/* Completions for which there was no room. */

@@ -112,9 +112,13 @@ int ckpt_landlock_share(const struct cred *theirs)
 {
 	const struct landlock_domain *domain, *other;
 	struct landlock_cred_security *subject;
-	struct cred *new = prepare_creds();
+	struct cred *new;
 	bool same = false;
 
+	/* Who acts with others for a moment may commit none: the kernel would stop. */
+	if (current_cred() != current_real_cred())
+		return -EBUSY;
+	new = prepare_creds();
 	if (!new)
 		return -ENOMEM;
 	subject = ckpt_landlock_cred(new);

@@ -218,6 +218,9 @@ int ckpt_enter_user_ns(struct user_namespace *ns)
 {
 	struct cred *new;
 
+	/* Who acts with others for a moment may commit none: the kernel would stop. */
+	if (current_cred() != current_real_cred())
+		return -EBUSY;
 	if (ns == current_user_ns())
 		return 0;
 	new = cred_in(ns);
@@ -270,9 +273,55 @@ const struct cred *ckpt_act_in_user_ns(struct user_namespace *ns)
 	return override_creds(new);
 }
 
+/* The same without a capability; NULL when there is no memory. */
+const struct cred *ckpt_act_without(int cap)
+{
+	struct cred *new = prepare_creds();
+
+	if (!new)
+		return NULL;
+	cap_lower(new->cap_effective, cap);
+	return override_creds(new);
+}
+
 void ckpt_act_as_before(const struct cred *old)
 {
 	put_cred(revert_creds(old));
+}
+
+/* in_userns(), which modules do not see: whether a user namespace is @above or lies below it. */
+static bool is_within(const struct user_namespace *above, const struct user_namespace *ns)
+{
+	while (ns->level > above->level)
+		ns = ns->parent;
+	return ns == above;
+}
+
+/*
+ * Whether every namespace of the calling task belongs to its user namespace or one above. That is the kernel's own rule: setns(2) and
+ * unshare(2) want CAP_SYS_ADMIN in the user namespace that the caller lives in, too. Who lived outside of that which they belong to would
+ * run setuid programs in what somebody else has made.
+ */
+bool ckpt_lives_below_owners(void)
+{
+	const struct user_namespace *own = current_user_ns();
+	struct nsproxy *ns = current->nsproxy;
+	enum ckpt_ns_kind kind;
+
+	for (kind = CKPT_NS_UTS; kind <= CKPT_NS_TIME_FOR_CHILDREN; kind++) {
+		const struct user_namespace *owner = ckpt_namespace_owner(ns, kind);
+
+		if (owner && !is_within(owner, own))
+			return false;
+	}
+	return is_within(ns->pid_ns_for_children->user_ns, own) &&
+	       is_within(task_active_pid_ns(current)->user_ns, own);
+}
+
+/* Whether the calling task has CAP_SYS_ADMIN in the user namespace that it lives in. */
+bool ckpt_may_administer_own(void)
+{
+	return ns_capable(current_user_ns(), CAP_SYS_ADMIN);
 }
 
 /*

@@ -233,9 +233,13 @@ bool ckpt_has_other_session_keyring(struct task_struct *t)
  */
 int ckpt_share_session_keyring(struct task_struct *from)
 {
-	struct cred *new = prepare_creds();
+	struct cred *new;
 	struct key *old;
 
+	/* Who acts with others for a moment may commit none: the kernel would stop. */
+	if (current_cred() != current_real_cred())
+		return -EBUSY;
+	new = prepare_creds();
 	if (!new)
 		return -ENOMEM;
 	old = new->session_keyring;

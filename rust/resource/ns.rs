@@ -207,6 +207,10 @@ impl Resource for NsRoom {
                 ));
             }
         }
+        let pid_ns = PidNs::of(task)?;
+        if pid_ns != whole.pid_ns && !user.is_within(pid_ns.owner()) {
+            refuse(format_args!("its pid namespace belongs to another user namespace"));
+        }
         if has_children_elsewhere(task, &ns)? && first_of_children(whole, &ns).is_none() {
             refuse(format_args!(
                 "its children to come would live in a pid namespace whose first process has exited, or is not in the target"

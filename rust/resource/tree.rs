@@ -144,7 +144,8 @@ fn check_nested(whole: &Whole<'_>, refuse: &mut dyn FnMut(Option<&Task>, core::f
                         format_args!("its pid namespace is too many levels below that of the target"),
                     );
                 }
-                if owner_of(whole, &ns).is_none() {
+                let outer = whole.pid_ns.owner();
+                if owner_of(whole, &ns).is_none() || (ns.owner() == outer && whole.user_nss.number(outer) != Some(0)) {
                     refuse(
                         who,
                         format_args!(

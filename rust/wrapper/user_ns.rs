@@ -172,6 +172,33 @@ impl CurrentTask {
         act()
     }
 
+    /// Does something without a capability, as a bit number of capabilities(7). Nothing in there may change the caller's credentials.
+    pub(crate) fn without_capability<T>(
+        &self,
+        capability: u32,
+        act: impl FnOnce() -> crate::error::Result<T>,
+    ) -> crate::error::Result<T> {
+        // SAFETY: changes what the caller acts with; the number is one of the kernel's.
+        let old = unsafe { bindings::ckpt_act_without(capability as i32) };
+        if old.is_null() {
+            return Err(ENOMEM.into());
+        }
+        let _acting = Acting(old);
+        act()
+    }
+
+    /// Whether all namespaces of the caller belong to its user namespace or to one above that.
+    pub(crate) fn lives_below_owners(&self) -> bool {
+        // SAFETY: looks at the caller, which has namespaces, since it runs.
+        unsafe { bindings::ckpt_lives_below_owners() }
+    }
+
+    /// Whether the caller has CAP_SYS_ADMIN in the user namespace that it lives in.
+    pub(crate) fn may_administer_own(&self) -> bool {
+        // SAFETY: looks at the caller.
+        unsafe { bindings::ckpt_may_administer_own() }
+    }
+
     /// Whether a thread of the caller's, or somebody who shares its root directory, lives in another user namespace.
     pub(crate) fn shares_across_user_ns(&self) -> bool {
         // SAFETY: looks at the caller, and at others under the RCU lock.

@@ -16,7 +16,7 @@
 //! A restart fails for whoever may not make them: nested ones with more ids than its own want CAP_SETUID and CAP_SETGID in their parent
 //! (newuidmap(1) is not asked), and root cannot restart those in a container of somebody else, but that user can.
 //! Shown by: ns/keeps_a_rootless, ns/keeps_nested, ns/keeps_a_sandbox, ns/keeps_a_container, ns/names_who, refuse/user_namespace,
-//! hostile/values_of_a_user_namespace, hostile/values_of_nested.
+//! hostile/who_lives_outside, hostile/values_of_a_user_namespace, hostile/values_of_nested.
 //!
 //! Records: [`ckpt_uapi::record::ns::UserNs`], [`ckpt_uapi::record::ns::NestedUserNs`], [`ckpt_uapi::record::ns::NsOwner`].
 
@@ -90,7 +90,9 @@ impl UserNamespaces {
 
     /// Adds one that is below that of the first process, and those between.
     fn add(&mut self, ns: &UserNs) -> Result {
-        if self.number(ns.address()).is_some() || !ns.is_within(self.own.address()) {
+        // More are not saved, and each of them is looked for among the others.
+        let is_full = self.nested.len() > NESTED_MAX as usize;
+        if is_full || self.number(ns.address()).is_some() || !ns.is_within(self.own.address()) {
             return Ok(());
         }
         let at = self.nested.len();
@@ -197,6 +199,7 @@ fn check_nested(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
     };
     if nested.len() > NESTED_MAX as usize {
         refuse(format_args!("it has more than {NESTED_MAX} nested user namespaces"));
+        return Ok(());
     }
     for ns in nested {
         let state = ns.state()?;
@@ -397,7 +400,7 @@ impl Wanted {
 pub(crate) struct WantedNested {
     wanted: KVec<(NestedUserNs, KVec<IdExtent>)>,
     /// The records, one after the other.
-    bodies: KVec<u8>,
+    bodies: KVVec<u8>,
 }
 
 impl WantedNested {
@@ -410,7 +413,7 @@ impl WantedNested {
     pub(crate) fn new() -> Self {
         Self {
             wanted: KVec::new(),
-            bodies: KVec::new(),
+            bodies: KVVec::new(),
         }
     }
 
@@ -456,6 +459,11 @@ impl Given {
     /// None yet.
     pub(crate) fn new() -> Self {
         Self(KVec::new())
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// That with a number from 1 on.

@@ -11,6 +11,7 @@ use super::sized;
 use super::user_ns::NestedUserNs;
 use ckpt_uapi::ioctl::{self, restart_user_ns_flags::OWNS_CHILDREN};
 use ckpt_uapi::record::ns::NESTED_MAX;
+use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use rustix::fs::{open, Mode, OFlags};
 use rustix::io::Errno;
@@ -24,6 +25,9 @@ use std::ffi::CStr;
 
 /// As many bytes as a process has for its name in /proc, or for an error.
 const NAME: usize = 16;
+
+/// How long an owner may take.
+const PATIENCE: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
 /// How the helpers begin: they say nothing when they end.
 const HELPER: libc::clone_args = libc::clone_args { exit_signal: 0, ..FORK };
@@ -121,6 +125,8 @@ fn helper_main(
     set_parent_process_death_signal(Some(Signal::KILL))?;
     if let Some(parent) = parent {
         move_into_link_name_space(parent, Some(LinkNameSpaceType::User))?;
+        // Other credentials take it away.
+        set_parent_process_death_signal(Some(Signal::KILL))?;
     }
     let (go, go_end) = pipe_with(PipeFlags::CLOEXEC)?;
     let (name, name_end) = pipe_with(PipeFlags::CLOEXEC)?;
@@ -142,6 +148,10 @@ fn look_after(
 ) -> Result<OwnedFd, Errno> {
     /// _IO(PIDFS_IOCTL_MAGIC, 9)
     const PIDFD_GET_USER_NAMESPACE: libc::c_ulong = 0xff09;
+    // Another user, whom it has become, may stop it.
+    if poll(&mut [PollFd::from_borrowed_fd(name, PollFlags::IN)], Some(&PATIENCE))? == 0 {
+        return Err(Errno::TIMEDOUT);
+    }
     let mut bytes = [0; NAME];
     if rustix::io::read(name, &mut bytes)? != bytes.len() {
         return Err(Errno::SRCH);
@@ -203,6 +213,7 @@ fn own(one: &NestedUserNs, name: &mut [u8; NAME]) -> Result<(), Errno> {
     // Another user may not trace what is still a copy of the restarter: it stays as little dumpable as this has made it.
     // SAFETY: no descriptor table is unshared; it changes the credentials of this thread only, which is alone.
     unsafe { unshare_unsafe(UnshareFlags::NEWUSER) }?;
+    set_parent_process_death_signal(Some(Signal::KILL))?;
     // SAFETY: the path is a live string, the buffer has room for one byte less than it is long.
     let length = unsafe { libc::readlink(c"/proc/self".as_ptr(), name.as_mut_ptr().cast(), NAME - 1) };
     checked(length as libc::c_long).map(drop)
