@@ -273,7 +273,10 @@ impl Drop for Built {
         drop(self.go.take());
         match &self.init {
             // Its end is that of its namespace, once the keeper has taken leave.
-            Some(init) if self.bound => wait_for_end(&init.pidfd, WaitIdOptions::EXITED),
+            Some(init) if self.bound => {
+                let _ = poll(&mut [PollFd::new(&init.pidfd, PollFlags::IN)], Some(&LAST_WORDS));
+                kill(&init.pidfd);
+            }
             None if self.bound => kill(&self.pidfd),
             _ => {}
         }
@@ -888,6 +891,9 @@ fn keeper_main(
     exit(0)
 }
 
+/// How long an init may take leave of what it has.
+const LAST_WORDS: Timespec = Timespec { tv_sec: 12, tv_nsec: 0 };
+
 /// How long it may take until the end of a child is noted.
 const PAUSE: Timespec = Timespec {
     tv_sec: 0,
@@ -1222,7 +1228,8 @@ pub(super) fn init_main(
     let goes_on = if waits_for_one {
         rustix::io::read(go, &mut [0]) == Ok(1)
     } else {
-        wait_unless(go, has_lost_one) == Some(Ok(()))
+        let lost = || others.clone().chain([Pid::as_raw(Some(root))]).any(is_lost);
+        wait_unless(go, lost) == Some(Ok(()))
     };
     if !goes_on {
         // The restart has failed, or its caller has died.
@@ -1265,9 +1272,9 @@ fn end_all(children: impl Iterator<Item = libc::pid_t>) -> ! {
 }
 
 /// Whether a child has ended that has not been restored. It can still be waited for.
-fn has_lost_one() -> bool {
+fn is_lost(child: libc::pid_t) -> bool {
     let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    let status = waitid(WaitId::All, ended).ok().flatten();
+    let status = Pid::from_raw(child).and_then(|pid| waitid(WaitId::Pid(pid), ended).ok().flatten());
     status.is_some_and(|status| status.exit_status() == Some(EXIT_NOT_RESTORED))
 }
 
