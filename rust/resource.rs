@@ -303,6 +303,8 @@ pub(crate) struct Late {
     pub(crate) notified: KVVec<MqNotify>,
     /// Rings of io_uring to which the task is something.
     pub(crate) rings: KVVec<(File, RingOf)>,
+    /// Where a ring looks for room for the next file.
+    pub(crate) file_hints: KVVec<(File, u32)>,
     /// What is to be told by inotify.
     pub(crate) inotifies: KVVec<BuildingInotify>,
     /// The same of fanotify.

@@ -37,19 +37,23 @@ unsigned int ckpt_fanotify_marks(struct file *f, struct ckpt_mark *out, unsigned
 	fsnotify_group_lock(group);
 	list_for_each_entry(mark, &group->marks_list, g_list) {
 		bool of_inode = mark->connector->type == FSNOTIFY_OBJ_TYPE_INODE;
-		struct inode *inode = of_inode ? igrab(mark->connector->obj) : NULL;
+		struct inode *inode = NULL;
 
-		if (of_inode && !inode)
+		/* What is not given is not taken either: the last reference must not be dropped under this lock. */
+		if (n >= max) {
+			n++;
 			continue;
-		if (n < max) {
-			out[n].mask = mark->mask;
-			out[n].ignored = mark->ignore_mask;
-			out[n].flags = fanotify_mark_user_flags(mark);
-			out[n].is_directory = inode && S_ISDIR(inode->i_mode);
-			out[n].inode = inode;
-		} else {
-			iput(inode);
 		}
+		if (of_inode) {
+			inode = igrab(mark->connector->obj);
+			if (!inode)
+				continue;
+		}
+		out[n].mask = mark->mask;
+		out[n].ignored = mark->ignore_mask;
+		out[n].flags = fanotify_mark_user_flags(mark);
+		out[n].is_directory = inode && S_ISDIR(inode->i_mode);
+		out[n].inode = inode;
 		n++;
 	}
 	fsnotify_group_unlock(group);

@@ -21,6 +21,9 @@
 #include "helpers.h"
 #include "symbol.h"
 
+/* More completions without room than these are not saved, and no more requests are looked at: both take a lock. */
+enum { CKPT_URING_LOOKED_AT = 65536 };
+
 /* What a ring remembers besides its indices. */
 #define CKPT_URING_STATE (IO_RING_F_DRAIN_NEXT | IO_RING_F_DRAIN_ACTIVE | IO_RING_F_DRAIN_DISABLED)
 
@@ -76,8 +79,11 @@ static void look_for_requests(struct io_ring_ctx *ctx, struct ckpt_uring *out)
 		found_request(out, req);
 #endif
 	raw_spin_lock_irq(&ctx->timeout_lock);
-	list_for_each_entry(timeout, &ctx->timeout_list, list)
+	list_for_each_entry(timeout, &ctx->timeout_list, list) {
 		found_request(out, cmd_to_io_kiocb(timeout));
+		if (out->named > CKPT_URING_LOOKED_AT)
+			break;
+	}
 	raw_spin_unlock_irq(&ctx->timeout_lock);
 }
 
@@ -158,14 +164,21 @@ int ckpt_uring_describe(struct file *f, struct ckpt_uring *out)
 		out->event = (unsigned long)event->cq_ev_fd;
 		out->event_async = event->eventfd_async;
 	}
+	out->accounted = ctx->user;
 	look_for_requests(ctx, out);
+	/* The eventfd is still to be told, after a grace period of RCU. */
+	if (event && atomic_read(&event->ops))
+		out->requests++;
 	spin_lock(&ctx->completion_lock);
 	out->cq_tail = ctx->cached_cq_tail;
 	out->dropped = test_bit(IO_CHECK_CQ_DROPPED_BIT, &ctx->check_cq);
 	list_for_each_entry(cqe, &ctx->cq_overflow_list, list)
-		out->overflow++;
+		if (out->overflow++ == CKPT_URING_LOOKED_AT)
+			break;
 	spin_unlock(&ctx->completion_lock);
 	mutex_unlock(&ctx->uring_lock);
+	if (out->overflow > CKPT_URING_LOOKED_AT && !out->refused)
+		out->refused = "it has more than 65536 completions for which there is no room";
 	return 0;
 }
 
@@ -240,7 +253,7 @@ int ckpt_uring_set(struct file *f, const struct ckpt_uring *from)
 	return ret;
 }
 
-/* From where on the next file gets its slot: -EINVAL outside of the range that is for such, -EINTR. */
+/* From where on the next file gets its slot: -EINVAL behind the last one, -EINTR. */
 int ckpt_uring_set_file_hint(struct file *f, unsigned int hint)
 {
 	struct io_ring_ctx *ctx = ring_of(f);
@@ -277,6 +290,35 @@ int ckpt_uring_next_file(struct file *f, unsigned int *slot, struct file **out, 
 	return 0;
 }
 
+/* How many pages are looked at at once. */
+enum { CKPT_URING_PAGES = 32 };
+
+/* Whether this many bytes, of one folio, are what is mapped at an address. The mm's lock must be held. */
+static bool is_mapped_at(struct mm_struct *mm, unsigned long at, phys_addr_t phys, unsigned long len)
+{
+	struct page *pages[CKPT_URING_PAGES];
+	unsigned long left = DIV_ROUND_UP(offset_in_page(at) + len, PAGE_SIZE);
+	unsigned long pfn = PHYS_PFN(phys);
+
+	if (offset_in_page(at) != offset_in_page(phys))
+		return false;
+	for (at &= PAGE_MASK; left; cond_resched()) {
+		/* It does not fault anything in: what is pinned, and mapped yet, is there. A fault could wait for the target itself. */
+		long i, n = get_user_pages_remote(mm, at, min(left, CKPT_URING_PAGES), FOLL_NOFAULT, pages, NULL);
+		bool same = n > 0;
+
+		for (i = 0; i < n; i++) {
+			same &= page_to_pfn(pages[i]) == pfn++;
+			put_page(pages[i]);
+		}
+		if (!same || fatal_signal_pending(current))
+			return false;
+		left -= n;
+		at += n << PAGE_SHIFT;
+	}
+	return true;
+}
+
 /* Whether the pages of a buffer are those that are mapped where it was. The mm's lock must be held. */
 static bool is_mapped_yet(struct mm_struct *mm, const struct io_mapped_ubuf *buf)
 {
@@ -284,26 +326,12 @@ static bool is_mapped_yet(struct mm_struct *mm, const struct io_mapped_ubuf *buf
 	unsigned int i;
 
 	for (i = 0; i < buf->nr_bvecs && left; i++) {
-		phys_addr_t phys = bvec_phys(&buf->bvec[i]);
-		unsigned long in_vec = min_t(unsigned long, buf->bvec[i].bv_len, left);
+		unsigned long n = min_t(unsigned long, buf->bvec[i].bv_len, left);
 
-		left -= in_vec;
-		while (in_vec) {
-			unsigned long n = min(in_vec, PAGE_SIZE - offset_in_page(at));
-			struct page *page;
-			bool same;
-
-			if (get_user_pages_remote(mm, at, 1, 0, &page, NULL) != 1)
-				return false;
-			same = page_to_pfn(page) == PHYS_PFN(phys);
-			put_page(page);
-			if (!same || fatal_signal_pending(current))
-				return false;
-			at += n;
-			phys += n;
-			in_vec -= n;
-		}
-		cond_resched();
+		if (!is_mapped_at(mm, at, bvec_phys(&buf->bvec[i]), n))
+			return false;
+		at += n;
+		left -= n;
 	}
 	return !left;
 }

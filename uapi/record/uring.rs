@@ -34,8 +34,10 @@ pub mod state {
     pub const EVENT_ASYNC: u32 = 1 << 17;
     /// The numbers of workers have been set.
     pub const WORKERS: u32 = 1 << 18;
+    /// Its memory counts for nobody's RLIMIT_MEMLOCK: whoever made it had CAP_IPC_LOCK.
+    pub const UNCOUNTED: u32 = 1 << 19;
     /// All of these.
-    pub const ALL: u32 = DRAIN | DROPPED | EVENT_ASYNC | WORKERS;
+    pub const ALL: u32 = DRAIN | DROPPED | EVENT_ASYNC | WORKERS | UNCOUNTED;
 }
 
 /// An io_uring_setup(2).

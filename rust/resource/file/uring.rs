@@ -6,7 +6,7 @@
 //! completions for which there was no room), mappings; files and buffers that are registered, with their tags and empty slots, also
 //! files for which there is no descriptor any more; the eventfd, the limits of workers, the clock of waits, which task is the only one that
 //! submits; that a ring takes no requests yet.
-//! Not saved: on which processors the workers of a task run (IORING_REGISTER_IOWQ_AFF), and how many there are. What is left of the time of a
+//! Not saved: for whom its memory counts (RLIMIT_MEMLOCK): the restarter, if it has counted for somebody. On which processors the workers of a task run (IORING_REGISTER_IOWQ_AFF), and how many there are. What is left of the time of a
 //! wait, which begins anew. A wait that has submitted something: it says so at once after a restart, as if a signal had come. Completions
 //! of a ring that leaves them until its task asks for them (IORING_SETUP_DEFER_TASKRUN) are there when it goes on.
 //! Refused: requests that do not complete in time; rings that a process outside of the target holds, too; a ring whose completions are
@@ -51,6 +51,11 @@ const ENTRIES: usize = 4096;
 
 /// `IORING_SETUP_CQSIZE`
 const CQSIZE: u32 = 1 << 3;
+/// `IORING_SETUP_CQE32`, `IORING_SETUP_CQE_MIXED`, and `IORING_CQE_F_32` of a completion.
+const CQE32: u32 = 1 << 11;
+const CQE_MIXED: u32 = 1 << 18;
+const CQE_F_32: u32 = 1 << 15;
+const CAP_IPC_LOCK: u32 = 14;
 const CLOCK_MONOTONIC: u32 = 1;
 const CLOCK_BOOTTIME: u32 = 7;
 
@@ -241,6 +246,7 @@ pub(super) fn dump(target: &Target<'_>, file: &File, ring: &Uring<'_>, dump: &mu
         (found.dropped, state::DROPPED),
         (found.event_async, state::EVENT_ASYNC),
         (found.has_workers, state::WORKERS),
+        (!found.accounted, state::UNCOUNTED),
     ] {
         remembered |= if is_set { bit } else { 0 };
     }
@@ -390,11 +396,18 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     params[0] = u64::from(r.cq_entries) << 32;
     params[1] = u64::from(setup);
     let at = me.put_words(&params)?;
-    let fd = me
-        .call(nr::__NR_io_uring_setup, &[u64::from(r.sq_entries), at])
-        .context(format_args!(
-            "cannot make a ring of io_uring with setup flags {setup:#x}"
-        ))?;
+    let make = || {
+        me.call(nr::__NR_io_uring_setup, &[u64::from(r.sq_entries), at])
+            .context(format_args!(
+                "cannot make a ring of io_uring with setup flags {setup:#x}"
+            ))
+    };
+    // Who may lock memory without limit makes rings that may, too, whoever has them then.
+    let fd = if r.state & state::UNCOUNTED != 0 {
+        make()?
+    } else {
+        me.without_capability(CAP_IPC_LOCK, make)?
+    };
     let file = take_fd(me, fd)?;
     file.set_nonblock(r.flags != 0);
     let ring = Uring::of(&file).ok_or(EINVAL)?;
@@ -417,7 +430,8 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     with_fd(me, &file, |fd| tell(me, fd, &r, event.as_ref()))
         .context(format_args!("cannot set up a ring of io_uring"))?;
     if r.files != 0 {
-        ring.set_file_hint(r.file_hint)?;
+        // When the files are there, which change it.
+        restore.late.file_hints.push((file.clone(), r.file_hint), GFP_KERNEL)?;
     }
     Ok(Object::File(file, 0, 0))
 }
@@ -506,7 +520,13 @@ pub(super) fn restore_overflow(restore: &mut Restore<'_>) -> Result {
     let r: Overflow = restore.input.fixed()?;
     let file = ring_file(restore, r.ring)?;
     let ring = Uring::of(&file).ok_or(EINVAL)?;
+    let setup = ring.state()?.setup;
     for e in restore.input.entries::<Cqe>(r.count)? {
+        let marked = (e.words[1] >> 32) as u32 & CQE_F_32 != 0;
+        let long = setup & CQE32 != 0 || marked;
+        if (marked && setup & CQE_MIXED == 0) || (!long && e.words[2..] != [0, 0]) {
+            return Err(bad_values(restore));
+        }
         ring.add_overflow(&e.words)?;
     }
     Ok(())
@@ -644,6 +664,9 @@ impl Resource for UringRoom {
     }
 
     fn start(me: &CurrentTask, late: &Late) -> Result {
+        for (file, hint) in late.file_hints.iter() {
+            Uring::of(file).ok_or(EINVAL)?.set_file_hint(*hint)?;
+        }
         for (file, r) in late.rings.iter() {
             let done = with_fd(me, file, |fd| match r.place {
                 // It has one already, or was never to be enabled so.
