@@ -69,7 +69,7 @@ static void keeps_files_and_buffers(void)
 {
 	static const char text[] = "what the ring reads";
 	struct io_uring_rsrc_register sparse = { .nr = 9, .flags = IORING_RSRC_REGISTER_SPARSE };
-	struct io_uring_file_index_range range = { .off = 4, .len = 3 };
+	struct io_uring_file_index_range range = { .off = 4, .len = 5 };
 	char *memory = map_private(64 * PAGE), *small;
 	struct io_uring_rsrc_update2 update = {};
 	struct iovec buffer;
@@ -87,6 +87,11 @@ static void keeps_files_and_buffers(void)
 	update = (struct io_uring_rsrc_update2){ .offset = 2, .data = (uintptr_t)&fd, .tags = (uintptr_t)&tag, .nr = 1 };
 	CHECK_EQ(enroll(&r, IORING_REGISTER_FILES_UPDATE2, &update, sizeof(update)), 1);
 	CHECK_EQ(enroll(&r, IORING_REGISTER_FILE_ALLOC_RANGE, &range, 0), 0);
+	/* The next file goes behind that which came last. */
+	for (unsigned slot = 7; slot >= 4; slot -= 3) {
+		update = (struct io_uring_rsrc_update2){ .offset = slot, .data = (uintptr_t)&fd, .nr = 1 };
+		CHECK_EQ(enroll(&r, IORING_REGISTER_FILES_UPDATE2, &update, sizeof(update)), 1);
+	}
 	CHECK(close(fd) == 0);
 	CHECK_EQ(enroll(&r, IORING_REGISTER_BUFFERS2, &sparse, sizeof(sparse)), 0);
 	for (unsigned i = 0; i < 2; i++) {
@@ -120,7 +125,7 @@ static void keeps_files_and_buffers(void)
 	put_sqe(&r, &(struct io_uring_sqe){ .opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (uintptr_t)"kept-by-ring",
 					    .file_index = IORING_FILE_INDEX_ALLOC, .user_data = 3 });
 	CHECK_EQ(enter(&r, 1, 1), 1);
-	CHECK_EQ(take_cqe(&r, 3), 4);
+	CHECK_EQ(take_cqe(&r, 3), 5);
 	/* It says when it lets the first file go. */
 	fd = -1;
 	update = (struct io_uring_rsrc_update2){ .offset = 2, .data = (uintptr_t)&fd, .nr = 1 };

@@ -3,17 +3,18 @@
 //! Rings of io_uring.
 //!
 //! Saved: sizes and setup flags, contents with their indices (completions that have not been read, entries that have not been submitted,
-//! completions for which there was no room), mappings; files and buffers that are registered, with their tags and empty slots, also
-//! files for which there is no descriptor any more; the eventfd, the limits of workers, the clock of waits, which task is the only one that
+//! completions for which there was no room), mappings; files and buffers that are registered, with their tags and empty slots, also files
+//! for which there is no descriptor any more; the eventfd, the limits of workers, the clock of waits, which task is the only one that
 //! submits; that a ring takes no requests yet.
-//! Not saved: for whom its memory counts (RLIMIT_MEMLOCK): the restarter, if it has counted for somebody. On which processors the workers of a task run (IORING_REGISTER_IOWQ_AFF), and how many there are. What is left of the time of a
-//! wait, which begins anew. A wait that has submitted something: it says so at once after a restart, as if a signal had come. Completions
-//! of a ring that leaves them until its task asks for them (IORING_SETUP_DEFER_TASKRUN) are there when it goes on.
+//! Not saved: for whom its memory counts (RLIMIT_MEMLOCK): the restarter, if it has counted for somebody. On which processors the workers
+//! of a task run (IORING_REGISTER_IOWQ_AFF), and how many there are. What is left of the time of a wait, which begins anew. A wait that has
+//! submitted something: it says so at once after a restart, as if a signal had come. Completions of a ring that leaves them until its task
+//! asks for them (IORING_SETUP_DEFER_TASKRUN) are there when it goes on.
 //! Refused: requests that do not complete in time; rings that a process outside of the target holds, too; a ring whose completions are
 //! polled for, that a thread of the kernel submits to (IORING_SETUP_SQPOLL), that shares the workers of another one or lies in the
 //! program's own memory; restrictions, credentials (IORING_REGISTER_PERSONALITY), buffers to choose from (IORING_REGISTER_PBUF_RING,
-//! IORING_OP_PROVIDE_BUFFERS), zero copy receive, regions for parameters, BPF, NAPI; a buffer whose memory is mapped there no more; an
-//! eventfd for which there is no descriptor; a mapping of only a part of a ring, or a private one.
+//! IORING_OP_PROVIDE_BUFFERS), more than 65,536 completions without room, zero copy receive, regions for parameters, BPF, NAPI; a buffer
+//! whose memory is mapped there no more; an eventfd for which there is no descriptor; a mapping of only a part of a ring, or a private one.
 //! Shown by: file/keeps_io_uring, file/keeps_a_wait_for_io_uring, file/waits_for_requests_of_io_uring, file/requests_of_io_uring_are_refused,
 //! mm/request_of_io_uring_is_refused, program/node, refuse/io_uring, hostile/values_of_io_uring.
 //!
