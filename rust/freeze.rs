@@ -7,7 +7,7 @@ use crate::{
     wrapper::{
         completion::Waited,
         file::File,
-        park::{Park, State},
+        park::{run_own_work, Park, State},
         pid::PidNs,
         task::{fatal_signal_pending, sleep_killable, Task},
         time, //
@@ -309,29 +309,56 @@ impl FrozenTree {
                 continue;
             }
             let park = self.park_of(t);
-            let stands = park.is_some_and(|p| p.state() != State::Queued) || t.is_stopped() || t.is_vfork_parent();
+            let state = park.map(|p| p.state());
+            let stands = matches!(state, Some(State::Parked | State::Exited)) || t.is_stopped() || t.is_vfork_parent();
             if !stands && !t.is_exiting() {
-                return Err(
-                    Fault::new(EBUSY, format_args!("it was made while the target was being stopped"))
-                        .task(t.tgid(), t.tid()),
-                );
+                let text = match state {
+                    Some(State::Bounced) => "its requests of io_uring are being cancelled (execve or exit)",
+                    _ => "it was made while the target was being stopped",
+                };
+                return Err(Fault::new(EBUSY, format_args!("{text}")).task(t.tgid(), t.tid()));
             }
             t.wait_inactive();
         }
         Ok(())
     }
 
-    /// Has all do what the kernel has left to them of io_uring.
+    /// Has all do what the kernel has left to them of io_uring, the caller, too, if it is one of them.
     pub(crate) fn send(&self) {
         self.parks.iter().for_each(|park| park.send());
+        if self.processes.iter().flat_map(|p| &p.threads).any(Task::is_current) {
+            run_own_work();
+        }
+    }
+
+    /// One that has not come back from what it was sent for.
+    pub(crate) fn sent(&self) -> Option<&Task> {
+        self.parks
+            .iter()
+            .find(|park| park.runs_errand())
+            .map(|park| park.task())
+    }
+
+    /// Waits until those stand still who have come back.
+    pub(crate) fn wait_inactive(&self) {
+        let parked = self.parks.iter().filter(|park| park.state() == State::Parked);
+        parked.for_each(|park| park.task().wait_inactive());
     }
 
     /// Open files that tasks keep which stand still inside of a system call.
     pub(crate) fn files_in_use(&self) -> Result<KVVec<File>> {
         let mut files = KVVec::new();
         for park in &self.parks {
-            if let Some(file) = park.waits_for()? {
-                files.push(file, GFP_KERNEL)?;
+            match park.waits_for() {
+                Ok(file) => file.map_or(Ok(()), |file| files.push(file, GFP_KERNEL))?,
+                Err(e) if e == EBADFD => {
+                    let text = "waits in io_uring_enter(2) for a ring that its descriptor does not name any more";
+                    let fault = Fault::new(EOPNOTSUPP, format_args!("{text}"));
+                    return Err(fault
+                        .task(park.task().tgid(), park.task().tid())
+                        .kind(RecordType::IoUring));
+                }
+                Err(e) => return Err(e.into()),
             }
         }
         Ok(files)
@@ -394,7 +421,8 @@ fn wait(park: &Arc<Park>, deadline: u64) -> Result {
         if park.wait(SLICE_MS) == Waited::Killed {
             return Err(EINTR.into());
         }
-        if time::monotonic_ns() > deadline && park.state() == State::Queued {
+        // Who bounces is asked again each time, so that it is queued for moments only.
+        if time::monotonic_ns() > deadline && matches!(park.state(), State::Queued | State::Bounced) {
             let place = task.in_syscall();
             let channel = task.wait_channel()?;
             return Err(Fault::new(

@@ -984,6 +984,7 @@ int ckpt_uring_next_buffer(struct file *f, struct mm_struct *mm, unsigned int *s
 int ckpt_uring_overflow(struct file *f, unsigned int from, u64 *out, unsigned int max);
 int ckpt_uring_add_overflow(struct file *f, const u64 *words);
 void ckpt_uring_run_work(void);
+bool ckpt_uring_cancels(void);
 struct file *ckpt_task_ring(struct task_struct *t, unsigned int *place);
 unsigned long ckpt_eventfd_context(struct file *f);
 unsigned long ckpt_uring_mmap(struct file *ring, unsigned long address, unsigned long len, unsigned long prot,

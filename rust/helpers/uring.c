@@ -504,3 +504,9 @@ unsigned long ckpt_uring_mmap(struct file *ring, unsigned long address, unsigned
 	fput(f);
 	return at;
 }
+
+/* Whether the current task waits until its requests are cancelled: in execve(), or before PF_EXITING is set in do_exit(). */
+bool ckpt_uring_cancels(void)
+{
+	return current->io_uring && atomic_read(&current->io_uring->in_cancel);
+}

@@ -12,7 +12,7 @@ use super::{
     completion::{Completion, Waited},
     file::{collect_fds, File},
     task::Task,
-    uring::Uring, //
+    uring::{registered, Uring}, //
 };
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use kernel::{prelude::*, sync::Arc, types::Opaque};
@@ -137,17 +137,24 @@ impl Park {
         self.parked.wait_killable(ms)
     }
 
-    /// The ring of io_uring for which the task waits in a system call that will go on, and which that keeps meanwhile.
+    /// The ring of io_uring for which the task waits in a system call that will go on, and which that keeps meanwhile. `EBADFD` when what
+    /// the system call was given is no ring any more: another thread has closed it.
     pub(crate) fn waits_for(&self) -> Result<Option<File>> {
         if !self.inside.load(Ordering::Acquire) {
             return Ok(None);
         }
         // SAFETY: the task stands still, and its registers with it.
         let regs = unsafe { &*bindings::ckpt_task_pt_regs(self.task.as_ptr()) };
-        match Waits::of(regs) {
-            Some(Waits::ByDescriptor(number)) => ring_at(&self.task, number),
-            _ => Ok(None),
-        }
+        let there = match Waits::of(regs) {
+            Some(Waits::ByDescriptor(number)) => ring_at(&self.task, number)?.map(Some),
+            // The list keeps it, not the system call.
+            Some(Waits::ByPlace(place)) => {
+                let has = registered(&self.task)?.iter().any(|(at, _)| *at == place);
+                has.then_some(None)
+            }
+            None => Some(None),
+        };
+        there.ok_or(EBADFD)
     }
 
     /// Has a parked task do what io_uring has left to it.
@@ -159,15 +166,20 @@ impl Park {
         }
     }
 
+    /// Whether it still does what it was sent for. Who is killed may never do it.
+    pub(crate) fn runs_errand(&self) -> bool {
+        self.errand.load(Ordering::Acquire) && !self.task.is_dying()
+    }
+
     /// Stands still until it is let go, or killed.
     fn stand(&self) {
         loop {
             self.go.wait_parked();
-            if !self.errand.swap(false, Ordering::AcqRel) {
+            if !self.errand.load(Ordering::Acquire) {
                 return;
             }
-            // SAFETY: the current task, outside of everything that io_uring locks.
-            unsafe { bindings::ckpt_uring_run_work() };
+            run_own_work();
+            self.errand.store(false, Ordering::Release);
         }
     }
 
@@ -223,11 +235,10 @@ unsafe extern "C" fn callback(work: *mut bindings::callback_head) {
         return;
     }
 
-    let place = place(&park.task);
+    let place = place();
     let next = match place {
         _ if park.task.is_exiting() => EXITED,
-        // Half way from one program to another one, with locks.
-        Place::Exec => BOUNCED,
+        Place::Cancel => BOUNCED,
         _ => PARKED,
     };
     if next == PARKED && place == Place::Edge {
@@ -260,14 +271,14 @@ enum Place {
     /// In io_uring_enter(2) or io_uring_register(2), which do what is queued while they wait. The result that the task would have if a
     /// signal came.
     Wait(u64),
-    /// In execve(2), which waits for requests of io_uring.
-    Exec,
+    /// In execve(2) or on its way out, with locks, while requests of io_uring are cancelled.
+    Cancel,
 }
 
 /// How a system call of io_uring knows its ring.
 enum Waits {
     ByDescriptor(u32),
-    ByPlace,
+    ByPlace(u32),
 }
 
 impl Waits {
@@ -282,7 +293,7 @@ impl Waits {
         };
         Some(match by_place {
             0 => Self::ByDescriptor(regs.di as u32),
-            _ => Self::ByPlace,
+            _ => Self::ByPlace(regs.di as u32),
         })
     }
 }
@@ -294,27 +305,30 @@ fn ring_at(task: &Task, number: u32) -> Result<Option<File>> {
     Ok(ring.map(|fd| fd.file))
 }
 
-/// A system call that is not over has no result yet. No other ones than these do what is queued. Where seccomp has them say ENOSYS, there
-/// is no ring.
-fn place(task: &Task) -> Place {
+/// A system call that is not over has no result yet. No other ones than these do what is queued. What their descriptors refer to is looked
+/// at later: another thread may have closed the ring, which the system call keeps. Where seccomp has them say ENOSYS they look the same.
+fn place() -> Place {
     const NOT_OVER: u64 = -38_i64 as u64;
+    // SAFETY: the current task's own.
+    if unsafe { bindings::ckpt_uring_cancels() } {
+        return Place::Cancel;
+    }
     // SAFETY: the callback runs in the current task with its user registers saved.
     let regs = unsafe { &*bindings::ckpt_task_pt_regs(bindings::ckpt_current()) };
-    if regs.ax as u64 != NOT_OVER {
+    if regs.ax as u64 != NOT_OVER || Waits::of(regs).is_none() {
         return Place::Edge;
     }
-    let has_ring = match Waits::of(regs) {
-        Some(Waits::ByDescriptor(number)) => matches!(ring_at(task, number), Ok(Some(_))),
-        Some(Waits::ByPlace) => task.uses_io_uring(),
-        None => false,
-    };
     match u32::try_from(regs.orig_ax) {
         // It waits when it has submitted all that it was to.
-        Ok(bindings::__NR_io_uring_enter) if has_ring && regs.si as u32 != 0 => Place::Wait(u64::from(regs.si as u32)),
-        _ if has_ring => Place::Wait(ERESTARTNOHAND_RET),
-        Ok(bindings::__NR_execve | bindings::__NR_execveat) if task.uses_io_uring() => Place::Exec,
-        _ => Place::Edge,
+        Ok(bindings::__NR_io_uring_enter) if regs.si as u32 != 0 => Place::Wait(u64::from(regs.si as u32)),
+        _ => Place::Wait(ERESTARTNOHAND_RET),
     }
+}
+
+/// Has the calling task do what io_uring has left to it.
+pub(crate) fn run_own_work() {
+    // SAFETY: the current task, outside of everything that io_uring locks.
+    unsafe { bindings::ckpt_uring_run_work() };
 }
 
 /// Stands still in a system call that will go on. Who looks at it meanwhile sees `result`.

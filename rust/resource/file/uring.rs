@@ -9,8 +9,11 @@
 //! Not saved: for whom its memory counts (RLIMIT_MEMLOCK): the restarter, if it has counted for somebody. On which processors the workers
 //! of a task run (IORING_REGISTER_IOWQ_AFF), and how many there are. What is left of the time of a wait, which begins anew. A wait that has
 //! submitted something: it says so at once after a restart, as if a signal had come. Completions of a ring that leaves them until its task
-//! asks for them (IORING_SETUP_DEFER_TASKRUN) are there when it goes on.
-//! Refused: requests that do not complete in time; rings that a process outside of the target holds, too; a ring whose completions are
+//! asks for them (IORING_SETUP_DEFER_TASKRUN) are there when it goes on. A wait goes on for the ring that its descriptor names then, also
+//! if another thread has put another ring there meanwhile. Where a seccomp filter has io_uring_enter(2) say ENOSYS to a task that is just
+//! stopped there, that looks like a wait.
+//! Refused: requests that do not complete in time; a wait for a ring that its descriptor does not name any more; rings that a process
+//! outside of the target holds, too; a ring whose completions are
 //! polled for, that a thread of the kernel submits to (IORING_SETUP_SQPOLL), that shares the workers of another one or lies in the
 //! program's own memory; restrictions, credentials (IORING_REGISTER_PERSONALITY), buffers to choose from (IORING_REGISTER_PBUF_RING,
 //! IORING_OP_PROVIDE_BUFFERS), more than 65,536 completions without room, zero copy receive, regions for parameters, BPF, NAPI; a buffer
@@ -104,25 +107,96 @@ pub(super) fn check(target: &Target<'_>, file: &File, ring: &Uring<'_>) -> Resul
     })
 }
 
+/// How long requests that do not complete by themselves get to do so all the same: what completes them may be on its way.
+const GRACE_NS: u64 = 500_000_000;
+
+/// Operations that wait for what others do. Those of the target stand still.
+const ENDLESS: [u8; 9] = [
+    6,  // POLL_ADD
+    10, // RECVMSG
+    13, // ACCEPT
+    27, // RECV
+    49, // READ_MULTISHOT
+    50, // WAITID
+    51, // FUTEX_WAIT
+    53, // FUTEX_WAITV
+    59, // EPOLL_WAIT
+];
+
+/// What is in flight.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Flight {
+    Nothing,
+    /// Only what does not complete by itself.
+    Endless,
+    Something,
+}
+
+impl Flight {
+    /// That of all tasks.
+    fn of(frozen: &FrozenTree, rings: &[File]) -> Result<Self> {
+        let mut flight = Self::Nothing;
+        for ring in rings.iter().filter_map(Uring::of) {
+            let found = ring.state()?;
+            if found.requests == 0 {
+                continue;
+            }
+            let mut endless = [0; 4];
+            for op in ENDLESS {
+                endless[usize::from(op) / 64] |= 1 << (op % 64);
+            }
+            let others = found.opcodes.iter().zip(endless).any(|(ops, known)| ops & !known != 0);
+            if others || found.named != found.requests {
+                return Ok(Self::Something);
+            }
+            flight = Self::Endless;
+        }
+        if flight == Self::Nothing {
+            // Of rings that are closed.
+            for task in frozen.processes().iter().flat_map(|p| p.threads.iter()) {
+                if task.has_uring_requests(true)? {
+                    return Ok(Self::Something);
+                }
+            }
+        }
+        Ok(flight)
+    }
+}
+
 /// Waits for the requests of all tasks, as long as there is time. Those that need their tasks to come to their end get them. What is left
 /// then is refused.
 pub(crate) fn settle(frozen: &FrozenTree) -> Result {
     let rings = rings_of(frozen.processes())?;
+    let patience = monotonic_ns().saturating_add(GRACE_NS);
     loop {
-        let mut busy = false;
-        for file in &rings {
-            busy |= Uring::of(file).map_or(Ok(0), |ring| ring.state().map(|found| found.requests))? != 0;
+        // In this order: who is not back may submit more.
+        let sent = frozen.sent();
+        let flight = Flight::of(frozen, &rings)?;
+        if fatal_signal_pending() {
+            return Err(EINTR.into());
         }
-        for task in frozen.processes().iter().flat_map(|p| p.threads.iter()) {
-            // Of rings that are closed.
-            busy = busy || (!task.is_current() && task.has_uring_requests(true)?);
+        let now = monotonic_ns();
+        let is_over = now > frozen.deadline_ns
+            || match flight {
+                Flight::Nothing => true,
+                Flight::Endless => now > patience,
+                Flight::Something => false,
+            };
+        match sent {
+            None if is_over => break,
+            None => frozen.send(),
+            Some(task) if now > frozen.deadline_ns => {
+                let text = "it works for requests of io_uring, and does not come to an end in time";
+                return Err(Fault::new(EBUSY, format_args!("{text}"))
+                    .kind(RecordType::IoUring)
+                    .task(task.tgid(), task.tid()));
+            }
+            Some(_) => {}
         }
-        if !busy || monotonic_ns() > frozen.deadline_ns || fatal_signal_pending() {
-            return Ok(());
-        }
-        frozen.send();
         sleep_killable(4);
     }
+    frozen.wait_inactive();
+    Ok(())
 }
 
 /// Rings for which tasks have descriptors.
