@@ -43,6 +43,14 @@ pub fn cases() -> Vec<Case> {
         Case::new("file/waits_for_requests_of_io_uring", uring::is_waited_for),
         Case::new("file/requests_of_io_uring_are_refused", uring::is_refused),
         Case::new("file/keeps_a_wait_for_io_uring_that_submits", uring::that_submits),
+        Case::new(
+            "file/wait_for_io_uring_without_descriptor_is_refused",
+            uring::without_descriptor,
+        ),
+        Case::new(
+            "file/endless_requests_of_io_uring_are_refused_at_once",
+            uring::that_waits_for_others,
+        ),
         Case::new("file/keeps_io_uring_with_all_at_once", uring::with_all),
         Case::new("file/keeps_io_uring_with_workers", uring::with_workers),
         quiet("file_path", &[]).case("file/keeps_paths_advice_and_positions"),

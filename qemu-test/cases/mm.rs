@@ -21,6 +21,11 @@ pub fn cases() -> Vec<Case> {
             .limit(120),
         Case::new("mm/request_in_flight_is_waited_for", in_flight::is_waited_for).limit(90),
         Case::new("mm/request_of_io_uring_is_refused", in_flight::of_io_uring).limit(90),
+        Case::new(
+            "mm/request_of_io_uring_does_not_hold_up_an_exec",
+            in_flight::of_io_uring_in_exec,
+        )
+        .limit(120),
         quiet("mm_prctl", &[]).case("mm/keeps_merging_huge_pages_and_mdwe"),
         quiet("mm_prctl", &["child"]).case("mm/keeps_merging_huge_pages_and_mdwe_of_a_child"),
         quiet("mm_advice", &[]).case("mm/keeps_advice_locks_and_names"),

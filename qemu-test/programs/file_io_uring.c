@@ -5,6 +5,7 @@
  */
 #include "uring.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -278,6 +279,80 @@ static void keeps_waiting(void *(*wait)(void *), uint64_t last)
 	pass();
 }
 
+static void *wait_until_go(void *argument)
+{
+	CHECK_EQ(enter(argument, 0, 1), 0);
+	return NULL;
+}
+
+/* Number of the thread that is not the first one. */
+static int other_thread(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *entry;
+	int tid = 0;
+
+	CHECK(dir);
+	while (!tid && (entry = readdir(dir)))
+		tid = atoi(entry->d_name) == getpid() ? 0 : atoi(entry->d_name);
+	closedir(dir);
+	CHECK(tid);
+	return tid;
+}
+
+/* A thread that waits for a ring, which has another descriptor only by then. */
+static void loses_the_descriptor(bool is_covered)
+{
+	struct ring r, other;
+	pthread_t waiter;
+	char inside[8] = "";
+
+	make_ring(&r, 4, 0, 0);
+	map_ring(&r);
+	other = r;
+	other.fd = dup(r.fd);
+	CHECK(other.fd >= 0 && pthread_create(&waiter, NULL, wait_until_go, &r) == 0);
+	while (atoi(inside) != SYS_io_uring_enter) {
+		char path[64];
+		int fd;
+
+		sleep_ms(10);
+		snprintf(path, sizeof(path), "/proc/self/task/%d/syscall", other_thread());
+		fd = open(path, O_RDONLY);
+		CHECK(fd >= 0 && read(fd, inside, sizeof(inside) - 1) > 0 && close(fd) == 0);
+	}
+	if (is_covered)
+		CHECK_EQ(dup2(STDOUT_FILENO, r.fd), r.fd);
+	else
+		CHECK_EQ(close(r.fd), 0);
+	ready();
+	wait_go();
+	put_nop(&other, 7);
+	CHECK_EQ(syscall(SYS_io_uring_enter, other.fd, 1, 0, 0, NULL, 0), 1);
+	CHECK(pthread_join(waiter, NULL) == 0);
+	CHECK_EQ(take_cqe(&other, 7), 0);
+	pass();
+}
+
+/* A request that only what comes from elsewhere completes. */
+static void only_polls(void)
+{
+	struct ring r;
+	int ends[2];
+
+	make_ring(&r, 4, 0, 0);
+	map_ring(&r);
+	CHECK(pipe(ends) == 0);
+	put_sqe(&r, &(struct io_uring_sqe){ .opcode = IORING_OP_POLL_ADD, .fd = ends[0], .poll32_events = POLLIN, .user_data = 1 });
+	CHECK_EQ(syscall(SYS_io_uring_enter, r.fd, 1, 0, 0, NULL, 0), 1);
+	ready();
+	wait_go();
+	CHECK_EQ(write(ends[1], "z", 1), 1);
+	CHECK_EQ(enter(&r, 0, 1), 0);
+	CHECK_EQ((int)take_cqe(&r, 1), POLLIN);
+	pass();
+}
+
 /* The kernel's own threads, which have worked for a ring, are no part of the program. */
 static void keeps_workers(void)
 {
@@ -386,6 +461,12 @@ int main(int argc, char **argv)
 		keeps_waiting(wait_in_ring, 7);
 	else if (strcmp(which, "submitting") == 0)
 		keeps_waiting(submit_and_wait, 12);
+	else if (strcmp(which, "closed") == 0)
+		loses_the_descriptor(false);
+	else if (strcmp(which, "covered") == 0)
+		loses_the_descriptor(true);
+	else if (strcmp(which, "only_polls") == 0)
+		only_polls();
 	else if (strcmp(which, "workers") == 0)
 		keeps_workers();
 	else if (strcmp(which, "all") == 0)

@@ -5,6 +5,7 @@
 use harness::case::During;
 use harness::ckptctl::{self, exit};
 use harness::{ensure, Context, Program, Result, Target};
+use std::time::{Duration, Instant};
 
 fn start(context: &Context, which: &str) -> Result<Target> {
     let mut target = Program::own(context, "file_io_uring").args(&[which]).start()?;
@@ -64,6 +65,38 @@ pub fn is_refused(context: &Context) -> Result {
     let refused = ckptctl::finish(short.arg(&file))?.expect(exit::REFUSED)?;
     refused.names(&names)?;
     ensure!(!file.exists(), "there is a statefile");
+    target.is_unharmed()?;
+    target.finish()
+}
+
+/// A wait for a ring that its descriptor does not name any more could not go on after a restart.
+pub fn without_descriptor(context: &Context) -> Result {
+    for which in ["closed", "covered"] {
+        let dir = context.path(which);
+        std::fs::create_dir(&dir)?;
+        let mut target = start(&Context::new(which, &dir), which)?;
+        let (pid, file) = (target.pid.to_string(), context.path("refused.ckpt"));
+        let refused =
+            ckptctl::finish(ckptctl::command(&["checkpoint", &pid, "-o"]).arg(&file))?.expect(exit::REFUSED)?;
+        refused
+            .names(&[pid.as_str(), "a ring that its descriptor does not name"])
+            .during(which)?;
+        ensure!(!file.exists(), "there is a statefile");
+        target.is_unharmed()?;
+        target.finish().during(which)?;
+    }
+    Ok(())
+}
+
+/// What cannot complete while the program stands still is refused long before the time is over.
+pub fn that_waits_for_others(context: &Context) -> Result {
+    let mut target = start(context, "only_polls")?;
+    let (pid, file) = (target.pid.to_string(), context.path("refused.ckpt"));
+    let begin = Instant::now();
+    let mut long = ckptctl::command(&["checkpoint", &pid, "--timeout", "60", "-o"]);
+    let refused = ckptctl::finish(long.arg(&file))?.expect(exit::REFUSED)?;
+    ensure!(begin.elapsed() < Duration::from_secs(30), "it was waited for");
+    refused.names(&["POLL_ADD", "in flight"])?;
     target.is_unharmed()?;
     target.finish()
 }

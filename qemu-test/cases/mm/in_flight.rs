@@ -9,7 +9,7 @@ use harness::{ensure, Context, Program, Result, Target};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A block device whose reads are held until a file exists.
 struct Device {
@@ -30,8 +30,8 @@ impl Device {
 }
 
 /// A program with a request in flight, and what it says that a refusal has to name.
-fn start(context: &Context, program: &str) -> Result<(Target, Vec<String>)> {
-    let mut target = Program::own(context, program).start()?;
+fn start(context: &Context, program: &str, args: &[&str]) -> Result<(Target, Vec<String>)> {
+    let mut target = Program::own(context, program).args(args).start()?;
     target.wait_ready()?;
     let lines = target.lines();
     let names = lines.iter().filter_map(|line| line.strip_prefix("expect "));
@@ -50,7 +50,7 @@ fn is_refused(target: &Target, names: &[String], file: &Path) -> Result {
 
 pub fn is_waited_for(context: &Context) -> Result {
     let mut device = Device::start(context)?;
-    let (mut target, names) = start(context, "aio_flight")?;
+    let (mut target, names) = start(context, "aio_flight", &[])?;
     let pid = target.pid.to_string();
     let check = ckptctl::run(&["check", &pid])?.expect(exit::DONE).during("check")?;
     check.names(&names).during("check")?;
@@ -73,7 +73,7 @@ pub fn is_waited_for(context: &Context) -> Result {
 
 pub fn of_io_uring(context: &Context) -> Result {
     let mut device = Device::start(context)?;
-    let (mut target, names) = start(context, "uring_flight")?;
+    let (mut target, names) = start(context, "uring_flight", &[])?;
     let file = context.path("flight.ckpt");
     is_refused(&target, &names, &file)?;
 
@@ -85,4 +85,24 @@ pub fn of_io_uring(context: &Context) -> Result {
     device.server.kill()?;
     target.restart(&file)?;
     target.finish()
+}
+
+/// A task that waits for its requests in execve does not stand still: the time is kept all the same.
+pub fn of_io_uring_in_exec(context: &Context) -> Result {
+    let mut device = Device::start(context)?;
+    let (mut target, names) = start(context, "uring_flight", &["exec"])?;
+    target.wait_system_call(&[libc::SYS_execve])?;
+    let pid = target.pid.to_string();
+    let file = context.path("flight.ckpt");
+    let begin = Instant::now();
+    let mut short = ckptctl::command(&["checkpoint", &pid, "--timeout", "1", "-o"]);
+    ckptctl::finish(short.arg(&file))?.expect(exit::FAILED)?.names(&names)?;
+    ensure!(
+        begin.elapsed() < Duration::from_secs(20),
+        "the time was over long before"
+    );
+    ensure!(!file.exists(), "there is a statefile");
+    fs::write(&device.answer, "")?;
+    target.finish()?;
+    device.server.kill()
 }
