@@ -79,6 +79,9 @@ pub fn shell(machine: &Machine) -> Result<u8, String> {
     Ok(outcome.status.unwrap_or(124))
 }
 
+/// Lines of a failed case that the summary repeats.
+const SUMMARY_LINES: usize = 60;
+
 #[derive(Default)]
 struct Totals {
     passed: usize,
@@ -87,10 +90,16 @@ struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, boot: &str, case: &Case) {
+    /// `said` is what the case printed: the end of it goes into the summary, which is all that some loggers keep of a run.
+    fn add(&mut self, boot: &str, case: &Case, said: &[String]) {
         match &case.outcome {
             Verdict::Pass => self.passed += 1,
-            Verdict::Fail => self.failed.push(format!("{boot}: {}", case.name)),
+            Verdict::Fail => {
+                let end = &said[said.len().saturating_sub(SUMMARY_LINES)..];
+                let lines = end.iter().map(|line| format!("\n    {line}"));
+                let failure = format!("{boot}: {}{}", case.name, lines.collect::<String>());
+                self.failed.push(failure);
+            }
             Verdict::Skip(reason) => self.skipped.push((case.name.clone(), reason.clone())),
         }
     }
@@ -176,6 +185,7 @@ impl Boot {
         let mut parser = Parser::default();
         let mut lines = Lines::default();
         let mut removed = false;
+        let mut said = Vec::new();
         voice.say(&format!("# boot {name}: {} vCPU", self.machine.smp), true);
         let mut each = |line: &str| {
             let result = parser.line(line);
@@ -183,7 +193,10 @@ impl Boot {
             if line == "runner: rmmod ok" {
                 removed = true;
             } else if let Line::Result(case) = result {
-                totals.add(name, &case);
+                totals.add(name, &case, &said);
+                said.clear();
+            } else {
+                said.push(line.to_owned());
             }
         };
         let around = AROUND.replace("CASES", &self.cases);
