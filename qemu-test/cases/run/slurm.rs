@@ -16,8 +16,13 @@ use std::time::Duration;
 const USER: [&str; 4] = ["setpriv", "--reuid=user", "--regid=user", "--init-groups"];
 /// Slurm wants an address that is not the loopback's; nobody else has this one.
 const ADDRESS: &str = "192.0.2.1";
-/// Steps of the solver, and milliseconds of each: most of a minute. Slurm looks at time limits twice a minute, so a signal may come late.
-const SOLVER: [&str; 2] = ["60", "900"];
+/// Steps of the solver, and milliseconds of each. Long enough for three signals that this case sends.
+const SIGNALLED: [u32; 2] = [60, 700];
+/// The same for a signal that Slurm sends.
+const LIMITED: [u32; 2] = [100, 900];
+/// Slurm looks at time limits twice a minute, and sends the signal half a minute early rather than late: so it comes 33 to 63 seconds after the
+/// start. With a limit of one minute it could come at once, before there is somebody who hears it.
+const LIMIT: [&str; 2] = ["--time=2", "--signal=B:USR1@57"];
 
 /// The scripts of the document.
 fn scripts() -> Vec<&'static str> {
@@ -35,37 +40,75 @@ pub fn requeues(context: &Context) -> Result {
         fail!("docs/HPC.md has other scripts")
     };
     fs::set_permissions("/dev/ckpt", fs::Permissions::from_mode(0o666))?;
-    let solver = context.path("solver");
-    fs::write(
-        &solver,
-        format!("#!/bin/sh\nexec {PROGRAMS}/run_solver {}\n", SOLVER.join(" ")),
-    )?;
-    fs::set_permissions(&solver, fs::Permissions::from_mode(0o755))?;
-    let undisturbed = Command::new(&solver)
-        .stdout(File::create(context.path("undisturbed"))?)
-        .spawn()?;
     let _address = Address::add()?;
     {
+        let expected = Solver::start(context, "script", SIGNALLED)?;
         let slurm = Slurm::start(context, "script", "")?;
         let job = slurm.submit(by_script, &[])?;
         slurm.run_to_the_end(&job, Some(3))?;
         slurm.stop()?;
+        expected.is_output_of(context, "script")?;
     }
-    let undisturbed = ckptctl_free(&wait_for_output(undisturbed, &context.path("undisturbed"))?);
-    ensure!(undisturbed.len() == 61, "the solver ended early: {undisturbed:?}");
-    slurm_output(context, "script", &undisturbed)?;
-    // The limit is a minute, the signal comes some seconds after the start: that is up to Slurm.
+    let expected = Solver::start(context, "status", LIMITED)?;
     let slurm = Slurm::start(context, "status", "RequeueExit=85\n")?;
-    let job = slurm.submit(by_status, &["--time=1", "--signal=B:USR1@57"])?;
+    let job = slurm.submit(by_status, &LIMIT)?;
     slurm.run_to_the_end(&job, None)?;
     slurm.stop()?;
-    slurm_output(context, "status", &undisturbed)
+    expected.is_output_of(context, "status")
 }
 
-fn wait_for_output(mut child: Child, file: &Path) -> Result<String> {
-    let status = child.wait()?;
-    ensure!(status.success(), "the solver: {status}");
-    Ok(fs::read_to_string(file)?)
+/// An undisturbed run of the solver.
+struct Solver {
+    run: Child,
+    output: PathBuf,
+    steps: usize,
+}
+
+impl Solver {
+    /// Makes the directory of a Slurm with the solver, and starts that once outside of it.
+    fn start(context: &Context, name: &str, [steps, ms]: [u32; 2]) -> Result<Self> {
+        let dir = context.path(name);
+        let work = dir.join("work");
+        fs::create_dir_all(&work)?;
+        let solver = work.join("solver");
+        fs::write(&solver, format!("#!/bin/sh\nexec {PROGRAMS}/run_solver {steps} {ms}\n"))?;
+        fs::set_permissions(&solver, fs::Permissions::from_mode(0o755))?;
+        let output = dir.join("undisturbed");
+        let run = Command::new(&solver).stdout(File::create(&output)?).spawn()?;
+        Ok(Self {
+            run,
+            output,
+            steps: steps as usize,
+        })
+    }
+
+    /// The job was saved and brought back at least once, and its output is that of this run.
+    fn is_output_of(mut self, context: &Context, name: &str) -> Result {
+        let status = self.run.wait()?;
+        ensure!(status.success(), "the solver: {status}");
+        let undisturbed = ckptctl_free(&fs::read_to_string(&self.output)?);
+        ensure!(
+            undisturbed.len() == self.steps + 1,
+            "the solver ended early: {undisturbed:?}"
+        );
+        let text = fs::read_to_string(context.path(name).join("work/out"))?;
+        let count = |words: &str| text.lines().filter(|line| line.contains(words)).count();
+        let (saved, back) = (count("has been ended (exit status 85)"), count("the job goes on"));
+        ensure!(
+            saved >= 1 && saved == back,
+            "{name}: saved {saved} times, back {back} times:\n{text}"
+        );
+        ensure!(ckptctl_free(&text) == undisturbed, "{name}: other results:\n{text}");
+        println!("{name}: requeued {saved} times");
+        Ok(())
+    }
+}
+
+impl Drop for Solver {
+    fn drop(&mut self) {
+        let _ = self.run.kill();
+        let _ = self.run.wait();
+    }
 }
 
 /// Without what ckptctl says.
@@ -74,20 +117,6 @@ fn ckptctl_free(text: &str) -> Vec<String> {
         .filter(|line| !line.starts_with("ckptctl: "))
         .map(str::to_owned)
         .collect()
-}
-
-/// The job was saved and brought back at least once, and its output is that of an undisturbed run.
-fn slurm_output(context: &Context, name: &str, undisturbed: &[String]) -> Result {
-    let text = fs::read_to_string(context.path(name).join("work/out"))?;
-    let count = |words: &str| text.lines().filter(|line| line.contains(words)).count();
-    let (saved, back) = (count("has been ended (exit status 85)"), count("the job goes on"));
-    ensure!(
-        saved >= 1 && saved == back,
-        "{name}: saved {saved} times, back {back} times:\n{text}"
-    );
-    ensure!(ckptctl_free(&text) == undisturbed, "{name}: other results:\n{text}");
-    println!("{name}: requeued {saved} times");
-    Ok(())
 }
 
 /// The address of the node, while this lives.
@@ -124,11 +153,10 @@ impl Slurm {
     fn start(context: &Context, name: &str, extra: &str) -> Result<Self> {
         let dir = context.path(name);
         for part in ["", "state", "spool", "munge", "work"] {
-            fs::create_dir(dir.join(part)).or_else(|error| if part.is_empty() { Ok(()) } else { Err(error) })?;
+            fs::create_dir_all(dir.join(part))?;
             fs::set_permissions(dir.join(part), fs::Permissions::from_mode(0o755))?;
         }
         let work = dir.join("work");
-        fs::copy(context.path("solver"), work.join("solver"))?;
         let owned = Command::new("chown").args(["user:user"]).arg(&work).status()?;
         ensure!(owned.success(), "chown: {owned}");
         // Munge does not trust directories that others may write to.
