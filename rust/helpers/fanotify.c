@@ -7,7 +7,7 @@
 #include "fs/notify/fanotify/fanotify.h"
 
 #include "helpers.h"
-#include "symbol.h"
+#include "notify.h"
 
 /* What fanotify_init(2) was called with, what waits, and whether @viewer lives in the user namespace of who called it. */
 void ckpt_fanotify_read(struct file *f, struct task_struct *viewer, struct ckpt_fanotify *out)
@@ -24,40 +24,18 @@ void ckpt_fanotify_read(struct file *f, struct task_struct *viewer, struct ckpt_
 	put_cred(cred);
 }
 
-/*
- * The marks with a reference on each inode, of which at most @max are given; the number of all. One of something else than an inode has
- * none; one whose inode is just going is left out.
- */
+static void describe_mark(struct fsnotify_mark *mark, struct ckpt_mark *out)
+{
+	out->mask = mark->mask;
+	out->ignored = mark->ignore_mask;
+	out->flags = fanotify_mark_user_flags(mark);
+	out->is_directory = out->inode && S_ISDIR(out->inode->i_mode);
+}
+
+/* What is watched, or not: see ckpt_marks(). */
 unsigned int ckpt_fanotify_marks(struct file *f, struct ckpt_mark *out, unsigned int max)
 {
-	struct fsnotify_group *group = f->private_data;
-	struct fsnotify_mark *mark;
-	unsigned int n = 0;
-
-	fsnotify_group_lock(group);
-	list_for_each_entry(mark, &group->marks_list, g_list) {
-		bool of_inode = mark->connector->type == FSNOTIFY_OBJ_TYPE_INODE;
-		struct inode *inode = NULL;
-
-		/* What is not given is not taken either: the last reference must not be dropped under this lock. */
-		if (n >= max) {
-			n++;
-			continue;
-		}
-		if (of_inode) {
-			inode = igrab(mark->connector->obj);
-			if (!inode)
-				continue;
-		}
-		out[n].mask = mark->mask;
-		out[n].ignored = mark->ignore_mask;
-		out[n].flags = fanotify_mark_user_flags(mark);
-		out[n].is_directory = inode && S_ISDIR(inode->i_mode);
-		out[n].inode = inode;
-		n++;
-	}
-	fsnotify_group_unlock(group);
-	return n;
+	return ckpt_marks(f, out, max, describe_mark);
 }
 
 /* Has it be one that somebody without privileges has made. */
@@ -66,26 +44,14 @@ void ckpt_fanotify_unprivileged(struct file *f)
 	((struct fsnotify_group *)f->private_data)->fanotify_data.flags |= FANOTIFY_UNPRIV;
 }
 
+static void forget_event(struct fsnotify_event *event)
+{
+	if (fanotify_is_hashed_event(FANOTIFY_E(event)->mask))
+		hlist_del_init(&FANOTIFY_E(event)->merge_list);
+}
+
 /* Forgets all events, as if they had been read. */
 void ckpt_fanotify_begin(struct file *f)
 {
-	struct fsnotify_group *group = f->private_data;
-	struct fsnotify_event *event, *next;
-	LIST_HEAD(dropped);
-
-	spin_lock(&group->notification_lock);
-	list_for_each_entry_safe(event, next, &group->notification_list, list) {
-		list_del_init(&event->list);
-		group->q_len--;
-		if (fanotify_is_hashed_event(FANOTIFY_E(event)->mask))
-			hlist_del_init(&FANOTIFY_E(event)->merge_list);
-		/* That of the group itself is not freed. */
-		if (event != group->overflow_event)
-			list_add(&event->list, &dropped);
-	}
-	spin_unlock(&group->notification_lock);
-	list_for_each_entry_safe(event, next, &dropped, list) {
-		list_del_init(&event->list);
-		ckpt_fsnotify_destroy_event(group, event);
-	}
+	ckpt_forget_events(f->private_data, 0, forget_event);
 }

@@ -18,6 +18,7 @@
 #include "mqueue.c"
 #include "net.c"
 #include "ns.c"
+#include "notify.c"
 #include "nsfd.c"
 #include "owner.c"
 #include "pidfd.c"

@@ -61,6 +61,16 @@ struct ckpt_epoll_item {
 unsigned int ckpt_epoll_items(struct file *epoll, struct ckpt_epoll_item *out, unsigned int max);
 int ckpt_epoll_add(struct file *epoll, const struct ckpt_epoll_item *item);
 
+/* notify.c */
+struct ckpt_mark {
+	int wd;
+	unsigned int mask;
+	unsigned int ignored;
+	unsigned int flags;
+	bool is_directory;
+	struct inode *inode;
+};
+
 /* fanotify.c */
 struct ckpt_fanotify {
 	unsigned int flags;
@@ -68,14 +78,6 @@ struct ckpt_fanotify {
 	unsigned int queued;
 	bool unprivileged;
 	bool own_namespace;
-};
-
-struct ckpt_mark {
-	unsigned int mask;
-	unsigned int ignored;
-	unsigned int flags;
-	bool is_directory;
-	struct inode *inode;
 };
 
 void ckpt_fanotify_read(struct file *f, struct task_struct *viewer, struct ckpt_fanotify *out);
@@ -163,15 +165,9 @@ ssize_t ckpt_read(struct file *f, void *bytes, size_t len, loff_t *pos);
 ssize_t ckpt_iter_bvec(struct file *f, bool write, struct bio_vec *bvec, unsigned long nr, size_t len, loff_t *pos);
 
 /* inotify.c */
-struct ckpt_watch {
-	int wd;
-	unsigned int mask;
-	struct inode *inode;
-};
-
 struct inotify_event;
 
-unsigned int ckpt_inotify_watches(struct file *f, struct ckpt_watch *out, unsigned int max);
+unsigned int ckpt_inotify_marks(struct file *f, struct ckpt_mark *out, unsigned int max);
 unsigned int ckpt_inotify_next(struct file *f);
 unsigned int ckpt_inotify_queued(struct file *f);
 unsigned int ckpt_inotify_events(struct file *f, unsigned int from, char *buf, unsigned int size, unsigned int *used);

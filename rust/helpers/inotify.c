@@ -13,36 +13,19 @@
 
 #include "helpers.h"
 #include "mount.h"
+#include "notify.h"
 #include "symbol.h"
 
-/*
- * What an inotify watches, with a reference on each inode, of which at most @max are given; the number of all. A watch whose inode is just
- * going is left out.
- */
-unsigned int ckpt_inotify_watches(struct file *f, struct ckpt_watch *out, unsigned int max)
+static void describe_watch(struct fsnotify_mark *mark, struct ckpt_mark *out)
 {
-	struct fsnotify_group *group = f->private_data;
-	struct fsnotify_mark *mark;
-	unsigned int n = 0;
+	out->wd = container_of(mark, struct inotify_inode_mark, fsn_mark)->wd;
+	out->mask = inotify_mark_user_mask(mark);
+}
 
-	fsnotify_group_lock(group);
-	list_for_each_entry(mark, &group->marks_list, g_list) {
-		/* As inotify_fdinfo(). */
-		struct inode *inode = mark->connector->type == FSNOTIFY_OBJ_TYPE_INODE ? igrab(mark->connector->obj) : NULL;
-
-		if (!inode)
-			continue;
-		if (n < max) {
-			out[n].wd = container_of(mark, struct inotify_inode_mark, fsn_mark)->wd;
-			out[n].mask = inotify_mark_user_mask(mark);
-			out[n].inode = inode;
-		} else {
-			iput(inode);
-		}
-		n++;
-	}
-	fsnotify_group_unlock(group);
-	return n;
+/* What an inotify watches: see ckpt_marks(). */
+unsigned int ckpt_inotify_marks(struct file *f, struct ckpt_mark *out, unsigned int max)
+{
+	return ckpt_marks(f, out, max, describe_watch);
 }
 
 /* Number that the next new watch gets, if it is free. */
@@ -140,10 +123,8 @@ static int ckpt_inotify_cmp(const void *a, const void *b)
 unsigned int ckpt_inotify_begin(struct file *f, unsigned int events, const int *oneshot, unsigned int n)
 {
 	struct fsnotify_group *group = f->private_data;
-	struct fsnotify_event *event, *next;
 	struct fsnotify_mark *mark;
 	unsigned int watches = 0;
-	LIST_HEAD(dropped);
 
 	fsnotify_group_lock(group);
 	list_for_each_entry(mark, &group->marks_list, g_list) {
@@ -158,20 +139,7 @@ unsigned int ckpt_inotify_begin(struct file *f, unsigned int events, const int *
 	}
 	fsnotify_group_unlock(group);
 
-	spin_lock(&group->notification_lock);
-	while (group->q_len > events) {
-		event = list_last_entry(&group->notification_list, struct fsnotify_event, list);
-		list_del_init(&event->list);
-		group->q_len--;
-		/* That of the group itself is not freed. */
-		if (event != group->overflow_event)
-			list_add(&event->list, &dropped);
-	}
-	spin_unlock(&group->notification_lock);
-	list_for_each_entry_safe(event, next, &dropped, list) {
-		list_del_init(&event->list);
-		ckpt_fsnotify_destroy_event(group, event);
-	}
+	ckpt_forget_events(group, events, NULL);
 	return watches;
 }
 

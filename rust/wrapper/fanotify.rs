@@ -4,7 +4,13 @@
 //!
 //! C sources: `fs/notify/fanotify/`
 
-use super::{bindings, file::File, inotify::Inode, symbol::Operations, task::Task};
+use super::{
+    bindings,
+    file::File,
+    inotify::{marks, Inode},
+    symbol::Operations,
+    task::Task, //
+};
 use kernel::prelude::*;
 
 /// An open file that is a fanotify.
@@ -48,29 +54,20 @@ impl<'a> Fanotify<'a> {
 
     /// Its marks.
     pub(crate) fn marks(&self) -> Result<KVVec<Mark>> {
-        let mut room = 16;
-        loop {
-            let mut raw: KVVec<bindings::ckpt_mark> = KVVec::from_elem(Default::default(), room, GFP_KERNEL)?;
-            let mut marks = KVVec::with_capacity(room, GFP_KERNEL)?;
-            // SAFETY: a fanotify, by the invariant; the buffer has `room` entries.
-            let found = unsafe { bindings::ckpt_fanotify_marks(self.0.as_ptr(), raw.as_mut_ptr(), room as u32) };
-            for m in raw.iter().take(found as usize) {
-                let mark = Mark {
-                    mask: m.mask,
-                    ignored: m.ignored,
-                    flags: m.flags,
-                    is_directory: m.is_directory,
-                    // SAFETY: the helper took the reference, or left it empty.
-                    inode: unsafe { Inode::from_raw(m.inode) },
-                };
-                marks.push(mark, GFP_KERNEL)?;
-            }
-            if found as usize <= room {
-                return Ok(marks);
-            }
-            // A target that runs may add some meanwhile.
-            room = found as usize + 16;
+        // SAFETY: a fanotify, by the invariant; the buffer has that many entries.
+        let found = marks(|out, max| unsafe { bindings::ckpt_fanotify_marks(self.0.as_ptr(), out, max) })?;
+        let mut marks = KVVec::with_capacity(found.len(), GFP_KERNEL)?;
+        for (raw, inode) in found {
+            let mark = Mark {
+                mask: raw.mask,
+                ignored: raw.ignored,
+                flags: raw.flags,
+                is_directory: raw.is_directory,
+                inode,
+            };
+            marks.push(mark, GFP_KERNEL)?;
         }
+        Ok(marks)
     }
 
     /// Takes from a new one what somebody without privileges would not get.

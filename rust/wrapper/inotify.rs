@@ -58,6 +58,28 @@ impl Inode {
     }
 }
 
+/// The marks that `list` gives into a buffer with so many entries, with their inodes; it returns how many there are.
+pub(super) fn marks(
+    mut list: impl FnMut(*mut bindings::ckpt_mark, u32) -> u32,
+) -> Result<KVVec<(bindings::ckpt_mark, Option<Inode>)>> {
+    let mut room = 16;
+    loop {
+        let mut raw: KVVec<bindings::ckpt_mark> = KVVec::from_elem(Default::default(), room, GFP_KERNEL)?;
+        let mut marks = KVVec::with_capacity(room, GFP_KERNEL)?;
+        let found = list(raw.as_mut_ptr(), room as u32) as usize;
+        for mark in raw.iter().take(found) {
+            // SAFETY: the helper took the reference, or left it empty.
+            let inode = unsafe { Inode::from_raw(mark.inode) };
+            marks.push((*mark, inode), GFP_KERNEL)?;
+        }
+        if found <= room {
+            return Ok(marks);
+        }
+        // A target that runs may add some meanwhile.
+        room = found + 16;
+    }
+}
+
 /// One watch.
 pub(crate) struct Watch {
     /// Its number.
@@ -88,25 +110,19 @@ impl<'a> Inotify<'a> {
 
     /// What it watches, by number.
     pub(crate) fn watches(&self) -> Result<KVVec<Watch>> {
-        let mut room = 16;
-        loop {
-            let mut raw: KVVec<bindings::ckpt_watch> = KVVec::from_elem(Default::default(), room, GFP_KERNEL)?;
-            let mut watches = KVVec::with_capacity(room, GFP_KERNEL)?;
-            // SAFETY: an inotify, by the invariant; the buffer has `room` entries.
-            let found = unsafe { bindings::ckpt_inotify_watches(self.0.as_ptr(), raw.as_mut_ptr(), room as u32) };
-            for w in raw.iter().take(found as usize) {
-                // SAFETY: the helper took the reference.
-                let inode = unsafe { Inode::from_raw(w.inode) }.ok_or(EINVAL)?;
-                let (wd, mask) = (w.wd as u32, w.mask);
-                watches.push(Watch { wd, mask, inode }, GFP_KERNEL)?;
-            }
-            if found as usize <= room {
-                watches.sort_unstable_by_key(|w: &Watch| w.wd);
-                return Ok(watches);
-            }
-            // A target that runs may add some meanwhile.
-            room = found as usize + 16;
+        // SAFETY: an inotify, by the invariant; the buffer has that many entries.
+        let marks = marks(|out, max| unsafe { bindings::ckpt_inotify_marks(self.0.as_ptr(), out, max) })?;
+        let mut watches = KVVec::with_capacity(marks.len(), GFP_KERNEL)?;
+        for (raw, inode) in marks {
+            let watch = Watch {
+                wd: raw.wd as u32,
+                mask: raw.mask,
+                inode: inode.ok_or(EINVAL)?,
+            };
+            watches.push(watch, GFP_KERNEL)?;
         }
+        watches.sort_unstable_by_key(|w: &Watch| w.wd);
+        Ok(watches)
     }
 
     /// Number that the next new watch gets, if it is free.
