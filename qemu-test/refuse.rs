@@ -63,6 +63,7 @@ const KINDS: &[&str] = &[
     "io_uring_chooses_buffers",
     "io_uring_buffer_unmapped",
     "io_uring_mapped_in_part",
+    "io_uring_mapped_before_resizing",
     "io_uring_tells_nobody",
     "io_uring_shared_outside",
     "io_uring_restricted",

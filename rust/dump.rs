@@ -8,8 +8,8 @@ use crate::{
     freeze::{tasks, FrozenTree, Process, Root},
     objects::Seen,
     resource::{
-        names_of, post_dump, prologue, settle, share, tree, Dump, FrozenTask, Obstacles, Request, Room, Scope,
-        Snapshot, Target, Whole, ROOMS,
+        names_of, post_dump, prologue, share, tree, Dump, FrozenTask, Obstacles, Request, Room, Scope, Snapshot,
+        Target, Whole, ROOMS,
     },
     statefile::Writer,
     wrapper::{
@@ -94,7 +94,9 @@ pub(crate) fn dump(
     may_snapshot: bool,
     sink: &mut dyn FnMut(u16, Fault),
 ) -> Result<PostDump> {
-    settle(frozen)?;
+    for room in ROOMS {
+        (room.settle)(frozen)?;
+    }
     let whole = Whole::of(root, frozen.processes(), request, Some(frozen), file.address())?;
     if look(&whole, sink)? > 0 {
         return Err(EOPNOTSUPP.into());

@@ -6,8 +6,7 @@ use crate::{
     error::{Fault, Result},
     wrapper::{
         completion::Waited,
-        file::File,
-        park::{run_own_work, Park, State},
+        park::{Errand, Park, State},
         pid::PidNs,
         task::{fatal_signal_pending, sleep_killable, Task},
         time, //
@@ -313,7 +312,9 @@ impl FrozenTree {
             let stands = matches!(state, Some(State::Parked | State::Exited)) || t.is_stopped() || t.is_vfork_parent();
             if !stands && !t.is_exiting() {
                 let text = match state {
-                    Some(State::Bounced) => "its requests of io_uring are being cancelled (execve or exit)",
+                    Some(State::Bounced) => {
+                        "it is in the middle of execve(2) or of its exit, and does not come to an end"
+                    }
                     _ => "it was made while the target was being stopped",
                 };
                 return Err(Fault::new(EBUSY, format_args!("{text}")).task(t.tgid(), t.tid()));
@@ -323,11 +324,13 @@ impl FrozenTree {
         Ok(())
     }
 
-    /// Has all do what the kernel has left to them of io_uring, the caller, too, if it is one of them.
-    pub(crate) fn send(&self) {
-        self.parks.iter().for_each(|park| park.send());
-        if self.processes.iter().flat_map(|p| &p.threads).any(Task::is_current) {
-            run_own_work();
+    /// Has all tasks for which `is_for` do something, the caller, too, if it is one of them. Who still does something is not sent again.
+    pub(crate) fn send(&self, errand: Errand, is_for: impl Fn(&Task) -> bool) {
+        let parks = self.parks.iter().filter(|park| is_for(park.task()));
+        parks.for_each(|park| park.send(errand));
+        let mut tasks = self.processes.iter().flat_map(|p| &p.threads);
+        if tasks.any(|t| t.is_current() && is_for(t)) {
+            errand();
         }
     }
 
@@ -345,23 +348,10 @@ impl FrozenTree {
         parked.for_each(|park| park.task().wait_inactive());
     }
 
-    /// Open files that tasks keep which stand still inside of a system call.
-    pub(crate) fn files_in_use(&self) -> Result<KVVec<File>> {
-        let mut files = KVVec::new();
-        for park in &self.parks {
-            match park.waits_for() {
-                Ok(file) => file.map_or(Ok(()), |file| files.push(file, GFP_KERNEL))?,
-                Err(e) if e == EBADFD => {
-                    let text = "waits in io_uring_enter(2) for a ring that its descriptor does not name any more";
-                    let fault = Fault::new(EOPNOTSUPP, format_args!("{text}"));
-                    return Err(fault
-                        .task(park.task().tgid(), park.task().tid())
-                        .kind(RecordType::IoUring));
-                }
-                Err(e) => return Err(e.into()),
-            }
-        }
-        Ok(files)
+    /// Tasks that stand still inside of a system call that will go on.
+    pub(crate) fn inside(&self) -> impl Iterator<Item = &Task> {
+        let parks = self.parks.iter().filter(|park| park.is_inside());
+        parks.map(|park| park.task())
     }
 
     /// The processes, parents before children.

@@ -127,17 +127,13 @@ impl<'a> Whole<'a> {
         frozen: Option<&FrozenTree>,
         statefile: usize,
     ) -> Result<Self> {
-        let mut census = Census::of(processes)?;
-        if let Some(frozen) = frozen {
-            census.count_uses(&frozen.files_in_use()?);
-        }
         Ok(Self {
             root,
             processes,
             places: Places::of(processes)?,
             pid_ns: PidNs::of(&root.leader)?,
             user_nss: UserNamespaces::of(&root.leader, processes)?,
-            census,
+            census: Census::of(processes, frozen)?,
             users: Users::of(processes)?,
             mappings: RefCell::new(Mappings::new()),
             segments: RefCell::new(Segments::new()),
@@ -398,6 +394,11 @@ pub(crate) trait Resource {
     /// Whether its records are objects, which stand before whatever refers to them first.
     const OBJECTS: bool = false;
 
+    /// Waits until the kernel has done what it still does for the target, as long as there is time; before anything is looked at.
+    fn settle(_frozen: &FrozenTree) -> Result {
+        Ok(())
+    }
+
     /// Names everything that cannot be saved. The target may be running.
     fn check(_target: &Target<'_>, _task: &Task, _obstacles: &mut dyn Obstacles) -> Result {
         Ok(())
@@ -456,6 +457,8 @@ pub(crate) struct Room {
     pub(crate) exited: bool,
     /// Whether its records are objects.
     pub(crate) objects: bool,
+    /// [`Resource::settle`]
+    pub(crate) settle: fn(&FrozenTree) -> Result,
     /// [`Resource::check`]
     pub(crate) check: fn(&Target<'_>, &Task, &mut dyn Obstacles) -> Result,
     /// [`Resource::check_exited`]
@@ -485,6 +488,7 @@ const fn room<R: Resource>() -> Room {
         share: R::SHARE,
         exited: R::EXITED,
         objects: R::OBJECTS,
+        settle: R::settle,
         check: R::check,
         check_exited: R::check_exited,
         check_whole: R::check_whole,
@@ -541,7 +545,7 @@ pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, check_pair, check_ring_mapping, count_mapped, dump_file, dump_pair, each_extent, finish_ptys,
-    finish_sockets, held, is_sealed_for_writers, place_ring, refuse_device, restore_shmem_pages, settle, Arriving,
+    finish_sockets, held, is_sealed_for_writers, place_ring, refuse_device, restore_shmem_pages, Arriving,
     BuildingFanotify, BuildingInotify, Census, Holders, Holding, Inhabited,
 };
 

@@ -10,7 +10,10 @@
 #include <pthread.h>
 #include <sys/eventfd.h>
 
-/* Completions that have not been read, and an entry that has not been submitted; a child has the ring too; indices are not at zero. */
+/*
+ * Completions that have not been read, and an entry that has not been submitted; a child has the ring too; indices are not at zero. One that
+ * can be made longer has been.
+ */
 static void keeps_queues(unsigned flags)
 {
 	struct gate gate;
@@ -22,6 +25,10 @@ static void keeps_queues(unsigned flags)
 	map_ring(&r);
 	for (unsigned i = 0; i < 50; i++)
 		try_ring(&r, 1000 + i);
+	if (flags & IORING_SETUP_DEFER_TASKRUN) {
+		CHECK(munmap(r.rings, r.size) == 0 && munmap(r.sqes, r.sqes_size) == 0);
+		resize_ring(&r, 256);
+	}
 	for (unsigned i = 0; i < 5; i++)
 		put_nop(&r, i);
 	CHECK_EQ(enter(&r, 5, 5), 5);

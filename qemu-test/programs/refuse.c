@@ -823,6 +823,21 @@ static void io_uring_mapped_in_part(void)
 	hold_ring(&r);
 }
 
+static void io_uring_mapped_before_resizing(void)
+{
+	struct ring r;
+	void *rings;
+
+	make_ring(&r, 4, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, 0);
+	map_ring(&r);
+	rings = r.rings;
+	CHECK(munmap(r.sqes, r.sqes_size) == 0);
+	resize_ring(&r, 64);
+	say("expect mapping of what a ring of io_uring was before it was resized");
+	expect_address(rings);
+	hold_ring(&r);
+}
+
 static void io_uring_tells_nobody(void)
 {
 	struct ring r = refused_ring(0, "eventfd without a descriptor");
@@ -1889,6 +1904,7 @@ static const struct {
 	{ "io_uring_chooses_buffers", io_uring_chooses_buffers },
 	{ "io_uring_buffer_unmapped", io_uring_buffer_unmapped },
 	{ "io_uring_mapped_in_part", io_uring_mapped_in_part },
+	{ "io_uring_mapped_before_resizing", io_uring_mapped_before_resizing },
 	{ "io_uring_tells_nobody", io_uring_tells_nobody },
 	{ "io_uring_shared_outside", io_uring_shared_outside },
 	{ "io_uring_restricted", io_uring_restricted },

@@ -17,6 +17,15 @@ struct ring {
 	size_t sqes_size;
 };
 
+/* How much of it there is to map. */
+static inline void measure_ring(struct ring *r)
+{
+	r->size = r->p.cq_off.cqes + (r->p.cq_entries * sizeof(struct io_uring_cqe) << !!(r->p.flags & IORING_SETUP_CQE32));
+	if (!(r->p.flags & IORING_SETUP_NO_SQARRAY))
+		r->size = r->p.sq_off.array + r->p.sq_entries * sizeof(uint32_t);
+	r->sqes_size = r->p.sq_entries * sizeof(struct io_uring_sqe) << !!(r->p.flags & IORING_SETUP_SQE128);
+}
+
 static inline int make_ring(struct ring *r, unsigned entries, unsigned flags, unsigned cq_entries)
 {
 	memset(r, 0, sizeof(*r));
@@ -25,10 +34,7 @@ static inline int make_ring(struct ring *r, unsigned entries, unsigned flags, un
 	r->fd = syscall(SYS_io_uring_setup, entries, &r->p);
 	if (r->fd < 0)
 		skip("io_uring_setup with flags %#x: errno %d", flags, errno);
-	r->size = r->p.cq_off.cqes + (r->p.cq_entries * sizeof(struct io_uring_cqe) << !!(flags & IORING_SETUP_CQE32));
-	if (!(flags & IORING_SETUP_NO_SQARRAY))
-		r->size = r->p.sq_off.array + r->p.sq_entries * sizeof(uint32_t);
-	r->sqes_size = r->p.sq_entries * sizeof(struct io_uring_sqe) << !!(flags & IORING_SETUP_SQE128);
+	measure_ring(r);
 	return r->fd;
 }
 
@@ -88,6 +94,17 @@ static inline int64_t take_cqe(struct ring *r, uint64_t user_data)
 static inline int enroll(struct ring *r, unsigned what, void *arg, unsigned n)
 {
 	return syscall(SYS_io_uring_register, r->fd, what, arg, n);
+}
+
+/* Makes it longer, and maps what it is now; what it was stays mapped. */
+static inline void resize_ring(struct ring *r, unsigned entries)
+{
+	enum { RESIZE_RINGS = 33 };
+
+	r->p = (struct io_uring_params){ .flags = IORING_SETUP_CQSIZE, .sq_entries = entries, .cq_entries = 2 * entries };
+	CHECK_EQ(enroll(r, RESIZE_RINGS, &r->p, 1), 0);
+	measure_ring(r);
+	map_ring(r);
 }
 
 /* A ring that works: a request goes through it. */

@@ -34,6 +34,7 @@
 #include <uapi/linux/fib_rules.h>
 #include <uapi/linux/if_link.h>
 #include <uapi/linux/inotify.h>
+#include <uapi/linux/io_uring.h>
 #include <uapi/linux/landlock.h>
 #include <uapi/linux/mount.h>
 #include <uapi/linux/neighbour.h>

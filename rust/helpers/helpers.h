@@ -971,8 +971,7 @@ struct ckpt_uring_buffer {
 };
 
 int ckpt_uring_describe(struct file *f, struct ckpt_uring *out);
-int ckpt_uring_read(struct file *f, unsigned int region, u64 offset, void *buf, size_t n);
-int ckpt_uring_write(struct file *f, unsigned int region, u64 offset, const void *buf, size_t n);
+int ckpt_uring_copy(struct file *f, unsigned int region, u64 offset, void *buf, size_t n, bool write);
 int ckpt_uring_set(struct file *f, const struct ckpt_uring *from);
 int ckpt_uring_set_file_hint(struct file *f, unsigned int hint);
 int ckpt_uring_next_file(struct file *f, unsigned int *slot, struct file **out, u64 *tag);
@@ -983,7 +982,7 @@ void ckpt_uring_run_work(void);
 bool ckpt_uring_cancels(void);
 struct file *ckpt_task_ring(struct task_struct *t, unsigned int *place);
 unsigned long ckpt_eventfd_context(struct file *f);
-unsigned long ckpt_uring_mmap(struct file *ring, unsigned long address, unsigned long len, unsigned long prot,
-			      unsigned long flags, unsigned long offset);
+struct file *ckpt_uring_stand_in(struct file *ring);
+int ckpt_uring_is_mapped(struct file *f, struct mm_struct *mm, unsigned long at, u64 offset);
 
 #endif

@@ -193,26 +193,11 @@ static void *region_at(struct io_ring_ctx *ctx, unsigned int region, u64 offset,
 	return r->ptr + offset;
 }
 
-/* Copies contents of a region: -EINVAL when it is not that long, -EINTR. */
-int ckpt_uring_read(struct file *f, unsigned int region, u64 offset, void *buf, size_t n)
-{
-	struct io_ring_ctx *ctx = ring_of(f);
-	void *at;
-
-	if (lock_ring(ctx))
-		return -EINTR;
-	at = region_at(ctx, region, offset, n);
-	if (at)
-		memcpy(buf, at, n);
-	mutex_unlock(&ctx->uring_lock);
-	return at ? 0 : -EINVAL;
-}
-
 /*
- * Writes contents of a region, as the program could by its mapping: the kernel takes nothing of it for granted. -EINVAL when it is not that
- * long, -EINTR.
+ * Copies contents of a region, or writes them, as the program could by its mapping: the kernel takes nothing of it for granted. -EINVAL when
+ * it is not that long, -EINTR.
  */
-int ckpt_uring_write(struct file *f, unsigned int region, u64 offset, const void *buf, size_t n)
+int ckpt_uring_copy(struct file *f, unsigned int region, u64 offset, void *buf, size_t n, bool write)
 {
 	struct io_ring_ctx *ctx = ring_of(f);
 	void *at;
@@ -220,8 +205,10 @@ int ckpt_uring_write(struct file *f, unsigned int region, u64 offset, const void
 	if (lock_ring(ctx))
 		return -EINTR;
 	at = region_at(ctx, region, offset, n);
-	if (at)
+	if (at && write)
 		memcpy(at, buf, n);
+	else if (at)
+		memcpy(buf, at, n);
 	mutex_unlock(&ctx->uring_lock);
 	return at ? 0 : -EINVAL;
 }
@@ -293,8 +280,8 @@ int ckpt_uring_next_file(struct file *f, unsigned int *slot, struct file **out, 
 /* How many pages are looked at at once. */
 enum { CKPT_URING_PAGES = 32 };
 
-/* Whether this many bytes, of one folio, are what is mapped at an address. The mm's lock must be held. */
-static bool is_mapped_at(struct mm_struct *mm, unsigned long at, phys_addr_t phys, unsigned long len)
+/* Whether this many bytes, of one folio, are what is mapped at an address. The mm's lock must be held. @how: flags of GUP. */
+static bool is_mapped_at(struct mm_struct *mm, unsigned long at, phys_addr_t phys, unsigned long len, unsigned int how)
 {
 	struct page *pages[CKPT_URING_PAGES];
 	unsigned long left = DIV_ROUND_UP(offset_in_page(at) + len, PAGE_SIZE);
@@ -304,7 +291,7 @@ static bool is_mapped_at(struct mm_struct *mm, unsigned long at, phys_addr_t phy
 		return false;
 	for (at &= PAGE_MASK; left; cond_resched()) {
 		/* It does not fault anything in: what is pinned, and mapped yet, is there. A fault could wait for the target itself. */
-		long i, n = get_user_pages_remote(mm, at, min(left, CKPT_URING_PAGES), FOLL_NOFAULT, pages, NULL);
+		long i, n = get_user_pages_remote(mm, at, min(left, CKPT_URING_PAGES), how | FOLL_NOFAULT, pages, NULL);
 		bool same = n > 0;
 
 		for (i = 0; i < n; i++) {
@@ -328,12 +315,40 @@ static bool is_mapped_yet(struct mm_struct *mm, const struct io_mapped_ubuf *buf
 	for (i = 0; i < buf->nr_bvecs && left; i++) {
 		unsigned long n = min_t(unsigned long, buf->bvec[i].bv_len, left);
 
-		if (!is_mapped_at(mm, at, bvec_phys(&buf->bvec[i]), n))
+		if (!is_mapped_at(mm, at, bvec_phys(&buf->bvec[i]), n, 0))
 			return false;
 		at += n;
 		left -= n;
 	}
 	return !left;
+}
+
+/* The part of a ring that is mapped at an offset of mmap(2) now. */
+static struct io_mapped_region *region_of(struct io_ring_ctx *ctx, u64 offset)
+{
+	return offset == IORING_OFF_SQES ? &ctx->sq_region : &ctx->ring_region;
+}
+
+/*
+ * Whether what is mapped at an address, with this offset, is what the ring has now: 1 or 0. It is not in a mapping from before the ring was
+ * resized. -EINTR.
+ */
+int ckpt_uring_is_mapped(struct file *f, struct mm_struct *mm, unsigned long at, u64 offset)
+{
+	struct io_ring_ctx *ctx = ring_of(f);
+	struct io_mapped_region *region;
+	int ret = -EINTR;
+
+	if (lock_ring(ctx))
+		return ret;
+	region = region_of(ctx, offset);
+	if (!mmap_read_lock_killable(mm)) {
+		/* Also where the program may not read. */
+		ret = region->pages && is_mapped_at(mm, at, page_to_phys(region->pages[0]), PAGE_SIZE, FOLL_FORCE);
+		mmap_read_unlock(mm);
+	}
+	mutex_unlock(&ctx->uring_lock);
+	return ret;
 }
 
 /*
@@ -491,18 +506,10 @@ static const struct file_operations place_fops = {
 	.mmap = place_mmap,
 };
 
-/* As vm_mmap() of a ring, but at a place that the caller chooses. */
-unsigned long ckpt_uring_mmap(struct file *ring, unsigned long address, unsigned long len, unsigned long prot,
-			      unsigned long flags, unsigned long offset)
+/* A file to map instead of a ring, at a place that the caller chooses, which must have the ring as long as it has the file. */
+struct file *ckpt_uring_stand_in(struct file *ring)
 {
-	struct file *f = anon_inode_getfile("[ckpt]", &place_fops, ring, O_RDWR);
-	unsigned long at;
-
-	if (IS_ERR(f))
-		return PTR_ERR(f);
-	at = vm_mmap(f, address, len, prot, flags, offset);
-	fput(f);
-	return at;
+	return anon_inode_getfile("[ckpt]", &place_fops, ring, O_RDWR);
 }
 
 /* Whether the current task waits until its requests are cancelled: in execve(), or before PF_EXITING is set in do_exit(). */

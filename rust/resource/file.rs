@@ -81,6 +81,7 @@ use zerocopy::FromZeros;
 mod census;
 mod event;
 mod fanotify;
+mod holders;
 mod inotify;
 mod lock;
 mod mqueue;
@@ -97,15 +98,24 @@ mod userfaultfd;
 
 pub(crate) use census::Census;
 pub(crate) use fanotify::Building as BuildingFanotify;
+pub(crate) use holders::Holders;
 pub(crate) use inotify::Building as BuildingInotify;
 pub(crate) use lock::Holding;
 pub(crate) use mqueue::NotifyRoom;
-pub(crate) use nameless::{count_mapped, each_extent, is_sealed_for_writers, Holders};
+pub(crate) use nameless::{each_extent, is_sealed_for_writers};
 pub(crate) use nsfd::Inhabited;
 pub(crate) use owner::OwnerRoom;
 pub(crate) use pty::{check_pair, dump_pair, finish as finish_ptys};
 pub(crate) use socket::{finish_sockets, Arriving};
-pub(crate) use uring::{check_mapping as check_ring_mapping, place as place_ring, settle, UringRoom};
+pub(crate) use uring::{check_mapping as check_ring_mapping, place as place_ring, UringRoom};
+
+/// Counts a mapping of a file that only the target may have, or that it is the program's.
+pub(crate) fn count_mapped(target: &Target<'_>, file: &File) -> Result {
+    match Uring::of(file) {
+        Some(_) => uring::count(target, file, 1),
+        None => nameless::count_mapped(target, file),
+    }
+}
 
 pub(crate) struct FileRoom;
 
@@ -585,9 +595,7 @@ fn check_open(
             .fd(fd),
         ),
         Ok(kind) => {
-            if kind == kind::NAMELESS || Uring::of(file).is_some() {
-                target.whole.holders.borrow_mut().set_fd(file, fd);
-            }
+            target.whole.holders.borrow_mut().set_fd(file, fd);
             return Ok(Some(kind));
         }
         Err(fault) if fault.errno() == EOPNOTSUPP => add_refusal(target, file, fault.fd(fd), obstacles),
@@ -702,7 +710,9 @@ impl Resource for FileRoom {
     }
 
     fn check_whole(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
-        whole.holders.borrow().check(whole, obstacles)
+        uring::check_whole(whole, obstacles)?;
+        whole.holders.borrow().check(whole, obstacles);
+        Ok(())
     }
 
     /// Files are written by those who refer to them. Contents come before the memory: what comes after that may have to wait in

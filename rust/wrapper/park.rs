@@ -10,12 +10,16 @@
 use super::{
     bindings,
     completion::{Completion, Waited},
-    file::{collect_fds, File},
     task::Task,
-    uring::{registered, Uring}, //
+    uring, //
 };
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use kernel::{prelude::*, sync::Arc, types::Opaque};
+use kernel::{
+    new_spinlock,
+    prelude::*,
+    sync::{Arc, SpinLock},
+    types::Opaque, //
+};
 
 /// Where a task is on its way into the park.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,6 +33,9 @@ pub(crate) enum State {
     /// The task was on its way out, and will not park.
     Exited,
 }
+
+/// What a parked task can be sent for.
+pub(crate) type Errand = fn();
 
 const QUEUED: u32 = 0;
 const PARKED: u32 = 1;
@@ -50,8 +57,9 @@ pub(crate) struct Park {
     parked: Completion,
     #[pin]
     go: Completion,
-    /// The task is to do what the kernel has left to it, before it stands still again.
-    errand: AtomicBool,
+    /// What the task is to do before it stands still again.
+    #[pin]
+    errand: SpinLock<Option<Errand>>,
     /// It stands still inside of a system call that will go on.
     inside: AtomicBool,
     task: Task,
@@ -71,7 +79,7 @@ impl Park {
                 state: AtomicU32::new(QUEUED),
                 parked <- Completion::new(),
                 go <- Completion::new(),
-                errand: AtomicBool::new(false),
+                errand <- new_spinlock!(None),
                 inside: AtomicBool::new(false),
                 task,
             }),
@@ -137,49 +145,31 @@ impl Park {
         self.parked.wait_killable(ms)
     }
 
-    /// The ring of io_uring for which the task waits in a system call that will go on, and which that keeps meanwhile. `EBADFD` when what
-    /// the system call was given is no ring any more: another thread has closed it.
-    pub(crate) fn waits_for(&self) -> Result<Option<File>> {
-        if !self.inside.load(Ordering::Acquire) {
-            return Ok(None);
-        }
-        // SAFETY: the task stands still, and its registers with it.
-        let regs = unsafe { &*bindings::ckpt_task_pt_regs(self.task.as_ptr()) };
-        let there = match Waits::of(regs) {
-            Some(Waits::ByDescriptor(number)) => ring_at(&self.task, number)?.map(Some),
-            // The list keeps it, not the system call.
-            Some(Waits::ByPlace(place)) => {
-                let has = registered(&self.task)?.iter().any(|(at, _)| *at == place);
-                has.then_some(None)
-            }
-            None => Some(None),
-        };
-        there.ok_or(EBADFD)
+    /// Whether it stands still inside of a system call that will go on.
+    pub(crate) fn is_inside(&self) -> bool {
+        self.inside.load(Ordering::Acquire)
     }
 
-    /// Has a parked task do what io_uring has left to it.
-    pub(crate) fn send(&self) {
-        let may = self.state() == State::Parked && self.task.uses_io_uring();
+    /// Has a parked task do something, in its own context and outside of all locks, unless it does so already.
+    pub(crate) fn send(&self, errand: Errand) {
         // Each errand wakes it once: without one it takes that for the end.
-        if may && !self.errand.swap(true, Ordering::AcqRel) {
+        if self.state() == State::Parked && self.errand.lock().replace(errand).is_none() {
             self.go.complete();
         }
     }
 
     /// Whether it still does what it was sent for. Who is killed may never do it.
     pub(crate) fn runs_errand(&self) -> bool {
-        self.errand.load(Ordering::Acquire) && !self.task.is_dying()
+        self.errand.lock().is_some() && !self.task.is_dying()
     }
 
     /// Stands still until it is let go, or killed.
     fn stand(&self) {
         loop {
             self.go.wait_parked();
-            if !self.errand.load(Ordering::Acquire) {
-                return;
-            }
-            run_own_work();
-            self.errand.store(false, Ordering::Release);
+            let Some(errand) = *self.errand.lock() else { return };
+            errand();
+            *self.errand.lock() = None;
         }
     }
 
@@ -268,67 +258,20 @@ unsafe extern "C" fn callback(work: *mut bindings::callback_head) {
 enum Place {
     /// At the edge to user mode.
     Edge,
-    /// In io_uring_enter(2) or io_uring_register(2), which do what is queued while they wait. The result that the task would have if a
-    /// signal came.
+    /// In a system call that does what is queued while it waits, as those of io_uring. The result that the task would have if a signal
+    /// came.
     Wait(u64),
-    /// In execve(2) or on its way out, with locks, while requests of io_uring are cancelled.
+    /// In execve(2) or on its way out, with locks.
     Cancel,
 }
 
-/// How a system call of io_uring knows its ring.
-enum Waits {
-    ByDescriptor(u32),
-    ByPlace(u32),
-}
-
-impl Waits {
-    /// The system call in which these registers were saved, if it is one of io_uring.
-    fn of(regs: &bindings::pt_regs) -> Option<Self> {
-        const ENTER_REGISTERED_RING: u32 = 1 << 4;
-        const REGISTER_USE_REGISTERED_RING: u32 = 1 << 31;
-        let by_place = match u32::try_from(regs.orig_ax) {
-            Ok(bindings::__NR_io_uring_enter) => regs.r10 as u32 & ENTER_REGISTERED_RING,
-            Ok(bindings::__NR_io_uring_register) => regs.si as u32 & REGISTER_USE_REGISTERED_RING,
-            _ => return None,
-        };
-        Some(match by_place {
-            0 => Self::ByDescriptor(regs.di as u32),
-            _ => Self::ByPlace(regs.di as u32),
-        })
-    }
-}
-
-/// The ring for which a task has this descriptor.
-fn ring_at(task: &Task, number: u32) -> Result<Option<File>> {
-    let found = collect_fds(task, &mut Some(number))?.into_iter().next();
-    let ring = found.filter(|fd| fd.fd == number && Uring::of(&fd.file).is_some());
-    Ok(ring.map(|fd| fd.file))
-}
-
-/// A system call that is not over has no result yet. No other ones than these do what is queued. What their descriptors refer to is looked
-/// at later: another thread may have closed the ring, which the system call keeps. Where seccomp has them say ENOSYS they look the same.
 fn place() -> Place {
-    const NOT_OVER: u64 = -38_i64 as u64;
-    // SAFETY: the current task's own.
-    if unsafe { bindings::ckpt_uring_cancels() } {
+    if uring::is_cancelling() {
         return Place::Cancel;
     }
     // SAFETY: the callback runs in the current task with its user registers saved.
     let regs = unsafe { &*bindings::ckpt_task_pt_regs(bindings::ckpt_current()) };
-    if regs.ax as u64 != NOT_OVER || Waits::of(regs).is_none() {
-        return Place::Edge;
-    }
-    match u32::try_from(regs.orig_ax) {
-        // It waits when it has submitted all that it was to.
-        Ok(bindings::__NR_io_uring_enter) if regs.si as u32 != 0 => Place::Wait(u64::from(regs.si as u32)),
-        _ => Place::Wait(ERESTARTNOHAND_RET),
-    }
-}
-
-/// Has the calling task do what io_uring has left to it.
-pub(crate) fn run_own_work() {
-    // SAFETY: the current task, outside of everything that io_uring locks.
-    unsafe { bindings::ckpt_uring_run_work() };
+    uring::interrupted(regs).map_or(Place::Edge, Place::Wait)
 }
 
 /// Stands still in a system call that will go on. Who looks at it meanwhile sees `result`.
@@ -357,7 +300,8 @@ const RETURN_EINTR: [u32; 8] = [
 ];
 
 const EINTR_RET: u64 = -4_i64 as u64;
-const ERESTARTNOHAND_RET: u64 = -514_i64 as u64;
+/// What a system call returns that begins anew if no handler runs.
+pub(super) const ERESTARTNOHAND_RET: u64 = -514_i64 as u64;
 
 fn fix_interrupted() {
     // SAFETY: the callback runs in the current task with its user registers saved; nobody else touches them now.

@@ -6,13 +6,50 @@
 
 use super::{
     bindings,
-    file::File,
-    mm::Mm,
+    file::{collect_fds, File},
+    mm::{vm_mmap, Mm},
+    park::ERESTARTNOHAND_RET,
     symbol::Operations,
     task::Task,
     to_result, //
 };
 use kernel::prelude::*;
+
+/// Setup flags, offsets of mmap(2), flags.
+pub(crate) use bindings::{
+    IORING_CQE_F_32, IORING_OFF_CQ_RING, IORING_OFF_SQES, IORING_OFF_SQ_RING, IORING_RSRC_REGISTER_SPARSE,
+    IORING_SETUP_CQE32, IORING_SETUP_CQE_MIXED, IORING_SETUP_CQSIZE,
+};
+
+/// What io_uring_register(2) is asked for.
+pub(crate) mod register {
+    pub(crate) use ckpt_bindings::{
+        io_uring_register_op_IORING_REGISTER_BUFFERS2 as BUFFERS2,
+        io_uring_register_op_IORING_REGISTER_BUFFERS_UPDATE as BUFFERS_UPDATE,
+        io_uring_register_op_IORING_REGISTER_CLOCK as CLOCK,
+        io_uring_register_op_IORING_REGISTER_ENABLE_RINGS as ENABLE_RINGS,
+        io_uring_register_op_IORING_REGISTER_EVENTFD as EVENTFD,
+        io_uring_register_op_IORING_REGISTER_EVENTFD_ASYNC as EVENTFD_ASYNC,
+        io_uring_register_op_IORING_REGISTER_FILES2 as FILES2,
+        io_uring_register_op_IORING_REGISTER_FILES_UPDATE2 as FILES_UPDATE2,
+        io_uring_register_op_IORING_REGISTER_FILE_ALLOC_RANGE as FILE_ALLOC_RANGE,
+        io_uring_register_op_IORING_REGISTER_IOWQ_MAX_WORKERS as IOWQ_MAX_WORKERS,
+        io_uring_register_op_IORING_REGISTER_RING_FDS as RING_FDS,
+    };
+}
+
+/// Operations that wait for what others do.
+pub(crate) const ENDLESS: [bindings::io_uring_op; 9] = [
+    bindings::io_uring_op_IORING_OP_ACCEPT,
+    bindings::io_uring_op_IORING_OP_EPOLL_WAIT,
+    bindings::io_uring_op_IORING_OP_FUTEX_WAIT,
+    bindings::io_uring_op_IORING_OP_FUTEX_WAITV,
+    bindings::io_uring_op_IORING_OP_POLL_ADD,
+    bindings::io_uring_op_IORING_OP_READ_MULTISHOT,
+    bindings::io_uring_op_IORING_OP_RECV,
+    bindings::io_uring_op_IORING_OP_RECVMSG,
+    bindings::io_uring_op_IORING_OP_WAITID,
+];
 
 /// An open file that is a ring.
 ///
@@ -46,16 +83,17 @@ pub(crate) fn refused(state: &State) -> Option<&'static str> {
     (!state.refused.is_null()).then(|| unsafe { CStr::from_char_ptr(state.refused) }.to_str().unwrap_or("?"))
 }
 
-/// Names of the operations that have been found in flight.
-pub(crate) fn operations(state: &State) -> impl Iterator<Item = &'static str> + '_ {
-    (0..=u8::MAX).filter_map(|op| {
-        let is_there = state.opcodes[usize::from(op) / 64] >> (op % 64) & 1 != 0;
-        is_there.then(|| {
-            // SAFETY: the function takes any number, and gives string literals of the kernel.
-            let name = unsafe { CStr::from_char_ptr(bindings::ckpt_io_uring_get_opcode(op)) };
-            name.to_str().unwrap_or("?")
-        })
-    })
+/// The operations that have been found in flight.
+pub(crate) fn operations(state: &State) -> impl Iterator<Item = bindings::io_uring_op> + '_ {
+    let is_there = |op: &u32| state.opcodes[*op as usize / 64] >> (op % 64) & 1 != 0;
+    (0..=u32::from(u8::MAX)).filter(is_there)
+}
+
+/// The name of an operation.
+pub(crate) fn name_of(op: bindings::io_uring_op) -> &'static str {
+    // SAFETY: the function takes any number, and gives string literals of the kernel.
+    let name = unsafe { CStr::from_char_ptr(bindings::ckpt_io_uring_get_opcode(op as u8)) };
+    name.to_str().unwrap_or("?")
 }
 
 impl<'a> Uring<'a> {
@@ -75,30 +113,18 @@ impl<'a> Uring<'a> {
 
     /// Copies contents of a region. `EINVAL` when it is not that long, `EINTR` on a fatal signal.
     pub(crate) fn read(&self, region: usize, offset: u64, out: &mut [u8]) -> Result {
+        let (at, n) = (out.as_mut_ptr().cast(), out.len());
         // SAFETY: a ring, by the invariant; the buffer has that many bytes; the helper locks and checks.
-        kernel::error::to_result(unsafe {
-            bindings::ckpt_uring_read(
-                self.0.as_ptr(),
-                region as u32,
-                offset,
-                out.as_mut_ptr().cast(),
-                out.len(),
-            )
-        })
+        let done = unsafe { bindings::ckpt_uring_copy(self.0.as_ptr(), region as u32, offset, at, n, false) };
+        kernel::error::to_result(done)
     }
 
     /// Writes contents of a region, as the program could. `EINVAL` when it is not that long, `EINTR` on a fatal signal.
     pub(crate) fn write(&self, region: usize, offset: u64, bytes: &[u8]) -> Result {
-        // SAFETY: a ring, by the invariant; the buffer has that many bytes; the helper locks and checks.
-        kernel::error::to_result(unsafe {
-            bindings::ckpt_uring_write(
-                self.0.as_ptr(),
-                region as u32,
-                offset,
-                bytes.as_ptr().cast(),
-                bytes.len(),
-            )
-        })
+        let (at, n) = (bytes.as_ptr().cast_mut().cast(), bytes.len());
+        // SAFETY: a ring, by the invariant; the buffer has that many bytes, which the helper only reads; it locks and checks.
+        let done = unsafe { bindings::ckpt_uring_copy(self.0.as_ptr(), region as u32, offset, at, n, true) };
+        kernel::error::to_result(done)
     }
 
     /// Lets a ring that has never been used go on with these indices and this state. `EINVAL` for what no ring has, `EINTR` on a fatal
@@ -163,20 +189,18 @@ impl<'a> Uring<'a> {
         kernel::error::to_result(unsafe { bindings::ckpt_uring_add_overflow(self.0.as_ptr(), words.as_ptr()) })
     }
 
+    /// Whether what an address space has at an address, mapped with this offset, is what the ring has now. `EINTR` on a fatal signal.
+    pub(crate) fn is_mapped(&self, mm: &Mm, at: u64, offset: u64) -> Result<bool> {
+        // SAFETY: a ring, by the invariant; a live mm; the helper locks both.
+        let found = unsafe { bindings::ckpt_uring_is_mapped(self.0.as_ptr(), mm.as_ptr(), at as usize, offset) };
+        to_result(found as isize).map(|yes| yes != 0)
+    }
+
     /// Maps it in the caller's address space, as mmap(2) does for the caller, but at the place that is wanted.
     pub(crate) fn map(&self, address: u64, len: u64, prot: u32, flags: u32, offset: u64) -> Result<u64> {
-        // SAFETY: a ring, by the invariant; all values are checked as those of mmap(2).
-        let got = unsafe {
-            bindings::ckpt_uring_mmap(
-                self.0.as_ptr(),
-                address as usize,
-                len as usize,
-                prot as usize,
-                flags as usize,
-                offset as usize,
-            )
-        };
-        to_result(got as isize).map(|a| a as u64)
+        // SAFETY: a ring, by the invariant. It outlives the stand-in, of which a mapping keeps nothing.
+        let stand_in = unsafe { File::from_raw(bindings::ckpt_uring_stand_in(self.0.as_ptr())) }?;
+        vm_mmap(Some(&stand_in), address, len, prot, flags, offset)
     }
 }
 
@@ -194,6 +218,82 @@ pub(crate) fn registered(task: &Task) -> Result<KVec<(u32, File)>> {
         out.push((place, file), GFP_KERNEL)?;
         place += 1;
     }
+}
+
+/// How a system call of io_uring knows its ring.
+enum Known {
+    ByDescriptor(u32),
+    ByPlace(u32),
+}
+
+impl Known {
+    /// In the system call in which these registers were saved, if it is one of io_uring.
+    fn of(regs: &bindings::pt_regs) -> Option<Self> {
+        let by_place = match u32::try_from(regs.orig_ax) {
+            Ok(bindings::__NR_io_uring_enter) => regs.r10 as u32 & bindings::IORING_ENTER_REGISTERED_RING,
+            Ok(bindings::__NR_io_uring_register) => {
+                regs.si as u32 & bindings::io_uring_register_op_IORING_REGISTER_USE_REGISTERED_RING
+            }
+            _ => return None,
+        };
+        Some(match by_place {
+            0 => Self::ByDescriptor(regs.di as u32),
+            _ => Self::ByPlace(regs.di as u32),
+        })
+    }
+}
+
+/// What the system call in which these registers were saved would return if a signal came, if it is one of io_uring that is not over: those
+/// do what is queued for their task while they wait. What their descriptors refer to is looked at later: another thread may have closed the
+/// ring, which the system call keeps. Where seccomp has them say ENOSYS they look the same.
+pub(super) fn interrupted(regs: &bindings::pt_regs) -> Option<u64> {
+    /// A system call that is not over has no result yet.
+    const NOT_OVER: u64 = -38_i64 as u64;
+    if regs.ax as u64 != NOT_OVER {
+        return None;
+    }
+    Known::of(regs)?;
+    Some(match u32::try_from(regs.orig_ax) {
+        // It waits when it has submitted all that it was to.
+        Ok(bindings::__NR_io_uring_enter) if regs.si as u32 != 0 => u64::from(regs.si as u32),
+        _ => ERESTARTNOHAND_RET,
+    })
+}
+
+/// The ring for which a task waits in a system call that will go on, and which that keeps meanwhile. `EBADFD` when what the system call was
+/// given is no ring any more: another thread has closed it. The task stands still inside of a system call.
+pub(crate) fn kept_by_wait(task: &Task) -> Result<Option<File>> {
+    // SAFETY: the task stands still, and its registers with it.
+    let regs = unsafe { &*bindings::ckpt_task_pt_regs(task.as_ptr()) };
+    let there = match Known::of(regs) {
+        Some(Known::ByDescriptor(number)) => ring_at(task, number)?.map(Some),
+        // The list keeps it, not the system call.
+        Some(Known::ByPlace(place)) => {
+            let has = registered(task)?.iter().any(|(at, _)| *at == place);
+            has.then_some(None)
+        }
+        None => Some(None),
+    };
+    there.ok_or(EBADFD)
+}
+
+/// The ring for which a task has this descriptor.
+fn ring_at(task: &Task, number: u32) -> Result<Option<File>> {
+    let found = collect_fds(task, &mut Some(number))?.into_iter().next();
+    let ring = found.filter(|fd| fd.fd == number && Uring::of(&fd.file).is_some());
+    Ok(ring.map(|fd| fd.file))
+}
+
+/// Whether the calling task waits, with locks, until its requests are cancelled: in execve(2), or on its way out.
+pub(super) fn is_cancelling() -> bool {
+    // SAFETY: the current task's own.
+    unsafe { bindings::ckpt_uring_cancels() }
+}
+
+/// Has the calling task do what io_uring has left to it.
+pub(crate) fn run_own_work() {
+    // SAFETY: the current task, outside of everything that io_uring locks.
+    unsafe { bindings::ckpt_uring_run_work() };
 }
 
 /// Address of what stands behind a file, if that is an eventfd: several files may have it in common, and a ring knows it by it.

@@ -3,10 +3,10 @@
 //! Who has which open file: counted once for the whole target, so that a file or a pipe that somebody outside of it has too is
 //! seen before the first byte is written.
 
-use super::{Whole, STDIO};
+use super::{uring, Whole, STDIO};
 use crate::{
     error::Result,
-    freeze::Process,
+    freeze::{FrozenTree, Process},
     wrapper::{
         file::{collect_fds, mode, File},
         pipe::Pipe,
@@ -37,7 +37,7 @@ struct Pair {
 
 /// Where an open file is found.
 #[derive(Clone, Copy)]
-enum Place {
+pub(super) enum Place {
     /// By a descriptor of a thread of a process.
     Descriptor { process: usize, thread: usize, fd: u32 },
     /// In a message: its place among [`Census::flying`].
@@ -61,6 +61,16 @@ const LOOKS_OF_ONE: u32 = 20;
 /// Between two looks, in milliseconds.
 const LOOK_MS: u32 = 4;
 
+/// A ring of io_uring.
+pub(super) struct Ring {
+    /// The open file.
+    pub(super) file: File,
+    /// Address of the only task that may submit, or 0.
+    pub(super) submitter: usize,
+    /// Address of the address space in which its registered buffers are, or 0.
+    pub(super) keeper: usize,
+}
+
 /// All open files of a target.
 pub(crate) struct Census {
     /// By the address of an open file.
@@ -74,7 +84,7 @@ pub(crate) struct Census {
     /// Address of what an eventfd is: its open file.
     events: RBTree<usize, usize>,
     /// Rings of io_uring, and how many of their requests are in flight: each may keep a file.
-    rings: KVVec<File>,
+    rings: KVVec<Ring>,
     requests: usize,
     /// Address of the master of a pseudoterminal: its open files.
     pairs: RBTree<usize, Pair>,
@@ -105,9 +115,38 @@ fn insert_first(map: &mut RBTree<usize, u32>, key: usize, value: u32) -> Result 
     Ok(())
 }
 
+/// Calls `each` with what every descriptor refers to, and where that is. A table that several tasks have is one.
+pub(super) fn each_fd(processes: &[Process], mut each: impl FnMut(Place, &File) -> Result) -> Result {
+    let mut tables: RBTree<usize, ()> = RBTree::new();
+    let threads = |(process, p): (usize, &'_ Process)| (0..p.threads.len()).map(move |thread| (process, thread));
+    for (process, thread) in processes.iter().enumerate().flat_map(threads) {
+        let task = &processes[process].threads[thread];
+        let table = task.shared().files;
+        if table == 0 || tables.get(&table).is_some() {
+            continue;
+        }
+        tables.try_create_and_insert(table, (), GFP_KERNEL)?;
+        let mut from = Some(0);
+        while from.is_some() {
+            for fd in collect_fds(task, &mut from)?.iter() {
+                let place = Place::Descriptor {
+                    process,
+                    thread,
+                    fd: fd.fd,
+                };
+                each(place, &fd.file)?;
+            }
+            if fatal_signal_pending() {
+                return Err(EINTR.into());
+            }
+        }
+    }
+    Ok(())
+}
+
 impl Census {
-    /// Counts.
-    pub(crate) fn of(processes: &[Process]) -> Result<Self> {
+    /// Counts. When the target is `frozen`, so is what its system calls keep.
+    pub(crate) fn of(processes: &[Process], frozen: Option<&FrozenTree>) -> Result<Self> {
         let mut census = Self {
             files: RBTree::new(),
             pipes: RBTree::new(),
@@ -124,33 +163,13 @@ impl Census {
             told: RefCell::new(RBTree::new()),
             looks: Cell::new(LOOKS),
         };
-        let mut tables: RBTree<usize, ()> = RBTree::new();
         let mut carriers: KVVec<File> = KVVec::new();
-        let threads = |(process, p): (usize, &'_ Process)| (0..p.threads.len()).map(move |thread| (process, thread));
-        for (process, thread) in processes.iter().enumerate().flat_map(threads) {
-            let task = &processes[process].threads[thread];
-            let table = task.shared().files;
-            if table == 0 || tables.get(&table).is_some() {
-                continue;
+        each_fd(processes, |place, file| {
+            if census.count(place, file)? && carries(file) {
+                carriers.push(file.clone(), GFP_KERNEL)?;
             }
-            tables.try_create_and_insert(table, (), GFP_KERNEL)?;
-            let mut from = Some(0);
-            while from.is_some() {
-                for fd in collect_fds(task, &mut from)?.iter() {
-                    let place = Place::Descriptor {
-                        process,
-                        thread,
-                        fd: fd.fd,
-                    };
-                    if census.count(place, &fd.file)? && carries(&fd.file) {
-                        carriers.push(fd.file.clone(), GFP_KERNEL)?;
-                    }
-                }
-                if fatal_signal_pending() {
-                    return Err(EINTR.into());
-                }
-            }
-        }
+            Ok(())
+        })?;
         // A thread may know a ring by its place only.
         for task in processes.iter().flat_map(|p| p.threads.iter()) {
             for (_, ring) in registered(task)? {
@@ -175,28 +194,29 @@ impl Census {
                 census.flying.push(file, GFP_KERNEL)?;
             }
             if let Some(ring) = Uring::of(&carrier) {
-                census.requests += ring.state()?.requests as usize;
-                // We have a reference from now on.
-                if let Some(entry) = census.files.get_mut(&carrier.address()) {
-                    entry.references += 1;
-                    entry.messages += 1;
-                }
-                census.rings.push(carrier, GFP_KERNEL)?;
+                let found = ring.state()?;
+                census.requests += found.requests as usize;
+                census.count_use(&carrier);
+                let ring = Ring {
+                    submitter: found.submitter,
+                    keeper: if found.buffers == 0 { 0 } else { found.mm },
+                    file: carrier,
+                };
+                census.rings.push(ring, GFP_KERNEL)?;
             }
             if fatal_signal_pending() {
                 return Err(EINTR.into());
             }
         }
+        if let Some(frozen) = frozen {
+            uring::kept_by_waits(frozen, |ring| census.count_use(ring))?;
+        }
         Ok(census)
     }
 
-    /// Rings of io_uring for which the target has a descriptor.
-    pub(super) fn rings(&self) -> Result<KVVec<File>> {
-        let mut rings = KVVec::with_capacity(self.rings.len(), GFP_KERNEL)?;
-        for ring in &self.rings {
-            rings.push(ring.clone(), GFP_KERNEL)?;
-        }
-        Ok(rings)
+    /// Rings of io_uring that the target has.
+    pub(super) fn rings(&self) -> &[Ring] {
+        &self.rings
     }
 
     /// Address of the open file of an eventfd, by the address of what that is.
@@ -204,13 +224,11 @@ impl Census {
         self.events.get(&at).copied()
     }
 
-    /// Adds references by system calls in which tasks stand still.
-    pub(crate) fn count_uses(&mut self, files: &[File]) {
-        for file in files {
-            if let Some(entry) = self.files.get_mut(&file.address()) {
-                entry.references += 1;
-                entry.messages += 1;
-            }
+    /// Adds a reference that is ours, or of a system call in which a task stands still.
+    fn count_use(&mut self, file: &File) {
+        if let Some(entry) = self.files.get_mut(&file.address()) {
+            entry.references += 1;
+            entry.messages += 1;
         }
     }
 

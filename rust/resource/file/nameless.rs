@@ -23,7 +23,7 @@
 //!
 //! Records: [`ckpt_uapi::record::nameless`].  C headers: `include/linux/fs.h`, `include/linux/memfd.h`
 
-use super::{census::is_only_of, refuse, uring, Dump, Obstacles, Restore, Target, Whole};
+use super::{refuse, Dump, Restore, Target};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Made as Objects, Nameless as Made, Object},
@@ -38,15 +38,14 @@ use crate::{
         mount::open_below,
         path::{Fs, PathBuf},
         syscall::{nr, CurrentTask},
-        task::{fatal_signal_pending, sleep_killable, Task},
-        uring::Uring, //
+        task::fatal_signal_pending, //
     },
 };
 use ckpt_uapi::{
     record::nameless::{flags, seals, Nameless, NamelessData, DATA_MAX, MEMFD_NAME_MAX},
     statefile::PATH_MAX,
 };
-use kernel::{prelude::*, rbtree::RBTree};
+use kernel::prelude::*;
 
 const MFD_CLOEXEC: u64 = 1;
 const MFD_ALLOW_SEALING: u64 = 2;
@@ -59,99 +58,6 @@ const F_SEAL_FUTURE_WRITE: u32 = 1 << 4;
 const PERMISSIONS: u32 = 0o7777;
 const SETID: u32 = 0o6000;
 const EXECUTE: u32 = 0o111;
-
-/// Open files without a name that the target has: when all have been met, nobody else may have one.
-pub(crate) struct Holders {
-    files: RBTree<usize, Holder>,
-    /// Open files that have been met, by inode.
-    inodes: RBTree<usize, usize>,
-}
-
-struct Holder {
-    file: File,
-    /// References of mappings and of /proc/PID/exe.
-    mapped: usize,
-    ids: (i32, i32),
-    /// A descriptor for it.
-    fd: Option<u32>,
-}
-
-impl Holders {
-    /// None yet.
-    pub(crate) fn new() -> Self {
-        Self {
-            files: RBTree::new(),
-            inodes: RBTree::new(),
-        }
-    }
-
-    /// Takes an open file, to which a descriptor (0) or a mapping (1) refers.
-    pub(super) fn add(&mut self, file: &File, mapped: usize, leader: &Task) -> Result {
-        if let Some(holder) = self.files.get_mut(&file.address()) {
-            holder.mapped += mapped;
-            return Ok(());
-        }
-        let holder = Holder {
-            file: file.clone(),
-            mapped,
-            ids: (leader.tgid(), leader.tid()),
-            fd: None,
-        };
-        self.files.try_create_and_insert(file.address(), holder, GFP_KERNEL)?;
-        match self.inodes.get_mut(&file.inode()) {
-            Some(n) => *n += 1,
-            None => {
-                self.inodes.try_create_and_insert(file.inode(), 1, GFP_KERNEL)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Says by which descriptor a file is open.
-    pub(super) fn set_fd(&mut self, file: &File, fd: u32) {
-        if let Some(holder) = self.files.get_mut(&file.address()) {
-            holder.fd.get_or_insert(fd);
-        }
-    }
-
-    /// Whether each open file of the same inode is one of the target's. Who looks at one counts for a moment.
-    fn has_all(&self, file: &File) -> bool {
-        let own = self.inodes.get(&file.inode()).copied().unwrap_or(0);
-        for _ in 0..20 {
-            if fatal_signal_pending() {
-                return false;
-            }
-            if file.inode_users() <= own {
-                return true;
-            }
-            sleep_killable(4);
-        }
-        false
-    }
-
-    /// Names the files that somebody else has, too, and what rings of io_uring still do.
-    pub(super) fn check(&self, whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
-        for holder in self.files.values() {
-            if let Some(ring) = Uring::of(&holder.file).filter(|_| whole.decisions.of(&holder.file).is_none()) {
-                uring::check_requests(&ring, whole.stopped_ns == 0, holder.ids, obstacles)?;
-            }
-            // One reference is ours.
-            if !is_only_of(whole, &holder.file, holder.mapped + 1) || !self.has_all(&holder.file) {
-                let what = match holder.file.nameless() {
-                    Kind::Not => "ring of io_uring that another process holds",
-                    Kind::Memfd => "memfd that another process holds",
-                    _ => "deleted file that another process holds",
-                };
-                let fault = refuse(&holder.file, what).task(holder.ids.0, holder.ids.1);
-                obstacles.add(match holder.fd {
-                    Some(fd) => fault.fd(fd),
-                    None => fault,
-                });
-            }
-        }
-        Ok(())
-    }
-}
 
 /// Why a file cannot be saved, if it cannot. What can is counted as one of the target's.
 pub(super) fn check(target: &Target<'_>, file: &File, kind: Kind) -> Result<Option<&'static str>> {
@@ -172,16 +78,31 @@ pub(super) fn check(target: &Target<'_>, file: &File, kind: Kind) -> Result<Opti
         _ => None,
     };
     if refused.is_none() {
-        target.whole.holders.borrow_mut().add(file, 0, target.leader)?;
+        target
+            .whole
+            .holders
+            .borrow_mut()
+            .add(file, 0, target.leader, held_by_others(kind))?;
     }
     Ok(refused)
 }
 
+/// What it is if another process has it, too.
+fn held_by_others(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Memfd => "memfd that another process holds",
+        _ => "deleted file that another process holds",
+    }
+}
+
 /// Counts a mapping of a file, or that it is the program's, if it has no name.
-pub(crate) fn count_mapped(target: &Target<'_>, file: &File) -> Result {
+pub(super) fn count_mapped(target: &Target<'_>, file: &File) -> Result {
     match file.nameless() {
-        Kind::Not if Uring::of(file).is_none() => Ok(()),
-        _ => target.whole.holders.borrow_mut().add(file, 1, target.leader),
+        Kind::Not => Ok(()),
+        kind => {
+            let mut holders = target.whole.holders.borrow_mut();
+            holders.add(file, 1, target.leader, held_by_others(kind))
+        }
     }
 }
 

@@ -6,38 +6,44 @@
 //! completions for which there was no room), mappings; files and buffers that are registered, with their tags and empty slots, also files
 //! for which there is no descriptor any more; the eventfd, the limits of workers, the clock of waits, which task is the only one that
 //! submits; that a ring takes no requests yet.
-//! Not saved: for whom its memory counts (RLIMIT_MEMLOCK): the restarter, if it has counted for somebody. On which processors the workers
-//! of a task run (IORING_REGISTER_IOWQ_AFF), and how many there are. What is left of the time of a wait, which begins anew. A wait that has
-//! submitted something: it says so at once after a restart, as if a signal had come. Completions of a ring that leaves them until its task
-//! asks for them (IORING_SETUP_DEFER_TASKRUN) are there when it goes on. A wait goes on for the ring that its descriptor names then, also
-//! if another thread has put another ring there meanwhile. Where a seccomp filter has io_uring_enter(2) say ENOSYS to a task that is just
-//! stopped there, that looks like a wait.
-//! Refused: requests that do not complete in time; a wait for a ring that its descriptor does not name any more; rings that a process
-//! outside of the target holds, too; a ring whose completions are
-//! polled for, that a thread of the kernel submits to (IORING_SETUP_SQPOLL), that shares the workers of another one or lies in the
-//! program's own memory; restrictions, credentials (IORING_REGISTER_PERSONALITY), buffers to choose from (IORING_REGISTER_PBUF_RING,
-//! IORING_OP_PROVIDE_BUFFERS), more than 65,536 completions without room, zero copy receive, regions for parameters, BPF, NAPI; a buffer
-//! whose memory is mapped there no more; an eventfd for which there is no descriptor; a mapping of only a part of a ring, or a private one.
+//! Not saved: for whom its memory counts (RLIMIT_MEMLOCK): the restarter, if it has counted for somebody. Which process has made it: the
+//! first that has it. On which processors the workers of a task run (IORING_REGISTER_IOWQ_AFF), and how many there are. What is left of the
+//! time of a wait, which begins anew. A wait that has submitted something: it says so at once after a restart, as if a signal had come.
+//! Completions of a ring that leaves them until its task asks for them (IORING_SETUP_DEFER_TASKRUN) are there when it goes on. A wait goes
+//! on for the ring that its descriptor names then, also if another thread has put another ring there meanwhile. Where a seccomp filter has
+//! io_uring_enter(2) or io_uring_register(2) say ENOSYS to a task that is just stopped there, that looks like a wait: it may see another
+//! result, or be refused.
+//! Refused: requests that do not complete in time; those that only others complete (accept, receive, poll, waitid, futex) get half a second.
+//! A wait for a ring that its descriptor does not name any more; rings that a process outside of the target holds, too; a ring whose
+//! completions are polled for, that a thread of the kernel submits to (IORING_SETUP_SQPOLL), that shares the workers of another one or lies
+//! in the program's own memory; restrictions, credentials (IORING_REGISTER_PERSONALITY), buffers to choose from
+//! (IORING_REGISTER_PBUF_RING, IORING_OP_PROVIDE_BUFFERS), more than 65,536 completions without room, zero copy receive, regions for
+//! parameters, BPF, NAPI; a buffer whose memory is mapped there no more, or of a process that has no descriptor of the ring; an eventfd for
+//! which there is no descriptor; a mapping of only a part of a ring, a private one, or one from before the ring was resized.
 //! Shown by: file/keeps_io_uring, file/keeps_a_wait_for_io_uring, file/waits_for_requests_of_io_uring, file/requests_of_io_uring_are_refused,
 //! mm/request_of_io_uring_is_refused, program/node, refuse/io_uring, hostile/values_of_io_uring.
 //!
 //! Records: [`ckpt_uapi::record::uring`].  C sources: `io_uring/`
 
 use super::{
-    super::allow_descriptor, add_refusal, dump_file, has, refuse, share, Dump, FrozenTask, Late, Obstacles, Resource,
-    Restore, Scope, Target,
+    super::allow_descriptor, add_refusal, census::each_fd, dump_file, has, refuse, share, Dump, FrozenTask, Late,
+    Obstacles, Resource, Restore, Scope, Target, Whole,
 };
 use crate::{
     error::{Context, Fault, Result},
     freeze::{FrozenTree, Process},
     objects::{Keeper, Object},
     wrapper::{
-        file::{collect_fds, take_fd, with_fd, File},
-        mm::{map, vm, Vma as Area},
+        file::{take_fd, with_fd, File},
+        mm::{map, vm, Mm, Vma as Area},
         syscall::{nr, CurrentTask},
         task::{fatal_signal_pending, sleep_killable, Task},
         time::monotonic_ns,
-        uring::{event_of, operations, refused, registered, State, Uring, REGIONS}, //
+        uring::{
+            event_of, kept_by_wait, name_of, operations, refused, register, registered, run_own_work, State, Uring,
+            ENDLESS, IORING_CQE_F_32, IORING_OFF_CQ_RING, IORING_OFF_SQES, IORING_OFF_SQ_RING,
+            IORING_RSRC_REGISTER_SPARSE, IORING_SETUP_CQE32, IORING_SETUP_CQE_MIXED, IORING_SETUP_CQSIZE, REGIONS,
+        }, //
     },
 };
 use ckpt_uapi::record::{
@@ -48,49 +54,30 @@ use ckpt_uapi::record::{
     },
     Record as _, RecordType,
 };
-use kernel::{prelude::*, rbtree::RBTree};
+use kernel::prelude::*;
 
 /// Entries of one record.
 const ENTRIES: usize = 4096;
 
-/// `IORING_SETUP_CQSIZE`
-const CQSIZE: u32 = 1 << 3;
-/// `IORING_SETUP_CQE32`, `IORING_SETUP_CQE_MIXED`, and `IORING_CQE_F_32` of a completion.
-const CQE32: u32 = 1 << 11;
-const CQE_MIXED: u32 = 1 << 18;
-const CQE_F_32: u32 = 1 << 15;
 const CAP_IPC_LOCK: u32 = 14;
 const CLOCK_MONOTONIC: u32 = 1;
 const CLOCK_BOOTTIME: u32 = 7;
 
-/// What io_uring_register(2) is asked for.
-mod register {
-    pub(super) const EVENTFD: u64 = 4;
-    pub(super) const EVENTFD_ASYNC: u64 = 7;
-    pub(super) const ENABLE_RINGS: u64 = 12;
-    pub(super) const FILES2: u64 = 13;
-    pub(super) const FILES_UPDATE2: u64 = 14;
-    pub(super) const BUFFERS2: u64 = 15;
-    pub(super) const BUFFERS_UPDATE: u64 = 16;
-    pub(super) const IOWQ_MAX_WORKERS: u64 = 19;
-    pub(super) const RING_FDS: u64 = 20;
-    pub(super) const FILE_ALLOC_RANGE: u64 = 25;
-    pub(super) const CLOCK: u64 = 29;
-    /// `IORING_RSRC_REGISTER_SPARSE`
-    pub(super) const SPARSE: u32 = 1;
-}
-
-/// Offsets of mmap(2): where each region is mapped. The completion queue is in the same one as the submission queue.
-mod offset {
-    pub(super) const SQ_RING: u64 = 0;
-    pub(super) const CQ_RING: u64 = 0x800_0000;
-    pub(super) const SQES: u64 = 0x1000_0000;
+/// Counts a ring, to which a descriptor (0) or a mapping (1) refers.
+pub(super) fn count(target: &Target<'_>, file: &File, mapped: usize) -> Result {
+    let mut holders = target.whole.holders.borrow_mut();
+    holders.add(
+        file,
+        mapped,
+        target.leader,
+        "ring of io_uring that another process holds",
+    )
 }
 
 /// Why a ring cannot be saved, if it cannot. What is in flight is looked at when all rings are known.
 pub(super) fn check(target: &Target<'_>, file: &File, ring: &Uring<'_>) -> Result<Option<&'static str>> {
     let whole = target.whole;
-    whole.holders.borrow_mut().add(file, 0, target.leader)?;
+    count(target, file, 0)?;
     let found = ring.state()?;
     if let Some(what) = refused(&found) {
         return Ok(Some(what));
@@ -110,19 +97,6 @@ pub(super) fn check(target: &Target<'_>, file: &File, ring: &Uring<'_>) -> Resul
 /// How long requests that do not complete by themselves get to do so all the same: what completes them may be on its way.
 const GRACE_NS: u64 = 500_000_000;
 
-/// Operations that wait for what others do. Those of the target stand still.
-const ENDLESS: [u8; 9] = [
-    6,  // POLL_ADD
-    10, // RECVMSG
-    13, // ACCEPT
-    27, // RECV
-    49, // READ_MULTISHOT
-    50, // WAITID
-    51, // FUTEX_WAIT
-    53, // FUTEX_WAITV
-    59, // EPOLL_WAIT
-];
-
 /// What is in flight.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flight {
@@ -141,11 +115,7 @@ impl Flight {
             if found.requests == 0 {
                 continue;
             }
-            let mut endless = [0; 4];
-            for op in ENDLESS {
-                endless[usize::from(op) / 64] |= 1 << (op % 64);
-            }
-            let others = found.opcodes.iter().zip(endless).any(|(ops, known)| ops & !known != 0);
+            let others = operations(&found).any(|op| !ENDLESS.contains(&op));
             if others || found.named != found.requests {
                 return Ok(Self::Something);
             }
@@ -163,65 +133,37 @@ impl Flight {
     }
 }
 
-/// Waits for the requests of all tasks, as long as there is time. Those that need their tasks to come to their end get them. What is left
-/// then is refused.
-pub(crate) fn settle(frozen: &FrozenTree) -> Result {
-    let rings = rings_of(frozen.processes())?;
-    let patience = monotonic_ns().saturating_add(GRACE_NS);
-    loop {
-        // In this order: who is not back may submit more.
-        let sent = frozen.sent();
-        let flight = Flight::of(frozen, &rings)?;
-        if fatal_signal_pending() {
-            return Err(EINTR.into());
-        }
-        let now = monotonic_ns();
-        let is_over = now > frozen.deadline_ns
-            || match flight {
-                Flight::Nothing => true,
-                Flight::Endless => now > patience,
-                Flight::Something => false,
-            };
-        match sent {
-            None if is_over => break,
-            None => frozen.send(),
-            Some(task) if now > frozen.deadline_ns => {
-                let text = "it works for requests of io_uring, and does not come to an end in time";
-                return Err(Fault::new(EBUSY, format_args!("{text}"))
-                    .kind(RecordType::IoUring)
-                    .task(task.tgid(), task.tid()));
-            }
-            Some(_) => {}
-        }
-        sleep_killable(4);
-    }
-    frozen.wait_inactive();
-    Ok(())
-}
-
-/// Rings for which tasks have descriptors.
+/// Rings that the target can have requests by: those for which tasks have descriptors, or places.
 fn rings_of(processes: &[Process]) -> Result<KVVec<File>> {
     let mut rings = KVVec::new();
-    let mut tables: RBTree<usize, ()> = RBTree::new();
+    each_fd(processes, |_, file| {
+        if Uring::of(file).is_some() {
+            rings.push(file.clone(), GFP_KERNEL)?;
+        }
+        Ok(())
+    })?;
     for task in processes.iter().flat_map(|p| p.threads.iter()) {
         for (_, ring) in registered(task)? {
             rings.push(ring, GFP_KERNEL)?;
         }
-        let table = task.shared().files;
-        if table == 0 || tables.get(&table).is_some() {
-            continue;
-        }
-        tables.try_create_and_insert(table, (), GFP_KERNEL)?;
-        let mut from = Some(0);
-        while from.is_some() {
-            for fd in collect_fds(task, &mut from)? {
-                if Uring::of(&fd.file).is_some() {
-                    rings.push(fd.file, GFP_KERNEL)?;
-                }
-            }
-        }
     }
     Ok(rings)
+}
+
+/// Gives `keep` each ring that a system call keeps in which a task waits.
+pub(super) fn kept_by_waits(frozen: &FrozenTree, mut keep: impl FnMut(&File)) -> Result {
+    for task in frozen.inside() {
+        match kept_by_wait(task) {
+            Ok(ring) => ring.iter().for_each(&mut keep),
+            Err(e) if e == EBADFD => {
+                let text = "waits in io_uring_enter(2) for a ring that its descriptor does not name any more";
+                let fault = Fault::new(EOPNOTSUPP, format_args!("{text}"));
+                return Err(fault.task(task.tgid(), task.tid()).kind(RecordType::IoUring));
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Operations in flight, for messages.
@@ -229,7 +171,8 @@ struct Operations<'a>(&'a State);
 
 impl core::fmt::Display for Operations<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        for (i, name) in operations(self.0).enumerate() {
+        for (i, op) in operations(self.0).enumerate() {
+            let name = name_of(op);
             write!(f, "{}{name}", if i == 0 { " (" } else { ", " })?;
         }
         if self.0.named == 0 {
@@ -243,8 +186,21 @@ impl core::fmt::Display for Operations<'_> {
     }
 }
 
-/// Names the requests of a ring that have not completed. Those of a target that runs are no obstacle: a checkpoint waits for them.
-pub(super) fn check_requests(ring: &Uring<'_>, runs: bool, ids: (i32, i32), obstacles: &mut dyn Obstacles) -> Result {
+/// Names the requests of rings that have not completed. Those of a target that runs are no obstacle: a checkpoint waits for them.
+pub(super) fn check_whole(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
+    for file in whole.census.rings().iter().map(|ring| &ring.file) {
+        // What has not been met has its own refusal, or something else stands for it.
+        let Some(ids) = whole.holders.borrow().ids_of(file) else {
+            continue;
+        };
+        if let Some(ring) = kept(whole, file) {
+            check_requests(&ring, whole.stopped_ns == 0, ids, obstacles)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_requests(ring: &Uring<'_>, runs: bool, ids: (i32, i32), obstacles: &mut dyn Obstacles) -> Result {
     let found = ring.state()?;
     if found.requests == 0 {
         return Ok(());
@@ -269,12 +225,14 @@ pub(super) fn check_requests(ring: &Uring<'_>, runs: bool, ids: (i32, i32), obst
 }
 
 /// Why a mapping of a ring cannot be saved, if it cannot.
-pub(crate) fn check_mapping(ring: &Uring<'_>, area: &Area) -> Result<Option<&'static str>> {
+pub(crate) fn check_mapping(ring: &Uring<'_>, area: &Area, mm: &Mm) -> Result<Option<&'static str>> {
     let len = area.end - area.start;
     Ok(if area.flags & (vm::SHARED | vm::MAYSHARE) == 0 {
         Some("private mapping of a ring of io_uring")
-    } else if !is_whole(area.offset) || (area.offset == offset::SQES && len < ring.state()?.regions[1]) {
+    } else if !is_whole(area.offset) || (area.offset == u64::from(IORING_OFF_SQES) && len < ring.state()?.regions[1]) {
         Some("mapping of a part of a ring of io_uring")
+    } else if !ring.is_mapped(mm, area.start, area.offset)? {
+        Some("mapping of what a ring of io_uring was before it was resized (IORING_REGISTER_RESIZE_RINGS)")
     } else {
         None
     })
@@ -282,7 +240,9 @@ pub(crate) fn check_mapping(ring: &Uring<'_>, area: &Area) -> Result<Option<&'st
 
 /// Whether a region is mapped from its beginning.
 fn is_whole(from: u64) -> bool {
-    matches!(from, offset::SQ_RING | offset::CQ_RING | offset::SQES)
+    [IORING_OFF_SQ_RING, IORING_OFF_CQ_RING, IORING_OFF_SQES]
+        .map(u64::from)
+        .contains(&from)
 }
 
 /// Maps a ring at its place.
@@ -442,8 +402,8 @@ fn is_right(r: &Record) -> bool {
 }
 
 /// One io_uring_register(2).
-fn register(me: &CurrentTask, fd: u64, what: u64, arg: u64, n: u64) -> kernel::error::Result<usize> {
-    me.call(nr::__NR_io_uring_register, &[fd, what, arg, n])
+fn register(me: &CurrentTask, fd: u64, what: u32, arg: u64, n: u64) -> kernel::error::Result<usize> {
+    me.call(nr::__NR_io_uring_register, &[fd, u64::from(what), arg, n])
 }
 
 /// Makes the object, without files and memory.
@@ -461,7 +421,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         return Err(bad_values(restore));
     }
     let me = restore.me;
-    let mut setup = r.setup | CQSIZE;
+    let mut setup = r.setup | IORING_SETUP_CQSIZE;
     if r.setup & SINGLE_ISSUER != 0 {
         // Until the one who submits is there.
         setup |= DISABLED;
@@ -515,7 +475,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
 fn tell(me: &CurrentTask, fd: u64, r: &Record, event: Option<&File>) -> kernel::error::Result {
     /// `sizeof(struct io_uring_rsrc_register)`
     const TABLE: u64 = 32;
-    let sparse = |slots: u32| u64::from(slots) | u64::from(register::SPARSE) << 32;
+    let sparse = |slots: u32| u64::from(slots) | u64::from(IORING_RSRC_REGISTER_SPARSE) << 32;
     if let Some(event) = event {
         let how = if r.state & state::EVENT_ASYNC != 0 {
             register::EVENTFD_ASYNC
@@ -547,7 +507,7 @@ fn tell(me: &CurrentTask, fd: u64, r: &Record, event: Option<&File>) -> kernel::
 }
 
 /// Puts something into one slot: where it is described, and what completes when the kernel lets it go.
-fn fill(me: &CurrentTask, ring: u64, what: u64, slot: u32, words: &[u64], tag: u64) -> kernel::error::Result {
+fn fill(me: &CurrentTask, ring: u64, what: u32, slot: u32, words: &[u64], tag: u64) -> kernel::error::Result {
     /// `sizeof(struct io_uring_rsrc_update2)`, which stands behind what it describes.
     const UPDATE: u64 = 32;
     /// Where it stands.
@@ -597,9 +557,9 @@ pub(super) fn restore_overflow(restore: &mut Restore<'_>) -> Result {
     let ring = Uring::of(&file).ok_or(EINVAL)?;
     let setup = ring.state()?.setup;
     for e in restore.input.entries::<Cqe>(r.count)? {
-        let marked = (e.words[1] >> 32) as u32 & CQE_F_32 != 0;
-        let long = setup & CQE32 != 0 || marked;
-        if (marked && setup & CQE_MIXED == 0) || (!long && e.words[2..] != [0, 0]) {
+        let marked = (e.words[1] >> 32) as u32 & IORING_CQE_F_32 != 0;
+        let long = setup & IORING_SETUP_CQE32 != 0 || marked;
+        if (marked && setup & IORING_SETUP_CQE_MIXED == 0) || (!long && e.words[2..] != [0, 0]) {
             return Err(bad_values(restore));
         }
         ring.add_overflow(&e.words)?;
@@ -631,8 +591,8 @@ pub(super) fn restore_files(restore: &mut Restore<'_>) -> Result {
 }
 
 /// The ring, unless something else stands for it in the statefile.
-fn kept<'a>(target: &Target<'_>, file: &'a File) -> Option<Uring<'a>> {
-    Uring::of(file).filter(|_| target.whole.decisions.of(file).is_none())
+fn kept<'a>(whole: &Whole<'_>, file: &'a File) -> Option<Uring<'a>> {
+    Uring::of(file).filter(|_| whole.decisions.of(file).is_none())
 }
 
 /// Whether a task has a descriptor of a ring, or has registered it.
@@ -662,17 +622,55 @@ impl Resource for UringRoom {
     const REQUIRED: bool = false;
     const REPEATS: bool = true;
 
+    /// Those requests that need their tasks to come to their end get them. What is left then is refused.
+    fn settle(frozen: &FrozenTree) -> Result {
+        let rings = rings_of(frozen.processes())?;
+        let patience = monotonic_ns().saturating_add(GRACE_NS);
+        loop {
+            // In this order: who is not back may submit more.
+            let sent = frozen.sent();
+            let flight = Flight::of(frozen, &rings)?;
+            if fatal_signal_pending() {
+                return Err(EINTR.into());
+            }
+            let now = monotonic_ns();
+            let is_over = now > frozen.deadline_ns
+                || match flight {
+                    Flight::Nothing => true,
+                    Flight::Endless => now > patience,
+                    Flight::Something => false,
+                };
+            match sent {
+                None if is_over => break,
+                None => frozen.send(run_own_work, Task::uses_io_uring),
+                Some(task) if now > frozen.deadline_ns => {
+                    let text = "it works for requests of io_uring, and does not come to an end in time";
+                    return Err(Fault::new(EBUSY, format_args!("{text}"))
+                        .kind(RecordType::IoUring)
+                        .task(task.tgid(), task.tid()));
+                }
+                Some(_) => {}
+            }
+            sleep_killable(4);
+        }
+        frozen.wait_inactive();
+        Ok(())
+    }
+
     fn check(target: &Target<'_>, task: &Task, obstacles: &mut dyn Obstacles) -> Result {
         for (_, file) in registered(task)? {
             check_registered(target, &file, obstacles)?;
         }
-        for file in target.whole.census.rings()? {
-            let Some(ring) = kept(target, &file) else { continue };
-            let found = ring.state()?;
-            let keeps = task == target.leader && found.buffers != 0 && found.mm == target.mm.address();
-            if (keeps || found.submitter == task.address()) && !knows(task, &file)? {
+        for known in target.whole.census.rings() {
+            let file = &known.file;
+            let keeps = task == target.leader && known.keeper == target.mm.address();
+            if !keeps && known.submitter != task.address() {
+                continue;
+            }
+            let Some(ring) = kept(target.whole, file) else { continue };
+            if !knows(task, file)? {
                 let what = "ring of io_uring of a task that has no descriptor of it";
-                add_refusal(target, &file, refuse(&file, what), obstacles);
+                add_refusal(target, file, refuse(file, what), obstacles);
             }
             if !keeps {
                 continue;
@@ -698,7 +696,7 @@ impl Resource for UringRoom {
 
     fn dump(target: &Target<'_>, task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         for (place, file) in registered(task.task)? {
-            if kept(target, &file).is_none() {
+            if kept(target.whole, &file).is_none() {
                 continue;
             }
             let r = TaskRecord {
@@ -707,15 +705,17 @@ impl Resource for UringRoom {
             };
             dump.out.record(&r)?;
         }
-        for file in target.whole.census.rings()? {
-            let Some(ring) = kept(target, &file) else { continue };
-            let found = ring.state()?;
-            if task.task == target.leader && *dump.new & share::MM != 0 && found.mm == target.mm.address() {
-                dump_buffers(&file, &ring, dump)?;
+        let writes_memory = task.task == target.leader && *dump.new & share::MM != 0;
+        for known in target.whole.census.rings() {
+            let file = &known.file;
+            if writes_memory && known.keeper == target.mm.address() {
+                if let Some(ring) = kept(target.whole, file) {
+                    dump_buffers(file, &ring, dump)?;
+                }
             }
-            if found.submitter == task.task.address() {
+            if known.submitter == task.task.address() && kept(target.whole, file).is_some() {
                 let r = TaskRecord {
-                    ring: ring_objref(&file, dump)?,
+                    ring: ring_objref(file, dump)?,
                     place: SUBMITTER,
                 };
                 dump.out.record(&r)?;

@@ -234,7 +234,10 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
         return refuse("memory of hugetlbfs");
     }
     let ring = area.file.as_ref().and_then(Uring::of);
-    if let Some(what) = ring.as_ref().map_or(Ok(None), |ring| check_ring_mapping(ring, area))? {
+    if let Some(what) = ring
+        .as_ref()
+        .map_or(Ok(None), |ring| check_ring_mapping(ring, area, target.mm))?
+    {
         return refuse(what);
     }
     if is_of_device(area) && ring.is_none() {
