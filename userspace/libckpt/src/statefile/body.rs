@@ -849,11 +849,7 @@ impl Body {
             RecordType::UserNs => {
                 let fixed: UserNs = parts.fixed()?;
                 known(fixed.flags, record::ns::user_flags::ALL)?;
-                let counts = [fixed.uids, fixed.gids];
-                check(
-                    counts.iter().all(|n| (1..=record::ns::EXTENTS_MAX).contains(n)),
-                    "a map has no ids, or too many",
-                )?;
+                has_ids([fixed.uids, fixed.gids])?;
                 let words =
                     parts.entries::<u32>((fixed.uids + fixed.gids).saturating_mul(3).saturating_add(fixed.groups))?;
                 let (maps, groups) = words.split_at(3 * (fixed.uids + fixed.gids) as usize);
@@ -862,11 +858,7 @@ impl Body {
             RecordType::NestedUserNs => {
                 let fixed: NestedUserNs = parts.fixed()?;
                 known(fixed.flags, record::ns::user_flags::ALL)?;
-                let counts = [fixed.uids, fixed.gids];
-                check(
-                    counts.iter().all(|n| (1..=record::ns::EXTENTS_MAX).contains(n)),
-                    "a map has no ids, or too many",
-                )?;
+                has_ids([fixed.uids, fixed.gids])?;
                 let words = parts.entries::<u32>((fixed.uids + fixed.gids).saturating_mul(3))?;
                 Self::NestedUserNs(fixed, id_maps(&words, fixed.uids))
             }
@@ -1455,6 +1447,14 @@ fn check_vma(vma: &Vma) -> Result<()> {
         }
         _ => check(vma.objref == 0, "a mapping without an object names one"),
     }
+}
+
+/// Both maps of a user namespace have ids, and not too many.
+fn has_ids(extents: [u32; 2]) -> Result<()> {
+    check(
+        extents.iter().all(|n| (1..=record::ns::EXTENTS_MAX).contains(n)),
+        "a map has no ids, or too many",
+    )
 }
 
 /// The maps of users and of groups of a user namespace: three words for each extent.
