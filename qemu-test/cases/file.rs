@@ -6,6 +6,7 @@
 pub mod carried;
 mod changed;
 mod itself;
+mod linked;
 mod lock;
 mod stdio;
 mod uring;
@@ -55,6 +56,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("file/keeps_io_uring_with_workers", uring::with_workers),
         quiet("file_path", &[]).case("file/keeps_paths_advice_and_positions"),
         quiet("file_deleted", &[]).case("file/keeps_deleted_files"),
+        Case::new("file/keeps_files_that_have_another_name", linked::are_reopened),
         quiet("file_memfd", &[]).case("file/keeps_memfds"),
         Case::new("file/lock_of_another_refuses_the_restart", lock::taken_meanwhile),
         Case::new(

@@ -153,7 +153,8 @@ bool ckpt_path_unlinked(const struct path *p)
 
 /*
  * Whether something may be mounted over the file or over a directory on the way to it: one of them is a mount point, apart from those
- * of the mounts that the way itself goes through. Costs much less than to look the path up.
+ * of the mounts that the way itself goes through. Costs much less than to look the path up. Of a file that has another name only, the way
+ * is not known.
  */
 bool ckpt_may_be_covered(struct file *f)
 {
@@ -161,6 +162,8 @@ bool ckpt_may_be_covered(struct file *f)
 	struct mount *mnt = real_mount(file_user_path(f)->mnt);
 	bool found = false;
 
+	if (d_unlinked(dentry))
+		return true;
 	rcu_read_lock();
 	while (!(found = d_mountpoint(dentry))) {
 		while (dentry == mnt->mnt.mnt_root) {
@@ -250,17 +253,34 @@ static enum ckpt_nameless ckpt_nowhere(struct file *f)
 	return CKPT_NAMELESS_NOT;
 }
 
+/* Whether the names that the kernel remembers of a file system are true: no server can have changed them meanwhile. */
+static bool knows_names(struct super_block *sb)
+{
+	switch (sb->s_magic) {
+	case TMPFS_MAGIC:
+	case RAMFS_MAGIC:
+	case OVERLAYFS_SUPER_MAGIC:
+		return true;
+	case FUSE_SUPER_MAGIC:
+		return false;
+	default:
+		return sb->s_type->fs_flags & FS_REQUIRES_DEV;
+	}
+}
+
 /*
- * Another name of a file whose own has been removed: sem_open(3) links what it has made to its name. Of a tmpfs, where all names are in
- * memory. With references.
+ * Another name of a file whose own has been removed, if the kernel remembers it, as it does for a while after it has been used: sem_open(3)
+ * links what it has made to its name. With references.
  */
 bool ckpt_other_name(struct file *f, struct path *out)
 {
+	struct inode *inode = f->f_inode;
 	struct dentry *alias;
 
-	if (f->f_mode & FMODE_BACKING || f->f_inode->i_sb->s_magic != TMPFS_MAGIC || !S_ISREG(f->f_inode->i_mode) || !d_unlinked(f->f_path.dentry))
+	if (f->f_mode & FMODE_BACKING || !S_ISREG(inode->i_mode) || !inode->i_nlink || !d_unlinked(f->f_path.dentry) ||
+	    !knows_names(inode->i_sb))
 		return false;
-	alias = d_find_alias(f->f_inode);
+	alias = d_find_alias(inode);
 	if (!alias)
 		return false;
 	if (d_unlinked(alias)) {

@@ -32,7 +32,7 @@ use crate::{
     objects::{Keeper, Made, Object},
     wrapper::{
         fanotify::Fanotify,
-        fcntl::{O_ACCMODE, O_APPEND, O_ASYNC, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDWR},
+        fcntl::{O_ACCMODE, O_APPEND, O_ASYNC, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_RDWR},
         file::{collect_fds, mode, with_fd, Fd, File, Nameless as Name, Stat, PATH_FLAGS, REOPEN_FLAGS, TMPFILE},
         inotify::Inotify,
         lock::Locks,
@@ -381,7 +381,9 @@ fn is_carried(target: &Target<'_>, file: &File) -> bool {
 fn known_flags(kind: u32) -> u32 {
     match kind {
         kind::NAMELESS => REOPEN_FLAGS | O_ASYNC | TMPFILE,
-        kind::REGULAR | kind::DIRECTORY | kind::DEVICE => REOPEN_FLAGS | O_ASYNC | O_NOFOLLOW,
+        kind::DIRECTORY => REOPEN_FLAGS | O_ASYNC | O_NOFOLLOW,
+        // A file of O_TMPFILE keeps O_DIRECTORY when it gets a name.
+        kind::REGULAR | kind::DEVICE => (REOPEN_FLAGS & !O_DIRECTORY) | O_ASYNC | O_NOFOLLOW,
         kind::PATH => PATH_FLAGS,
         _ => REOPEN_FLAGS,
     }

@@ -12,13 +12,15 @@
 //! Not saved: contents of programs and libraries that have a name, since no descriptor refers to them, and of files on file systems that
 //! know no write(2), as squashfs; its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode
 //! number, extended attributes, ACLs, file capabilities, flags of chattr(1).
-//! Refused: deleted files that have another name (a hard link, linkat(2)), whose directory is deleted too, whose file system knows no
+//! What has lost the name by which it was opened, but has another one (a hard link, linkat(2)), is a file of that name.
+//! Refused: deleted files that have another name which the kernel does not remember (it forgets names that nobody uses; of network file
+//! systems and FUSE it is not asked), whose directory is deleted too, whose file system knows no
 //! O_TMPFILE, or that NFS keeps by a name of its own; files that are open for writing only and that the caller may not read; memfds and
 //! deleted files of huge pages; memory of memfd_secret(2); a memfd with F_SEAL_FUTURE_WRITE that is still mapped for writing; files that
 //! somebody outside of the target has open or mapped, too: all open files of the inode, and all references to them, are counted. Of files
 //! with a name: those of other mounts than the task's, and those of hugetlbfs that are open for writing. A restart does not write into one
 //! that belongs to somebody else by now, that has another name too, or to which a symbolic link leads.
-//! Shown by: file/keeps_deleted_files, file/keeps_memfds, file/contents, refuse/deleted_file, refuse/memfd,
+//! Shown by: file/keeps_deleted_files, file/keeps_files_that_have_another_name, file/keeps_memfds, file/contents, refuse/deleted_file, refuse/memfd,
 //! hostile/values_of_files_without_a_name, hostile/values_of_carried_files.
 //!
 //! Records: [`ckpt_uapi::record::nameless`].  C headers: `include/linux/fs.h`, `include/linux/memfd.h`
@@ -62,7 +64,7 @@ const EXECUTE: u32 = 0o111;
 /// Why a file cannot be saved, if it cannot. What can is counted as one of the target's.
 pub(super) fn check(target: &Target<'_>, file: &File, kind: Kind) -> Result<Option<&'static str>> {
     let refused = match kind {
-        Kind::Linked => Some("deleted file that has another name"),
+        Kind::Linked => Some("deleted file that has another name, which the kernel does not remember"),
         Kind::Homeless => Some("deleted file of a deleted directory"),
         Kind::Renamed => Some("deleted file of NFS"),
         Kind::Unique => Some("deleted file of a file system that makes none without a name (O_TMPFILE)"),
