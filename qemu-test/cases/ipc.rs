@@ -6,7 +6,7 @@ use super::{ns::rootless, quiet};
 use harness::case::During;
 use harness::ckptctl::{self, exit};
 use harness::process::{descendants, exists, reap_orphans, wait_until, PATIENCE};
-use harness::{ensure, fail, Case, Context, Program, Result, CKPTCTL};
+use harness::{ensure, fail, Case, Context, Program, Result, Target, CKPTCTL};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -38,6 +38,8 @@ pub fn cases() -> Vec<Case> {
         Case::new("ipc/conflicts_refuse_the_restart", conflicts),
         Case::new("ipc/leaves_a_set_that_is_in_use", set_in_use),
         Case::new("ipc/leaves_a_segment_of_another_user", of_another_user),
+        Case::new("ipc/leaves_what_the_target_may_not_change", of_others),
+        Case::new("ipc/what_the_caller_may_not_read_is_refused", unreadable),
         Case::new("ipc/a_queue_that_tells_another_fails_the_restart", tells_another),
         Case::new("ipc/keeps_objects_of_a_rootless_container", |context| {
             rootless::program_by_user(context, "ipc_small")
@@ -109,8 +111,8 @@ fn objects() -> Result<String> {
     Ok(all)
 }
 
-fn command(words: &[&str]) -> Result {
-    let status = Command::new(words[0]).args(&words[1..]).status()?;
+fn command<T: AsRef<OsStr> + std::fmt::Debug>(words: &[T]) -> Result {
+    let status = Command::new(&words[0]).args(&words[1..]).status()?;
     ensure!(status.success(), "{words:?}: {status}");
     Ok(())
 }
@@ -233,6 +235,80 @@ fn of_another_user(context: &Context) -> Result {
     command(&["ipcrm", "-M", "0x4711c0df"])?;
     ensure!(objects()? == before, "something is left: {}", objects()?);
     Ok(())
+}
+
+/// Somebody who is not allowed to, as programs are told.
+const USER: [&str; 4] = ["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"];
+
+/// Runs Python with the C library and what `struct` packs at hand.
+fn python(script: &str) -> Vec<String> {
+    let begin =
+        "import ctypes, os, struct, time\nl = ctypes.CDLL(None, use_errno=True)\nl.shmat.restype = ctypes.c_void_p\n";
+    ["python3", "-c", &format!("{begin}{script}")].map(str::to_owned).into()
+}
+
+/// A target can have a list with nothing to undo for any set, and may attach a segment that it only may read. Neither is its own: a restart
+/// by root would give old contents to what others use.
+fn of_others(context: &Context) -> Result {
+    let make = "s = l.semget(0x4711c0d0, 1, 0o1600); assert l.semctl(s, 0, 16, 5) == 0\nassert l.shmget(0x4711c0d1, 4096, 0o1644) >= 0";
+    let get = "s = l.semget(0x4711c0d0, 0, 0)\n";
+    let set = format!("{get}assert l.semctl(s, 0, 16, 9) == 0");
+    let look = format!("{get}assert l.semctl(s, 0, 12) == 9");
+    let nothing = format!(
+        "{get}assert l.semctl(s, 0, 12) == -1 and ctypes.get_errno() == 13\n\
+         assert l.semop(s, struct.pack('Hhh', 65535, 1, 0o14000), 1) == -1 and ctypes.get_errno() == 27\n\
+         print('ready', flush=True)\ntime.sleep(600)"
+    );
+    let attach =
+        "assert l.shmat(l.shmget(0x4711c0d1, 0, 0), None, 0o10000)\nprint('ready', flush=True)\ntime.sleep(600)";
+    let empty = objects()?;
+    command(&python(make))?;
+    let start = |script: &str| -> Result<Target> {
+        let user = USER.map(str::to_owned);
+        let mut target = Program::command(context, &[&user[..], &python(script)].concat()).start()?;
+        target.wait_ready()?;
+        Ok(target)
+    };
+    let file = context.path("nothing.ckpt");
+    let mut target = start(&nothing)?;
+    target.checkpoint_kill(&file)?;
+    command(&python(&set))?;
+    target.restart(&file)?;
+    command(&python(&look)).during("the set after a restart")?;
+    target.kill()?;
+    let mut target = start(attach)?;
+    ckptctl::run(&["check", &target.pid.to_string()])?
+        .expect(exit::REFUSED)?
+        .names(&["segment", "may not read and change it"])?;
+    target.kill()?;
+    command(&["ipcrm", "-S", "0x4711c0d0", "-M", "0x4711c0d1"])?;
+    ensure!(objects()? == empty, "something is left: {}", objects()?);
+    Ok(())
+}
+
+/// A container without a user namespace of its own may have objects of root, and nothing but processes of a user.
+fn unreadable(context: &Context) -> Result {
+    const DEVICE: &str = "/dev/ckpt";
+    let script = "assert l.unshare(0x08000000) == 0\n\
+                  l.semget(1, 1, 0o1600); l.shmget(1, 4096, 0o1600); l.msgget(1, 0o1600)\n\
+                  assert l.mq_open(b'/secret', 0o102, 0o600, None) >= 0\n\
+                  os.setresgid(1000, 1000, 1000); os.setgroups([]); os.setresuid(1000, 1000, 1000)\n\
+                  assert l.prctl(4, 1, 0, 0, 0) == 0\nprint('ready', flush=True)\ntime.sleep(600)";
+    let mut target = Program::command(context, &python(script)).start()?;
+    target.wait_ready()?;
+    let allowed = |mode: u32| fs::set_permissions(DEVICE, fs::Permissions::from_mode(mode));
+    allowed(0o666)?;
+    let check = [CKPTCTL, "check", &target.pid.to_string()].map(str::to_owned);
+    let done = ckptctl::finish(Command::new(USER[0]).args(&USER[1..]).args(check).stdin(Stdio::null()));
+    allowed(0o600)?;
+    done?.expect(exit::REFUSED)?.names(&[
+        "semaphore set",
+        "segment",
+        "message queue",
+        "/secret",
+        "the caller may not read it",
+    ])?;
+    target.kill()
 }
 
 /// What fails when all tasks have been let go, and times begin to count: nothing is left of the restart, and it says so.

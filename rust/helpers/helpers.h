@@ -510,6 +510,7 @@ int ckpt_ipc_get(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int id, cons
 void ckpt_shm_of_file(struct file *f, int *id, const void **ns);
 int ckpt_sem_values(struct ipc_namespace *ns, int id, struct pid_namespace *pids, struct ckpt_sem *out, unsigned int n);
 const void *ckpt_undo_list(struct task_struct *t);
+int ckpt_ipc_may(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int id, const struct cred *as, unsigned short access);
 long ckpt_sem_undos(struct ipc_namespace *ns, int id, const unsigned long *lists, unsigned int count, struct ckpt_undo *out,
 		    unsigned long n, unsigned long max);
 bool ckpt_lot_add(struct ckpt_lot *lot, struct msg_msg *msg, s64 type);

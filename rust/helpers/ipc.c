@@ -190,6 +190,30 @@ int ckpt_ipc_get(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int id, cons
 	return ret;
 }
 
+/*
+ * Whether somebody may have access (S_IRUGO, S_IWUGO) to the object with this identifier, as the kernel would look when he asks for it:
+ * -EACCES, -ENOENT.
+ */
+int ckpt_ipc_may(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int id, const struct cred *as, unsigned short access)
+{
+	struct ipc_ids *ids = &ns->ids[kind];
+	struct kern_ipc_perm *perm;
+	int ret = -ENOENT;
+
+	down_read(&ids->rwsem);
+	rcu_read_lock();
+	perm = find(ids, id);
+	if (perm) {
+		const struct cred *own = override_creds(as);
+
+		ret = ckpt_ipcperms(ns, perm, access) ? -EACCES : 0;
+		revert_creds(own);
+	}
+	rcu_read_unlock();
+	up_read(&ids->rwsem);
+	return ret;
+}
+
 /* Number and address of the segment that a file of shmat(2) is of. */
 void ckpt_shm_of_file(struct file *f, int *id, const void **ns)
 {
@@ -264,7 +288,7 @@ long ckpt_sem_undos(struct ipc_namespace *ns, int id, const unsigned long *lists
 	unsigned long left = max;
 	struct sem_undo *un;
 	long found = 0;
-	int i;
+	int i, last;
 
 	down_read(&ids->rwsem);
 	rcu_read_lock();
@@ -280,7 +304,9 @@ long ckpt_sem_undos(struct ipc_namespace *ns, int id, const unsigned long *lists
 				break;
 			}
 			left -= sma->sem_nsems;
-			for (i = -1; i < sma->sem_nsems; i++) {
+			/* Who has nothing to undo is known by the list alone. */
+			last = memchr_inv(un->semadj, 0, sma->sem_nsems * sizeof(*un->semadj)) ? sma->sem_nsems : 0;
+			for (i = -1; i < last; i++) {
 				if (i >= 0 && !un->semadj[i])
 					continue;
 				if (found++ < n)

@@ -55,6 +55,7 @@ extern void freeary(struct ipc_namespace *ns, struct kern_ipc_perm *ipcp);
 extern void freeque(struct ipc_namespace *ns, struct kern_ipc_perm *ipcp);
 /* In ipc/util.h, which symbol.c includes to check them. */
 extern struct kern_ipc_perm *ipc_obtain_object_idr(struct ipc_ids *ids, int id);
+extern int ipcperms(struct ipc_namespace *ns, struct kern_ipc_perm *perm, short flag);
 extern void ipc_set_key_private(struct ipc_ids *ids, struct kern_ipc_perm *ipcp);
 /* In io_uring/tw.h, which symbol.c includes to check them. */
 struct io_ring_ctx;
@@ -129,6 +130,7 @@ extern void uprobe_end_dup_mmap(void);
 	X(int, io_run_local_work, (struct io_ring_ctx *ctx, int min_events, int max_events), (ctx, min_events, max_events)) \
 	X(const char *, io_uring_get_opcode, (u8 opcode), (opcode))                                                    \
 	X(struct kern_ipc_perm *, ipc_obtain_object_idr, (struct ipc_ids *ids, int id), (ids, id))                         \
+	X(int, ipcperms, (struct ipc_namespace *ns, struct kern_ipc_perm *perm, short flag), (ns, perm, flag))             \
 	X(void, ipc_set_key_private, (struct ipc_ids *ids, struct kern_ipc_perm *ipcp), (ids, ipcp))                    \
 	X(const struct ns_common *, kernfs_super_ns, (struct super_block *sb), (sb))				\
 	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \

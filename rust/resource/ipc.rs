@@ -4,13 +4,15 @@
 //!
 //! Saved: of an ipc namespace that is not the caller's, every object, with its identifier, key, owners, permissions and times, and where
 //! the kernel goes on with identifiers. Of the caller's, which the restarted program shares with the restarter again, what is known
-//! to be the target's: segments that it has attached, and sets of semaphores for which it has something to undo (SEM_UNDO).
+//! to be the target's: segments that it has attached, and sets of semaphores for which it has something to undo (SEM_UNDO), if it may
+//! read and change them.
 //! Such an object may still be there at restart, as the program that was killed has left it: with the same key, size, maker and
 //! times, it is taken over and gets its contents back. The restart fails before a task runs if somebody uses it, if it belongs to
 //! another user than the restarter (without CAP_SYS_ADMIN, which IPC_SET wants, too), or if another object has the identifier or key.
 //! Not saved: other objects of the caller's ipc namespace, with a warning where a process of the target has made or used them;
 //! in what order tasks wait for one; the numbers of processes that are nobody's at restart (they become 0); /proc/sys/kernel/*_next_id.
-//! Refused: owners without a number in the target's user namespace.
+//! Refused: owners without a number in the target's user namespace; objects that the caller may not read; attached segments, and sets with
+//! something to undo, of the caller's namespace that the process may not read and change.
 //! A restart wants CAP_CHECKPOINT_RESTORE over the user namespace of the ipc namespace, as /proc/sys/kernel/*_next_id does: root
 //! has it, and whoever restarts a container of their own.
 //! Shown by: ipc/, hostile/values_of_ipc.
@@ -25,7 +27,7 @@ use crate::{
     objects::{Keeper, Object, Segment},
     wrapper::{
         cred::Cred,
-        ipc::{Fields, Kind, Object as Found, Viewer},
+        ipc::{access, Fields, Kind, Object as Found, Viewer},
         ns::{Kind as NsKind, Nsproxy},
         pid::PidNs,
         syscall::{nr, CurrentTask},
@@ -72,8 +74,15 @@ fn refuse(kind: Kind, id: i32, why: &str) -> Fault {
     .kind(record)
 }
 
-/// Why an object cannot be saved.
-fn check(kind: Kind, f: &Fields) -> Result {
+/// Why an object cannot be saved. Who asks for a checkpoint gets what is in it.
+fn check(ns: &Nsproxy, kind: Kind, f: &Fields) -> Result {
+    match ns.may_access_ipc(kind, f.id, &Cred::current(), access::READ) {
+        Err(EACCES) => return Err(refuse(kind, f.id, "the caller may not read it")),
+        // While the target runs, somebody may have removed it.
+        Ok(()) | Err(ENOENT) => {}
+        Err(e) => return Err(e.into()),
+    }
+
     if [f.uid, f.gid, f.cuid, f.cgid].contains(&u32::MAX) {
         return Err(refuse(
             kind,
@@ -123,7 +132,7 @@ pub(crate) fn check_objects(
     let has_memory = has_own_memory(whole, task);
     for kind in Kind::ALL {
         each(ns, kind, &viewer, &mut |found| {
-            judge(check(kind, &found.fields).and_then(|()| match kind {
+            judge(check(ns, kind, &found.fields).and_then(|()| match kind {
                 Kind::Msg => msg::check(ns, &found.fields),
                 // Its contents stand with the memory of a process.
                 Kind::Shm if !has_memory => Err(refuse(
@@ -143,6 +152,15 @@ fn has_own_memory(whole: &Whole<'_>, task: &Task) -> bool {
     let mm = task.shared().mm;
     let first = whole.processes.iter().filter_map(|p| p.threads.first());
     first.into_iter().find(|t| t.shared().mm == mm) == Some(task)
+}
+
+/// Why an object of the caller's ipc namespace is none of a task's that holds on to it, if it is none: a restart changes it.
+fn check_own(ns: &Nsproxy, kind: Kind, id: i32, cred: &Cred) -> Result {
+    match ns.may_access_ipc(kind, id, cred, access::READ | access::WRITE) {
+        Err(EACCES) => Err(refuse(kind, id, "the process may not read and change it")),
+        Ok(()) | Err(ENOENT) => Ok(()),
+        Err(e) => Err(e.into()),
+    }
 }
 
 fn perm(f: &Fields) -> Perm {

@@ -57,6 +57,14 @@ pub(crate) struct Object {
     pub(crate) file: Option<File>,
 }
 
+/// What access is asked for: S_IRUGO, S_IWUGO.
+pub(crate) mod access {
+    /// To read.
+    pub(crate) const READ: u16 = 0o444;
+    /// To change.
+    pub(crate) const WRITE: u16 = 0o222;
+}
+
 /// A semaphore: its value, and who has changed it last.
 pub(crate) type Sem = bindings::ckpt_sem;
 
@@ -154,6 +162,12 @@ impl Nsproxy {
             kernel::error::to_result(ret)?;
             Object::from_raw(fields)
         }
+    }
+
+    /// Whether these credentials may have access to an object, as the kernel would look: `EACCES`, `ENOENT`.
+    pub(crate) fn may_access_ipc(&self, kind: Kind, id: i32, cred: &Cred, access: u16) -> Result {
+        // SAFETY: all are alive; the helper locks.
+        kernel::error::to_result(unsafe { bindings::ckpt_ipc_may(self.ipc(), kind as u32, id, cred.as_ptr(), access) })
     }
 
     /// Values of a set of `n` semaphores.

@@ -6,7 +6,7 @@
 //! times. Those of the caller's namespace stay where they are, as files do.
 //! Not saved: inode numbers, the time of the last change of attributes (ctime); in what order tasks wait in mq_send(3) or mq_receive(3);
 //! whose RLIMIT_MSGQUEUE a queue counts for: it is the restarter's.
-//! Refused: messages of more than 245,760 bytes. A restart is when the restarter's RLIMIT_MSGQUEUE has no room for a queue.
+//! Refused: messages of more than 245,760 bytes, queues that the caller may not read. A restart is when the restarter's RLIMIT_MSGQUEUE has no room for a queue.
 //! Open queues, and who is told of messages: file/mqueue.rs.
 //! Shown by: ipc/keeps_all_posix_queues, ipc/keeps_queues_with_many_messages, hostile/queues_with.
 //!
@@ -55,6 +55,9 @@ fn each_queue(ns: &Nsproxy, cred: Cred, look: &mut dyn FnMut(Mqueue, &[u8], &Fil
                     name,
                     "its owner has no number in the user namespace of the target",
                 ));
+            }
+            if !file.may_read() {
+                return Err(refuse(name, "the caller may not read it"));
             }
             let small = |n: u64| u32::try_from(n).map_err(|_| EOVERFLOW);
             let r = Mqueue {

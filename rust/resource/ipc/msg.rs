@@ -35,7 +35,7 @@ pub(super) fn check(ns: &Nsproxy, f: &Fields) -> Result {
 }
 
 pub(super) fn dump(ns: &Nsproxy, f: &Fields, dump: &mut Dump<'_>) -> Result {
-    super::check(Kind::Msg, f)?;
+    super::check(ns, Kind::Msg, f)?;
     check(ns, f)?;
     let mut r = Msg::new_zeroed();
     r.objref = dump.seen.add(f.address, Keeper::Task)?;

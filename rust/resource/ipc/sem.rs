@@ -36,7 +36,7 @@ pub(super) fn dump(ns: &Nsproxy, viewer: &Viewer<'_>, f: &Fields, shared: bool, 
     if let Some(objref) = dump.seen.get(f.address) {
         return Ok(objref);
     }
-    super::check(Kind::Sem, f)?;
+    super::check(ns, Kind::Sem, f)?;
     let values = ns.sem_values(f.id, f.size as usize, viewer)?;
     let mut entries: KVVec<SemValue> = KVVec::with_capacity(values.len(), GFP_KERNEL)?;
     for v in values.iter() {
@@ -141,14 +141,14 @@ pub(crate) struct Undos {
 
 /// An undo list.
 struct List {
-    /// How many tasks of the target have it, and the process and the number of the first.
+    /// How many tasks of the target have it, and the first of them.
     tasks: u32,
-    first: (i32, i32),
+    first: Task,
     /// Another process has it, too.
     of_many: bool,
     /// How many tasks have it in all, if it has something.
     users: u32,
-    /// What it has: identifier and address of the set, and -1 before the semaphores of a set.
+    /// What it has: identifier and address of the set.
     undos: KVVec<(i32, usize, Undo)>,
 }
 
@@ -174,12 +174,12 @@ impl Undos {
         }
         if let Some(list) = self.lists.get_mut(&address) {
             list.tasks += 1;
-            list.of_many |= list.first.0 != task.tgid();
+            list.of_many |= list.first.tgid() != task.tgid();
             return Ok(());
         }
         let list = List {
             tasks: 1,
-            first: (task.tgid(), task.tid()),
+            first: task.clone(),
             of_many: false,
             users: 0,
             undos: KVVec::new(),
@@ -188,16 +188,17 @@ impl Undos {
         Ok(())
     }
 
-    /// Notes what the lists have for a set.
+    /// Notes what the lists have for a set. Of nothing it takes no notice: whoever cannot even read a set gets as far as that.
     fn note(&mut self, f: &Fields, undos: &[Undo]) -> Result {
         for undo in undos {
-            if let Some(list) = self.lists.get_mut(&undo.list) {
-                list.users = undo.users;
+            let Some(list) = self.lists.get_mut(&undo.list) else {
+                continue;
+            };
+            list.users = undo.users;
+            if undo.number >= 0 {
                 list.undos.push((f.id, f.address, *undo), GFP_KERNEL)?;
+                self.sets.try_create_and_insert(f.address, (), GFP_KERNEL)?;
             }
-        }
-        if !undos.is_empty() {
-            self.sets.try_create_and_insert(f.address, (), GFP_KERNEL)?;
         }
         Ok(())
     }
@@ -214,19 +215,13 @@ fn dump_list(target: &Target<'_>, task: &Task, address: usize, dump: &mut Dump<'
     let known = target.whole.undos.borrow();
     let list = known.lists.get(&address);
     let mut entries: KVVec<SemAdjustment> = KVVec::new();
-    let mut set = 0;
     for (id, address, undo) in list.map_or(&[][..], |list| &list.undos[..]) {
-        match u32::try_from(undo.number) {
-            Err(_) => set = dump_set(&ns, &viewer, *id, *address, dump)?,
-            Ok(number) => {
-                let entry = SemAdjustment {
-                    set,
-                    number,
-                    adjust: undo.adjust,
-                };
-                entries.push(entry, GFP_KERNEL)?;
-            }
-        }
+        let entry = SemAdjustment {
+            set: dump_set(&ns, &viewer, *id, *address, dump)?,
+            number: undo.number as u32,
+            adjust: undo.adjust,
+        };
+        entries.push(entry, GFP_KERNEL)?;
     }
     // A process whose list is empty gets a new one when it needs one, unless others have the same.
     let alone = task == target.leader && !list.is_some_and(|list| is_shared(target.whole, list, &ns));
@@ -297,7 +292,7 @@ pub(super) fn check_lists(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> R
                     ),
                 )
                 .kind(RecordType::SemUndo)
-                .task(list.first.0, list.first.1),
+                .task(list.first.tgid(), list.first.tid()),
             );
         }
     }
@@ -338,13 +333,32 @@ fn look_at_sets(
         *left -= undos.len();
         known.note(f, &undos)?;
         // Those of another namespace have been looked at.
-        if callers && !undos.is_empty() {
-            if let Err(fault) = super::check(Kind::Sem, f) {
+        if callers && known.has(f.address) {
+            if let Err(fault) = super::check(ns, Kind::Sem, f) {
                 obstacles.add(fault.task(task.tgid(), task.tid()));
             }
+            check_owners(ns, f, &undos, known, obstacles)?;
         }
         Ok(())
     })
+}
+
+/// Names the tasks that have something to undo on a set, and may not change it.
+fn check_owners(ns: &Nsproxy, f: &Fields, undos: &[Undo], known: &Undos, obstacles: &mut dyn Obstacles) -> Result {
+    let mut last = 0;
+    for undo in undos.iter().filter(|undo| undo.number >= 0) {
+        let Some(list) = known.lists.get(&undo.list).filter(|_| undo.list != last) else {
+            continue;
+        };
+        last = undo.list;
+        match check_own(ns, Kind::Sem, f.id, &Cred::of(&list.first)) {
+            Err(fault) if fault.errno() == EOPNOTSUPP => {
+                obstacles.add(fault.task(list.first.tgid(), list.first.tid()));
+            }
+            other => other?,
+        }
+    }
+    Ok(())
 }
 
 /// Whether no thread has come or gone since the target was looked at.

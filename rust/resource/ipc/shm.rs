@@ -28,6 +28,8 @@ struct Attached {
     ids: (i32, i32),
     address: u64,
     foreign: bool,
+    /// Credentials of the processes that have it.
+    creds: KVVec<Cred>,
 }
 
 impl Segments {
@@ -38,10 +40,14 @@ impl Segments {
 
     /// Counts one, of the segment with this identifier in the ipc namespace at an address.
     pub(crate) fn count(&mut self, target: &Target<'_>, id: i32, ns: usize, address: u64) -> Result {
+        let cred = Cred::of(target.leader);
         if let Some(a) = self.0.get_mut(&(ns, id)) {
             a.count += 1;
+            a.creds.push(cred, GFP_KERNEL)?;
             return Ok(());
         }
+        let mut creds = KVVec::new();
+        creds.push(cred, GFP_KERNEL)?;
         let own = Nsproxy::of(target.leader)?;
         let attached = Attached {
             foreign: own.address(NsKind::Ipc) != ns,
@@ -49,6 +55,7 @@ impl Segments {
             count: 1,
             ids: (target.leader.tgid(), target.leader.tid()),
             address,
+            creds,
         };
         self.0.try_create_and_insert((ns, id), attached, GFP_KERNEL)?;
         Ok(())
@@ -94,11 +101,18 @@ pub(super) fn check_attached(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -
                 break false;
             };
             let callers = a.ns.address(NsKind::Ipc) == whole.caller_ns.address(NsKind::Ipc);
-            if let Err(fault) = super::check(Kind::Shm, &found.fields) {
-                // Those of another namespace have been looked at.
-                if callers {
-                    add(fault);
+            // Those of another namespace have been looked at.
+            let sound = || {
+                super::check(&a.ns, Kind::Shm, &found.fields)?;
+                let mut own = a.creds.iter().map(|cred| check_own(&a.ns, Kind::Shm, *id, cred));
+                // One that may is enough: what it may write, the others may find there.
+                match own.next() {
+                    Some(Err(fault)) if !own.any(|own| own.is_ok()) => Err(fault),
+                    _ => Ok(()),
                 }
+            };
+            if let Err(fault) = if callers { sound() } else { Ok(()) } {
+                add(fault);
                 break false;
             }
             if found.fields.used <= a.count {
@@ -126,7 +140,7 @@ pub(super) fn dump_all(whole: &Whole<'_>, ns: &Nsproxy, viewer: &Viewer<'_>, dum
     for removed in [true, false] {
         each(ns, Kind::Shm, viewer, &mut |found| {
             if found.fields.removed == removed {
-                one(whole, &found, 0, dump)?;
+                one(whole, ns, &found, 0, dump)?;
             }
             Ok(())
         })?;
@@ -145,15 +159,15 @@ pub(crate) fn dump_segment(target: &Target<'_>, id: i32, dump: &mut Dump<'_>) ->
     let found = ns
         .ipc_object(Kind::Shm, id, &viewer)
         .context(format_args!("shared memory segment {id} has gone"))?;
-    one(target.whole, &found, flags::SHARED, dump)
+    one(target.whole, &ns, &found, flags::SHARED, dump)
 }
 
-fn one(whole: &Whole<'_>, found: &Found, shared: u32, dump: &mut Dump<'_>) -> Result<u32> {
+fn one(whole: &Whole<'_>, ns: &Nsproxy, found: &Found, shared: u32, dump: &mut Dump<'_>) -> Result<u32> {
     let f = &found.fields;
     if let Some(objref) = dump.seen.get(f.address) {
         return Ok(objref);
     }
-    super::check(Kind::Shm, f)?;
+    super::check(ns, Kind::Shm, f)?;
     let file = found.file.as_ref().ok_or(EINVAL)?;
     let mut r = Shm::new_zeroed();
     r.objref = dump.seen.add(f.address, Keeper::File(file.clone()))?;
