@@ -47,14 +47,14 @@ pub fn requeues(context: &Context) -> Result {
         let job = slurm.submit(by_script, &[])?;
         slurm.run_to_the_end(&job, Some(3))?;
         slurm.stop()?;
-        expected.is_output_of(context, "script")?;
+        expected.compare(context, "script")?;
     }
     let expected = Solver::start(context, "status", LIMITED)?;
     let slurm = Slurm::start(context, "status", "RequeueExit=85\n")?;
     let job = slurm.submit(by_status, &LIMIT)?;
     slurm.run_to_the_end(&job, None)?;
     slurm.stop()?;
-    expected.is_output_of(context, "status")
+    expected.compare(context, "status")
 }
 
 /// An undisturbed run of the solver.
@@ -83,7 +83,7 @@ impl Solver {
     }
 
     /// The job was saved and brought back at least once, and its output is that of this run.
-    fn is_output_of(mut self, context: &Context, name: &str) -> Result {
+    fn compare(mut self, context: &Context, name: &str) -> Result {
         let status = self.run.wait()?;
         ensure!(status.success(), "the solver: {status}");
         let undisturbed = ckptctl_free(&fs::read_to_string(&self.output)?);
