@@ -201,18 +201,6 @@ static struct cred *cred_in(struct user_namespace *ns)
 	return new;
 }
 
-/* Credentials that are never in force, to ask what a user namespace calls a user or group; NULL without memory. */
-const struct cred *ckpt_viewer_in(struct user_namespace *ns)
-{
-	struct cred *new = prepare_creds();
-
-	if (new) {
-		put_user_ns(new->user_ns);
-		new->user_ns = get_user_ns(ns);
-	}
-	return new;
-}
-
 /* Puts the calling task into a user namespace for good. Nothing happens if it lives there: nobody gets capabilities back that way. */
 int ckpt_enter_user_ns(struct user_namespace *ns)
 {
@@ -271,22 +259,6 @@ const struct cred *ckpt_act_in_user_ns(struct user_namespace *ns)
 		return new;
 	take_ids(new);
 	return override_creds(new);
-}
-
-/* The same without a capability; NULL when there is no memory. */
-const struct cred *ckpt_act_without(int cap)
-{
-	struct cred *new = prepare_creds();
-
-	if (!new)
-		return NULL;
-	cap_lower(new->cap_effective, cap);
-	return override_creds(new);
-}
-
-void ckpt_act_as_before(const struct cred *old)
-{
-	put_cred(revert_creds(old));
 }
 
 /* in_userns(), which modules do not see: whether a user namespace is @above or lies below it. */
@@ -465,14 +437,6 @@ bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind)
 	default:
 		return false;
 	}
-}
-
-/* What @viewer calls a user or group of the initial user namespace; -1 when it has no name for that. */
-u32 ckpt_id_seen(const struct cred *viewer, u32 id, bool group)
-{
-	if (group)
-		return from_kgid(viewer->user_ns, KGIDT_INIT(id));
-	return from_kuid(viewer->user_ns, KUIDT_INIT(id));
 }
 
 /* Both names, each with room for 64 bytes, without a terminating NUL when it is as long as that. */

@@ -6,7 +6,7 @@
 
 use super::{
     bindings,
-    cred::Cred,
+    cred::{Acting, Cred},
     file::File,
     nsfd::NsFd,
     syscall::CurrentTask, //
@@ -141,16 +141,6 @@ impl UserNs {
     }
 }
 
-/// Ends that the caller acts in another user namespace.
-struct Acting(*const bindings::cred);
-
-impl Drop for Acting {
-    fn drop(&mut self) {
-        // SAFETY: what the helper returned when it began, in the same task: values of this type do not leave this module.
-        unsafe { bindings::ckpt_act_as_before(self.0) }
-    }
-}
-
 impl CurrentTask {
     /// Has the caller live in a user namespace, with all capabilities there, as setns(2) does; `EPERM` without CAP_SYS_ADMIN in it.
     /// Nothing changes if it lives there.
@@ -168,22 +158,8 @@ impl CurrentTask {
     ) -> crate::error::Result<T> {
         // SAFETY: alive; the helper gives NULL, credentials, or an error pointer.
         let old = kernel::error::from_err_ptr(unsafe { bindings::ckpt_act_in_user_ns(ns.0.as_ptr()) }.cast_mut())?;
-        let _acting = (!old.is_null()).then(|| Acting(old));
-        act()
-    }
-
-    /// Does something without a capability, as a bit number of capabilities(7). Nothing in there may change the caller's credentials.
-    pub(crate) fn without_capability<T>(
-        &self,
-        capability: u32,
-        act: impl FnOnce() -> crate::error::Result<T>,
-    ) -> crate::error::Result<T> {
-        // SAFETY: changes what the caller acts with; the number is one of the kernel's.
-        let old = unsafe { bindings::ckpt_act_without(capability as i32) };
-        if old.is_null() {
-            return Err(ENOMEM.into());
-        }
-        let _acting = Acting(old);
+        // SAFETY: the helper has just put others in the place of these, unless there was no need to.
+        let _acting = (!old.is_null()).then(|| unsafe { Acting::instead_of(old) });
         act()
     }
 
