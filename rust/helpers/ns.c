@@ -261,18 +261,40 @@ const struct cred *ckpt_act_in_user_ns(struct user_namespace *ns)
 	return override_creds(new);
 }
 
-/* in_userns(), which modules do not see: whether a user namespace is @above or lies below it. */
-static bool is_within(const struct user_namespace *above, const struct user_namespace *ns)
+/* Whether @own is the user namespace at @above, or lies below it. That one is compared only: it may be gone. */
+static bool is_within(const struct user_namespace *above, const struct user_namespace *own)
 {
-	while (ns->level > above->level)
-		ns = ns->parent;
-	return ns == above;
+	while (own && own != above)
+		own = own->parent;
+	return own;
+}
+
+/* The same of the mount namespace that a path leads into; false when its mount is in none. */
+static bool leads_within(const struct path *path, const struct user_namespace *own)
+{
+	const struct mnt_namespace *ns;
+
+	/* Its last reference is not that of its mounts, but it is freed after a grace period. */
+	guard(rcu)();
+	ns = READ_ONCE(real_mount(path->mnt)->mnt_ns);
+	return !IS_ERR_OR_NULL(ns) && is_within(ns->user_ns, own);
+}
+
+/* The same of root and working directory, which need not be in the mount namespace of the task: others may share them. */
+static bool fs_leads_within(struct fs_struct *fs, const struct user_namespace *own)
+{
+	struct path root __free(path_put) = {};
+	struct path pwd __free(path_put) = {};
+
+	get_fs_root(fs, &root);
+	get_fs_pwd(fs, &pwd);
+	return leads_within(&root, own) && leads_within(&pwd, own);
 }
 
 /*
- * Whether every namespace of the calling task belongs to its user namespace or one above. That is the kernel's own rule: setns(2) and
- * unshare(2) want CAP_SYS_ADMIN in the user namespace that the caller lives in, too. Who lived outside of that which they belong to would
- * run setuid programs in what somebody else has made.
+ * Whether every namespace of the calling task belongs to its user namespace or one above, and so do its root and working directory. That is
+ * the kernel's own rule: setns(2) and unshare(2) want CAP_SYS_ADMIN in the user namespace that the caller lives in, too. Who lived outside
+ * of that which they belong to would run setuid programs in what somebody else has made.
  */
 bool ckpt_lives_below_owners(void)
 {
@@ -280,14 +302,11 @@ bool ckpt_lives_below_owners(void)
 	struct nsproxy *ns = current->nsproxy;
 	enum ckpt_ns_kind kind;
 
-	for (kind = CKPT_NS_UTS; kind <= CKPT_NS_TIME_FOR_CHILDREN; kind++) {
-		const struct user_namespace *owner = ckpt_namespace_owner(ns, kind);
-
-		if (owner && !is_within(owner, own))
+	for (kind = CKPT_NS_UTS; kind <= CKPT_NS_TIME_FOR_CHILDREN; kind++)
+		if (!is_within(ckpt_namespace_owner(ns, kind), own))
 			return false;
-	}
 	return is_within(ns->pid_ns_for_children->user_ns, own) &&
-	       is_within(task_active_pid_ns(current)->user_ns, own);
+	       is_within(task_active_pid_ns(current)->user_ns, own) && fs_leads_within(current->fs, own);
 }
 
 /* Whether the calling task has CAP_SYS_ADMIN in the user namespace that it lives in. */
