@@ -64,6 +64,14 @@ fn is_foreign(whole: &Whole<'_>, ns: &Nsproxy, kind: Kind) -> bool {
     ns.address(kind) != whole.caller_ns.address(kind)
 }
 
+/// Kinds of the namespaces of a task that are saved, since they are not the caller's.
+fn saved<'a>(whole: &'a Whole<'a>, ns: &'a Nsproxy) -> impl Iterator<Item = Kind> + 'a {
+    let known = [ns.address(Kind::Time), whole.caller_ns.address(Kind::Time)];
+    let for_children = (!known.contains(&ns.address(Kind::TimeForChildren))).then_some(Kind::TimeForChildren);
+    let own = SAVED.into_iter().filter(|kind| is_foreign(whole, ns, *kind));
+    Iterator::chain(own, for_children)
+}
+
 /// From where the paths of a task are seen, if it does not share the caller's mount namespace.
 pub(crate) fn names_of(whole: &Whole<'_>, task: &Task) -> Result<Option<Fs>> {
     let ns = Nsproxy::of(task)?;
@@ -198,7 +206,7 @@ impl Resource for NsRoom {
         let mut refuse =
             |text: core::fmt::Arguments<'_>| obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::Nsproxy));
         let user = user::check(whole, task, &mut refuse)?;
-        for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
+        for kind in saved(whole, &ns) {
             let owner = ns.owner(kind);
             if whole.user_nss.number(owner).is_none() || !user.is_within(owner) {
                 refuse(format_args!(
