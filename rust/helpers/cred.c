@@ -71,8 +71,8 @@ int ckpt_share_session_keyring(struct task_struct *from)
 }
 
 /*
- * Has the calling task act without a capability until ckpt_act_as_before(), which takes what this returns: NULL when there is no memory. No
- * credentials may be committed meanwhile.
+ * Has the calling task act without a capability until ckpt_act_as_before(), which takes what this returns: NULL when there is no memory.
+ * No credentials may be committed meanwhile.
  */
 const struct cred *ckpt_act_without(int cap)
 {

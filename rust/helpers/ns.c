@@ -245,8 +245,8 @@ static void take_ids(struct cred *new)
 }
 
 /*
- * Has the calling task act as root of a user namespace until ckpt_act_as_before(), which takes what this returns: NULL when it lives there. No
- * credentials may be committed meanwhile.
+ * Has the calling task act as root of a user namespace until ckpt_act_as_before(), which takes what this returns: NULL when it lives
+ * there. No credentials may be committed meanwhile.
  */
 const struct cred *ckpt_act_in_user_ns(struct user_namespace *ns)
 {

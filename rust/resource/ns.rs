@@ -3,15 +3,13 @@
 //! Namespaces of a thread.
 //!
 //! Saved: which of them are not the caller's, who shares them with whom, and what they are (ns/uts.rs, ns/ipc.rs, ns/mnt.rs,
-//! ns/net.rs, ns/cgroup.rs, ns/time.rs). User namespaces: ns/user.rs.
-//! Those of the caller become the restarter's.
-//! Saved: the pid namespace of children to come, when its first process is in the target.
+//! ns/net.rs, ns/cgroup.rs, ns/time.rs; user namespaces: ns/user.rs); to which user namespace they belong: they are made and entered as
+//! its root; the pid namespace of children to come, when its first process is in the target. Those of the caller become the restarter's.
 //! Not saved: that whoever has started a container's first process (unshare(1)) or has entered it (nsenter(1)) lives in namespaces of it,
 //! with a warning.
-//! Saved: to which user namespace they belong. They are made and entered as its root.
-//! Refused: namespaces that belong to a user namespace that is not saved, or not above the task; namespaces that others than the target, that parent and
-//! the caller live in; a time namespace for children that others live in already.
-//! Shown by: ns/, tree/container, refuse/groups_without_numbers, hostile/values_of_namespaces.
+//! Refused: namespaces that belong to a user namespace that is not saved, or not above the task; namespaces that others than the target,
+//! that parent and the caller live in; a time namespace for children that others live in already.
+//! Shown by: ns/, tree/container, refuse/groups_without_numbers, refuse/time_outside, hostile/values_of_namespaces.
 //!
 //! Record: [`ckpt_uapi::record::ns`].  C header: `include/linux/nsproxy.h`
 

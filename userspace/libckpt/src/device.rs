@@ -163,7 +163,8 @@ impl Session {
         Ok(arg)
     }
 
-    /// Writes the calling process, and what belongs to it, into `file`. The flag is false at once, and true in the process that wakes up restarted.
+    /// Writes the calling process, and what belongs to it, into `file`. The flag is false at once, and true in the process that wakes up
+    /// restarted.
     pub fn checkpoint_self(
         &self,
         file: BorrowedFd<'_>,
