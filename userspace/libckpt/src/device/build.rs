@@ -2,17 +2,17 @@
 
 //! Builds the processes that are to become the saved ones: a tree of them, each with its thread ids.
 //!
-//! The caller creates the root process, or a small init of ours does, which then creates orphans beside it; each process creates its child
-//! processes, then its threads, and enters CKPT_RESTART_TASK. Processes
-//! that had entered the pid namespace of the root are children of a keeper of ours, outside of it. All plans are made before the first
-//! process: the new ones run on a copy of a possibly multi-threaded process, so that they may make system calls only.
+//! The caller creates the root process, or a small init of ours does, which then creates orphans beside it; each process creates its
+//! child processes, then its threads, and enters CKPT_RESTART_TASK. Processes that had entered the pid namespace of the root are children
+//! of a keeper of ours, outside of it. All plans are made before the first process: the new ones run on a copy of a possibly
+//! multi-threaded process, so that they may make system calls only.
 //!
 //! Each process has the parent-death signal SIGKILL until the module gives it its own: the death of any one, and of
 //! the caller, takes all below it along.
 
 use super::nested;
 use super::user_ns::{Ids, NestedUserNs, SavedUserNs};
-use super::{full_set, ignore, sized, wait_for_signal, BlockedSignals, EXIT_NOT_RESTORED};
+use super::{full_set, ignore, last_errno, sized, wait_for_signal, BlockedSignals, EXIT_NOT_RESTORED};
 use ckpt_uapi::ioctl;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -20,14 +20,14 @@ use rustix::io::Errno;
 use rustix::net::{self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::{
-    chdir, getpgid, getpid, getppid, getrlimit, pidfd_open, pidfd_send_signal, set_child_subreaper,
+    chdir, getpgid, getpid, getppid, getrlimit, kill_process, pidfd_open, pidfd_send_signal, set_child_subreaper,
     set_parent_process_death_signal, setpgid, setrlimit, setsid, wait, waitid, Pid, PidfdFlags, Resource, Rlimit,
     Signal, WaitId, WaitIdOptions, WaitOptions,
 };
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::thread::{
-    move_into_thread_name_spaces, set_name, set_thread_groups, set_thread_res_gid, set_thread_res_uid, unshare_unsafe,
-    Gid, ThreadNameSpaceType, Uid, UnshareFlags,
+    move_into_thread_name_spaces, set_name, set_thread_groups, set_thread_res_gid, set_thread_res_uid, Gid,
+    ThreadNameSpaceType, Uid,
 };
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -298,7 +298,8 @@ fn kill(child: &OwnedFd) {
     wait_for_end(child, WaitIdOptions::EXITED);
 }
 
-fn wait_for_end(child: &OwnedFd, options: WaitIdOptions) {
+/// Waits until a child has ended, and takes leave of it.
+pub(super) fn wait_for_end(child: &OwnedFd, options: WaitIdOptions) {
     while let Err(Errno::INTR) = waitid(WaitId::PidFd(child.as_fd()), options) {}
 }
 
@@ -579,16 +580,6 @@ pub(super) fn begin(mut first: Built, second: bool, strings: Option<Strings>) ->
     Ok(first)
 }
 
-/// Puts the caller into a new user namespace, in which its user and group are themselves and it has all capabilities.
-pub(crate) fn enter_new_user_namespace() -> io::Result<()> {
-    // What the caller is called before; in the new namespace it is nobody at first.
-    let own = Ids::own();
-    // SAFETY: no descriptor table is unshared; with CLONE_NEWUSER it changes the credentials of this thread only, and fails if
-    // there is another one.
-    unsafe { unshare_unsafe(UnshareFlags::NEWUSER) }?;
-    own.map("self")
-}
-
 /// Reads reports until nobody is left who could send one: every process has created all it had to create, has failed, or
 /// has died.
 pub(super) fn listen(report: &OwnedFd, expected: &[Task]) -> Result<(), BuildError> {
@@ -686,18 +677,23 @@ pub(super) fn spawn(mut args: libc::clone_args, main: impl FnOnce()) -> io::Resu
     args.pidfd = (&raw mut pidfd) as u64;
     // No handler of this process may run in the new ones.
     let blocked = BlockedSignals::all()?;
-    // SAFETY: `args` (of this module) share no memory; what they name is live, `pidfd` is one int. The new process calls only
-    // `main`, which takes no lock and allocates nothing, and ends.
-    let created = unsafe { clone3(&args) };
-    if created == Ok(None) {
-        main();
-        leave();
-    }
+    let created = fork(&args, main);
     drop(blocked);
-    let pid = created?.ok_or(Errno::CHILD)?;
+    let pid = created?;
     // SAFETY: with CLONE_PIDFD a successful clone3 stored a new descriptor in `pidfd`; nobody else knows it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Built::new(pid, pidfd))
+}
+
+/// The same of a process whose signals are blocked already. Gives the pid of the child.
+pub(super) fn fork(args: &libc::clone_args, main: impl FnOnce()) -> rustix::io::Result<Pid> {
+    // SAFETY: `args` (of this module and those beside it) share no memory, and what they name is live. The new process calls only `main`, which
+    // takes no lock and allocates nothing, and ends.
+    if let Some(pid) = unsafe { clone3(args) }? {
+        return Ok(pid);
+    }
+    main();
+    leave()
 }
 
 /// What clone3 wants to know to make the first process.
@@ -772,15 +768,14 @@ fn clone_args<'a>(plan: &'a Blueprint<'_>, index: usize) -> (libc::clone_args, &
 ///
 /// `args` may not ask for shared memory, and what it names must be live. The new process must not return from the caller of
 /// this function, and must not take locks or allocate if this process has other threads.
-pub(super) unsafe fn clone3(args: &libc::clone_args) -> rustix::io::Result<Option<Pid>> {
+unsafe fn clone3(args: &libc::clone_args) -> rustix::io::Result<Option<Pid>> {
     // SAFETY: without CLONE_VM the new process runs on copies of this stack and of this thread's TLS, with this thread
     // alone; the caller argues for the rest.
     let result = unsafe { libc::syscall(libc::SYS_clone3, ptr::from_ref(args), size_of_val(args)) };
-    if result < 0 {
-        let errno = io::Error::last_os_error().raw_os_error();
-        return Err(Errno::from_raw_os_error(errno.unwrap_or(libc::EINVAL)));
+    match result {
+        0.. => Ok(Pid::from_raw(result as i32)),
+        _ => Err(last_errno()),
     }
-    Ok(Pid::from_raw(result as i32))
 }
 
 /// What the first new process does: it is the root of the tree, or the init of its namespace.
@@ -862,15 +857,11 @@ fn keeper_main(
     if plan.group == Group::Session {
         let _ = setsid();
     }
-    // SAFETY: no memory is shared. The new process goes on in a function that makes system calls only and does not return.
-    let entering = match unsafe { clone3(&FORK) } {
-        Ok(Some(pid)) => pid,
-        Ok(None) => {
-            close(go);
-            enter_main(plan, first, user)
-        }
-        Err(errno) => give_up(plan, Step::Process, plan.entered[0], errno),
-    };
+    let entering = fork(&FORK, || {
+        close(go);
+        enter_main(plan, first, user)
+    });
+    let entering = entering.unwrap_or_else(|errno| give_up(plan, Step::Process, plan.entered[0], errno));
     let _ = chdir(c"/");
     close_all_but(go, go);
     let all = WaitOptions::from_bits_retain(libc::__WALL as u32);
@@ -1253,9 +1244,9 @@ pub(super) fn init_main(
 fn end_all(children: impl Iterator<Item = libc::pid_t>) -> ! {
     /// The end of each process below takes some; that they end is not for this process to wait for forever.
     const PAUSES: u32 = 1000;
-    for child in children {
-        // SAFETY: kill takes numbers. The pid is a child's: it is not free before this process has waited for it.
-        unsafe { libc::kill(child, libc::SIGKILL) };
+    for child in children.filter_map(Pid::from_raw) {
+        // The pid is not free before this process has waited for it.
+        let _ = kill_process(child, Signal::KILL);
     }
     let any = WaitOptions::NOHANG | WaitOptions::from_bits_retain(libc::__WALL as u32);
     for _ in 0..PAUSES {

@@ -6,22 +6,20 @@
 //! the owner, makes the namespace, and stays until the helper has opened it. All of this is done by ordinary system calls of whoever
 //! restarts: it takes the rights that making them took. New processes make system calls only.
 
-use super::build::{leave, spawn, wait_for_go, Built, FORK};
-use super::sized;
-use super::user_ns::NestedUserNs;
+use super::build::{leave, spawn, wait_for_end, wait_for_go, Built, FORK};
+use super::user_ns::{unshare_user_namespace, NestedUserNs};
+use super::{control, raw_ioctl, sized};
 use ckpt_uapi::ioctl::{self, restart_user_ns_flags::OWNS_CHILDREN};
 use ckpt_uapi::record::ns::NESTED_MAX;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-use rustix::fs::{open, Mode, OFlags};
+use rustix::fs::{open, readlinkat_raw, Mode, OFlags, CWD};
 use rustix::io::Errno;
 use rustix::pipe::{pipe_with, PipeFlags};
-use rustix::process::{set_parent_process_death_signal, waitid, Signal, WaitId, WaitIdOptions};
-use rustix::thread::{
-    move_into_link_name_space, set_thread_res_gid, set_thread_res_uid, unshare_unsafe, Gid, LinkNameSpaceType, Uid,
-    UnshareFlags,
-};
+use rustix::process::{set_parent_process_death_signal, Signal, WaitIdOptions};
+use rustix::thread::{move_into_link_name_space, set_thread_res_gid, set_thread_res_uid, Gid, LinkNameSpaceType, Uid};
 use std::ffi::CStr;
+use std::ptr;
 
 /// As many bytes as a process has for its name in /proc, or for an error.
 const NAME: usize = 16;
@@ -54,30 +52,13 @@ pub(super) fn own_children(session: BorrowedFd<'_>, number: u32) -> Result<(), E
 }
 
 fn tell(session: BorrowedFd<'_>, number: u32, flags: u32, fd: RawFd) -> Result<(), Errno> {
-    let arg = ioctl::RestartUserNs {
+    let mut arg = ioctl::RestartUserNs {
         flags,
         number,
         fd,
         ..sized()
     };
-    // SAFETY: the argument is a live struct of the size that it names, and the ioctl only reads it.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_ioctl,
-            session.as_raw_fd(),
-            ioctl::CKPT_RESTART_USER_NS,
-            &raw const arg,
-        )
-    };
-    checked(result).map(drop)
-}
-
-fn checked(result: libc::c_long) -> Result<libc::c_long, Errno> {
-    if result >= 0 {
-        return Ok(result);
-    }
-    let errno = std::io::Error::last_os_error().raw_os_error();
-    Err(Errno::from_raw_os_error(errno.unwrap_or(libc::EINVAL)))
+    control(session, &mut arg).map(drop)
 }
 
 /// Makes one, by a helper with this process's descriptors.
@@ -111,7 +92,7 @@ fn spawn_helper(args: libc::clone_args, main: impl FnOnce()) -> Result<Built, Er
 
 fn wait(mut helper: Built) {
     let all = WaitIdOptions::EXITED | WaitIdOptions::from_bits_retain(libc::__WALL as u32);
-    while let Err(Errno::INTR) = waitid(WaitId::PidFd(helper.pidfd.as_fd()), all) {}
+    wait_for_end(&helper.pidfd, all);
     helper.let_go();
 }
 
@@ -147,7 +128,7 @@ fn look_after(
     name: BorrowedFd<'_>,
 ) -> Result<OwnedFd, Errno> {
     /// _IO(PIDFS_IOCTL_MAGIC, 9)
-    const PIDFD_GET_USER_NAMESPACE: libc::c_ulong = 0xff09;
+    const PIDFD_GET_USER_NAMESPACE: u32 = 0xff09;
     // Another user, whom it has become, may stop it.
     if poll(&mut [PollFd::from_borrowed_fd(name, PollFlags::IN)], Some(&PATIENCE))? == 0 {
         return Err(Errno::TIMEDOUT);
@@ -168,9 +149,9 @@ fn look_after(
     write(&bytes, b"/uid_map", &one.uid_map)?;
     write(&bytes, b"/gid_map", &one.gid_map)?;
     // SAFETY: the ioctl takes no argument, and gives a new descriptor or an error.
-    let fd = unsafe { libc::syscall(libc::SYS_ioctl, owner.pidfd.as_raw_fd(), PIDFD_GET_USER_NAMESPACE, 0) };
+    let fd = unsafe { raw_ioctl(owner.pidfd.as_raw_fd(), PIDFD_GET_USER_NAMESPACE, ptr::null_mut()) }?;
     // SAFETY: just made; nobody else knows it.
-    let namespace = unsafe { OwnedFd::from_raw_fd(checked(fd)? as RawFd) };
+    let namespace = unsafe { OwnedFd::from_raw_fd(fd as RawFd) };
     tell(session, number, 0, namespace.as_raw_fd())?;
     Ok(namespace)
 }
@@ -211,10 +192,8 @@ fn own(one: &NestedUserNs, name: &mut [u8; NAME]) -> Result<(), Errno> {
     set_thread_res_gid(group, group, group)?;
     set_thread_res_uid(user, user, user)?;
     // Another user may not trace what is still a copy of the restarter: it stays as little dumpable as this has made it.
-    // SAFETY: no descriptor table is unshared; it changes the credentials of this thread only, which is alone.
-    unsafe { unshare_unsafe(UnshareFlags::NEWUSER) }?;
+    unshare_user_namespace()?;
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    // SAFETY: the path is a live string, the buffer has room for one byte less than it is long.
-    let length = unsafe { libc::readlink(c"/proc/self".as_ptr(), name.as_mut_ptr().cast(), NAME - 1) };
-    checked(length as libc::c_long).map(drop)
+    // The last byte stays zero.
+    readlinkat_raw(CWD, c"/proc/self", &mut name[..NAME - 1]).map(drop)
 }
