@@ -39,9 +39,7 @@ impl Drop for UserNs {
 impl Clone for UserNs {
     fn clone(&self) -> Self {
         // SAFETY: alive, since `self` owns a reference.
-        unsafe { bindings::ckpt_get_user_ns(self.0.as_ptr()) };
-        // INVARIANT: the reference was just taken.
-        Self(self.0)
+        unsafe { Self::of_live(self.0) }
     }
 }
 
@@ -52,28 +50,32 @@ impl PartialEq for UserNs {
 }
 
 impl UserNs {
+    /// A reference of its own.
+    ///
+    /// # Safety
+    ///
+    /// The namespace is alive.
+    unsafe fn of_live(ns: NonNull<bindings::user_namespace>) -> Self {
+        // SAFETY: as the caller says.
+        unsafe { bindings::ckpt_get_user_ns(ns.as_ptr()) };
+        // INVARIANT: the reference was just taken.
+        Self(ns)
+    }
+
     /// That at an address; `None` for NULL.
     ///
     /// # Safety
     ///
     /// It is alive, or NULL.
     pub(super) unsafe fn from_borrowed(ns: *mut bindings::user_namespace) -> Option<Self> {
-        let ns = NonNull::new(ns)?;
         // SAFETY: alive, as the caller says.
-        unsafe { bindings::ckpt_get_user_ns(ns.as_ptr()) };
-        // INVARIANT: the reference was just taken.
-        Some(Self(ns))
+        NonNull::new(ns).map(|ns| unsafe { Self::of_live(ns) })
     }
 
     /// That of these credentials.
     pub(crate) fn of(cred: &Cred) -> Self {
-        let ns = cred.user_ns() as *mut bindings::user_namespace;
         // SAFETY: the credentials keep it; they always have one.
-        unsafe {
-            bindings::ckpt_get_user_ns(ns);
-            // INVARIANT: the reference was just taken.
-            Self(NonNull::new_unchecked(ns))
-        }
+        unsafe { Self::of_live(NonNull::new_unchecked(cred.user_ns() as *mut bindings::user_namespace)) }
     }
 
     /// That which a file of nsfs stands for, if it stands for one.
@@ -163,9 +165,10 @@ impl CurrentTask {
         act()
     }
 
-    /// Whether all namespaces of the caller belong to its user namespace or to one above that.
+    /// Whether all namespaces of the caller, and the mounts that its root and working directory are in, belong to its user namespace or to
+    /// one above that.
     pub(crate) fn lives_below_owners(&self) -> bool {
-        // SAFETY: looks at the caller, which has namespaces, since it runs.
+        // SAFETY: looks at the caller, which has namespaces and directories, since it runs.
         unsafe { bindings::ckpt_lives_below_owners() }
     }
 
