@@ -7,6 +7,7 @@
 )]
 
 mod build;
+mod init;
 mod job;
 mod nested;
 mod user_ns;

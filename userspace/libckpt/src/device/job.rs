@@ -3,9 +3,10 @@
 //! Starts a job: a command as it would have been started without ckpt between, but for its end with its starter.
 
 use super::build::{
-    adopt_orphans, begin, close_all_but, fork, init_main, is_held, leave, listen, report, spawn, wait_for_go,
-    BuildError, Built, InitKind, Place, Step, Strings, FORK,
+    begin, close_all_but, fork, is_held, leave, listen, report, spawn, wait_for_go, BuildError, Built, Place, Step,
+    Strings, FORK,
 };
+use super::init::{adopt_orphans, init_main, InitKind};
 use super::{change_mask, full_set, ignore, last_errno, wait_for_signal, Inherited, LAST_SIGNAL};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
