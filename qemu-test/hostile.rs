@@ -48,6 +48,10 @@ pub fn all() -> Vec<Case> {
             statefiles::who_lives_outside_of_his_namespaces,
         ),
         Case::new(
+            "hostile/who_lives_outside_of_his_root_directory",
+            statefiles::who_lives_outside_of_his_root_directory,
+        ),
+        Case::new(
             "hostile/values_of_asynchronous_io",
             statefiles::values_of_asynchronous_io,
         )

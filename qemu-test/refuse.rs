@@ -125,6 +125,7 @@ const KINDS: &[&str] = &[
     "network_lacks_address",
     "network_without_inet6",
     "network_outside_of_user_namespace",
+    "time_outside_of_user_namespace",
     "mount_overlay",
     "mount_overlay_volatile",
     "mount_idmapped",

@@ -1025,14 +1025,13 @@ pub fn values_of_nested_user_namespaces(context: &Context) -> Result {
     feed_kinds(context, "ns_nested", &[], &kinds, 2)
 }
 
-/// Nobody lives outside of the user namespace that his mounts belong to, whatever the statefile says: a setuid program would run in them.
-pub fn who_lives_outside_of_his_namespaces(context: &Context) -> Result {
-    use libckpt::uapi::record::cred::Cred;
-    use std::mem::offset_of;
+/// Where the record of credentials has the user namespace.
+const USER_NS: usize = std::mem::offset_of!(libckpt::uapi::record::cred::Cred, user_ns);
 
+/// A program in which somebody lives in a user namespace below, and the record of that one's credentials. It restarts.
+fn with_one_below(context: &Context, words: &[&str]) -> Result<(Feeder, Statefile, usize)> {
     let file = context.path("good.ckpt");
-    let script = "unshare -Urmu sh -c 'echo ready; exec sleep 1000'; exit";
-    let mut target = Program::command(context, &["sh", "-c", script]).start()?;
+    let mut target = Program::command(context, words).start()?;
     target.wait_ready()?;
     std::thread::sleep(std::time::Duration::from_millis(200));
     target.checkpoint_kill(&file)?;
@@ -1040,18 +1039,52 @@ pub fn who_lives_outside_of_his_namespaces(context: &Context) -> Result {
     let good = parse(feeder.good())?;
     let answer = feeder.restart(&good.encode())?;
     ensure!(answer == Answer::Accepted, "the good statefile: {answer:?}");
-    let at = offset_of!(Cred, user_ns);
-    let is_below = |part: &Part| part.kind == RecordType::Cred.number() && part.body[at] != 0;
+    let is_below = |part: &Part| part.kind == RecordType::Cred.number() && part.body[USER_NS] != 0;
     let Some(below) = good.records.iter().position(is_below) else {
         fail!("nobody lives in a user namespace below")
     };
-    let change = Change::of(below, at, 0);
-    let answer = feeder.restart(&change.apply(&good).encode())?;
-    ensure!(
-        matches!(answer, Answer::Refused(errno) if errno == libc::EPERM),
-        "{answer:?}"
-    );
+    Ok((feeder, good, below))
+}
+
+/// The statefile with somebody, who lived in a user namespace below, in that of the first process is refused.
+fn refuses_above(feeder: &mut Feeder, file: &Statefile, below: usize) -> Result {
+    let change = Change::of(below, USER_NS, 0);
+    let answer = feeder.restart(&change.apply(file).encode())?;
+    ensure!(answer == Answer::Refused(libc::EPERM), "{answer:?}");
     Ok(())
+}
+
+/// Whose namespaces belong to a user namespace below that in which he lives.
+pub fn who_lives_outside_of_his_namespaces(context: &Context) -> Result {
+    let script = "unshare -Urmu sh -c 'echo ready; exec sleep 1000'; exit";
+    let (mut feeder, good, below) = with_one_below(context, &["sh", "-c", script])?;
+    refuses_above(&mut feeder, &good, below)
+}
+
+/// Who has taken the root directory of a mount namespace that belongs to a user namespace below, and then the namespaces of somebody else.
+pub fn who_lives_outside_of_his_root_directory(context: &Context) -> Result {
+    let script = "unshare -Urm sh -c 'echo ready; exec sleep 1000'; exit";
+    let (mut feeder, mut file, below) = with_one_below(context, &["unshare", "-u", "sh", "-c", script])?;
+    let of = |kind: RecordType| move |part: &Part| part.kind == kind.number();
+    let sets: Vec<_> = (0..)
+        .zip(&file.records)
+        .filter(|(_, part)| of(RecordType::Nsproxy)(part))
+        .collect();
+    let [(_, first), (at, second)] = sets[..] else {
+        fail!("{} sets of namespaces", sets.len())
+    };
+    let objref = |part: &Part| part.body[..size_of::<u32>()].to_vec();
+    let (others, own) = (objref(first), objref(second));
+    let Some(mut uts) = file.records.iter().find(|part| of(RecordType::UtsNs)(part)).cloned() else {
+        fail!("no uts namespace")
+    };
+    file.records[at].body[..others.len()].copy_from_slice(&others);
+    // In place of the set, so that all that follows has the same number.
+    uts.body[..own.len()].copy_from_slice(&own);
+    file.records.insert(at, uts);
+    let answer = feeder.restart(&file.encode())?;
+    ensure!(answer == Answer::Accepted, "root in the one below: {answer:?}");
+    refuses_above(&mut feeder, &file, below + usize::from(below > at))
 }
 
 /// The same for overlays, whose layers are paths.

@@ -2,7 +2,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Kind ns: user namespaces below that of the first process. One with namespaces of every kind and a thread, another below it with ids of
- * its own, and one beside them that owns a pid namespace. As for rights: root in one of them is root there only.
+ * its own, and one beside them that owns a pid and a time namespace, which only its child lives in. As for rights: root in one of them is
+ * root there only.
  */
 #include "target.h"
 
@@ -15,6 +16,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
 
 enum { OWNER, BELOW, BESIDE, PEOPLE, MEMORY = 100 };
 
@@ -98,17 +103,22 @@ static void stay(int who, uint64_t wanted)
 	CHECK_EQ(wanted, effective);
 }
 
-/* The user namespace that a descriptor of a namespace belongs to, or its parent, is that of a process. */
-static void expect_user_ns(int ns, unsigned long request, const char *whose)
+/* The user namespace that a namespace of this process belongs to is its own. */
+static void expect_owned(const char *kind)
 {
 	struct stat found, wanted;
-	int owner = ioctl(ns, request);
+	char path[64];
+	int ns, owner;
 
+	snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
+	ns = open(path, O_RDONLY);
+	owner = ns < 0 ? -1 : ioctl(ns, NS_GET_USERNS);
 	if (owner < 0)
-		fail("owner of a namespace: errno %d", errno);
-	CHECK(fstat(owner, &found) == 0 && stat(whose, &wanted) == 0);
+		fail("owner of the %s namespace: errno %d", kind, errno);
+	CHECK(fstat(owner, &found) == 0 && stat("/proc/self/ns/user", &wanted) == 0);
 	CHECK_EQ(found.st_ino, wanted.st_ino);
 	close(owner);
+	close(ns);
 }
 
 static void *thread(void *unused)
@@ -131,7 +141,7 @@ static void below(void)
 	_exit(0);
 }
 
-static const char *const kinds[] = { "uts", "ipc", "mnt", "net", "cgroup" };
+static const char *const kinds[] = { "uts", "ipc", "mnt", "net", "cgroup", "time" };
 
 static void owner(unsigned int uid, unsigned int gid)
 {
@@ -139,8 +149,8 @@ static void owner(unsigned int uid, unsigned int gid)
 
 	CHECK(unshare(CLONE_NEWUSER) == 0);
 	map_ids(0, uid, gid);
-	CHECK(unshare(CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWCGROUP) == 0);
-	/* Its program is to be a file of the new mounts. */
+	CHECK(unshare(CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWCGROUP | CLONE_NEWTIME) == 0);
+	/* Its program is to be a file of the new mounts; it lives in the time namespace from then on. */
 	CHECK(readlink("/proc/self/exe", program, sizeof(program) - 1) > 0);
 	execl(program, "ns_nested", "owner", NULL);
 	fail("execl: errno %d", errno);
@@ -150,7 +160,6 @@ static void owner_main(void)
 {
 	struct utsname names;
 	struct stat st;
-	char path[64];
 	pthread_t t;
 	pid_t child;
 	int status;
@@ -170,15 +179,8 @@ static void owner_main(void)
 	CHECK(uname(&names) == 0 && strcmp(names.nodename, "by-thread") == 0);
 	CHECK(stat("mnt/dir", &st) == 0 && st.st_uid == 0 && (st.st_mode & 0777) == 0751);
 	CHECK(mount("x", "mnt/dir", "tmpfs", 0, NULL) == 0);
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		int fd;
-
-		snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[i]);
-		fd = open(path, O_RDONLY);
-		CHECK(fd >= 0);
-		expect_user_ns(fd, NS_GET_USERNS, "/proc/self/ns/user");
-		close(fd);
-	}
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		expect_owned(kinds[i]);
 	CHECK(waitpid(child, &status, 0) == child);
 	CHECK_EQ(status, 0);
 	shared->checked[OWNER] = 1;
@@ -191,7 +193,7 @@ static void beside(unsigned int uid, unsigned int gid)
 	pid_t child;
 	int status;
 
-	CHECK(unshare(CLONE_NEWUSER | CLONE_NEWPID) == 0);
+	CHECK(unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWTIME) == 0);
 	map_ids(7, uid, gid);
 	child = fork();
 	CHECK(child >= 0);
@@ -200,11 +202,14 @@ static void beside(unsigned int uid, unsigned int gid)
 		CHECK_EQ(getpid(), 1);
 		CHECK(uname(&names) == 0 && strcmp(names.nodename, "nested") != 0);
 		CHECK(sethostname("x", 1) == -1 && errno == EPERM);
+		expect_owned("time");
 		shared->checked[BESIDE] = 1;
 		_exit(0);
 	}
 	CHECK(waitpid(child, &status, 0) == child);
 	CHECK_EQ(status, 0);
+	/* Which is for its children only. */
+	expect_owned("time_for_children");
 	_exit(0);
 }
 

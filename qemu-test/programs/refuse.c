@@ -1450,6 +1450,17 @@ static void pid_namespace(void)
 	hold();
 }
 
+/* A time namespace for children, and then a user namespace, to which that does not belong. */
+static void time_outside_of_user_namespace(void)
+{
+	const int new_time = 0x80;
+
+	if (unshare(new_time) == -1 || unshare(CLONE_NEWUSER) == -1)
+		skip("unshare: errno %d", errno);
+	say("expect time (for children) namespace belongs to another user namespace");
+	hold();
+}
+
 /* A network namespace with something in it, made by ip(8). */
 static void network(const char *script, const char *expected)
 {
@@ -1970,6 +1981,7 @@ static const struct {
 	{ "network_lacks_address", network_lacks_address },
 	{ "network_without_inet6", network_without_inet6 },
 	{ "network_outside_of_user_namespace", network_outside_of_user_namespace },
+	{ "time_outside_of_user_namespace", time_outside_of_user_namespace },
 	{ "mount_overlay", mount_overlay },
 	{ "mount_overlay_volatile", mount_overlay_volatile },
 	{ "mount_idmapped", mount_idmapped },

@@ -6,6 +6,7 @@
 
 #include "aio.c"
 #include "completion.c"
+#include "cred.c"
 #include "epoll.c"
 #include "fanotify.c"
 #include "file.c"

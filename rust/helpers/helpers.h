@@ -50,6 +50,17 @@ int ckpt_aio_complete(struct mm_struct *mm, unsigned int index, unsigned int fir
 /* completion.c */
 void ckpt_init_completion(struct completion *x);
 
+/* cred.c */
+const struct cred *ckpt_current_cred(void);
+const struct cred *ckpt_get_current_cred(void);
+void ckpt_put_cred(const struct cred *cred);
+void ckpt_revert_creds(const struct cred *cred);
+const struct cred *ckpt_viewer_in(struct user_namespace *ns);
+u32 ckpt_id_seen(const struct cred *viewer, u32 id, bool group);
+int ckpt_share_session_keyring(struct task_struct *from);
+const struct cred *ckpt_act_without(int cap);
+void ckpt_act_as_before(const struct cred *old);
+
 /* epoll.c */
 struct ckpt_epoll_item {
 	unsigned int fd;
@@ -425,13 +436,10 @@ void ckpt_put_user_ns(struct user_namespace *ns);
 struct user_namespace *ckpt_user_ns_of_file(struct file *f);
 void ckpt_user_ns(struct user_namespace *ns, struct ckpt_user_ns *out);
 void ckpt_user_ns_extent(struct user_namespace *ns, bool group, unsigned int i, u32 *first, u32 *outside, u32 *count);
-const struct cred *ckpt_viewer_in(struct user_namespace *ns);
 int ckpt_enter_user_ns(struct user_namespace *ns);
 const struct cred *ckpt_act_in_user_ns(struct user_namespace *ns);
-const struct cred *ckpt_act_without(int cap);
 bool ckpt_lives_below_owners(void);
 bool ckpt_may_administer_own(void);
-void ckpt_act_as_before(const struct cred *old);
 bool ckpt_shares_across_user_ns(void);
 int ckpt_adopt_nsproxy(struct task_struct *from);
 struct file *ckpt_open_own_namespace(enum ckpt_ns_kind kind);
@@ -441,7 +449,6 @@ void ckpt_ipc_limits(struct nsproxy *ns, struct ckpt_ipc_limits *out);
 int ckpt_set_ipc_limits(const struct ckpt_ipc_limits *in);
 void ckpt_time_offsets(struct nsproxy *ns, bool children, s64 *monotonic, s64 *boottime);
 int ckpt_set_time_offsets(struct file *f, s64 monotonic, s64 boottime);
-u32 ckpt_id_seen(const struct cred *viewer, u32 id, bool group);
 
 /* ipc.c */
 /* As the kinds are numbered in ipc/util.h. */
@@ -715,7 +722,6 @@ void ckpt_task_unlock(struct task_struct *t);
 void ckpt_unlock_task_sighand(struct task_struct *t, unsigned long *flags);
 struct task_struct *ckpt_get_task_struct(struct task_struct *t);
 void ckpt_put_task_struct(struct task_struct *t);
-const struct cred *ckpt_current_cred(void);
 struct task_struct *ckpt_current(void);
 struct task_struct *ckpt_next_thread(struct task_struct *leader, struct task_struct *prev);
 struct task_struct *ckpt_group_leader(struct task_struct *t);
@@ -727,7 +733,6 @@ long ckpt_task_orig_ax(struct task_struct *t);
 bool ckpt_tsc_is_off(struct task_struct *t);
 bool ckpt_is_io_flusher(struct task_struct *t);
 unsigned int ckpt_io_priority(struct task_struct *t);
-int ckpt_share_session_keyring(struct task_struct *from);
 bool ckpt_has_other_session_keyring(struct task_struct *t);
 bool ckpt_has_core_cookie(struct task_struct *t);
 
@@ -764,9 +769,6 @@ u64 ckpt_ktime_get_boottime_ns(void);
 u64 ckpt_ktime_get_real_ns(void);
 u64 ckpt_hrtimer_remaining_ns(const struct hrtimer *timer);
 u64 ckpt_xcr0(void);
-const struct cred *ckpt_get_current_cred(void);
-void ckpt_put_cred(const struct cred *cred);
-void ckpt_revert_creds(const struct cred *cred);
 size_t ckpt_siginfo_len(void);
 const char *ckpt_utsname_release(void);
 const char *ckpt_utsname_nodename(void);

@@ -201,18 +201,6 @@ static struct cred *cred_in(struct user_namespace *ns)
 	return new;
 }
 
-/* Credentials that are never in force, to ask what a user namespace calls a user or group; NULL without memory. */
-const struct cred *ckpt_viewer_in(struct user_namespace *ns)
-{
-	struct cred *new = prepare_creds();
-
-	if (new) {
-		put_user_ns(new->user_ns);
-		new->user_ns = get_user_ns(ns);
-	}
-	return new;
-}
-
 /* Puts the calling task into a user namespace for good. Nothing happens if it lives there: nobody gets capabilities back that way. */
 int ckpt_enter_user_ns(struct user_namespace *ns)
 {
@@ -257,8 +245,8 @@ static void take_ids(struct cred *new)
 }
 
 /*
- * Has the calling task act as root of a user namespace until ckpt_act_as_before(), which takes what this returns: NULL when it lives there. No
- * credentials may be committed meanwhile.
+ * Has the calling task act as root of a user namespace until ckpt_act_as_before(), which takes what this returns: NULL when it lives
+ * there. No credentials may be committed meanwhile.
  */
 const struct cred *ckpt_act_in_user_ns(struct user_namespace *ns)
 {
@@ -273,34 +261,40 @@ const struct cred *ckpt_act_in_user_ns(struct user_namespace *ns)
 	return override_creds(new);
 }
 
-/* The same without a capability; NULL when there is no memory. */
-const struct cred *ckpt_act_without(int cap)
+/* Whether @own is the user namespace at @above, or lies below it. That one is compared only: it may be gone. */
+static bool is_within(const struct user_namespace *above, const struct user_namespace *own)
 {
-	struct cred *new = prepare_creds();
-
-	if (!new)
-		return NULL;
-	cap_lower(new->cap_effective, cap);
-	return override_creds(new);
+	while (own && own != above)
+		own = own->parent;
+	return own;
 }
 
-void ckpt_act_as_before(const struct cred *old)
+/* The same of the mount namespace that a path leads into; false when its mount is in none. */
+static bool leads_within(const struct path *path, const struct user_namespace *own)
 {
-	put_cred(revert_creds(old));
+	const struct mnt_namespace *ns;
+
+	/* Its last reference is not that of its mounts, but it is freed after a grace period. */
+	guard(rcu)();
+	ns = READ_ONCE(real_mount(path->mnt)->mnt_ns);
+	return !IS_ERR_OR_NULL(ns) && is_within(ns->user_ns, own);
 }
 
-/* in_userns(), which modules do not see: whether a user namespace is @above or lies below it. */
-static bool is_within(const struct user_namespace *above, const struct user_namespace *ns)
+/* The same of root and working directory, which need not be in the mount namespace of the task: others may share them. */
+static bool fs_leads_within(struct fs_struct *fs, const struct user_namespace *own)
 {
-	while (ns->level > above->level)
-		ns = ns->parent;
-	return ns == above;
+	struct path root __free(path_put) = {};
+	struct path pwd __free(path_put) = {};
+
+	get_fs_root(fs, &root);
+	get_fs_pwd(fs, &pwd);
+	return leads_within(&root, own) && leads_within(&pwd, own);
 }
 
 /*
- * Whether every namespace of the calling task belongs to its user namespace or one above. That is the kernel's own rule: setns(2) and
- * unshare(2) want CAP_SYS_ADMIN in the user namespace that the caller lives in, too. Who lived outside of that which they belong to would
- * run setuid programs in what somebody else has made.
+ * Whether every namespace of the calling task belongs to its user namespace or one above, and so do its root and working directory. That is
+ * the kernel's own rule: setns(2) and unshare(2) want CAP_SYS_ADMIN in the user namespace that the caller lives in, too. Who lived outside
+ * of that which they belong to would run setuid programs in what somebody else has made.
  */
 bool ckpt_lives_below_owners(void)
 {
@@ -308,14 +302,11 @@ bool ckpt_lives_below_owners(void)
 	struct nsproxy *ns = current->nsproxy;
 	enum ckpt_ns_kind kind;
 
-	for (kind = CKPT_NS_UTS; kind <= CKPT_NS_TIME_FOR_CHILDREN; kind++) {
-		const struct user_namespace *owner = ckpt_namespace_owner(ns, kind);
-
-		if (owner && !is_within(owner, own))
+	for (kind = CKPT_NS_UTS; kind <= CKPT_NS_TIME_FOR_CHILDREN; kind++)
+		if (!is_within(ckpt_namespace_owner(ns, kind), own))
 			return false;
-	}
 	return is_within(ns->pid_ns_for_children->user_ns, own) &&
-	       is_within(task_active_pid_ns(current)->user_ns, own);
+	       is_within(task_active_pid_ns(current)->user_ns, own) && fs_leads_within(current->fs, own);
 }
 
 /* Whether the calling task has CAP_SYS_ADMIN in the user namespace that it lives in. */
@@ -465,14 +456,6 @@ bool ckpt_is_own_namespace(struct file *f, enum ckpt_ns_kind kind)
 	default:
 		return false;
 	}
-}
-
-/* What @viewer calls a user or group of the initial user namespace; -1 when it has no name for that. */
-u32 ckpt_id_seen(const struct cred *viewer, u32 id, bool group)
-{
-	if (group)
-		return from_kgid(viewer->user_ns, KGIDT_INIT(id));
-	return from_kuid(viewer->user_ns, KUIDT_INIT(id));
 }
 
 /* Both names, each with room for 64 bytes, without a terminating NUL when it is as long as that. */

@@ -7,7 +7,6 @@
 #include <uapi/asm/prctl.h>
 #include <linux/cred.h>
 #include <linux/io_uring_types.h>
-#include <linux/key.h>
 #include <linux/iocontext.h>
 #include <linux/lsm_hooks.h>
 #include <linux/module.h>
@@ -52,11 +51,6 @@ struct task_struct *ckpt_get_task_struct(struct task_struct *t)
 void ckpt_put_task_struct(struct task_struct *t)
 {
 	put_task_struct(t);
-}
-
-const struct cred *ckpt_current_cred(void)
-{
-	return current_cred();
 }
 
 struct task_struct *ckpt_current(void)
@@ -225,29 +219,6 @@ bool ckpt_has_other_session_keyring(struct task_struct *t)
 	other = __task_cred(t)->session_keyring != current_cred()->session_keyring;
 	rcu_read_unlock();
 	return other;
-}
-
-/*
- * Gives the calling task the session keyring of another one of the same restart. No right is looked at: that one has made it, for
- * both.
- */
-int ckpt_share_session_keyring(struct task_struct *from)
-{
-	struct cred *new;
-	struct key *old;
-
-	/* Who acts with others for a moment may commit none: the kernel would stop. */
-	if (current_cred() != current_real_cred())
-		return -EBUSY;
-	new = prepare_creds();
-	if (!new)
-		return -ENOMEM;
-	old = new->session_keyring;
-	rcu_read_lock();
-	new->session_keyring = key_get(__task_cred(from)->session_keyring);
-	rcu_read_unlock();
-	key_put(old);
-	return commit_creds(new);
 }
 
 /* Whether it must not share a core with others. */
@@ -443,22 +414,6 @@ const char *ckpt_utsname_release(void)
 const char *ckpt_utsname_nodename(void)
 {
 	return utsname()->nodename;
-}
-
-const struct cred *ckpt_get_current_cred(void)
-{
-	return get_current_cred();
-}
-
-void ckpt_put_cred(const struct cred *cred)
-{
-	put_cred(cred);
-}
-
-/* Gives the caller back credentials that it had, both the objective and the subjective ones. */
-void ckpt_revert_creds(const struct cred *cred)
-{
-	commit_creds((struct cred *)get_cred(cred));
 }
 
 /* CPU affinity as sched_setaffinity() was asked for it; the number of words, 0 when nobody has asked. */

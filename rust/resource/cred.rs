@@ -3,7 +3,8 @@
 //! Credentials of a thread: taken by the thread's own system calls, so never more than it could have asked for; what
 //! comes out is compared with what was saved.
 //!
-//! Saved: the user namespace, if it is below that of the first process (ns/user.rs); user and group ids, supplementary groups, all five capability sets, securebits, no_new_privs.
+//! Saved: the user namespace, if it is below that of the first process (ns/user.rs); user and group ids, supplementary groups, all five
+//! capability sets, securebits, no_new_privs.
 //! Not saved: the session keyring, with a warning: the restarted program has the restarter's, or, if it has another user than that, one
 //! with nothing in it; the default keyring of request_key(2).
 //! Refused: keyrings of the thread or process; user and group ids that its user namespace has no number for.

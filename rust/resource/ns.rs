@@ -3,15 +3,13 @@
 //! Namespaces of a thread.
 //!
 //! Saved: which of them are not the caller's, who shares them with whom, and what they are (ns/uts.rs, ns/ipc.rs, ns/mnt.rs,
-//! ns/net.rs, ns/cgroup.rs, ns/time.rs). User namespaces: ns/user.rs.
-//! Those of the caller become the restarter's.
-//! Saved: the pid namespace of children to come, when its first process is in the target.
+//! ns/net.rs, ns/cgroup.rs, ns/time.rs; user namespaces: ns/user.rs); to which user namespace they belong: they are made and entered as
+//! its root; the pid namespace of children to come, when its first process is in the target. Those of the caller become the restarter's.
 //! Not saved: that whoever has started a container's first process (unshare(1)) or has entered it (nsenter(1)) lives in namespaces of it,
 //! with a warning.
-//! Saved: to which user namespace they belong. They are made and entered as its root.
-//! Refused: namespaces that belong to a user namespace that is not saved, or not above the task; namespaces that others than the target, that parent and
-//! the caller live in; a time namespace for children that others live in already.
-//! Shown by: ns/, tree/container, refuse/groups_without_numbers, hostile/values_of_namespaces.
+//! Refused: namespaces that belong to a user namespace that is not saved, or not above the task; namespaces that others than the target,
+//! that parent and the caller live in; a time namespace for children that others live in already.
+//! Shown by: ns/, tree/container, refuse/groups_without_numbers, refuse/time_outside, hostile/values_of_namespaces.
 //!
 //! Record: [`ckpt_uapi::record::ns`].  C header: `include/linux/nsproxy.h`
 
@@ -62,6 +60,14 @@ const SAVED: [Kind; 6] = [Kind::Uts, Kind::Ipc, Kind::Mnt, Kind::Net, Kind::Cgro
 /// Whether the task lives in a namespace of its own, or shares one with others than the caller.
 fn is_foreign(whole: &Whole<'_>, ns: &Nsproxy, kind: Kind) -> bool {
     ns.address(kind) != whole.caller_ns.address(kind)
+}
+
+/// Kinds of the namespaces of a task that are saved, since they are not the caller's.
+fn saved<'a>(whole: &'a Whole<'a>, ns: &'a Nsproxy) -> impl Iterator<Item = Kind> + 'a {
+    let known = [ns.address(Kind::Time), whole.caller_ns.address(Kind::Time)];
+    let for_children = (!known.contains(&ns.address(Kind::TimeForChildren))).then_some(Kind::TimeForChildren);
+    let own = SAVED.into_iter().filter(|kind| is_foreign(whole, ns, *kind));
+    Iterator::chain(own, for_children)
 }
 
 /// From where the paths of a task are seen, if it does not share the caller's mount namespace.
@@ -198,7 +204,7 @@ impl Resource for NsRoom {
         let mut refuse =
             |text: core::fmt::Arguments<'_>| obstacles.add(Fault::new(EOPNOTSUPP, text).kind(RecordType::Nsproxy));
         let user = user::check(whole, task, &mut refuse)?;
-        for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
+        for kind in saved(whole, &ns) {
             let owner = ns.owner(kind);
             if whole.user_nss.number(owner).is_none() || !user.is_within(owner) {
                 refuse(format_args!(

@@ -8,10 +8,10 @@
 //! job (`ckptctl run`), orphans: they have the parent of the root process again.
 //! Sessions and process groups that are outside of the root task's pid namespace become the restarter's.
 //! Not saved: who has entered a container, or is an orphan of a job, and has exited since: that is the parent's affair, who is outside.
-//! Refused: a process that entered a pid namespace below the root task's from
-//! outside of the target, or whose parent has not made that namespace, or several; a nested pid namespace that processes outside of the
-//! target live in, or that belongs to a user namespace that is not saved; a process group or session without leader in a nested pid namespace; an address
-//! space shared by others than parent and child or siblings.
+//! Refused: a process that entered a pid namespace below the root task's from outside of the target, or whose parent has not made that
+//! namespace, or several; a nested pid namespace that processes outside of the target live in, or that belongs to a user namespace that
+//! is not saved; a process group or session without leader in a nested pid namespace; an address space shared by others than parent and
+//! child or siblings.
 //! Shown by: tree/, refuse/pid_namespace, hostile/values_of_trees, hostile/values_of_who_has_entered, hostile/pid_namespaces_of_children,
 //! hostile/groups_of_two_sessions.
 //!

@@ -171,7 +171,49 @@ impl Cred {
     }
 }
 
+/// The caller acts with other credentials than its own while this value lives.
+///
+/// # Invariants
+///
+/// `0` is what `override_creds()` returned when it put others in the place of these, in the same task.
+pub(super) struct Acting(*const bindings::cred);
+
+impl Acting {
+    /// What ends it.
+    ///
+    /// # Safety
+    ///
+    /// The calling task has these back from `override_creds()`, and drops the value before any that it had earlier.
+    pub(super) unsafe fn instead_of(old: *const bindings::cred) -> Self {
+        // INVARIANT: as the caller says.
+        Self(old)
+    }
+}
+
+impl Drop for Acting {
+    fn drop(&mut self) {
+        // SAFETY: by the type's invariant, and a raw pointer is not sent to another task.
+        unsafe { bindings::ckpt_act_as_before(self.0) }
+    }
+}
+
 impl CurrentTask {
+    /// Does something without a capability, as a bit number of capabilities(7). Nothing in there may change the caller's credentials.
+    pub(crate) fn without_capability<T>(
+        &self,
+        capability: u32,
+        act: impl FnOnce() -> crate::error::Result<T>,
+    ) -> crate::error::Result<T> {
+        // SAFETY: changes what the caller acts with; the number is one of the kernel's.
+        let old = unsafe { bindings::ckpt_act_without(capability as i32) };
+        if old.is_null() {
+            return Err(ENOMEM.into());
+        }
+        // SAFETY: the helper has just put others in the place of these.
+        let _acting = unsafe { Acting::instead_of(old) };
+        act()
+    }
+
     /// Has the session keyring that another task of the same restart has made.
     pub(crate) fn share_session_keyring(&self, holder: &Task) -> Result {
         // SAFETY: the holder is alive; the helper changes the caller's credentials only.

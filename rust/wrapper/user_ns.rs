@@ -6,7 +6,7 @@
 
 use super::{
     bindings,
-    cred::Cred,
+    cred::{Acting, Cred},
     file::File,
     nsfd::NsFd,
     syscall::CurrentTask, //
@@ -39,9 +39,7 @@ impl Drop for UserNs {
 impl Clone for UserNs {
     fn clone(&self) -> Self {
         // SAFETY: alive, since `self` owns a reference.
-        unsafe { bindings::ckpt_get_user_ns(self.0.as_ptr()) };
-        // INVARIANT: the reference was just taken.
-        Self(self.0)
+        unsafe { Self::of_live(self.0) }
     }
 }
 
@@ -52,28 +50,32 @@ impl PartialEq for UserNs {
 }
 
 impl UserNs {
+    /// A reference of its own.
+    ///
+    /// # Safety
+    ///
+    /// The namespace is alive.
+    unsafe fn of_live(ns: NonNull<bindings::user_namespace>) -> Self {
+        // SAFETY: as the caller says.
+        unsafe { bindings::ckpt_get_user_ns(ns.as_ptr()) };
+        // INVARIANT: the reference was just taken.
+        Self(ns)
+    }
+
     /// That at an address; `None` for NULL.
     ///
     /// # Safety
     ///
     /// It is alive, or NULL.
     pub(super) unsafe fn from_borrowed(ns: *mut bindings::user_namespace) -> Option<Self> {
-        let ns = NonNull::new(ns)?;
         // SAFETY: alive, as the caller says.
-        unsafe { bindings::ckpt_get_user_ns(ns.as_ptr()) };
-        // INVARIANT: the reference was just taken.
-        Some(Self(ns))
+        NonNull::new(ns).map(|ns| unsafe { Self::of_live(ns) })
     }
 
     /// That of these credentials.
     pub(crate) fn of(cred: &Cred) -> Self {
-        let ns = cred.user_ns() as *mut bindings::user_namespace;
         // SAFETY: the credentials keep it; they always have one.
-        unsafe {
-            bindings::ckpt_get_user_ns(ns);
-            // INVARIANT: the reference was just taken.
-            Self(NonNull::new_unchecked(ns))
-        }
+        unsafe { Self::of_live(NonNull::new_unchecked(cred.user_ns() as *mut bindings::user_namespace)) }
     }
 
     /// That which a file of nsfs stands for, if it stands for one.
@@ -141,16 +143,6 @@ impl UserNs {
     }
 }
 
-/// Ends that the caller acts in another user namespace.
-struct Acting(*const bindings::cred);
-
-impl Drop for Acting {
-    fn drop(&mut self) {
-        // SAFETY: what the helper returned when it began, in the same task: values of this type do not leave this module.
-        unsafe { bindings::ckpt_act_as_before(self.0) }
-    }
-}
-
 impl CurrentTask {
     /// Has the caller live in a user namespace, with all capabilities there, as setns(2) does; `EPERM` without CAP_SYS_ADMIN in it.
     /// Nothing changes if it lives there.
@@ -168,28 +160,15 @@ impl CurrentTask {
     ) -> crate::error::Result<T> {
         // SAFETY: alive; the helper gives NULL, credentials, or an error pointer.
         let old = kernel::error::from_err_ptr(unsafe { bindings::ckpt_act_in_user_ns(ns.0.as_ptr()) }.cast_mut())?;
-        let _acting = (!old.is_null()).then(|| Acting(old));
+        // SAFETY: the helper has just put others in the place of these, unless there was no need to.
+        let _acting = (!old.is_null()).then(|| unsafe { Acting::instead_of(old) });
         act()
     }
 
-    /// Does something without a capability, as a bit number of capabilities(7). Nothing in there may change the caller's credentials.
-    pub(crate) fn without_capability<T>(
-        &self,
-        capability: u32,
-        act: impl FnOnce() -> crate::error::Result<T>,
-    ) -> crate::error::Result<T> {
-        // SAFETY: changes what the caller acts with; the number is one of the kernel's.
-        let old = unsafe { bindings::ckpt_act_without(capability as i32) };
-        if old.is_null() {
-            return Err(ENOMEM.into());
-        }
-        let _acting = Acting(old);
-        act()
-    }
-
-    /// Whether all namespaces of the caller belong to its user namespace or to one above that.
+    /// Whether all namespaces of the caller, and the mounts that its root and working directory are in, belong to its user namespace or to
+    /// one above that.
     pub(crate) fn lives_below_owners(&self) -> bool {
-        // SAFETY: looks at the caller, which has namespaces, since it runs.
+        // SAFETY: looks at the caller, which has namespaces and directories, since it runs.
         unsafe { bindings::ckpt_lives_below_owners() }
     }
 

@@ -50,7 +50,8 @@ pub struct UtsNs {
 }
 record!(UtsNs, UtsNs, 136);
 
-/// An ipc namespace. Its objects stand behind the nsproxy of the same task, up to an [`IpcEnd`](super::ipc::IpcEnd). Limits by the names that they have below /proc/sys/kernel and /proc/sys/fs/mqueue.
+/// An ipc namespace. Its objects stand behind the nsproxy of the same task, up to an [`IpcEnd`](super::ipc::IpcEnd). Limits by the names
+/// that they have below /proc/sys/kernel and /proc/sys/fs/mqueue.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, Immutable, KnownLayout)]
 pub struct IpcNs {

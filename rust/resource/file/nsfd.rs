@@ -3,7 +3,8 @@
 //! Descriptors of namespaces (open files of /proc/PID/ns).
 //!
 //! Saved: which namespace it is, by a process that lives in it.
-//! Refused: user namespaces below that of the first process; namespaces in which no process of the target lives, or only those that are restored later than who has the descriptor.
+//! Refused: user namespaces below that of the first process; namespaces in which no process of the target lives, or only those that are
+//! restored later than who has the descriptor.
 //! Shown by: file/keeps_descriptors_of_namespaces, refuse/namespace_of, hostile/values_of_descriptors_of_namespaces.
 //!
 //! Record: [`ckpt_uapi::record::nsfd`].  C source: `fs/nsfs.c`

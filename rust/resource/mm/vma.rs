@@ -3,9 +3,9 @@
 //! Mappings.
 //!
 //! Saved: private and shared file mappings, private and shared anonymous memory, stack growth, protection, madvise(2)
-//! advice, NUMA policies (mbind) with their home node, mlock(2), MAP_NORESERVE, MAP_DROPPABLE (without its contents: it may be dropped at any time, and random number
-//! state must not be used twice), names, seals; the vdso and its data pages by place.
-//! Saved: attachments of System V shared memory (shmat(2)), also in parts; the segments are ipc/shm.rs.
+//! advice, NUMA policies (mbind) with their home node, mlock(2), MAP_NORESERVE, MAP_DROPPABLE (without its contents: it may be dropped
+//! at any time, and random number state must not be used twice), names, seals; the vdso and its data pages by place; attachments of
+//! System V shared memory (shmat(2)), also in parts: the segments are ipc/shm.rs.
 //! Refused: hugetlbfs, device memory, protection keys, shadow stacks,
 //! userfaultfd, NUMA policies of shared memory, anonymous memory shared with a process outside of the target.
 //! Shown by: mm/, shmem/, refuse/device_mapped, refuse/hugetlb, refuse/memory_mapped_outside.

@@ -2,12 +2,12 @@
 
 //! User namespaces.
 //!
-//! Saved: that of the first process, if it was made in the caller's: its maps, owner, and whether setgroups(2) is denied. User space makes
-//! it, and the pid namespace with it; the maps are written to /proc/PID/uid_map and gid_map by the restarter, who needs the right to.
-//! Saved: any number of levels below that or below the caller's, with their maps, owners, and the namespaces that belong to them, pid
-//! namespaces too. The first process of a restart makes them before there are others, and each task enters its own with its credentials.
-//! Saved: supplementary groups that a user namespace has no numbers for: those that the one of the first process knows, else those of
-//! whoever made that, the same for all tasks.
+//! Saved: that of the first process, if it was made in the caller's: its maps, owner, and whether setgroups(2) is denied; any number of
+//! levels below that or below the caller's, with the same, and the namespaces that belong to them, pid namespaces too; supplementary
+//! groups that a user namespace has no numbers for: those that the one of the first process knows, else those of whoever made that, the
+//! same for all tasks. User space makes that of the first process, and the pid namespace with it; the maps are written to
+//! /proc/PID/uid_map and gid_map by the restarter, who needs the right to. The first process of a restart makes those below before there
+//! are others, and each task enters its own with its credentials.
 //! Not saved: limits below /proc/sys/user; that the owner of memory is this user namespace (who may trace a task that is not dumpable).
 //! Refused: one that is not the caller's or below it, or, of a container, not just below; one that others live in, too (but for the
 //! parents of a container's init and of those that have entered it); one without ids, or with ids that its parent or the caller does not

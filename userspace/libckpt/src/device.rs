@@ -7,15 +7,14 @@
 )]
 
 mod build;
+mod init;
 mod job;
 mod nested;
 mod user_ns;
 
-pub(crate) use build::{
-    build, enter_new_user_namespace, BuildError, Built, Group, Init, Make, Namespace, NewNamespaces, Plan, Step, Task,
-};
+pub(crate) use build::{build, BuildError, Built, Group, Init, Make, Namespace, NewNamespaces, Plan, Step, Task};
 pub(crate) use job::{start, Witness};
-pub(crate) use user_ns::{NestedUserNs, SavedUserNs};
+pub(crate) use user_ns::{enter_new_user_namespace, NestedUserNs, SavedUserNs};
 
 use crate::checkpoint::Scope;
 use crate::error::{Error, Failure, Result};
@@ -29,6 +28,7 @@ use ckpt_uapi::statefile::{BODY_MAX, LEVELS_MAX, TASKS_MAX};
 use ckpt_uapi::status::MESSAGE_MAX;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use rustix::process::{setrlimit, Pid, Resource, Rlimit};
 use std::io;
 use std::ptr;
@@ -163,7 +163,8 @@ impl Session {
         Ok(arg)
     }
 
-    /// Writes the calling process, and what belongs to it, into `file`. The flag is false at once, and true in the process that wakes up restarted.
+    /// Writes the calling process, and what belongs to it, into `file`. The flag is false at once, and true in the process that wakes up
+    /// restarted.
     pub fn checkpoint_self(
         &self,
         file: BorrowedFd<'_>,
@@ -262,28 +263,37 @@ impl Session {
     }
 
     /// The reason of a failed ioctl.
-    fn failure(&self, error: io::Error) -> Failure {
+    fn failure(&self, errno: Errno) -> Failure {
         Failure {
-            errno: error.raw_os_error().unwrap_or(0),
+            errno: errno.raw_os_error(),
             messages: self.messages(),
         }
     }
 
     fn call<T: Argument>(&self, arg: &mut T, stage: fn(Failure) -> Error) -> Result<u32> {
-        // SAFETY: `arg` is exclusively borrowed, begins with its true size (`sized`), and every bit pattern that the
-        // kernel may write is a `T`. None of these ioctls keeps the address or follows a pointer inside of it.
-        unsafe { raw_ioctl(self.fd.as_raw_fd(), T::REQUEST, ptr::from_mut(arg).cast()) }
-            .map_err(|errno| stage(self.failure(errno)))
+        control(self.as_fd(), arg).map_err(|errno| stage(self.failure(errno)))
     }
+}
+
+/// The ioctl of a session that takes such an argument.
+fn control<T: Argument>(session: BorrowedFd<'_>, arg: &mut T) -> rustix::io::Result<u32> {
+    // SAFETY: `arg` is exclusively borrowed, begins with its true size (`sized`), and every bit pattern that the
+    // kernel may write is a `T`. None of these ioctls keeps the address; what a pointer inside of it leads to is only read.
+    unsafe { raw_ioctl(session.as_raw_fd(), T::REQUEST, ptr::from_mut(arg).cast()) }
 }
 
 /// # Safety
 ///
-/// `arg` must be what `request` reads and writes.
-unsafe fn raw_ioctl(fd: RawFd, request: u32, arg: *mut libc::c_void) -> io::Result<u32> {
+/// `arg` must be what `request` reads and writes, or the number that it takes.
+unsafe fn raw_ioctl(fd: RawFd, request: u32, arg: *mut libc::c_void) -> rustix::io::Result<u32> {
     // SAFETY: the caller vouches for `arg`; an fd number that is not open is an error, not undefined.
     let result = unsafe { libc::ioctl(fd, request as libc::Ioctl, arg) };
-    u32::try_from(result).map_err(|_| io::Error::last_os_error())
+    u32::try_from(result).map_err(|_| last_errno())
+}
+
+/// Why the last call of the C library failed.
+fn last_errno() -> Errno {
+    Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::INVAL)
 }
 
 /// Process id of the first process of the pid namespace that a file of `/proc/PID/ns` stands for, in the caller's.
@@ -291,15 +301,21 @@ pub fn init_of_pid_namespace(namespace: BorrowedFd<'_>) -> Result<u32> {
     /// `NS_GET_TGID_FROM_PIDNS` of linux/nsfs.h: the argument is a number, not an address.
     const NS_GET_TGID_FROM_PIDNS: u32 = 0x8004_b707;
     // SAFETY: the call takes two numbers, and touches no memory; whatever else the descriptor is refuses the request.
-    let result = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_TGID_FROM_PIDNS as libc::Ioctl, 1) };
-    u32::try_from(result).map_err(|_| Error::io("no pid namespace with a process", io::Error::last_os_error()))
+    unsafe {
+        raw_ioctl(
+            namespace.as_raw_fd(),
+            NS_GET_TGID_FROM_PIDNS,
+            ptr::without_provenance_mut(1),
+        )
+    }
+    .map_err(|errno| Error::io("no pid namespace with a process", errno))
 }
 
 /// A pidfd of a process.
 pub fn pidfd_open(pid: u32) -> Result<OwnedFd> {
     let result = match i32::try_from(pid).ok().and_then(Pid::from_raw) {
         Some(pid) => rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()),
-        None => Err(rustix::io::Errno::SRCH),
+        None => Err(Errno::SRCH),
     };
     result.map_err(|errno| match taken_pids([pid]).first() {
         Some(task) if task.tgid != pid => Error::NotAProcess {

@@ -2,32 +2,32 @@
 
 //! Builds the processes that are to become the saved ones: a tree of them, each with its thread ids.
 //!
-//! The caller creates the root process, or a small init of ours does, which then creates orphans beside it; each process creates its child
-//! processes, then its threads, and enters CKPT_RESTART_TASK. Processes
-//! that had entered the pid namespace of the root are children of a keeper of ours, outside of it. All plans are made before the first
-//! process: the new ones run on a copy of a possibly multi-threaded process, so that they may make system calls only.
+//! The caller creates the root process, or a small init of ours does, which then creates orphans beside it; each process creates its
+//! child processes, then its threads, and enters CKPT_RESTART_TASK. Processes that had entered the pid namespace of the root are children
+//! of a keeper of ours, outside of it. All plans are made before the first process: the new ones run on a copy of a possibly
+//! multi-threaded process, so that they may make system calls only.
 //!
 //! Each process has the parent-death signal SIGKILL until the module gives it its own: the death of any one, and of
 //! the caller, takes all below it along.
 
+use super::init::{adopt_orphans, init_main, InitKind};
 use super::nested;
 use super::user_ns::{Ids, NestedUserNs, SavedUserNs};
-use super::{full_set, ignore, sized, wait_for_signal, BlockedSignals, EXIT_NOT_RESTORED};
+use super::{ignore, last_errno, sized, BlockedSignals, EXIT_NOT_RESTORED};
 use ckpt_uapi::ioctl;
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use rustix::io::Errno;
-use rustix::net::{self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
+use rustix::net::{self, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::pipe::{pipe_with, PipeFlags};
 use rustix::process::{
-    chdir, getpgid, getpid, getppid, getrlimit, pidfd_open, pidfd_send_signal, set_child_subreaper,
-    set_parent_process_death_signal, setpgid, setrlimit, setsid, wait, waitid, Pid, PidfdFlags, Resource, Rlimit,
-    Signal, WaitId, WaitIdOptions, WaitOptions,
+    chdir, getpid, getppid, getrlimit, pidfd_open, pidfd_send_signal, set_parent_process_death_signal, setpgid,
+    setrlimit, setsid, wait, waitid, Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions, WaitOptions,
 };
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
 use rustix::thread::{
-    move_into_thread_name_spaces, set_name, set_thread_groups, set_thread_res_gid, set_thread_res_uid, unshare_unsafe,
-    Gid, ThreadNameSpaceType, Uid, UnshareFlags,
+    move_into_thread_name_spaces, set_name, set_thread_groups, set_thread_res_gid, set_thread_res_uid, Gid,
+    ThreadNameSpaceType, Uid,
 };
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -298,7 +298,8 @@ fn kill(child: &OwnedFd) {
     wait_for_end(child, WaitIdOptions::EXITED);
 }
 
-fn wait_for_end(child: &OwnedFd, options: WaitIdOptions) {
+/// Waits until a child has ended, and takes leave of it.
+pub(super) fn wait_for_end(child: &OwnedFd, options: WaitIdOptions) {
     while let Err(Errno::INTR) = waitid(WaitId::PidFd(child.as_fd()), options) {}
 }
 
@@ -375,15 +376,6 @@ pub(super) enum Place<'a> {
         status: BorrowedFd<'a>,
         init: InitKind,
     },
-}
-
-/// What a small init does besides its work.
-#[derive(Clone, Copy)]
-pub(super) struct InitKind {
-    /// Leads a session of its own.
-    pub session: bool,
-    /// Dies with the thread that made it.
-    pub tied: bool,
 }
 
 /// Ends of pipes that the caller and the first process of a new namespace hold.
@@ -579,16 +571,6 @@ pub(super) fn begin(mut first: Built, second: bool, strings: Option<Strings>) ->
     Ok(first)
 }
 
-/// Puts the caller into a new user namespace, in which its user and group are themselves and it has all capabilities.
-pub(crate) fn enter_new_user_namespace() -> io::Result<()> {
-    // What the caller is called before; in the new namespace it is nobody at first.
-    let own = Ids::own();
-    // SAFETY: no descriptor table is unshared; with CLONE_NEWUSER it changes the credentials of this thread only, and fails if
-    // there is another one.
-    unsafe { unshare_unsafe(UnshareFlags::NEWUSER) }?;
-    own.map("self")
-}
-
 /// Reads reports until nobody is left who could send one: every process has created all it had to create, has failed, or
 /// has died.
 pub(super) fn listen(report: &OwnedFd, expected: &[Task]) -> Result<(), BuildError> {
@@ -686,18 +668,23 @@ pub(super) fn spawn(mut args: libc::clone_args, main: impl FnOnce()) -> io::Resu
     args.pidfd = (&raw mut pidfd) as u64;
     // No handler of this process may run in the new ones.
     let blocked = BlockedSignals::all()?;
-    // SAFETY: `args` (of this module) share no memory; what they name is live, `pidfd` is one int. The new process calls only
-    // `main`, which takes no lock and allocates nothing, and ends.
-    let created = unsafe { clone3(&args) };
-    if created == Ok(None) {
-        main();
-        leave();
-    }
+    let created = fork(&args, main);
     drop(blocked);
-    let pid = created?.ok_or(Errno::CHILD)?;
+    let pid = created?;
     // SAFETY: with CLONE_PIDFD a successful clone3 stored a new descriptor in `pidfd`; nobody else knows it.
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Built::new(pid, pidfd))
+}
+
+/// The same of a process whose signals are blocked already. Gives the pid of the child.
+pub(super) fn fork(args: &libc::clone_args, main: impl FnOnce()) -> rustix::io::Result<Pid> {
+    // SAFETY: `args` (of this module and those beside it) share no memory, and what they name is live. The new process calls only `main`, which
+    // takes no lock and allocates nothing, and ends.
+    if let Some(pid) = unsafe { clone3(args) }? {
+        return Ok(pid);
+    }
+    main();
+    leave()
 }
 
 /// What clone3 wants to know to make the first process.
@@ -772,15 +759,14 @@ fn clone_args<'a>(plan: &'a Blueprint<'_>, index: usize) -> (libc::clone_args, &
 ///
 /// `args` may not ask for shared memory, and what it names must be live. The new process must not return from the caller of
 /// this function, and must not take locks or allocate if this process has other threads.
-pub(super) unsafe fn clone3(args: &libc::clone_args) -> rustix::io::Result<Option<Pid>> {
+unsafe fn clone3(args: &libc::clone_args) -> rustix::io::Result<Option<Pid>> {
     // SAFETY: without CLONE_VM the new process runs on copies of this stack and of this thread's TLS, with this thread
     // alone; the caller argues for the rest.
     let result = unsafe { libc::syscall(libc::SYS_clone3, ptr::from_ref(args), size_of_val(args)) };
-    if result < 0 {
-        let errno = io::Error::last_os_error().raw_os_error();
-        return Err(Errno::from_raw_os_error(errno.unwrap_or(libc::EINVAL)));
+    match result {
+        0.. => Ok(Pid::from_raw(result as i32)),
+        _ => Err(last_errno()),
     }
-    Ok(Pid::from_raw(result as i32))
 }
 
 /// What the first new process does: it is the root of the tree, or the init of its namespace.
@@ -862,15 +848,11 @@ fn keeper_main(
     if plan.group == Group::Session {
         let _ = setsid();
     }
-    // SAFETY: no memory is shared. The new process goes on in a function that makes system calls only and does not return.
-    let entering = match unsafe { clone3(&FORK) } {
-        Ok(Some(pid)) => pid,
-        Ok(None) => {
-            close(go);
-            enter_main(plan, first, user)
-        }
-        Err(errno) => give_up(plan, Step::Process, plan.entered[0], errno),
-    };
+    let entering = fork(&FORK, || {
+        close(go);
+        enter_main(plan, first, user)
+    });
+    let entering = entering.unwrap_or_else(|errno| give_up(plan, Step::Process, plan.entered[0], errno));
     let _ = chdir(c"/");
     close_all_but(go, go);
     let all = WaitOptions::from_bits_retain(libc::__WALL as u32);
@@ -895,13 +877,13 @@ fn keeper_main(
 const LAST_WORDS: Timespec = Timespec { tv_sec: 12, tv_nsec: 0 };
 
 /// How long it may take until the end of a child is noted.
-const PAUSE: Timespec = Timespec {
+pub(super) const PAUSE: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 10_000_000,
 };
 
 /// Waits until it is told to go on. Nothing when it has lost somebody before; an error when the caller has given up or died.
-fn wait_unless(go: BorrowedFd<'_>, lost: impl Fn() -> bool) -> Option<rustix::io::Result<()>> {
+pub(super) fn wait_unless(go: BorrowedFd<'_>, lost: impl Fn() -> bool) -> Option<rustix::io::Result<()>> {
     while !lost() {
         let mut fds = [PollFd::from_borrowed_fd(go, PollFlags::IN)];
         if matches!(poll(&mut fds, Some(&PAUSE)), Ok(0) | Err(Errno::INTR)) {
@@ -966,7 +948,7 @@ pub(super) fn is_held(pipe: BorrowedFd<'_>) -> bool {
     poll(&mut fds, Some(&Timespec::default())) == Ok(0)
 }
 
-fn close(fd: BorrowedFd<'_>) {
+pub(super) fn close(fd: BorrowedFd<'_>) {
     // SAFETY: it is this process's own copy of a descriptor, and the callers do not use it afterwards.
     unsafe { rustix::io::close(fd.as_raw_fd()) };
 }
@@ -1191,114 +1173,6 @@ unsafe fn spawn_sharer(
     }
 }
 
-/// Makes the caller the parent of orphans, which it is as the first process of a pid namespace in any case.
-pub(super) fn adopt_orphans() {
-    // Any pid but none. It cannot fail.
-    let _ = set_child_subreaper(Some(Pid::INIT));
-}
-
-/// What a small init does: it takes leave of who is gone, passes signals on to the root process, and
-/// ends as that does. A first process cannot end by a signal of its own: it then exits with 128 and the signal, as
-/// a shell says it. All signals are blocked. `others` are more children, which are being restored.
-pub(super) fn init_main(
-    kind: InitKind,
-    root: Pid,
-    go: BorrowedFd<'_>,
-    status: BorrowedFd<'_>,
-    others: impl Iterator<Item = libc::pid_t> + Clone,
-) -> ! {
-    // None of these steps can be missed so much that it would be better to have no init.
-    let _ = set_name(c"ckpt-init");
-    // What is ignored could not be waited for.
-    ignore(libc::SIGCHLD, false);
-    if kind.session {
-        let _ = setsid();
-    } else {
-        // What is sent to the group of the root process reaches that one by itself.
-        let _ = setpgid(None, None);
-    }
-    if kind.tied {
-        // If the parent has died already, nobody writes the byte that is waited for below.
-        let _ = set_parent_process_death_signal(Some(Signal::KILL));
-    }
-    let _ = chdir(c"/");
-    // Nothing stays open because of this process: not the session, not the pipe behind somebody's standard output.
-    close_all_but(go, status);
-    let waits_for_one = others.clone().next().is_none();
-    let goes_on = if waits_for_one {
-        rustix::io::read(go, &mut [0]) == Ok(1)
-    } else {
-        let lost = || others.clone().chain([Pid::as_raw(Some(root))]).any(is_lost);
-        wait_unless(go, lost) == Some(Ok(()))
-    };
-    if !goes_on {
-        // The restart has failed, or its caller has died.
-        end_all(others.chain([Pid::as_raw(Some(root))]));
-    }
-    close(go);
-    let all = full_set();
-    loop {
-        reap(root, status);
-        let (signal, code) = wait_for_signal(&all);
-        let own_group = getpgid(Some(root)) == Ok(root);
-        // A key or a hang-up goes to a whole process group: the root process has had it, unless it is in another one.
-        if signal > 0 && signal != libc::SIGCHLD && (own_group || code <= 0) {
-            // SAFETY: kill takes numbers. The pid is the root's: it is not free before this process has waited for it.
-            unsafe { libc::kill(Pid::as_raw(Some(root)), signal) };
-        }
-    }
-}
-
-/// Kills the children of an init, takes leave of them and of all that it inherits from them by that, and ends.
-fn end_all(children: impl Iterator<Item = libc::pid_t>) -> ! {
-    /// The end of each process below takes some; that they end is not for this process to wait for forever.
-    const PAUSES: u32 = 1000;
-    for child in children {
-        // SAFETY: kill takes numbers. The pid is a child's: it is not free before this process has waited for it.
-        unsafe { libc::kill(child, libc::SIGKILL) };
-    }
-    let any = WaitOptions::NOHANG | WaitOptions::from_bits_retain(libc::__WALL as u32);
-    for _ in 0..PAUSES {
-        loop {
-            match wait(any) {
-                Ok(Some(_)) => {}
-                Ok(None) => break,
-                Err(_) => leave(),
-            }
-        }
-        let _ = poll(&mut [], Some(&PAUSE));
-    }
-    leave()
-}
-
-/// Whether a child has ended that has not been restored. It can still be waited for.
-fn is_lost(child: libc::pid_t) -> bool {
-    let ended = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    let status = Pid::from_raw(child).and_then(|pid| waitid(WaitId::Pid(pid), ended).ok().flatten());
-    status.is_some_and(|status| status.exit_status() == Some(EXIT_NOT_RESTORED))
-}
-
-/// Waits for who has ended or stopped. The end of the root process is the end.
-fn reap(root: Pid, status: BorrowedFd<'_>) {
-    // Also those that end with another signal than SIGCHLD.
-    let all = WaitOptions::from_bits_retain(libc::__WALL as u32);
-    let any = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED | all;
-    loop {
-        let Ok(Some((pid, state))) = wait(any) else { return };
-        if pid != root {
-            continue;
-        }
-        // If nobody reads it, nobody wants to know.
-        let word = state.as_raw();
-        let _ = net::send(status, word.as_bytes(), SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
-        let killed = state.terminating_signal().map(|signal| 128 + signal);
-        let Some(code) = state.exit_status().or(killed) else {
-            continue;
-        };
-        exit(code);
-    }
-}
-
 pub(super) fn close_all_but(one: BorrowedFd<'_>, other: BorrowedFd<'_>) {
     let (one, other) = (one.as_raw_fd(), other.as_raw_fd());
     let (low, high) = (one.min(other), one.max(other));
@@ -1329,7 +1203,7 @@ pub(super) fn leave() -> ! {
     exit(EXIT_NOT_RESTORED)
 }
 
-fn exit(code: libc::c_int) -> ! {
+pub(super) fn exit(code: libc::c_int) -> ! {
     // SAFETY: _exit runs no handlers and does not return.
     unsafe { libc::_exit(code) }
 }
@@ -1414,7 +1288,10 @@ mod tests {
             .trim()
             .parse()
             .unwrap();
-        let tids: Vec<u32> = (301..max).rev().filter(|tid| !exists(*tid)).take(count).collect();
+        // The kernel counts up from about the own pid, for everybody: those below are the last that it comes to.
+        let own = std::process::id().clamp(301, max);
+        let tids = (301..own).rev().chain((own..max).rev());
+        let tids: Vec<u32> = tids.filter(|tid| !exists(*tid)).take(count).collect();
         match build_in(&process(&tids[..1]), None) {
             Err(error) if error.source.raw_os_error() == Some(libc::EPERM) => {
                 eprintln!("not tested: no CAP_CHECKPOINT_RESTORE");

@@ -3,10 +3,11 @@
 //! Starts a job: a command as it would have been started without ckpt between, but for its end with its starter.
 
 use super::build::{
-    adopt_orphans, begin, clone3, close_all_but, init_main, is_held, leave, listen, report, spawn, wait_for_go,
-    BuildError, Built, InitKind, Place, Step, Strings, FORK,
+    begin, close_all_but, fork, is_held, leave, listen, report, spawn, wait_for_go, BuildError, Built, Place, Step,
+    Strings, FORK,
 };
-use super::{change_mask, full_set, ignore, wait_for_signal, Inherited, LAST_SIGNAL};
+use super::init::{adopt_orphans, init_main, InitKind};
+use super::{change_mask, full_set, ignore, last_errno, wait_for_signal, Inherited, LAST_SIGNAL};
 use rustix::event::{poll, PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
@@ -75,23 +76,17 @@ fn first_main(plan: &Plan<'_>) -> ! {
     wait_for_go(go, go_end);
     adopt_orphans();
     let own = getpid();
-    // SAFETY: no memory is shared. Both processes go on in functions that make system calls only and do not return.
-    match unsafe { clone3(&FORK) } {
-        Ok(Some(root)) => init_main(init, root, go, status, std::iter::empty()),
-        Ok(None) => {}
+    match fork(&FORK, || job_main(plan, own, go, birth)) {
+        Ok(root) => init_main(init, root, go, status, std::iter::empty()),
         Err(errno) => give_up(plan, Step::Process, errno),
     }
-    // Nobody who reads it is as good as nobody who wants it.
-    let _ = rustix::io::write(birth, &[0]);
-    if !is_held(go) {
-        leave();
-    }
-    job_main(plan, own)
 }
 
 /// Becomes the command.
-fn job_main(plan: &Plan<'_>, parent: Pid) -> ! {
-    if !dies_with(parent) {
+fn job_main(plan: &Plan<'_>, parent: Pid, go: BorrowedFd<'_>, birth: BorrowedFd<'_>) -> ! {
+    // Nobody who reads it is as good as nobody who wants it.
+    let _ = rustix::io::write(birth, &[0]);
+    if !is_held(go) || !dies_with(parent) {
         leave();
     }
     for signal in (1..=LAST_SIGNAL).filter(|signal| plan.signals.ignored & (1 << (signal - 1)) != 0) {
@@ -101,8 +96,7 @@ fn job_main(plan: &Plan<'_>, parent: Pid) -> ! {
     let _ = change_mask(libc::SIG_SETMASK, &plan.signals.mask);
     // SAFETY: the words are live strings, the last is NULL. The C library allocates nothing on the heap here.
     unsafe { libc::execvp(plan.words[0], plan.words.as_ptr()) };
-    let errno = io::Error::last_os_error().raw_os_error().unwrap_or(libc::ENOEXEC);
-    give_up(plan, Step::Execute, Errno::from_raw_os_error(errno));
+    give_up(plan, Step::Execute, last_errno());
 }
 
 /// Makes the end of the parent that of the caller; false when it has come already.

@@ -7,7 +7,7 @@ use rustix::process::{
     dumpable_behavior, getegid, geteuid, getgroups, getpid, getppid, kill_process, parent_process_death_signal,
     set_dumpable_behavior, set_parent_process_death_signal, DumpableBehavior, Gid, Pid, Signal, Uid,
 };
-use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid, unshare_unsafe, UnshareFlags};
 use std::io;
 use std::process::{Command, Stdio};
 use zerocopy::FromBytes;
@@ -173,6 +173,21 @@ impl NestedUserNs {
         }
         Some(all)
     }
+}
+
+/// Puts the caller into a new user namespace, in which its user and group are themselves and it has all capabilities.
+pub(crate) fn enter_new_user_namespace() -> io::Result<()> {
+    // What the caller is called before; in the new namespace it is nobody at first.
+    let own = Ids::own();
+    unshare_user_namespace()?;
+    own.map("self")
+}
+
+/// Puts the caller into a new user namespace without ids.
+pub(super) fn unshare_user_namespace() -> rustix::io::Result<()> {
+    // SAFETY: no descriptor table is unshared; with CLONE_NEWUSER it changes the credentials of this thread only, and fails if
+    // there is another one.
+    unsafe { unshare_unsafe(UnshareFlags::NEWUSER) }
 }
 
 /// The next `count` values of a body.
