@@ -3,7 +3,8 @@
 //! `ckptctl run --resume`.
 
 use super::job::{go, is_sound, last_number, Call, Run, NOBODY, REQUEUE};
-use harness::ckptctl::{self, exit};
+use harness::ckptctl::{self, exit, After};
+use harness::process::{exists, status_field};
 use harness::{ensure, Context, Program, Result};
 use rustix::process::Signal;
 use std::fs;
@@ -173,6 +174,22 @@ pub fn orphans(context: &Context) -> Result {
         }
     }
     Ok(())
+}
+
+/// Who names an orphan means that, not the job: only the first process stands for all.
+pub fn one_orphan(context: &Context) -> Result {
+    let file = context.path("orphan.ckpt");
+    let script = "(sleep 1000 & echo $!); echo ready; until [ -e $CKPT_GO ]; do sleep 0.05; done; exit 5";
+    let mut run = Call::new(context, &["/bin/bash", "-c", script]).start()?;
+    run.wait_line("ready")?;
+    let orphan = run.wait_for("pid", |run| run.lines()[0].parse().ok())?;
+    let parent = || status_field(orphan, "PPid").and_then(|parent| status_field(parent.parse().ok()?, "Name"));
+    run.wait_for("orphan", |_| parent().filter(|name| name == "ckpt-init"))?;
+    ckptctl::checkpoint(orphan, &file, After::Kill)?;
+    let gone = run.wait_for("end of the orphan", |_| (!exists(orphan)).then_some(()));
+    go(context)?;
+    run.expect_exit(5)?;
+    gone
 }
 
 /// What has no job's init above it is no job.

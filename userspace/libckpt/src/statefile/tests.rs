@@ -457,7 +457,9 @@ fn refuses_what_is_left_in_the_middle() {
         (message.length, message.files) = (PART_MAX + 1, 0);
         records[at] = Part::new(&message).entries(&vec![0u8; PART_MAX as usize]);
         // The next that is not of a socket.
-        let next = records[at..].iter().position(|part| part.kind == RecordType::Fd.number());
+        let next = records[at..]
+            .iter()
+            .position(|part| part.kind == RecordType::Fd.number());
         records.drain(at + 1..at + next.unwrap());
     }));
     assert!(says.contains("longer than what there is of it"), "{says}");
