@@ -3,6 +3,7 @@
 //! `ckptctl run --resume`.
 
 use super::job::{go, is_sound, last_number, Call, Run, NOBODY, REQUEUE};
+use harness::case::During;
 use harness::ckptctl::{self, exit, After};
 use harness::process::{exists, status_field};
 use harness::{ensure, Context, Program, Result};
@@ -51,13 +52,17 @@ fn rounds(context: &Context, through: &[&str], options: &[&str], command: &[&str
     Ok(())
 }
 
-/// Of a damaged statefile nothing can come back.
+/// Of a damaged statefile nothing can come back, also if it is read as a whole before, as one that has contents of files.
 pub fn damaged(context: &Context) -> Result {
+    damaged_with(context, "none", &[]).during("without files")?;
+    damaged_with(context, "files", &["--with-files"]).during("with files")
+}
+
+fn damaged_with(context: &Context, name: &str, options: &[&str]) -> Result {
     let file = context.path("job.ckpt");
-    let call = Call::new(context, &["tick", "3"])
-        .file(&file)
-        .options(&["--on", "USR1=stop"]);
-    let mut run = call.start()?;
+    let _ = fs::remove_file(context.path("go"));
+    let call = Call::new(context, &["tick", "3"]).file(&file).out(name);
+    let mut run = call.options(&["--on", "USR1=stop"]).options(options).start()?;
     run.wait_more_lines(3)?;
     run.signal(Signal::USR1)?;
     run.expect_exit(REQUEUE)?;
@@ -75,7 +80,7 @@ pub fn damaged(context: &Context) -> Result {
         fs::write(&file, bytes)?;
         let _ = fs::remove_file(context.path("go"));
         let call = Call::new(context, &["tick", "3"]).file(&file).options(&["--resume"]);
-        let mut run = call.out(&format!("damaged{number}")).start()?;
+        let mut run = call.out(&format!("{name}{number}")).start()?;
         run.wait_line("ready")?;
         ensure!(run.says().contains("begins anew"), "it says {}", run.says());
         go(context)?;
