@@ -80,6 +80,7 @@ const KINDS: &[&str] = &[
     "sem_undo_too_much",
     "msg_too_long",
     "msg_too_many",
+    "mqueue_too_long",
     "mqueue_thread",
     "shared_policy",
     "deadline",

@@ -23,6 +23,7 @@ pub fn cases() -> Vec<Case> {
         quiet("file_inotify", &[]).case("file/keeps_inotify").limit(240),
         quiet("file_fanotify", &[]).case("file/keeps_fanotify"),
         quiet("file_fanotify", &["user"]).case("file/keeps_fanotify_of_a_user"),
+        quiet("file_fanotify", &["nested"]).case("file/keeps_fanotify_of_a_nested_user_namespace"),
         Case::new("file/keeps_fanotify_of_a_rootless_container", |context| {
             rootless::program_by_user(context, "file_fanotify")
         })

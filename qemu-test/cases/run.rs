@@ -34,6 +34,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("run/resumes_where_pids_are_taken", resume::pidns),
         Case::new("run/resumes_as_nobody", resume::nobody).limit(180),
         Case::new("run/resumes_with_orphans", resume::orphans).limit(240),
+        Case::new("run/takes_an_orphan_for_itself", resume::one_orphan),
         Case::new("run/names_what_is_no_job", resume::no_job),
         Case::new("run/resumes_openmp", resume::openmp).limit(240),
         Case::new("run/is_killed_at_any_moment", killed::run).limit(300),

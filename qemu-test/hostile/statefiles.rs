@@ -7,6 +7,7 @@ use super::mutations::{changes, Change, Random};
 use crate::cases::ns::rootless::Container;
 use harness::case::During;
 use harness::ckptctl::{self, exit};
+use harness::process::{descendants, status_field, wait_until, PATIENCE};
 use harness::{ensure, fail, Context, Program, Result};
 use libckpt::testing::{Part, Statefile};
 use libckpt::uapi::record::aio::Aio;
@@ -1033,7 +1034,9 @@ fn with_one_below(context: &Context, words: &[&str]) -> Result<(Feeder, Statefil
     let file = context.path("good.ckpt");
     let mut target = Program::command(context, words).start()?;
     target.wait_ready()?;
-    std::thread::sleep(std::time::Duration::from_millis(200));
+    let is_there = |pid: &i32| status_field(*pid, "Name").as_deref() == Some("sleep");
+    let below = wait_until(PATIENCE, || descendants(target.pid).iter().any(is_there).then_some(()));
+    ensure!(below.is_some(), "nobody sleeps");
     target.checkpoint_kill(&file)?;
     let mut feeder = Feeder::from(&file, target.pid)?;
     let good = parse(feeder.good())?;

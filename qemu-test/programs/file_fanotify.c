@@ -2,12 +2,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Kind fanotify: what is watched stays watched, with the same masks, ignored masks and flags; nothing is told that the restart itself does,
- * nor whose events they are to somebody without privileges. A child shares it with its parent. Usage: file_fanotify [user]: somebody
- * without privileges has made it.
+ * nor whose events they are to somebody without privileges. A child shares it with its parent. Usage: file_fanotify [user | nested]:
+ * somebody without privileges has made it; or root of a nested user namespace, who could have it watch mounts of there (what is restarted
+ * is saved again, which takes one of the namespace of its process).
  */
 #include "family.h"
 
 #include <grp.h>
+#include <sched.h>
 #include <sys/fanotify.h>
 #include <sys/stat.h>
 
@@ -34,6 +36,31 @@ static void touch(const char *path)
 	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
 
 	CHECK(fd >= 0 && write(fd, "x", 1) == 1 && close(fd) == 0);
+}
+
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text) && close(fd) == 0);
+}
+
+/* A child goes on as root of a user namespace. */
+static void go_on_in_user_namespace(void)
+{
+	pid_t child = fork();
+	int status;
+
+	CHECK(child >= 0);
+	if (child != 0) {
+		CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status));
+		exit(WEXITSTATUS(status));
+	}
+	if (unshare(CLONE_NEWUSER))
+		skip("unshare: errno %d", errno);
+	write_text("/proc/self/setgroups", "deny");
+	write_text("/proc/self/uid_map", "0 0 1");
+	write_text("/proc/self/gid_map", "0 0 1");
 }
 
 /* The name in an event, in the directory that it has a handle of. */
@@ -121,7 +148,9 @@ int main(int argc, char **argv)
 	CHECK(mkdir("watched", 0777) == 0 && mkdir("loud", 0777) == 0);
 	touch("file");
 	touch("evictable");
-	if (argc > 1) {
+	if (argc > 1 && strcmp(argv[1], "nested") == 0) {
+		go_on_in_user_namespace();
+	} else if (argc > 1) {
 		CHECK(chmod("watched", 0777) == 0 && chmod("loud", 0777) == 0 && chmod("file", 0666) == 0 &&
 		      chmod("evictable", 0666) == 0);
 		CHECK(setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0 &&

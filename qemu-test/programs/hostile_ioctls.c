@@ -436,7 +436,6 @@ static void restarting(const char *statefile)
 	WANT(call(fd, CKPT_RESTART_PROLOGUE, &prologue), 0);
 	WANT(prologue.tasks, 1);
 	WANT(tree[0].pid > 1 && (tree[0].flags & CKPT_TREE_LEADER), 1);
-	/* A task that does not exist, and one that is not the caller's: refused before anything changes. */
 	/* User namespaces that the statefile does not have, or that are none. */
 	user_ns.number = 1;
 	user_ns.fd = open("/proc/self/ns/user", O_RDONLY);
@@ -452,6 +451,7 @@ static void restarting(const char *statefile)
 		WANT(call(fd, CKPT_RESTART_USER_NS, &user_ns), -EINVAL);
 	user_ns.flags = 0;
 	WANT(call(fd, CKPT_RESTART_USER_NS, &user_ns), -EBADF);
+	/* A task that does not exist, and one that is not the caller's: refused before anything changes. */
 	child = fork();
 	if (child == 0) {
 		int result = call(fd, CKPT_RESTART_TASK, &task);

@@ -1125,6 +1125,23 @@ static void msg_many(void)
 	CHECK(msgctl(id, IPC_RMID, NULL) == 0);
 }
 
+static void queue_long(void)
+{
+	enum { LONGEST = 240 * 1024 };
+	struct mq_attr attr = { .mq_maxmsg = 1, .mq_msgsize = LONGEST + 1 };
+	static char text[LONGEST + 1];
+	mqd_t queue;
+
+	if (unshare(CLONE_NEWIPC) == -1)
+		skip("unshare: errno %d", errno);
+	queue = mq_open("/long", O_RDWR | O_CREAT | O_NONBLOCK, 0600, &attr);
+	CHECK(queue >= 0 && mq_send(queue, text, sizeof(text), 0) == 0);
+	say("expect message queue /long");
+	say("expect %d", LONGEST);
+	hold();
+	CHECK_EQ(mq_receive(queue, text, sizeof(text), NULL), sizeof(text));
+}
+
 static void told(union sigval value)
 {
 	(void)value;
@@ -1945,6 +1962,7 @@ static const struct {
 	{ "sem_undo_too_much", sem_many },
 	{ "msg_too_long", msg_long },
 	{ "msg_too_many", msg_many },
+	{ "mqueue_too_long", queue_long },
 	{ "mqueue_thread", queue_thread },
 	{ "shared_policy", shared_policy },
 	{ "deadline", deadline },

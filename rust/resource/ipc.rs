@@ -42,6 +42,7 @@ use ckpt_uapi::record::{
     shm::Shm,
     Record, RecordType,
 };
+use core::fmt::Display;
 use kernel::{prelude::*, rbtree::RBTree};
 
 mod mqueue;
@@ -61,7 +62,7 @@ const IPC_RMID: u64 = 0;
 const IPC_SET: u64 = 1;
 
 /// Says that an object cannot be saved.
-fn refuse(kind: Kind, id: i32, why: &str) -> Fault {
+fn refuse(kind: Kind, id: i32, why: impl Display) -> Fault {
     let record = match kind {
         Kind::Shm => RecordType::Shm,
         Kind::Sem => RecordType::Sem,

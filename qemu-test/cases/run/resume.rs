@@ -3,7 +3,9 @@
 //! `ckptctl run --resume`.
 
 use super::job::{go, is_sound, last_number, Call, Run, NOBODY, REQUEUE};
-use harness::ckptctl::{self, exit};
+use harness::case::During;
+use harness::ckptctl::{self, exit, After};
+use harness::process::{exists, status_field};
 use harness::{ensure, Context, Program, Result};
 use rustix::process::Signal;
 use std::fs;
@@ -50,13 +52,17 @@ fn rounds(context: &Context, through: &[&str], options: &[&str], command: &[&str
     Ok(())
 }
 
-/// Of a damaged statefile nothing can come back.
+/// Of a damaged statefile nothing can come back, also if it is read as a whole before, as one that has contents of files.
 pub fn damaged(context: &Context) -> Result {
+    damaged_with(context, "none", &[]).during("without files")?;
+    damaged_with(context, "files", &["--with-files"]).during("with files")
+}
+
+fn damaged_with(context: &Context, name: &str, options: &[&str]) -> Result {
     let file = context.path("job.ckpt");
-    let call = Call::new(context, &["tick", "3"])
-        .file(&file)
-        .options(&["--on", "USR1=stop"]);
-    let mut run = call.start()?;
+    let _ = fs::remove_file(context.path("go"));
+    let call = Call::new(context, &["tick", "3"]).file(&file).out(name);
+    let mut run = call.options(&["--on", "USR1=stop"]).options(options).start()?;
     run.wait_more_lines(3)?;
     run.signal(Signal::USR1)?;
     run.expect_exit(REQUEUE)?;
@@ -74,7 +80,7 @@ pub fn damaged(context: &Context) -> Result {
         fs::write(&file, bytes)?;
         let _ = fs::remove_file(context.path("go"));
         let call = Call::new(context, &["tick", "3"]).file(&file).options(&["--resume"]);
-        let mut run = call.out(&format!("damaged{number}")).start()?;
+        let mut run = call.out(&format!("{name}{number}")).start()?;
         run.wait_line("ready")?;
         ensure!(run.says().contains("begins anew"), "it says {}", run.says());
         go(context)?;
@@ -173,6 +179,22 @@ pub fn orphans(context: &Context) -> Result {
         }
     }
     Ok(())
+}
+
+/// Who names an orphan means that, not the job: only the first process stands for all.
+pub fn one_orphan(context: &Context) -> Result {
+    let file = context.path("orphan.ckpt");
+    let script = "(sleep 1000 & echo $!); echo ready; until [ -e $CKPT_GO ]; do sleep 0.05; done; exit 5";
+    let mut run = Call::new(context, &["/bin/bash", "-c", script]).start()?;
+    run.wait_line("ready")?;
+    let orphan = run.wait_for("pid", |run| run.lines()[0].parse().ok())?;
+    let parent = || status_field(orphan, "PPid").and_then(|parent| status_field(parent.parse().ok()?, "Name"));
+    run.wait_for("orphan", |_| parent().filter(|name| name == "ckpt-init"))?;
+    ckptctl::checkpoint(orphan, &file, After::Kill)?;
+    let gone = run.wait_for("end of the orphan", |_| (!exists(orphan)).then_some(()));
+    go(context)?;
+    run.expect_exit(5)?;
+    gone
 }
 
 /// What has no job's init above it is no job.

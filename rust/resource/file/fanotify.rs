@@ -4,13 +4,13 @@
 //!
 //! Saved: one that names files by handles (FAN_REPORT_FID and its kin), that watches files and directories, and has nothing to tell: what
 //! it was made with; its marks by paths that lead there, their masks, ignored masks and flags; that who has made it had no privileges.
-//! Not saved: as of inotify (file/inotify.rs); to which user its marks are counted, which becomes the restarter.
+//! Not saved: as of inotify (file/inotify.rs): whose fs.fanotify.max_user_groups and max_user_marks it counts for (those of the restarter, in
+//! the user namespace of the process), how many events may wait (fs.fanotify.max_queued_events at restart).
 //! Refused: one with events that wait; permission events, and whatever else takes privileges to make (descriptors, pidfds or thread ids in
 //! events, limits taken away, audit); marks of mounts, file systems and mount namespaces, of files without a name, or to which no path is
-//! known; ignored masks that a modification ends; one of another user namespace than its process; one that a process outside of the
-//! target holds, too.
-//! Shown by: file/keeps_fanotify, file/keeps_fanotify_of_a_user, refuse/fanotify_with_events, refuse/fanotify_of_a_mount,
-//! hostile/values_of_fanotify.
+//! known; ignored masks that a modification ends; a mark that says only FAN_EVENT_ON_CHILD, and of no event; one of another user namespace
+//! than its process; one that a process outside of the target holds, too.
+//! Shown by: file/keeps_fanotify, refuse/fanotify, hostile/values_of_fanotify.
 //!
 //! One that somebody with privileges has made needs them to be restarted: it names the processes of others.
 //!
@@ -173,6 +173,19 @@ fn bad_values(restore: &Restore<'_>) -> Fault {
         .bad(EBADMSG, format_args!("wrong values in a fanotify record"))
 }
 
+/// It belongs to the user namespace of who makes it: that in which the task will live.
+fn make(restore: &Restore<'_>, r: &Record) -> Result<usize> {
+    let me = restore.me;
+    let make = || {
+        me.call(nr::__NR_fanotify_init, &[u64::from(r.made), u64::from(r.event_flags)])
+            .context(format_args!("cannot make a fanotify"))
+    };
+    match restore.late.ns_owner {
+        0 => make(),
+        number => me.in_user_ns(restore.user_nss.get(number).ok_or(EINVAL)?, make),
+    }
+}
+
 /// Makes the object, which watches nothing yet.
 pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     let r: Record = restore.input.only()?;
@@ -186,9 +199,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         return Err(bad_values(restore));
     }
     let me = restore.me;
-    let fd = me
-        .call(nr::__NR_fanotify_init, &[u64::from(r.made), u64::from(r.event_flags)])
-        .context(format_args!("cannot make a fanotify"))?;
+    let fd = make(restore, &r)?;
     let file = take_fd(me, fd)?;
     file.set_nonblock(r.flags != 0);
     let fanotify = Fanotify::of(&file).ok_or(EINVAL)?;

@@ -5,7 +5,9 @@
 //! Saved: what it watches, by a path that leads there; masks, numbers of watches and the number that the next one gets; events that nobody
 //! has read yet.
 //! Not saved: what becomes of watched files between checkpoint and restart: no event tells of it. By which of its names a file was
-//! watched. That the server of a file system has another file by that name, and the kernel has not heard of it.
+//! watched. That the server of a file system has another file by that name, and the kernel has not heard of it. Whose
+//! fs.inotify.max_user_instances and max_user_watches it counts for: they are the restarter's. How many events may wait: as many as
+//! fs.inotify.max_queued_events says at restart.
 //! Refused: an inotify that a process outside of the target holds, too; one that watches a file that has no name any more, or to which no
 //! path leads from the root directory of the mount namespace (or none that the kernel still knows, as of a directory of a FUSE or network
 //! file system: naming the file once, as `ls` does, helps then).

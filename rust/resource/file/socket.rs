@@ -19,8 +19,8 @@
 //! out-of-band data was that has been read (SIOCATMARK).
 //! Refused: other families (TCP, UDP, netlink); an end that a process outside of the target holds, or is the peer of; connections that
 //! somebody outside has made and that wait to be accepted; connections that wait where the path has been removed; a path that lies outside
-//! of the root directory or has more than 107 bytes; open files in messages that cannot be saved in a descriptor either; socket filters;
-//! timestamps; sockets in BPF maps; a socket of another network namespace than its process.
+//! of the root directory or has more than 107 bytes; more than 16,384 messages in a socket; open files in messages that cannot be saved in a
+//! descriptor either; socket filters; timestamps; sockets in BPF maps; a socket of another network namespace than its process.
 //! Shown by: socket/, policy/sockets, refuse/socket, hostile/values_of_socket, hostile/values_of_long_messages,
 //! hostile/pairs_of_sockets.
 //!
@@ -733,9 +733,7 @@ fn give_address(restore: &Restore<'_>, r: &Socket, file: &File) -> Result {
         bind(me, fd, name, path)?;
         if !is_abstract {
             own(me, &socket, r, path)?;
-        }
-        // It was bound by its name in the directory.
-        if !is_abstract {
+            // It was bound by its name in the directory.
             socket.set_name(name)?;
         }
         if r.listening == 1 {
@@ -761,7 +759,7 @@ fn bind(me: &CurrentTask, fd: u64, name: &[u8], path: &[u8]) -> Result {
     if name.is_empty() {
         return Err(Fault::new(
             EINVAL,
-            format_args!("a Unix socket is bound to a directory"),
+            format_args!("cannot bind a Unix socket to {text}, a directory"),
         ));
     }
     let parent = open_at(me, None, parent, O_PATH | O_DIRECTORY, 0, RESOLVE_NO_SYMLINKS)

@@ -6,9 +6,10 @@
 //! times. Those of the caller's namespace stay where they are, as files do.
 //! Not saved: inode numbers, the time of the last change of attributes (ctime); in what order tasks wait in mq_send(3) or mq_receive(3);
 //! whose RLIMIT_MSGQUEUE a queue counts for: it is the restarter's.
-//! Refused: messages of more than 245,760 bytes, queues that the caller may not read. A restart is when the restarter's RLIMIT_MSGQUEUE has no room for a queue.
+//! Refused: messages of more than 245,760 bytes; an owner without a number in the target's user namespace; queues that the caller may not
+//! read. A restart is when the restarter's RLIMIT_MSGQUEUE has no room for a queue.
 //! Open queues, and who is told of messages: file/mqueue.rs.
-//! Shown by: ipc/keeps_all_posix_queues, ipc/keeps_queues_with_many_messages, hostile/queues_with.
+//! Shown by: ipc/keeps_all_posix_queues, ipc/keeps_queues_with_many_messages, refuse/mqueue_too_long, hostile/queues_with.
 //!
 //! Record: [`ckpt_uapi::record::mqueue`].  C source: `ipc/mqueue.c`
 
@@ -21,7 +22,7 @@ use ckpt_uapi::record::mqueue::{NAME_MAX, PRIORITY_MAX, TEXT_MAX};
 
 const PERMISSIONS: u32 = 0o7777;
 
-fn refuse(name: &[u8], why: &str) -> Fault {
+fn refuse(name: &[u8], why: impl Display) -> Fault {
     let name = core::str::from_utf8(name).unwrap_or("(not UTF-8)");
     Fault::new(
         EOPNOTSUPP,
@@ -80,7 +81,10 @@ fn each_queue(ns: &Nsproxy, cred: Cred, look: &mut dyn FnMut(Mqueue, &[u8], &Fil
 /// Says whether each message has room in a record.
 fn check_messages(name: &[u8], file: &File) -> Result {
     if file.longest_queue_message()? > TEXT_MAX as usize {
-        return Err(refuse(name, "it has a message of more than 245760 bytes"));
+        return Err(refuse(
+            name,
+            format_args!("it has a message of more than {TEXT_MAX} bytes"),
+        ));
     }
     Ok(())
 }

@@ -24,10 +24,16 @@ pub(super) fn check(ns: &Nsproxy, f: &Fields) -> Result {
         return Ok(());
     }
     match ns.longest_message(f.id, MESSAGES_MAX) {
-        Ok(longest) if longest > TEXT_MAX as usize => {
-            Err(refuse(Kind::Msg, f.id, "it has a message of more than 245760 bytes"))
-        }
-        Err(e) if e == E2BIG => Err(refuse(Kind::Msg, f.id, "it has more than 262144 messages")),
+        Ok(longest) if longest > TEXT_MAX as usize => Err(refuse(
+            Kind::Msg,
+            f.id,
+            format_args!("it has a message of more than {TEXT_MAX} bytes"),
+        )),
+        Err(e) if e == E2BIG => Err(refuse(
+            Kind::Msg,
+            f.id,
+            format_args!("it has more than {MESSAGES_MAX} messages"),
+        )),
         // While the target runs, it may have removed it.
         Err(e) if e != ENOENT => Err(e.into()),
         _ => Ok(()),

@@ -120,7 +120,8 @@ impl Target {
 pub struct Policies {
     /// What becomes of open and mapped files that cannot be saved, and whose name fits PATTERN (`/dev/dri/*`, `socket:*`; the first that
     /// fits decides): `refuse` (the default), `close` (each use of the descriptor says EBADF, mapped memory cannot be accessed),
-    /// `replace:/PATH` (that file is opened in its place), `kill` (its process is killed at restart). May be repeated.
+    /// `replace:/PATH` (that file is opened in its place), `kill` (its process is killed at restart). `tty:*` is the controlling
+    /// terminal of a session whose other end is outside. May be repeated.
     #[arg(long, value_name = "PATTERN=ACTION")]
     policy: Vec<Policy>,
     /// More policies, one a line, which come after those of the command line.

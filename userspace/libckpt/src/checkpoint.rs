@@ -247,21 +247,23 @@ fn pid_of(pidfd: BorrowedFd<'_>) -> Option<u32> {
         .find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok())
 }
 
+/// Parent of a process.
+pub(crate) fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in front of it may have anything in it.
+    stat.rsplit(") ").next()?.split(' ').nth(1)?.parse().ok()
+}
+
 /// A process with all others that have its parent.
 fn siblings(named: u32) -> Vec<u32> {
-    let stat = fs::read_to_string(format!("/proc/{named}/stat")).unwrap_or_default();
-    let parent = stat
-        .rsplit(") ")
-        .next()
-        .and_then(|rest| rest.split(' ').nth(1)?.parse().ok());
-    let mut found = parent.map_or_else(Vec::new, children);
+    let mut found = parent(named).map_or_else(Vec::new, children);
     if !found.contains(&named) {
         found.push(named);
     }
     found
 }
 
-/// Child processes of all threads of a process.
+/// Child processes of all threads of a process; of each thread, in the order in which they have become its.
 pub(crate) fn children(pid: u32) -> Vec<u32> {
     let threads = numbers_in(&format!("/proc/{pid}/task"));
     let lists = threads

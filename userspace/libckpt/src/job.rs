@@ -4,7 +4,7 @@
 //!
 //! Whoever started this process sees the job through it. What the job is to see of this process is as little as possible.
 
-use crate::checkpoint::{children, Scope};
+use crate::checkpoint::{children, parent, Scope};
 use crate::device::{self, pass_on, Built, Inherited, Received, Session, Step, Witness};
 use crate::error::{Error, Result};
 use crate::foreground::{follow_stop, Change, Ended, Terminal, Watched};
@@ -170,12 +170,10 @@ fn adopt_orphans() -> Result<()> {
     set_child_subreaper(Some(Pid::INIT)).map_err(|errno| Error::io("cannot become the parent of orphans", errno))
 }
 
-/// Whether a process is the first one of a job: its parent is the init of that.
+/// Whether a process is the first one of a job: the first child of the init of that, and no orphan that this has adopted.
 pub fn is_job(pid: u32) -> bool {
-    let read = |pid: &str, file: &str| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
-    let stat = read(&pid.to_string(), "stat");
-    let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1));
-    parent.is_some_and(|parent| read(parent, "comm").trim_end() == "ckpt-init")
+    let is_init = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name == "ckpt-init\n");
+    parent(pid).is_some_and(|parent| is_init(parent) && children(parent).first() == Some(&pid))
 }
 
 /// Puts the caller into a user namespace of its own, if it needs one to make pid namespaces and choose pids in them. The caller

@@ -108,6 +108,16 @@ pub enum Problem {
     TrailingData,
 }
 
+impl Problem {
+    /// Whether the bytes are not those that were written: no reader can think otherwise, as it can of what they mean.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Truncated | Self::Header(_) | Self::Hash | Self::PayloadHash | Self::Padding
+        )
+    }
+}
+
 /// Result of reading a statefile.
 pub type Result<T> = std::result::Result<T, Error>;
 

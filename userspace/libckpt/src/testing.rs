@@ -357,7 +357,7 @@ impl Mutator {
     }
 }
 
-/// A small valid statefile that has every record type. It restarts nowhere.
+/// A small valid statefile that has every record type but socket-data, which stands behind a long message only. It restarts nowhere.
 ///
 /// A process with two threads has four child processes: one shares its descriptors and directories, and memory of the two is
 /// shared; one shares its memory and signal handlers; one is a zombie; one is the init of a pid namespace.

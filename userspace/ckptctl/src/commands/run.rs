@@ -127,11 +127,16 @@ fn begin(args: &Run, inherited: &Inherited, output: &Output) -> Result<Job, Fail
     }
 }
 
-/// Whether the kernel says that a statefile is no good anywhere.
+/// Whether the kernel says that a statefile is no good anywhere, or would, if it had been asked: one that has contents of files is read
+/// before.
 fn is_damage(error: &Error) -> bool {
     use rustix::io::Errno;
     let damage = [Errno::BADMSG, Errno::NODATA].map(Errno::raw_os_error);
-    matches!(error, Error::Begin(_) | Error::Restart(_)) && error.errno().is_some_and(|errno| damage.contains(&errno))
+    match error {
+        Error::Begin(_) | Error::Restart(_) => error.errno().is_some_and(|errno| damage.contains(&errno)),
+        Error::Statefile(error) => error.problem.is_damage(),
+        _ => false,
+    }
 }
 
 /// Whether a second reader finds damage as well. What only one of the two refuses may be sound, and the job is not to begin anew

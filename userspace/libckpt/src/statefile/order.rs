@@ -268,6 +268,7 @@ impl Order {
 
     /// Takes the next record, or says why it may not stand here.
     pub fn accept(&mut self, body: &Body) -> Result<()> {
+        self.check_complete(body)?;
         self.state = match (self.state, body) {
             (State::Header, Body::Header(header)) => {
                 self.tasks = header.tasks;
@@ -350,6 +351,22 @@ impl Order {
             (state, body) => self.accept_in_task(state, body)?,
         };
         Ok(())
+    }
+
+    /// What consists of several records is not left in the middle.
+    fn check_complete(&self, next: &Body) -> Result<()> {
+        check(
+            self.message.1 == 0 || matches!(next, Body::SocketData(..) | Body::Unknown),
+            "a message is longer than what there is of it",
+        )?;
+        check(
+            self.inotify.1 == 0 || matches!(next, Body::InotifyEvents(..) | Body::InotifyWatch(..) | Body::Unknown),
+            "an inotify lacks watches",
+        )?;
+        check(
+            self.fanotify.1 == 0 || matches!(next, Body::FanotifyMark(..) | Body::Unknown),
+            "a fanotify lacks marks",
+        )
     }
 
     /// Those of an open file stand behind it, those of a process behind its descriptor table.
@@ -1129,10 +1146,6 @@ impl Order {
                 Some(Object::Socket | Object::FirstSocket | Object::HiddenSocket)
             )
         };
-        check(
-            self.message.1 == 0 || matches!(body, Body::SocketData(..)),
-            "a message is longer than what there is of it",
-        )?;
         match body {
             Body::Socket(socket, ..) => {
                 check(

@@ -440,6 +440,32 @@ fn takes_messages_in_parts() {
 }
 
 #[test]
+fn refuses_what_is_left_in_the_middle() {
+    for (kind, why) in [
+        (RecordType::InotifyWatch, "an inotify lacks watches"),
+        (RecordType::FanotifyMark, "a fanotify lacks marks"),
+    ] {
+        let says = says(&changed(|records| {
+            records.remove(index(kind));
+        }));
+        assert!(says.contains(why), "{says}");
+    }
+    // Whatever kind comes instead.
+    let says = says(&changed(|records| {
+        let at = index(RecordType::SocketMessage);
+        let (mut message, _) = SocketMessage::read_from_prefix(&records[at].body).unwrap();
+        (message.length, message.files) = (PART_MAX + 1, 0);
+        records[at] = Part::new(&message).entries(&vec![0u8; PART_MAX as usize]);
+        // The next that is not of a socket.
+        let next = records[at..]
+            .iter()
+            .position(|part| part.kind == RecordType::Fd.number());
+        records.drain(at + 1..at + next.unwrap());
+    }));
+    assert!(says.contains("longer than what there is of it"), "{says}");
+}
+
+#[test]
 fn refuses_ends_of_pipes_that_there_are_not() {
     let end = index(RecordType::Pipe) + 1;
     let cases: &[(usize, u8, &str)] = &[
