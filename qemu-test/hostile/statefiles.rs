@@ -1049,22 +1049,18 @@ fn with_one_below(context: &Context, words: &[&str]) -> Result<(Feeder, Statefil
     Ok((feeder, good, below))
 }
 
-/// The statefile with somebody, who lived in a user namespace below, in that of the first process is refused.
-fn refuses_above(feeder: &mut Feeder, file: &Statefile, below: usize) -> Result {
-    let change = Change::of(below, USER_NS, 0);
-    let answer = feeder.restart(&change.apply(file).encode())?;
-    ensure!(answer == Answer::Refused(libc::EPERM), "{answer:?}");
-    Ok(())
-}
-
 /// Whose namespaces belong to a user namespace below that in which he lives.
 pub fn who_lives_outside_of_his_namespaces(context: &Context) -> Result {
     let script = "unshare -Urmu sh -c 'echo ready; exec sleep 1000'; exit";
     let (mut feeder, good, below) = with_one_below(context, &["sh", "-c", script])?;
-    refuses_above(&mut feeder, &good, below)
+    let change = Change::of(below, USER_NS, 0);
+    let answer = feeder.restart(&change.apply(&good).encode())?;
+    ensure!(answer == Answer::Refused(libc::EPERM), "{answer:?}");
+    Ok(())
 }
 
-/// Who has taken the root directory of a mount namespace that belongs to a user namespace below, and then the namespaces of somebody else.
+/// Who has taken the root directory of a mount namespace that belongs to a user namespace below, and then the namespaces of somebody else:
+/// nobody gets a set of other namespaces than those that his record names.
 pub fn who_lives_outside_of_his_root_directory(context: &Context) -> Result {
     let script = "unshare -Urm sh -c 'echo ready; exec sleep 1000'; exit";
     let (mut feeder, mut file, below) = with_one_below(context, &["unshare", "-u", "sh", "-c", script])?;
@@ -1085,9 +1081,12 @@ pub fn who_lives_outside_of_his_root_directory(context: &Context) -> Result {
     // In place of the set, so that all that follows has the same number.
     uts.body[..own.len()].copy_from_slice(&own);
     file.records.insert(at, uts);
-    let answer = feeder.restart(&file.encode())?;
-    ensure!(answer == Answer::Accepted, "root in the one below: {answer:?}");
-    refuses_above(&mut feeder, &file, below + usize::from(below > at))
+    let below = below + usize::from(below > at);
+    for user_ns in [file.records[below].body[USER_NS], 0] {
+        let answer = feeder.restart(&Change::of(below, USER_NS, user_ns.into()).apply(&file).encode())?;
+        ensure!(answer == Answer::Refused(libc::EBADMSG), "below {user_ns}: {answer:?}");
+    }
+    Ok(())
 }
 
 /// The same for overlays, whose layers are paths.

@@ -22,7 +22,7 @@ use crate::{
         file::{with_fd, File},
         mount::namespace_root,
         ns::{Kind, Nsproxy},
-        nsfd,
+        nsfd::{self, shared_namespaces_of, NsFd},
         path::Fs,
         pid::PidNs,
         syscall::{nr, CurrentTask},
@@ -612,6 +612,17 @@ impl<'a> Owners<'a> {
     }
 }
 
+/// Whether somebody's namespaces are those that are wanted, and otherwise those that the task has. Those of children to come are looked at
+/// when all is there.
+fn is_set_of(me: &Task, wanted: &[Wanted], whose: &Task) -> bool {
+    let (own, theirs) = (shared_namespaces_of(me), shared_namespaces_of(whose));
+    let files = || wanted.iter().filter(|(kind, ..)| *kind != Kind::TimeForChildren);
+    let at = |file: &File| NsFd::of(file).map_or(0, |ns| ns.namespace());
+    let is_wanted = |address: &usize| files().any(|(_, file, _)| at(file) == *address);
+    files().all(|(_, file, _)| theirs.contains(&at(file)))
+        && theirs.iter().all(|address| own.contains(address) || is_wanted(address))
+}
+
 /// Puts the task into its namespaces, as one that may.
 fn enter_as_root(restore: &mut Restore<'_>, r: &NsproxyRecord, wanted: &[Wanted]) -> Result {
     let me = restore.me;
@@ -635,6 +646,12 @@ fn enter_as_root(restore: &mut Restore<'_>, r: &NsproxyRecord, wanted: &[Wanted]
                 .input
                 .bad(EBADMSG, format_args!("object {} is no set of namespaces", r.objref)));
         };
+        if !is_set_of(me.task(), wanted, whose) {
+            return Err(restore.input.bad(
+                EBADMSG,
+                format_args!("object {} is a set of other namespaces", r.objref),
+            ));
+        }
         // Root and working directory of its own have to follow.
         if owner.is_none() {
             join(&[Kind::Mnt])?;

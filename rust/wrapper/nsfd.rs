@@ -47,6 +47,12 @@ pub(crate) fn namespaces_of(task: &Task) -> [usize; bindings::CKPT_NAMESPACES as
     out
 }
 
+/// The same without user and pid namespace, which tasks that share the rest (nsproxy) need not have in common.
+pub(crate) fn shared_namespaces_of(task: &Task) -> [usize; 6] {
+    let [time, mnt, cgroup, uts, ipc, _user, _pid, net] = namespaces_of(task);
+    [time, mnt, cgroup, uts, ipc, net]
+}
+
 /// One of the namespace of this kind that a task lives in, with O_NONBLOCK and O_LARGEFILE of `flags`.
 pub(crate) fn open(task: &Task, kind: u32, flags: u32) -> Result<File> {
     // SAFETY: the task is alive; the helper gives a reference or an error.
