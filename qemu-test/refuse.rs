@@ -83,7 +83,7 @@ const KINDS: &[&str] = &[
     "mqueue_thread",
     "shared_policy",
     "deadline",
-    "hugetlb",
+    "huge_memory_mapped_outside",
     "device_open",
     "device_mapped",
     "pty_slave_outside",
@@ -193,7 +193,7 @@ fn expectations(target: &Target) -> Vec<String> {
 }
 
 fn by_kind(context: &Context, kind: &str) -> Result {
-    let huge = ["hugetlb", "shm_huge"].contains(&kind);
+    let huge = ["huge_memory_mapped_outside", "shm_huge"].contains(&kind);
     if huge {
         let _ = fs::write("/proc/sys/vm/nr_hugepages", "4");
     }

@@ -250,6 +250,23 @@ static enum ckpt_nameless ckpt_nowhere(struct file *f)
 	return CKPT_NAMELESS_NOT;
 }
 
+/* Size of the pages of a file of hugetlbfs, as a power of two; 0 for other files. */
+unsigned int ckpt_file_huge_shift(struct file *f)
+{
+	return is_file_hugepages(f) ? huge_page_shift(hstate_file(f)) : 0;
+}
+
+/*
+ * Whether it is what mmap(MAP_ANONYMOUS | MAP_HUGETLB) has made. It is in no directory, so the name is the kernel's; that of a memfd or
+ * of a System V segment begins otherwise.
+ */
+bool ckpt_file_is_anon_huge(struct file *f)
+{
+	struct dentry *dentry = f->f_path.dentry;
+
+	return is_file_hugepages(f) && IS_ROOT(dentry) && !strcmp(dentry->d_name.name, HUGETLB_ANON_FILE);
+}
+
 /*
  * Another name of a file whose own has been removed: sem_open(3) links what it has made to its name. Of a tmpfs, where all names are in
  * memory. With references.

@@ -442,6 +442,18 @@ impl File {
         unsafe { bindings::ckpt_path_unlinked(bindings::ckpt_file_path(self.as_ptr())) }
     }
 
+    /// Size of its pages as a power of two if it is of hugetlbfs, or 0.
+    pub(crate) fn huge_shift(&self) -> u32 {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_huge_shift(self.as_ptr()) }
+    }
+
+    /// Whether it is what `mmap(MAP_ANONYMOUS | MAP_HUGETLB)` has made.
+    pub(crate) fn is_anon_huge(&self) -> bool {
+        // SAFETY: alive; its name does not change.
+        unsafe { bindings::ckpt_file_is_anon_huge(self.as_ptr()) }
+    }
+
     /// What a regular file without a name is.
     pub(crate) fn nameless(&self) -> Nameless {
         // SAFETY: alive.

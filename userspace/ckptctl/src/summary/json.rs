@@ -211,7 +211,8 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "flags": filter.flags,
         }),
         Object::Shmem { shmem, pages } => json!({
-            "objref": objref, "type": "shmem", "size": shmem.size, "noreserve": shmem.noreserve == 1, "pages": pages,
+            "objref": objref, "type": "shmem", "size": shmem.size, "noreserve": shmem.noreserve == 1,
+            "page_shift": (shmem.page_shift != 0).then_some(shmem.page_shift), "pages": pages,
         }),
         Object::Shm { shm, pages } => json!({
             "objref": objref, "type": "shm", "flags": shm.flags, "perm": perm_json(&shm.perm), "size": shm.size,
@@ -478,6 +479,7 @@ fn vma_json(process: &Process, vma: &Vma) -> Value {
     json!({
         "start": vma.start, "end": vma.end, "kind": mapping_kind(vma.kind), "prot": vma.prot, "flags": vma.flags,
         "offset": vma.offset, "objref": vma.objref, "name": process.vma_name(vma).map(printable),
+        "page_shift": (vma.page_shift != 0).then_some(vma.page_shift),
     })
 }
 
