@@ -45,7 +45,7 @@ const KINDS: &[&str] = &[
     "memfd_shared_outside",
     "memfd_mapped_outside",
     "memory_mapped_outside",
-    "memfd_huge",
+    "memfd_huge_shared_outside",
     "memfd_sealed_for_others",
     "memfd_secret",
     "deleted_file_shared_outside",

@@ -43,6 +43,7 @@ pub fn cases() -> Vec<Case> {
         ),
         Case::new("mm/keeps_huge_pages", huge::private).limit(240),
         Case::new("mm/keeps_shared_huge_pages", huge::shared).limit(240),
+        Case::new("mm/lack_of_huge_pages_for_a_file_is_said", huge::lacking_in_a_file).limit(120),
         Case::new("mm/lack_of_huge_pages_is_said", huge::lacking_at_once).limit(120),
         Case::new(
             "mm/lack_of_huge_pages_that_were_not_reserved_is_said",

@@ -997,9 +997,20 @@ pub fn values_of_files_without_a_name(context: &Context) -> Result {
 /// The same for memory of huge pages, of which none is left in use.
 pub fn values_of_huge_pages(context: &Context) -> Result {
     let pages = HugePages::new(24)?;
-    let kinds = [RecordType::Vma, RecordType::Shmem, RecordType::Pages].map(RecordType::number);
-    for (program, args) in [("mm_huge", ["reserved"].as_slice()), ("mm_huge_shared", &[])] {
-        feed_kinds(context, program, args, &kinds, 24)?;
+    let kinds = [
+        RecordType::Vma,
+        RecordType::Shmem,
+        RecordType::Pages,
+        RecordType::Nameless,
+        RecordType::NamelessData,
+    ]
+    .map(RecordType::number);
+    for (program, args) in [
+        ("mm_huge", ["reserved"].as_slice()),
+        ("mm_huge", &["memfd"]),
+        ("mm_huge_shared", &[]),
+    ] {
+        feed_kinds(context, program, args, &kinds, 48)?;
         pages.all_are_free()?;
     }
     Ok(())

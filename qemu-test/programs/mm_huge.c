@@ -4,7 +4,8 @@
  * Kind mm: private memory of huge pages (MAP_HUGETLB): contents with their holes, protections, parts of a mapping, memory without a
  * reservation, the size of the pages; what a child has since a fork.
  *
- * `private`: all of this. `reserved`, `unreserved`: only one mapping, with or without a reservation, and two pages in it.
+ * `private`: all of this. `reserved`, `unreserved`: only one mapping, with or without a reservation, and two pages in it. `memfd`: the same
+ * of a memfd.
  */
 #include "family.h"
 
@@ -46,10 +47,19 @@ static long of_smaps(void *memory, const char *name)
 	return value;
 }
 
-static void one(int how)
+static char *map_memfd(void)
 {
-	char *memory = map_huge(4, how);
+	int fd = memfd_create("lacking", MFD_HUGETLB | 21U << 26);
+	char *memory;
 
+	CHECK(fd >= 0 && ftruncate(fd, 4 * HUGE) == 0);
+	memory = mmap(NULL, 4 * HUGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	CHECK(memory != MAP_FAILED && close(fd) == 0);
+	return memory;
+}
+
+static void one(char *memory)
+{
 	fill(memory, HUGE, 1);
 	fill(memory + 2 * HUGE, HUGE, 2);
 	ready();
@@ -68,8 +78,10 @@ int main(int argc, char **argv)
 	struct gate gate;
 	pid_t child;
 
+	if (argc > 1 && !strcmp(argv[1], "memfd"))
+		one(map_memfd());
 	if (argc > 1 && strcmp(argv[1], "private"))
-		one(strcmp(argv[1], "unreserved") ? 0 : MAP_NORESERVE);
+		one(map_huge(4, strcmp(argv[1], "unreserved") ? 0 : MAP_NORESERVE));
 	holes = map_huge(4, 0);
 	fill(holes, HUGE, 1);
 	fill(holes + 2 * HUGE, HUGE, 2);

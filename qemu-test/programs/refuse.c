@@ -581,13 +581,7 @@ static void huge_memory_mapped(void)
 
 static void memfd_huge(void)
 {
-	int fd = memfd_create("ours", MFD_HUGETLB);
-
-	say("expect memfd");
-	say("expect huge");
-	expect_fd(fd);
-	hold();
-	CHECK(fcntl(fd, F_GET_SEALS) >= 0);
+	shared_outside(memfd_create("ours", MFD_HUGETLB), "memfd");
 }
 
 /* Whoever has mapped it for writing may go on to write, and nobody else may begin. */
@@ -1881,7 +1875,7 @@ static const struct {
 	{ "memfd_shared_outside", memfd },
 	{ "memfd_mapped_outside", memfd_mapped },
 	{ "memory_mapped_outside", memory_mapped },
-	{ "memfd_huge", memfd_huge },
+	{ "memfd_huge_shared_outside", memfd_huge },
 	{ "memfd_sealed_for_others", memfd_sealed },
 	{ "memfd_secret", secret_memory },
 	{ "deleted_file_shared_outside", deleted_file },

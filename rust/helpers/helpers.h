@@ -124,7 +124,6 @@ enum ckpt_nameless {
 	/* Its file system makes no files without a name. */
 	CKPT_NAMELESS_UNIQUE,
 	CKPT_NAMELESS_MEMFD,
-	CKPT_NAMELESS_HUGE,
 	CKPT_NAMELESS_SECRET,
 	CKPT_NAMELESS_LAYER,
 };
@@ -143,6 +142,7 @@ u32 ckpt_file_generation(struct file *f);
 enum ckpt_nameless ckpt_file_nameless(struct file *f);
 unsigned long ckpt_inode_users(struct file *f);
 unsigned int ckpt_file_huge_shift(struct file *f);
+long ckpt_file_huge_data(struct file *f, u64 start, u64 end);
 bool ckpt_file_is_anon_huge(struct file *f);
 unsigned int ckpt_memfd_seals(struct file *f);
 unsigned int ckpt_entered(struct pid_namespace *ns, struct task_struct **out, unsigned int max);

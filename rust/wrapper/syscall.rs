@@ -163,10 +163,15 @@ impl CurrentTask {
             return Err(E2BIG);
         }
         let at = self.scratch()? as usize + offset;
-        UserSlice::new(UserPtr::from_addr(at), bytes.len())
-            .writer()
-            .write_slice(bytes)?;
+        self.put_bytes(at as u64, bytes)?;
         Ok(at as u64)
+    }
+
+    /// Copies bytes to an address of the task. `EFAULT` where there is no memory for them: no signal is sent.
+    pub(crate) fn put_bytes(&self, at: u64, bytes: &[u8]) -> Result {
+        UserSlice::new(UserPtr::from_addr(at as usize), bytes.len())
+            .writer()
+            .write_slice(bytes)
     }
 
     /// Copies bytes to the start of the scratch mapping; their address.

@@ -76,8 +76,12 @@ pub fn shared(context: &Context) -> Result {
     keeps(context, "mm_huge_shared", &[], 16)
 }
 
+pub fn of_files(context: &Context) -> Result {
+    keeps(context, "file_huge", &[], 40)
+}
+
 /// Without huge pages a restart fails, and says how many are wanted; with them the same statefile restarts.
-fn lacking(context: &Context, kind: &str, wanted: &str) -> Result {
+fn lacking(context: &Context, kind: &str, said: &[&str]) -> Result {
     let pages = HugePages::new(4)?;
     let file = context.path("huge.ckpt");
     let mut target = Program::own(context, "mm_huge").args(&[kind]).start()?;
@@ -87,7 +91,7 @@ fn lacking(context: &Context, kind: &str, wanted: &str) -> Result {
         pages.set(few)?;
         let args = [OsStr::new("restart"), file.as_os_str(), OsStr::new("--detach")];
         let done = ckptctl::run(&args)?.expect(exit::FAILED)?;
-        done.names(&[wanted, "are wanted, and not so many are free"])?;
+        done.names(said)?;
         ensure!(!exists(target.pid), "a failed restart has left a process");
         pages.all_are_free()?;
     }
@@ -97,10 +101,15 @@ fn lacking(context: &Context, kind: &str, wanted: &str) -> Result {
 }
 
 pub fn lacking_at_once(context: &Context) -> Result {
-    lacking(context, "reserved", "4 huge pages of 2048 KiB")
+    lacking(context, "reserved", &["huge pages of 2048 KiB are free: 4 wanted"])
 }
 
 /// They are found missing when their contents come.
 pub fn lacking_late(context: &Context) -> Result {
-    lacking(context, "unreserved", "huge pages of 2048 KiB")
+    lacking(context, "unreserved", &["huge pages of 2048 KiB are free: 1 wanted"])
+}
+
+pub fn lacking_in_a_file(context: &Context) -> Result {
+    let said = ["huge pages of 2048 KiB are free: 1 wanted", "memfd:lacking"];
+    lacking(context, "memfd", &said)
 }

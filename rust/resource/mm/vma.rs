@@ -5,10 +5,10 @@
 //! Saved: private and shared file mappings, private and shared anonymous memory, stack growth, protection, madvise(2)
 //! advice, NUMA policies (mbind) with their home node, mlock(2), MAP_NORESERVE, MAP_DROPPABLE (without its contents: it may be dropped at any time, and random number
 //! state must not be used twice), names, seals; the vdso and its data pages by place.
-//! Saved: memory of huge pages (MAP_HUGETLB), private and shared, with the size of its pages. The restart needs as many huge pages as it
+//! Saved: memory of huge pages (MAP_HUGETLB), private and shared, and of memfds and files of hugetlbfs, with the size of its pages. The restart needs as many huge pages as it
 //! has, and as are to be reserved for it: what is lacking is said.
 //! Saved: attachments of System V shared memory (shmat(2)), also in parts; the segments are ipc/shm.rs.
-//! Refused: files of hugetlbfs, device memory, protection keys, shadow stacks,
+//! Refused: attached segments of huge pages (SHM_HUGETLB), device memory, protection keys, shadow stacks,
 //! userfaultfd, NUMA policies of shared memory, anonymous memory shared with a process outside of the target.
 //! Shown by: mm/, shmem/, refuse/device_mapped, refuse/memory_mapped_outside, refuse/huge_memory_mapped_outside,
 //! hostile/values_of_huge_pages.
@@ -242,8 +242,8 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
             ),
         ));
     }
-    if area.huge_shift != 0 && !area.file.as_ref().is_some_and(File::is_anon_huge) {
-        return refuse("memory of hugetlbfs");
+    if area.huge_shift != 0 && area.file.as_ref().and_then(attached).is_some() {
+        return refuse("memory of hugetlbfs (SHM_HUGETLB)");
     }
     let ring = area.file.as_ref().and_then(Uring::of);
     if let Some(what) = ring
@@ -539,7 +539,8 @@ fn has_sound_pages(v: &Vma) -> bool {
         0 => v.kind != vma_kind::HUGE,
         shift => {
             let aligned = (v.start | v.end | v.offset).trailing_zeros() >= shift;
-            aligned && matches!(v.kind, vma_kind::HUGE | vma_kind::SHMEM)
+            let without = [vma_kind::ANON, vma_kind::SPECIAL, vma_kind::SYSV, vma_kind::AIO];
+            aligned && !without.contains(&v.kind)
         }
     }
 }
@@ -743,7 +744,7 @@ pub(crate) fn lacks_huge_pages(bytes: u64, page_shift: u32) -> Fault {
     let (wanted, kib) = (bytes.div_ceil(size), size >> 10);
     Fault::new(
         ENOMEM,
-        format_args!("{wanted} huge pages of {kib} KiB are wanted, and not so many are free"),
+        format_args!("not enough huge pages of {kib} KiB are free: {wanted} wanted here"),
     )
 }
 

@@ -98,6 +98,7 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "linkable": file.flags & nameless::flags::LINKABLE != 0, "path": printable(path), "mode": file.mode,
             "uid": file.uid, "gid": file.gid, "size": file.size, "content": content, "seals": file.seals,
             "atime_ns": file.atime_ns, "mtime_ns": file.mtime_ns,
+            "page_shift": (file.page_shift != 0).then_some(file.page_shift),
         }),
         Object::Pipe(pipe) => json!({
             "objref": objref, "type": "pipe", "capacity": pipe.capacity, "content": pipe.content,

@@ -509,10 +509,11 @@ impl Summary {
             Some(Object::Nameless(file, path, content)) => {
                 let memfd = file.flags & nameless::flags::MEMFD != 0;
                 format!(
-                    "{} {objref}: {}, {}, {} saved",
+                    "{} {objref}: {}, {}{}, {} saved",
                     if memfd { "memfd" } else { "deleted" },
                     printable(path),
                     bytes(file.size),
+                    of_huge_pages(file.page_shift),
                     bytes(*content)
                 )
             }

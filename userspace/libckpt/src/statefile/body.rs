@@ -1355,7 +1355,11 @@ fn check_nameless(file: &Nameless) -> Result<()> {
     )?;
     check(file.mode & !PERMISSIONS == REGULAR, "a file is no regular one")?;
     check(i64::try_from(file.size).is_ok(), "the size of a file is out of range")?;
-    zero(file.reserved)
+    let whole = file.size.trailing_zeros() >= file.page_shift;
+    check(
+        file.page_shift == 0 || (whole && !named),
+        "the size of huge pages does not fit the file",
+    )
 }
 
 /// As in `asm-generic/fcntl.h`.
@@ -1454,12 +1458,12 @@ fn check_vma(vma: &Vma) -> Result<()> {
 
 /// Memory of huge pages lies where such pages can lie; other memory has none.
 fn huge_pages(vma: &Vma) -> Result<()> {
-    use record::mm::vma_kind::{HUGE, SHMEM};
+    use record::mm::vma_kind::{FILE_PRIVATE, FILE_SHARED, HUGE, SHMEM};
     let right = match vma.page_shift {
         0 => vma.kind != HUGE,
         shift => {
             let aligned = (vma.start | vma.end | vma.offset).trailing_zeros() >= shift;
-            aligned && matches!(vma.kind, HUGE | SHMEM)
+            aligned && matches!(vma.kind, FILE_PRIVATE | FILE_SHARED | HUGE | SHMEM)
         }
     };
     check(right, "the size of huge pages does not fit the mapping")

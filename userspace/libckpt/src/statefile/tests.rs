@@ -262,7 +262,7 @@ fn refuses_values_that_contradict_each_other() {
         wrong!(Nameless, size + 7, 0x80, "out of range"),
         wrong!(Nameless, size + 1, 0x10, "outside of its file"),
         wrong!(Nameless, path_len, 1, "length of a text"),
-        wrong!(Nameless, reserved, 1, "reserved"),
+        wrong!(Nameless, page_shift, 21, "size of huge pages"),
         (RecordType::Nameless, size_of::<Nameless>(), b'x', "an impossible path"),
         (RecordType::NamelessData, 0, 31, "does not follow its file"),
         wrong!(NamelessData, offset + 1, 0x20, "outside of its file"),
