@@ -24,8 +24,8 @@
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
 use super::{
-    lacks_huge_pages, open_denied, policy::Action, share, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope,
-    Target, TaskOf, Whole, WARNINGS,
+    lacks_huge_pages, no_huge_pages, open_denied, policy::Action, share, Dump, FrozenTask, Late, Obstacles, Resource,
+    Restore, Scope, Target, TaskOf, Whole, WARNINGS,
 };
 use crate::{
     error::{Context, Fault, Result},
@@ -826,14 +826,13 @@ fn restore_shmem(restore: &mut Restore<'_>) -> Result<Object> {
 /// What the kernel keeps behind anonymous memory of huge pages. None of them is reserved or allocated.
 fn make_huge(me: &CurrentTask, size: u64, shift: u32) -> Result<File> {
     const SHIFT_MAX: u32 = 63;
-    let kib = 1u64.checked_shl(shift).unwrap_or(0) >> 10;
     let how = map::SHARED | map::ANONYMOUS | map::NORESERVE | map::HUGETLB;
     let how = u64::from(how) | u64::from(shift.min(SHIFT_MAX)) << map::HUGE_SHIFT;
     // By the system call: nothing else makes it.
     let made = me.call(nr::__NR_mmap, &[0, size, 0, how, u64::MAX, 0]);
     let at = made.map_err(|e| match e {
-        EINVAL => Fault::new(e, format_args!("this system has no huge pages of {kib} KiB")),
-        e => Fault::new(e, format_args!("cannot make {size} bytes of huge pages of {kib} KiB")),
+        EINVAL => no_huge_pages(e, shift),
+        e => Fault::new(e, format_args!("cannot make {size} bytes of huge pages")),
     })? as u64;
     let file = me.task().mm().and_then(|mm| mm.file_at(at));
     me.call(nr::__NR_munmap, &[at, size])?;

@@ -41,7 +41,7 @@ mod pages;
 mod vma;
 
 pub(crate) use pages::{post_dump, Snapshot};
-pub(crate) use vma::{dump_huge_pages, dump_shmem_pages, lacks_huge_pages, Mappings};
+pub(crate) use vma::{dump_shmem_pages, lacks_huge_pages, no_huge_pages, Mappings};
 
 pub(crate) struct MmRoom;
 

@@ -22,7 +22,7 @@
 //!
 //! Records: [`ckpt_uapi::record::nameless`].  C headers: `include/linux/fs.h`, `include/linux/memfd.h`
 
-use super::{lacks_huge_pages, refuse, Dump, Restore, Target};
+use super::{lacks_huge_pages, no_huge_pages, refuse, Dump, Restore, Target};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Made as Objects, Nameless as Made, Object},
@@ -324,10 +324,7 @@ fn make(restore: &Restore<'_>, r: &Nameless, path: &[u8]) -> Result<File> {
         };
         let made = make_memfd(me, path, how, r.page_shift);
         return made.map_err(|e| match e {
-            ENODEV => Fault::new(
-                e,
-                format_args!("this system has no huge pages of {} KiB", kib(r.page_shift)),
-            ),
+            ENODEV => no_huge_pages(e, r.page_shift),
             e => Fault::new(e, format_args!("cannot make a memfd")),
         });
     }
@@ -349,11 +346,6 @@ fn make(restore: &Restore<'_>, r: &Nameless, path: &[u8]) -> Result<File> {
         return Err(Fault::new(ESTALE, format_args!("{text} {shown}")));
     }
     Ok(file)
-}
-
-/// Size of pages that are a power of two.
-fn kib(page_shift: u32) -> u64 {
-    1u64.checked_shl(page_shift).unwrap_or(0) >> 10
 }
 
 /// Makes the file, still without content.

@@ -419,7 +419,7 @@ pub(crate) fn dump_shmem_pages(file: &File, objref: u32, size: u64, out: &mut Wr
 }
 
 /// The same for a file of hugetlbfs, which knows no SEEK_HOLE.
-pub(crate) fn dump_huge_pages(file: &File, objref: u32, size: u64, out: &mut Writer) -> Result {
+fn dump_huge_pages(file: &File, objref: u32, size: u64, out: &mut Writer) -> Result {
     // A restart maps what one record tells of: that lies side by side.
     let mut batch = Batch::new(1024, 1)?;
     let mut at = 0;
@@ -740,12 +740,23 @@ fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32, 
 
 /// There are not enough huge pages for so many bytes.
 pub(crate) fn lacks_huge_pages(bytes: u64, page_shift: u32) -> Fault {
-    let size = 1u64 << page_shift.min(63);
-    let (wanted, kib) = (bytes.div_ceil(size), size >> 10);
+    let kib = kib(page_shift).max(1);
+    let wanted = bytes.div_ceil(kib << 10);
     Fault::new(
         ENOMEM,
         format_args!("not enough huge pages of {kib} KiB are free: {wanted} wanted here"),
     )
+}
+
+/// The kernel has said by `errno` that there are no huge pages of this size.
+pub(crate) fn no_huge_pages(errno: Error, page_shift: u32) -> Fault {
+    let kib = kib(page_shift);
+    Fault::new(errno, format_args!("this system has no huge pages of {kib} KiB"))
+}
+
+/// A size that is a power of two.
+fn kib(shift: u32) -> u64 {
+    1u64.checked_shl(shift).unwrap_or(0) >> 10
 }
 
 /// Whether a private mapping is made writable, and gets its protection when the contents are in: what has been writable once is charged,
