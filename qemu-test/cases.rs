@@ -16,7 +16,7 @@ mod ipc;
 mod itimer;
 mod landlock;
 mod mempolicy;
-mod mm;
+pub mod mm;
 pub mod ns;
 pub mod policy;
 mod posix_timer;

@@ -45,7 +45,7 @@ const KINDS: &[&str] = &[
     "memfd_shared_outside",
     "memfd_mapped_outside",
     "memory_mapped_outside",
-    "memfd_huge",
+    "memfd_huge_shared_outside",
     "memfd_sealed_for_others",
     "memfd_secret",
     "deleted_file_shared_outside",
@@ -84,7 +84,7 @@ const KINDS: &[&str] = &[
     "mqueue_thread",
     "shared_policy",
     "deadline",
-    "hugetlb",
+    "huge_memory_mapped_outside",
     "device_open",
     "device_mapped",
     "pty_slave_outside",
@@ -195,7 +195,7 @@ fn expectations(target: &Target) -> Vec<String> {
 }
 
 fn by_kind(context: &Context, kind: &str) -> Result {
-    let huge = ["hugetlb", "shm_huge"].contains(&kind);
+    let huge = ["huge_memory_mapped_outside", "shm_huge"].contains(&kind);
     if huge {
         let _ = fs::write("/proc/sys/vm/nr_hugepages", "4");
     }

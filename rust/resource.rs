@@ -541,7 +541,7 @@ pub(crate) const ROOMS: &[Room] = &[
 const WARNINGS: usize = 100;
 
 /// Where rooms meet: what one room refers to by objref, another one writes and makes.
-pub(crate) use mm::{dump_shmem_pages, post_dump, Mappings, Snapshot};
+pub(crate) use mm::{dump_shmem_pages, lacks_huge_pages, no_huge_pages, post_dump, Mappings, Snapshot};
 
 pub(crate) use file::{
     check_mapped, check_pair, check_ring_mapping, count_mapped, dump_file, dump_pair, each_extent, finish_ptys,

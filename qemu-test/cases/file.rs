@@ -59,6 +59,7 @@ pub fn cases() -> Vec<Case> {
         quiet("file_deleted", &[]).case("file/keeps_deleted_files"),
         Case::new("file/keeps_files_that_have_another_name", linked::are_reopened),
         quiet("file_memfd", &[]).case("file/keeps_memfds"),
+        Case::new("file/keeps_files_of_huge_pages", super::mm::huge::of_files).limit(240),
         Case::new("file/lock_of_another_refuses_the_restart", lock::taken_meanwhile),
         Case::new(
             "file/lock_of_fcntl_of_another_refuses_the_restart",

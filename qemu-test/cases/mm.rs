@@ -3,6 +3,7 @@
 //! Kind mm: the address space.
 
 mod deleted_program;
+pub mod huge;
 mod in_flight;
 mod sparse;
 mod swap;
@@ -40,6 +41,15 @@ pub fn cases() -> Vec<Case> {
             "mm/sparse_terabyte_costs_what_is_present",
             sparse::costs_what_is_present,
         ),
+        Case::new("mm/keeps_huge_pages", huge::private).limit(240),
+        Case::new("mm/keeps_shared_huge_pages", huge::shared).limit(240),
+        Case::new("mm/lack_of_huge_pages_for_a_file_is_said", huge::lacking_in_a_file).limit(120),
+        Case::new("mm/lack_of_huge_pages_is_said", huge::lacking_at_once).limit(120),
+        Case::new(
+            "mm/lack_of_huge_pages_that_were_not_reserved_is_said",
+            huge::lacking_late,
+        )
+        .limit(120),
         Case::new("mm/keeps_swapped_pages", swap::keeps_swapped_pages).limit(240),
         Case::new(
             "mm/changed_file_is_refused_unless_accepted",

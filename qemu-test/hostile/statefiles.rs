@@ -4,6 +4,7 @@
 
 use super::feed::{Answer, Feeder};
 use super::mutations::{changes, Change, Random};
+use crate::cases::mm::huge::HugePages;
 use crate::cases::ns::rootless::Container;
 use harness::case::During;
 use harness::ckptctl::{self, exit};
@@ -992,6 +993,28 @@ pub fn external_records(context: &Context) -> Result {
 pub fn values_of_files_without_a_name(context: &Context) -> Result {
     let kinds = [RecordType::Nameless, RecordType::NamelessData, RecordType::File].map(RecordType::number);
     feed_kinds(context, "file_nameless", &[], &kinds, 4)
+}
+
+/// The same for memory of huge pages, of which none is left in use.
+pub fn values_of_huge_pages(context: &Context) -> Result {
+    let pages = HugePages::new(24)?;
+    let kinds = [
+        RecordType::Vma,
+        RecordType::Shmem,
+        RecordType::Pages,
+        RecordType::Nameless,
+        RecordType::NamelessData,
+    ]
+    .map(RecordType::number);
+    for (program, args) in [
+        ("mm_huge", ["reserved"].as_slice()),
+        ("mm_huge", &["memfd"]),
+        ("mm_huge_shared", &[]),
+    ] {
+        feed_kinds(context, program, args, &kinds, 48)?;
+        pages.all_are_free()?;
+    }
+    Ok(())
 }
 
 /// The same for what stands for a file that cannot be saved.

@@ -544,13 +544,14 @@ static void memfd(void)
 }
 
 /* Somebody outside of the target has the memory of a file (-1: of none), of which there is no descriptor any more, too. */
-static void mapped_outside(int fd, const char *name)
+static void mapped_outside(int fd, int how, const char *name)
 {
-	const int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
+	const int flags = (fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED) | how;
 	pid_t sibling;
 	char *memory;
 
 	memory = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, flags, fd, 0);
+	CHECK(memory != MAP_FAILED);
 	close(fd);
 	strcpy(memory, "data");
 	sibling = outsider(0);
@@ -565,23 +566,22 @@ static void memfd_mapped(void)
 	int fd = memfd_create("ours", 0);
 
 	CHECK(ftruncate(fd, PAGE) == 0);
-	mapped_outside(fd, "memfd that another process");
+	mapped_outside(fd, 0, "memfd that another process");
 }
 
 static void memory_mapped(void)
 {
-	mapped_outside(-1, "anonymous memory");
+	mapped_outside(-1, 0, "anonymous memory");
+}
+
+static void huge_memory_mapped(void)
+{
+	mapped_outside(-1, MAP_HUGETLB, "anonymous memory");
 }
 
 static void memfd_huge(void)
 {
-	int fd = memfd_create("ours", MFD_HUGETLB);
-
-	say("expect memfd");
-	say("expect huge");
-	expect_fd(fd);
-	hold();
-	CHECK(fcntl(fd, F_GET_SEALS) >= 0);
+	shared_outside(memfd_create("ours", MFD_HUGETLB), "memfd");
 }
 
 /* Whoever has mapped it for writing may go on to write, and nobody else may begin. */
@@ -1185,17 +1185,6 @@ static void deadline(void)
 	say("expect policy 6|SCHED_DEADLINE");
 	hold();
 	CHECK_EQ(sched_getscheduler(0), 6);
-}
-
-static void hugetlb(void)
-{
-	char *memory = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-
-	say("expect huge");
-	expect_address(memory);
-	strcpy(memory, "data");
-	hold();
-	CHECK(strcmp(memory, "data") == 0);
 }
 
 static void device_open(void)
@@ -1927,7 +1916,7 @@ static const struct {
 	{ "memfd_shared_outside", memfd },
 	{ "memfd_mapped_outside", memfd_mapped },
 	{ "memory_mapped_outside", memory_mapped },
-	{ "memfd_huge", memfd_huge },
+	{ "memfd_huge_shared_outside", memfd_huge },
 	{ "memfd_sealed_for_others", memfd_sealed },
 	{ "memfd_secret", secret_memory },
 	{ "deleted_file_shared_outside", deleted_file },
@@ -1966,7 +1955,7 @@ static const struct {
 	{ "mqueue_thread", queue_thread },
 	{ "shared_policy", shared_policy },
 	{ "deadline", deadline },
-	{ "hugetlb", hugetlb },
+	{ "huge_memory_mapped_outside", huge_memory_mapped },
 	{ "device_open", device_open },
 	{ "device_mapped", device_mapped },
 	{ "pty_slave_outside", pty_slave_outside },

@@ -245,10 +245,8 @@ static enum ckpt_nameless ckpt_nowhere(struct file *f)
 
 	if (sb->s_magic == SECRETMEM_MAGIC)
 		return CKPT_NAMELESS_SECRET;
-	if (memfd && is_file_hugepages(f))
-		return CKPT_NAMELESS_HUGE;
-	/* Users cannot mount it, so the name is the kernel's. */
-	if (memfd && shmem_file(f) && sb->s_flags & SB_NOUSER)
+	/* Users cannot mount it, so the name is the kernel's. What is mounted of hugetlbfs has only files that are in a directory. */
+	if (memfd && (is_file_hugepages(f) || (shmem_file(f) && sb->s_flags & SB_NOUSER)))
 		return CKPT_NAMELESS_MEMFD;
 	return CKPT_NAMELESS_NOT;
 }
@@ -266,6 +264,40 @@ static bool knows_names(struct super_block *sb)
 	default:
 		return sb->s_type->fs_flags & FS_REQUIRES_DEV;
 	}
+}
+
+/* Size of the pages of a file of hugetlbfs, as a power of two; 0 for other files. */
+unsigned int ckpt_file_huge_shift(struct file *f)
+{
+	return is_file_hugepages(f) ? huge_page_shift(hstate_file(f)) : 0;
+}
+
+/* Where the first page is that a file of hugetlbfs has in [start, end), as SEEK_DATA; -ENXIO without one. */
+long ckpt_file_huge_data(struct file *f, u64 start, u64 end)
+{
+	pgoff_t index = start >> PAGE_SHIFT;
+	struct folio_batch found;
+	unsigned int i, n;
+	long data = -ENXIO;
+
+	folio_batch_init(&found);
+	n = filemap_get_folios(f->f_mapping, &index, (end - 1) >> PAGE_SHIFT, &found);
+	if (n)
+		data = max_t(u64, start, folio_pos(found.folios[0]));
+	for (i = 0; i < n; i++)
+		folio_put(found.folios[i]);
+	return data;
+}
+
+/*
+ * Whether it is what mmap(MAP_ANONYMOUS | MAP_HUGETLB) has made. It is in no directory, so the name is the kernel's; that of a memfd or
+ * of a System V segment begins otherwise.
+ */
+bool ckpt_file_is_anon_huge(struct file *f)
+{
+	struct dentry *dentry = f->f_path.dentry;
+
+	return is_file_hugepages(f) && IS_ROOT(dentry) && !strcmp(dentry->d_name.name, HUGETLB_ANON_FILE);
 }
 
 /*
@@ -320,9 +352,6 @@ enum ckpt_nameless ckpt_file_nameless(struct file *f)
 		return CKPT_NAMELESS_RENAMED;
 	if (!d_unlinked(dentry))
 		return CKPT_NAMELESS_NOT;
-	/* It cannot be written to, either. */
-	if (is_file_hugepages(f))
-		return CKPT_NAMELESS_HUGE;
 	if (inode->i_nlink)
 		return has_other_name(f) ? CKPT_NAMELESS_NOT : CKPT_NAMELESS_LINKED;
 	if (inode_state_read_once(inode) & I_LINKABLE)
@@ -353,6 +382,10 @@ unsigned long ckpt_inode_users(struct file *f)
 /* As fcntl(F_GET_SEALS), of a memfd. */
 unsigned int ckpt_memfd_seals(struct file *f)
 {
+#ifdef CONFIG_HUGETLBFS
+	if (is_file_hugepages(f))
+		return READ_ONCE(HUGETLBFS_I(file_inode(f))->seals);
+#endif
 	return READ_ONCE(SHMEM_I(file_inode(f))->seals);
 }
 

@@ -135,7 +135,6 @@ enum ckpt_nameless {
 	/* Its file system makes no files without a name. */
 	CKPT_NAMELESS_UNIQUE,
 	CKPT_NAMELESS_MEMFD,
-	CKPT_NAMELESS_HUGE,
 	CKPT_NAMELESS_SECRET,
 	CKPT_NAMELESS_LAYER,
 };
@@ -153,6 +152,9 @@ unsigned int ckpt_file_advice(struct file *f);
 u32 ckpt_file_generation(struct file *f);
 enum ckpt_nameless ckpt_file_nameless(struct file *f);
 unsigned long ckpt_inode_users(struct file *f);
+unsigned int ckpt_file_huge_shift(struct file *f);
+long ckpt_file_huge_data(struct file *f, u64 start, u64 end);
+bool ckpt_file_is_anon_huge(struct file *f);
 unsigned int ckpt_memfd_seals(struct file *f);
 unsigned int ckpt_entered(struct pid_namespace *ns, struct task_struct **out, unsigned int max);
 bool ckpt_has_child_inside(struct task_struct *t, struct pid_namespace *ns);
@@ -272,6 +274,7 @@ struct mm_struct *ckpt_mm_snapshot(struct mm_struct *oldmm);
 void ckpt_mmput_idle(struct mm_struct *mm);
 const char *ckpt_vma_anon_name(struct vm_area_struct *vma);
 const char *ckpt_vma_ops_name(struct vm_area_struct *vma);
+unsigned int ckpt_vma_huge_shift(struct vm_area_struct *vma);
 bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma);
 #define CKPT_NODE_WORDS 16
 
@@ -293,6 +296,7 @@ const void *ckpt_mm_vdso_image(struct mm_struct *mm, size_t *size);
 void *ckpt_page_address(struct page *page);
 void ckpt_put_page(struct page *page);
 int ckpt_walk_anon(struct mm_struct *mm, unsigned long start, unsigned long end, struct ckpt_walk *w);
+int ckpt_walk_huge_file(struct file *f, u64 start, u64 end, struct ckpt_walk *w);
 void ckpt_put_bvecs(struct bio_vec *bvec, unsigned int nr);
 void ckpt_put_dirty_bvecs(struct bio_vec *bvec, unsigned int nr);
 long ckpt_get_bvecs(struct mm_struct *mm, unsigned long start, unsigned long nr, struct page **pages,

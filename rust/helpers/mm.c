@@ -3,6 +3,7 @@
 #include <asm/vdso.h>
 #include <linux/bvec.h>
 #include <linux/highmem.h>
+#include <linux/hugetlb.h>
 #include <linux/kthread.h>
 #include <linux/leafops.h>
 #include <linux/memcontrol.h>
@@ -12,6 +13,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/module.h>
 #include <linux/oom.h>
+#include <linux/pagemap.h>
 #include <linux/pagewalk.h>
 #include <linux/rmap.h>
 #include <linux/sched/mm.h>
@@ -127,6 +129,12 @@ const char *ckpt_vma_ops_name(struct vm_area_struct *vma)
 	if (!vma->vm_ops || !vma->vm_ops->name)
 		return NULL;
 	return vma->vm_ops->name(vma);
+}
+
+/* Size of the pages of an area of hugetlbfs, as a power of two; 0 for other areas. */
+unsigned int ckpt_vma_huge_shift(struct vm_area_struct *vma)
+{
+	return is_vm_hugetlb_page(vma) ? huge_page_shift(hstate_vma(vma)) : 0;
 }
 
 bool ckpt_vma_has_userfaultfd(struct vm_area_struct *vma)
@@ -305,6 +313,23 @@ static bool ckpt_walk_is_same(struct ckpt_walk *w, unsigned long addr, struct pa
 
 enum { CKPT_WALK_STOP = 1 };
 
+/* Adds the pages of [addr, end), which are of one folio and begin with @page, as far as there is room. */
+static int ckpt_walk_add_run(struct ckpt_walk *w, unsigned long addr, unsigned long end, struct page *page)
+{
+	while (addr < end) {
+		unsigned int room = w->max_pages - w->pages;
+		unsigned int pages = min_t(unsigned long, (end - addr) >> PAGE_SHIFT, room);
+
+		if (!pages || !ckpt_walk_add(w, addr, page, pages)) {
+			w->next = addr;
+			return CKPT_WALK_STOP;
+		}
+		addr += (unsigned long)pages << PAGE_SHIFT;
+		page += pages;
+	}
+	return 0;
+}
+
 static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, struct mm_walk *walk)
 {
 	struct ckpt_walk *w = walk->private;
@@ -330,18 +355,8 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, stru
 					}
 					addr = end;
 				}
-				while (addr < end) {
-					unsigned int room = w->max_pages - w->pages;
-					unsigned int pages = min_t(unsigned long, (end - addr) >> PAGE_SHIFT, room);
-
-					if (!pages || !ckpt_walk_add(w, addr, page, pages)) {
-						w->next = addr;
-						ret = CKPT_WALK_STOP;
-						break;
-					}
-					addr += (unsigned long)pages << PAGE_SHIFT;
-					page += pages;
-				}
+				if (!ret)
+					ret = ckpt_walk_add_run(w, addr, end, page);
 			}
 		} else {
 			/* Being migrated: the caller faults it in, which waits. */
@@ -396,6 +411,37 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, stru
 	return ret;
 }
 
+/* One huge page of hugetlbfs, or a part of it. Those that a parent has, too, are written for each. */
+static int ckpt_walk_hugetlb(pte_t *pte, unsigned long hmask, unsigned long addr, unsigned long end,
+			     struct mm_walk *walk)
+{
+	struct ckpt_walk *w = walk->private;
+	softleaf_t entry;
+	spinlock_t *ptl;
+	pte_t ptent;
+	int ret = 0;
+
+	ptl = huge_pte_lock(hstate_vma(walk->vma), walk->mm, pte);
+	ptent = huge_ptep_get(walk->mm, addr & hmask, pte);
+	if (pte_present(ptent)) {
+		struct page *page = pte_page(ptent) + ((addr & ~hmask) >> PAGE_SHIFT);
+
+		/* The others are a file's. */
+		if (PageAnon(page))
+			ret = ckpt_walk_add_run(w, addr, end, page);
+	} else if (!huge_pte_none(ptent)) {
+		entry = softleaf_from_pte(ptent);
+		if (!softleaf_is_marker(entry) || softleaf_is_poison_marker(entry)) {
+			/* Being migrated, or broken: the caller's fault waits, or fails. */
+			w->next = addr;
+			w->fault = true;
+			ret = CKPT_WALK_STOP;
+		}
+	}
+	spin_unlock(ptl);
+	return ret;
+}
+
 /* Only areas that the caller has chosen are walked, also those that have no fault handler of their own. */
 static int ckpt_walk_test(unsigned long start, unsigned long end, struct mm_walk *walk)
 {
@@ -404,6 +450,7 @@ static int ckpt_walk_test(unsigned long start, unsigned long end, struct mm_walk
 
 static const struct mm_walk_ops ckpt_walk_ops = {
 	.pmd_entry = ckpt_walk_pmd,
+	.hugetlb_entry = ckpt_walk_hugetlb,
 	.test_walk = ckpt_walk_test,
 	.walk_lock = PGWALK_RDLOCK,
 };
@@ -795,6 +842,38 @@ long ckpt_inherit(struct mm_struct *mm, struct mm_struct *parent, unsigned long 
 	ckpt_flush_tlb_mm_range(parent, start, end, PAGE_SHIFT, false);
 	mmap_write_unlock(mm);
 	mmap_write_unlock(parent);
+	return ret;
+}
+
+/*
+ * Collects what a file of hugetlbfs has of [start, end), as ckpt_walk_anon() does: 0, 1 when the batch is full (go on at w->next), or a
+ * negative errno.
+ */
+int ckpt_walk_huge_file(struct file *f, u64 start, u64 end, struct ckpt_walk *w)
+{
+	pgoff_t index = start >> PAGE_SHIFT, last = (end - 1) >> PAGE_SHIFT;
+	struct folio_batch found;
+	unsigned int i, n;
+	int ret = 0;
+
+	do {
+		folio_batch_init(&found);
+		n = filemap_get_folios(f->f_mapping, &index, last, &found);
+		for (i = 0; i < n; i++) {
+			struct folio *folio = found.folios[i];
+			u64 from = max_t(u64, start, folio_pos(folio));
+			u64 to = min_t(u64, end, folio_pos(folio) + folio_size(folio));
+
+			if (!ret && folio_test_hwpoison(folio))
+				ret = -EIO;
+			if (!ret && from < to)
+				ret = ckpt_walk_add_run(w, from, to, folio_page(folio, (from - folio_pos(folio)) >> PAGE_SHIFT));
+			folio_put(folio);
+		}
+		if (!ret && fatal_signal_pending(current))
+			ret = -EINTR;
+		cond_resched();
+	} while (n && !ret);
 	return ret;
 }
 

@@ -24,8 +24,8 @@
 //! Record: [`ckpt_uapi::record::file`].  C header: `include/linux/fs.h`
 
 use super::{
-    open_denied, policy::Action, share, Dump, FrozenTask, Late, Obstacles, Resource, Restore, Scope, Target, TaskOf,
-    Whole, WARNINGS,
+    lacks_huge_pages, no_huge_pages, open_denied, policy::Action, share, Dump, FrozenTask, Late, Obstacles, Resource,
+    Restore, Scope, Target, TaskOf, Whole, WARNINGS,
 };
 use crate::{
     error::{Context, Fault, Result},
@@ -801,14 +801,44 @@ impl Resource for FileRoom {
 
 fn restore_shmem(restore: &mut Restore<'_>) -> Result<Object> {
     let r: Shmem = restore.input.only()?;
-    if r.objref != restore.made.next() || r.size == 0 || r.size % 4096 != 0 || r.noreserve > 1 {
+    let shift = u32::from(r.page_shift);
+    let is_whole = if shift == 0 {
+        r.size % 4096 == 0
+    } else {
+        r.size.trailing_zeros() >= shift
+    };
+    if r.objref != restore.made.next()
+        || r.size == 0
+        || !is_whole
+        || r.noreserve > 1
+        || (r.noreserve == 1 && shift != 0)
+    {
         return Err(restore
             .input
             .bad(EBADMSG, format_args!("wrong values in a shared memory record")));
     }
-    let file = File::new_shmem(r.size, r.noreserve == 1)
-        .context(format_args!("cannot make {} bytes of shared memory", r.size))?;
+    let file = match shift {
+        0 => File::new_shmem(r.size, r.noreserve == 1)
+            .context(format_args!("cannot make {} bytes of shared memory", r.size))?,
+        shift => make_huge(restore.me, r.size, shift)?,
+    };
     Ok(Object::Shmem(file, r.size))
+}
+
+/// What the kernel keeps behind anonymous memory of huge pages. None of them is reserved or allocated.
+fn make_huge(me: &CurrentTask, size: u64, shift: u32) -> Result<File> {
+    const SHIFT_MAX: u32 = 63;
+    let how = map::SHARED | map::ANONYMOUS | map::NORESERVE | map::HUGETLB;
+    let how = u64::from(how) | u64::from(shift.min(SHIFT_MAX)) << map::HUGE_SHIFT;
+    // By the system call: nothing else makes it.
+    let made = me.call(nr::__NR_mmap, &[0, size, 0, how, u64::MAX, 0]);
+    let at = made.map_err(|e| match e {
+        EINVAL => no_huge_pages(e, shift),
+        e => Fault::new(e, format_args!("cannot make {size} bytes of huge pages")),
+    })? as u64;
+    let file = me.task().mm().and_then(|mm| mm.file_at(at));
+    me.call(nr::__NR_munmap, &[at, size])?;
+    file.ok_or_else(|| EINVAL.into())
 }
 
 fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
@@ -992,7 +1022,7 @@ fn advise(me: &CurrentTask, file: &File, said: u32) -> kernel::error::Result {
     })
 }
 
-/// Reads a page record of a shared memory object: its memory is mapped into the caller for that time.
+/// Reads a page record of a shared memory object: what it tells of is mapped into the caller for that time.
 pub(crate) fn restore_shmem_pages(restore: &mut Restore<'_>, mm: &Mm, pages: &Pages) -> Result {
     let (file, size) = match restore.made.get(pages.objref) {
         Some(Object::Shmem(file, size)) => (file.clone(), *size),
@@ -1003,25 +1033,37 @@ pub(crate) fn restore_shmem_pages(restore: &mut Restore<'_>, mm: &Mm, pages: &Pa
                 .bad(EBADMSG, format_args!("object {} is no shared memory", pages.objref)))
         }
     };
-    if restore.input.entries::<Extent>(pages.extents)?.any(|e| e.flags != 0) {
-        return Err(restore
-            .input
-            .bad(EBADMSG, format_args!("pages of shared memory have flags")));
-    }
-    let base = vm_mmap(Some(&file), 0, size, prot::READ | prot::WRITE, map::SHARED, 0)
-        .context(format_args!("cannot map {size} bytes of shared memory"))?;
-    let ret = restore.input.pages_into(mm, pages.extents, |e| {
-        let end = u64::from(e.pages)
-            .checked_mul(4096)
-            .and_then(|n| n.checked_add(e.address));
-        if e.address % 4096 != 0 || end.is_none_or(|end| end > size) {
-            return Err(Fault::new(
-                EBADMSG,
-                format_args!("pages lie outside of the shared memory object"),
-            ));
+    let bad = |text: &str| restore.input.bad(EBADMSG, format_args!("{text}"));
+    let (mut start, mut end) = (u64::MAX, 0);
+    for e in restore.input.entries::<Extent>(pages.extents)? {
+        let to = e.address.checked_add(u64::from(e.pages) << 12).filter(|to| *to <= size);
+        let Some(to) = to.filter(|_| e.address % 4096 == 0) else {
+            return Err(bad("pages lie outside of the shared memory object"));
+        };
+        if e.flags != 0 {
+            return Err(bad("pages of shared memory have flags"));
         }
-        Ok(base + e.address)
-    });
-    restore.me.call(nr::__NR_munmap, &[base, size])?;
-    ret
+        (start, end) = (start.min(e.address), end.max(to));
+    }
+    if start >= end {
+        return Err(bad("a record of pages has none"));
+    }
+    // Where nothing is to be put, huge pages are not reserved.
+    let shift = file.huge_shift();
+    let (unit, how) = match shift {
+        0 => (4096, map::SHARED),
+        shift => (1 << shift, map::SHARED | map::NORESERVE),
+    };
+    start -= start % unit;
+    let len = (end - start).next_multiple_of(unit);
+    let base = vm_mmap(Some(&file), 0, len, prot::READ | prot::WRITE, how, start)
+        .context(format_args!("cannot map {len} bytes of shared memory"))?;
+    let ret = restore
+        .input
+        .pages_into(mm, pages.extents, |e| Ok(base + (e.address - start)));
+    restore.me.call(nr::__NR_munmap, &[base, len])?;
+    ret.map_err(|fault| match fault.errno() {
+        EFAULT if shift != 0 => lacks_huge_pages(end - start, shift),
+        _ => fault,
+    })
 }

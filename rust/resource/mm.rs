@@ -41,7 +41,7 @@ mod pages;
 mod vma;
 
 pub(crate) use pages::{post_dump, Snapshot};
-pub(crate) use vma::{dump_shmem_pages, Mappings};
+pub(crate) use vma::{dump_shmem_pages, lacks_huge_pages, no_huge_pages, Mappings};
 
 pub(crate) struct MmRoom;
 
@@ -81,6 +81,12 @@ impl Building {
     fn mapping_at(&self, address: u64) -> Option<&Vma> {
         let at = self.vmas.binary_search_by_key(&address, |v| v.start).ok()?;
         self.vmas.get(at)
+    }
+
+    /// The mapping in which an address lies.
+    fn mapping_of(&self, address: u64) -> Option<&Vma> {
+        let at = self.vmas.partition_point(|v| v.end <= address);
+        self.vmas.get(at).filter(|v| v.start <= address)
     }
 
     /// Whether all of its memory may be merged unless it is told otherwise: prctl(PR_SET_MEMORY_MERGE).

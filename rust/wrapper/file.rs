@@ -94,8 +94,6 @@ pub(crate) enum Nameless {
     Unique,
     /// memfd_create(2).
     Memfd,
-    /// A memfd or a deleted file on hugetlbfs.
-    Huge,
     /// memfd_secret(2).
     Secret,
     /// Mapped of an overlay, where its name has been removed.
@@ -442,6 +440,25 @@ impl File {
         unsafe { bindings::ckpt_path_unlinked(bindings::ckpt_file_path(self.as_ptr())) }
     }
 
+    /// Size of its pages as a power of two if it is of hugetlbfs, or 0.
+    pub(crate) fn huge_shift(&self) -> u32 {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_file_huge_shift(self.as_ptr()) }
+    }
+
+    /// Where the first page is that a file of hugetlbfs has from `start` on and before `end`: it knows no SEEK_DATA. `ENXIO` without one.
+    pub(crate) fn huge_data(&self, start: u64, end: u64) -> Result<u64> {
+        // SAFETY: alive.
+        let data = unsafe { bindings::ckpt_file_huge_data(self.as_ptr(), start, end) };
+        to_result(data as isize).map(|data| data as u64)
+    }
+
+    /// Whether it is what `mmap(MAP_ANONYMOUS | MAP_HUGETLB)` has made.
+    pub(crate) fn is_anon_huge(&self) -> bool {
+        // SAFETY: alive; its name does not change.
+        unsafe { bindings::ckpt_file_is_anon_huge(self.as_ptr()) }
+    }
+
     /// What a regular file without a name is.
     pub(crate) fn nameless(&self) -> Nameless {
         // SAFETY: alive.
@@ -453,7 +470,6 @@ impl File {
             bindings::ckpt_nameless_CKPT_NAMELESS_RENAMED => Nameless::Renamed,
             bindings::ckpt_nameless_CKPT_NAMELESS_MEMFD => Nameless::Memfd,
             bindings::ckpt_nameless_CKPT_NAMELESS_UNIQUE => Nameless::Unique,
-            bindings::ckpt_nameless_CKPT_NAMELESS_HUGE => Nameless::Huge,
             bindings::ckpt_nameless_CKPT_NAMELESS_SECRET => Nameless::Secret,
             bindings::ckpt_nameless_CKPT_NAMELESS_LAYER => Nameless::Layer,
             _ => Nameless::Not,
@@ -482,7 +498,7 @@ impl File {
 
     /// As fcntl(F_GET_SEALS), of [`Nameless::Memfd`].
     pub(crate) fn seals(&self) -> u32 {
-        // SAFETY: alive, and in shared memory; one word.
+        // SAFETY: alive, and in shared memory or of hugetlbfs; one word.
         unsafe { bindings::ckpt_memfd_seals(self.as_ptr()) }
     }
 

@@ -104,6 +104,8 @@ pub(crate) struct Vma {
     pub(crate) special: Option<([u8; 16], usize)>,
     /// Whether the file lives in shared memory.
     pub(crate) shmem: bool,
+    /// Size of its pages as a power of two if they are of hugetlbfs, or 0.
+    pub(crate) huge_shift: u32,
     /// Whether a userfaultfd watches it.
     pub(crate) userfaultfd: bool,
     /// NUMA policy of the mapping.
@@ -149,7 +151,7 @@ pub(crate) mod vm {
     pub(crate) const ORDINARY: u64 = READ | WRITE | EXEC | IGNORED;
     /// There may be guard regions.
     pub(crate) const MAYBE_GUARD: u64 = b::VM_MAYBE_GUARD as u64;
-    /// Memory of a device, or huge pages of hugetlbfs.
+    /// Memory of a device; huge pages of hugetlbfs have the last.
     pub(crate) const PFNMAP: u64 = b::VM_PFNMAP as u64;
     pub(crate) const MIXEDMAP: u64 = b::VM_MIXEDMAP as u64;
     pub(crate) const IO: u64 = b::VM_IO as u64;
@@ -175,6 +177,9 @@ pub(crate) mod map {
     pub(crate) const NORESERVE: u32 = b::MAP_NORESERVE;
     pub(crate) const DROPPABLE: u32 = b::MAP_DROPPABLE;
     pub(crate) const FIXED_NOREPLACE: u32 = b::MAP_FIXED_NOREPLACE;
+    pub(crate) const HUGETLB: u32 = b::MAP_HUGETLB;
+    /// Where the size of the pages stands, with [`HUGETLB`].
+    pub(crate) const HUGE_SHIFT: u32 = b::MAP_HUGE_SHIFT;
 }
 
 /// Flags of an mm that the rooms look at.
@@ -387,6 +392,7 @@ impl Mm {
                 has_anon: !(*v).anon_vma.is_null(),
                 special,
                 shmem: bindings::ckpt_vma_is_shmem(v),
+                huge_shift: bindings::ckpt_vma_huge_shift(v),
                 userfaultfd: bindings::ckpt_vma_has_userfaultfd(v),
                 policy: {
                     let mut policy = Policy::default();
@@ -399,6 +405,20 @@ impl Mm {
                 shared_policy: bindings::ckpt_vma_has_shared_policy(v),
                 name,
             })
+        }
+    }
+
+    /// The file that is mapped at an address.
+    pub(crate) fn file_at(&self, address: u64) -> Option<File> {
+        let _lock = self.read_lock();
+        // SAFETY: the mm is alive and locked for reading, which keeps the mapping and its file; the helper takes a reference.
+        unsafe {
+            let v = bindings::find_vma(self.0.as_ptr(), address as usize);
+            if v.is_null() || (*v).__bindgen_anon_1.__bindgen_anon_1.vm_start as u64 > address {
+                return None;
+            }
+            let file = (*v).vm_file;
+            (!file.is_null()).then(|| File::from_raw(bindings::ckpt_get_file(file)).ok())?
         }
     }
 
@@ -544,6 +564,16 @@ impl Batch {
             index += 1;
         }
         Ok(index)
+    }
+
+    /// Adds what a file of hugetlbfs has of a range.
+    pub(crate) fn walk_huge_file(&mut self, file: &File, start: u64, end: u64) -> Result<Walked> {
+        // SAFETY: the file is alive; the arrays are as long as `walk` says.
+        let ret = unsafe { bindings::ckpt_walk_huge_file(file.as_ptr(), start, end, &mut self.walk) };
+        Ok(match to_result(ret as isize)? {
+            0 => Walked::Done,
+            _ => Walked::Full(self.walk.next as u64),
+        })
     }
 
     /// Whether nothing was found.

@@ -42,18 +42,18 @@ pub(crate) mod nr {
         __NR_inotify_add_watch, __NR_inotify_init1, __NR_io_destroy, __NR_io_setup, __NR_io_uring_register,
         __NR_io_uring_setup, __NR_ioctl, __NR_ioprio_set, __NR_keyctl, __NR_landlock_create_ruleset,
         __NR_landlock_restrict_self, __NR_linkat, __NR_listen, __NR_madvise, __NR_mbind, __NR_membarrier,
-        __NR_memfd_create, __NR_mkdirat, __NR_mknodat, __NR_mlock2, __NR_mlockall, __NR_mount, __NR_mount_setattr,
-        __NR_move_mount, __NR_mprotect, __NR_mq_notify, __NR_mq_open, __NR_mq_timedsend, __NR_mremap, __NR_mseal,
-        __NR_msgctl, __NR_msgget, __NR_msgsnd, __NR_munmap, __NR_open, __NR_open_tree, __NR_openat, __NR_openat2,
-        __NR_personality, __NR_pipe2, __NR_pivot_root, __NR_prctl, __NR_prlimit64, __NR_recvfrom, __NR_rseq,
-        __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigqueueinfo, __NR_rt_sigreturn, __NR_rt_tgsigqueueinfo,
-        __NR_sched_setaffinity, __NR_sched_setattr, __NR_seccomp, __NR_semctl, __NR_semget, __NR_semop, __NR_sendto,
-        __NR_set_mempolicy, __NR_set_mempolicy_home_node, __NR_set_robust_list, __NR_set_tid_address,
-        __NR_setdomainname, __NR_setfsgid, __NR_setfsuid, __NR_setgroups, __NR_sethostname, __NR_setitimer, __NR_setns,
-        __NR_setresgid, __NR_setresuid, __NR_setsockopt, __NR_setxattrat, __NR_shmat, __NR_shmctl, __NR_shmget,
-        __NR_shutdown, __NR_sigaltstack, __NR_signalfd4, __NR_socket, __NR_socketpair, __NR_symlinkat,
-        __NR_timer_create, __NR_timer_settime, __NR_timerfd_create, __NR_timerfd_settime, __NR_umask, __NR_umount2,
-        __NR_unlinkat, __NR_unshare, __NR_userfaultfd, __NR_utimensat, __NR_write,
+        __NR_memfd_create, __NR_mkdirat, __NR_mknodat, __NR_mlock2, __NR_mlockall, __NR_mmap, __NR_mount,
+        __NR_mount_setattr, __NR_move_mount, __NR_mprotect, __NR_mq_notify, __NR_mq_open, __NR_mq_timedsend,
+        __NR_mremap, __NR_mseal, __NR_msgctl, __NR_msgget, __NR_msgsnd, __NR_munmap, __NR_open, __NR_open_tree,
+        __NR_openat, __NR_openat2, __NR_personality, __NR_pipe2, __NR_pivot_root, __NR_prctl, __NR_prlimit64,
+        __NR_recvfrom, __NR_rseq, __NR_rt_sigaction, __NR_rt_sigprocmask, __NR_rt_sigqueueinfo, __NR_rt_sigreturn,
+        __NR_rt_tgsigqueueinfo, __NR_sched_setaffinity, __NR_sched_setattr, __NR_seccomp, __NR_semctl, __NR_semget,
+        __NR_semop, __NR_sendto, __NR_set_mempolicy, __NR_set_mempolicy_home_node, __NR_set_robust_list,
+        __NR_set_tid_address, __NR_setdomainname, __NR_setfsgid, __NR_setfsuid, __NR_setgroups, __NR_sethostname,
+        __NR_setitimer, __NR_setns, __NR_setresgid, __NR_setresuid, __NR_setsockopt, __NR_setxattrat, __NR_shmat,
+        __NR_shmctl, __NR_shmget, __NR_shutdown, __NR_sigaltstack, __NR_signalfd4, __NR_socket, __NR_socketpair,
+        __NR_symlinkat, __NR_timer_create, __NR_timer_settime, __NR_timerfd_create, __NR_timerfd_settime, __NR_umask,
+        __NR_umount2, __NR_unlinkat, __NR_unshare, __NR_userfaultfd, __NR_utimensat, __NR_write,
         fsconfig_command_FSCONFIG_CMD_CREATE, fsconfig_command_FSCONFIG_CMD_RECONFIGURE,
         fsconfig_command_FSCONFIG_SET_FD, fsconfig_command_FSCONFIG_SET_FLAG, fsconfig_command_FSCONFIG_SET_STRING,
         ARCH_MAP_VDSO_64, ARCH_SET_FS, ARCH_SET_GS, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, FSMOUNT_CLOEXEC,
@@ -163,10 +163,15 @@ impl CurrentTask {
             return Err(E2BIG);
         }
         let at = self.scratch()? as usize + offset;
-        UserSlice::new(UserPtr::from_addr(at), bytes.len())
-            .writer()
-            .write_slice(bytes)?;
+        self.put_bytes(at as u64, bytes)?;
         Ok(at as u64)
+    }
+
+    /// Copies bytes to an address of the task. `EFAULT` where there is no memory for them: no signal is sent.
+    pub(crate) fn put_bytes(&self, at: u64, bytes: &[u8]) -> Result {
+        UserSlice::new(UserPtr::from_addr(at as usize), bytes.len())
+            .writer()
+            .write_slice(bytes)
     }
 
     /// Copies bytes to the start of the scratch mapping; their address.

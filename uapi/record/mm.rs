@@ -107,6 +107,8 @@ pub mod vma_kind {
     pub const SYSV: u32 = 6;
     /// The ring of a context of asynchronous I/O (io_setup(2)), whose record follows.
     pub const AIO: u32 = 7;
+    /// Private anonymous memory of huge pages (MAP_HUGETLB): a private mapping of a shmem object of huge pages, `objref`.
+    pub const HUGE: u32 = 8;
 }
 
 /// Values of [`Vma::flags`].
@@ -165,8 +167,8 @@ pub struct Vma {
     pub prot: u32,
     /// Object that is mapped, 0 without one.
     pub objref: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// Size of the pages of hugetlbfs as a power of two; 0 for other memory.
+    pub page_shift: u32,
 }
 entry!(Vma, 48);
 

@@ -60,8 +60,8 @@ pub struct Nameless {
     pub mtime_ns: u64,
     /// Length of the path or name in bytes.
     pub path_len: u32,
-    /// Must be zero.
-    pub reserved: u32,
+    /// Size of its pages as a power of two if it is of hugetlbfs (MFD_HUGETLB), or 0.
+    pub page_shift: u32,
 }
 record!(Nameless, Nameless, 56);
 

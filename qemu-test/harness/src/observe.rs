@@ -60,6 +60,11 @@ pub const EXCEPTIONS: &[(&str, When, &str)] = &[
         When::Always,
         "which shared pages are present is up to the page cache",
     ),
+    (
+        "status/HugetlbPages",
+        When::Always,
+        "shared huge pages are mapped when they are touched",
+    ),
     ("status/VmSwap", When::Always, "swapped pages come back as present ones"),
     (
         "status/VmPTE",

@@ -4,8 +4,8 @@
 //!
 //! Saved: one that names files by handles (FAN_REPORT_FID and its kin), that watches files and directories, and has nothing to tell: what
 //! it was made with; its marks by paths that lead there, their masks, ignored masks and flags; that who has made it had no privileges.
-//! Not saved: as of inotify (file/inotify.rs): whose fs.fanotify.max_user_groups and max_user_marks it counts for (those of the restarter, in
-//! the user namespace of the process), how many events may wait (fs.fanotify.max_queued_events at restart).
+//! Not saved: as of inotify (file/inotify.rs): whose fs.fanotify.max_user_groups and max_user_marks it counts for (those of the
+//! restarter, in the user namespace of the process), how many events may wait (fs.fanotify.max_queued_events at restart).
 //! Refused: one with events that wait; permission events, and whatever else takes privileges to make (descriptors, pidfds or thread ids in
 //! events, limits taken away, audit); marks of mounts, file systems and mount namespaces, of files without a name, or to which no path is
 //! known; ignored masks that a modification ends; a mark that says only FAN_EVENT_ON_CHILD, and of no event; one of another user namespace

@@ -5,27 +5,30 @@
 //! shared memory and semaphores whose names have been removed.
 //!
 //! Saved: contents with their holes, size, permissions, times, whether linkat(2) may give it a name, name and seals of a memfd; that
-//! several open files, and mappings, are of one file. A deleted file is made anew without a name in the directory where it was; in memory
-//! (as a memfd) where the restarter may not make files in that directory, as in that of a library. Its owner is set where the restarter
-//! may. What has a name is put back at its path: the file that is there gets its old contents and times, if it belongs to whom it did, even
-//! if the restart fails later (but not if the statefile is damaged, unless it comes through a pipe); one that is gone is made anew, one with the same size and modification time is left alone.
+//! several open files, and mappings, are of one file; of huge pages (MFD_HUGETLB, hugetlbfs) too, with their size. A deleted
+//! file is made anew without a name in the directory where it was; in memory (as a memfd) where the restarter may not make files in
+//! that directory, as in that of a library. Its owner is set where the restarter may. What has a name is put back at its path: the file
+//! that is there gets its old contents and times, if it belongs to whom it did, even if the restart fails later (but not if the
+//! statefile is damaged, unless it comes through a pipe); one that is gone is made anew, one with the same size and modification time
+//! is left alone.
 //! Not saved: contents of programs and libraries that have a name, since no descriptor refers to them, and of files on file systems that
 //! know no write(2), as squashfs; its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode
 //! number, extended attributes, ACLs, file capabilities, flags of chattr(1).
 //! What has lost the name by which it was opened, but has another one (a hard link, linkat(2)), is a file of that name.
 //! Refused: deleted files that have another name which the kernel does not remember (it forgets names that nobody uses; of network file
-//! systems and FUSE it is not asked), whose directory is deleted too, whose file system knows no
-//! O_TMPFILE, or that NFS keeps by a name of its own; files that are open for writing only and that the caller may not read; memfds and
-//! deleted files of huge pages; memory of memfd_secret(2); a memfd with F_SEAL_FUTURE_WRITE that is still mapped for writing; files that
-//! somebody outside of the target has open or mapped, too: all open files of the inode, and all references to them, are counted. Of files
-//! with a name: those of other mounts than the task's, and those of hugetlbfs that are open for writing. A restart does not write into one
-//! that belongs to somebody else by now, that has another name too, or to which a symbolic link leads.
-//! Shown by: file/keeps_deleted_files, file/keeps_files_that_have_another_name, file/keeps_memfds, file/contents, refuse/deleted_file, refuse/memfd,
+//! systems and FUSE it is not asked), whose directory is deleted too, whose file system knows no O_TMPFILE, or that NFS keeps by a name of
+//! its own; files that are open for writing only and that the caller may not read; memory of memfd_secret(2); a memfd with
+//! F_SEAL_FUTURE_WRITE that is still mapped for writing; files that somebody outside of the target has open or mapped, too: all open files
+//! of the inode, and all references to them, are counted. Of files with a name: those of other mounts than the task's, and those of
+//! hugetlbfs that are open for writing. A restart does not write into one that belongs to somebody else by now, that has another name too,
+//! or to which a symbolic link leads.
+//! Shown by: file/keeps_deleted_files, file/keeps_files_that_have_another_name, file/keeps_memfds, file/keeps_files_of_huge_pages,
+//! file/contents, refuse/deleted_file, refuse/memfd,
 //! hostile/values_of_files_without_a_name, hostile/values_of_carried_files.
 //!
 //! Records: [`ckpt_uapi::record::nameless`].  C headers: `include/linux/fs.h`, `include/linux/memfd.h`
 
-use super::{refuse, Dump, Restore, Target};
+use super::{lacks_huge_pages, no_huge_pages, refuse, Dump, Restore, Target};
 use crate::{
     error::{Context, Fault, Result},
     objects::{Keeper, Made as Objects, Nameless as Made, Object},
@@ -37,6 +40,7 @@ use crate::{
             O_TMPFILE, RESOLVE_NO_SYMLINKS,
         },
         file::{install_any, mode, open_at, take_fd, with_fd, File, Nameless as Kind},
+        mm::{map, prot, vm_mmap},
         mount::open_below,
         path::{Fs, PathBuf},
         syscall::{nr, CurrentTask},
@@ -51,8 +55,12 @@ use kernel::prelude::*;
 
 const MFD_CLOEXEC: u64 = 1;
 const MFD_ALLOW_SEALING: u64 = 2;
+const MFD_HUGETLB: u64 = 4;
 const MFD_NOEXEC_SEAL: u64 = 8;
 const MFD_EXEC: u64 = 16;
+/// Where the size of the pages stands, with MFD_HUGETLB, and the largest that has room there.
+const MFD_HUGE_SHIFT: u32 = 26;
+const SHIFT_MAX: u32 = 63;
 const F_ADD_SEALS: u64 = 1033;
 const F_SEAL_FUTURE_WRITE: u32 = 1 << 4;
 
@@ -68,7 +76,6 @@ pub(super) fn check(target: &Target<'_>, file: &File, kind: Kind) -> Result<Opti
         Kind::Homeless => Some("deleted file of a deleted directory"),
         Kind::Renamed => Some("deleted file of NFS"),
         Kind::Unique => Some("deleted file of a file system that makes none without a name (O_TMPFILE)"),
-        Kind::Huge => Some("memfd or deleted file of huge pages"),
         Kind::Secret => Some("secret memory (memfd_secret)"),
         Kind::Layer => Some("deleted file of an overlay"),
         Kind::Deleted | Kind::Linkable if path(target, file)?.is_none() => {
@@ -149,21 +156,36 @@ fn memfd_name(file: &File) -> Result<KVVec<u8>> {
     Ok(out)
 }
 
-/// Calls `each` with what is between the holes of a file, in parts of at most `most` bytes.
-pub(crate) fn each_extent(file: &File, size: u64, most: u32, mut each: impl FnMut(u64, &[u8]) -> Result) -> Result {
+/// What lies between holes: where the first of it is from `pos` on, and where it ends.
+fn next_data(file: &File, pos: i64, end: i64) -> kernel::error::Result<(i64, i64)> {
     const SEEK_DATA: i32 = 3;
     const SEEK_HOLE: i32 = 4;
+    match file.huge_shift() {
+        0 => {
+            let data = file.seek(pos, SEEK_DATA)?;
+            Ok((data, file.seek(data, SEEK_HOLE)?.min(end)))
+        }
+        shift => {
+            let data = file.huge_data(pos as u64, end as u64)?;
+            let page = (data | ((1 << shift) - 1)).saturating_add(1);
+            Ok((data as i64, page.min(end as u64) as i64))
+        }
+    }
+}
+
+/// Calls `each` with what is between the holes of a file, in parts of at most `most` bytes.
+pub(crate) fn each_extent(file: &File, size: u64, most: u32, mut each: impl FnMut(u64, &[u8]) -> Result) -> Result {
     let end = i64::try_from(size).map_err(|_| EFBIG)?;
     let mut buf = KVVec::zeroed(most as usize, GFP_KERNEL)?;
     let mut pos = 0;
     while pos < end {
-        pos = match file.seek(pos, SEEK_DATA) {
-            Ok(pos) => pos,
+        let (data, hole) = match next_data(file, pos, end) {
+            Ok(found) => found,
             // Nothing but a hole up to the end.
             Err(ENXIO) => break,
             Err(e) => return Err(e.into()),
         };
-        let hole = file.seek(pos, SEEK_HOLE)?.min(end);
+        pos = data;
         while pos < hole {
             let want = (hole - pos).min(i64::from(most)) as usize;
             let mut at = pos;
@@ -203,7 +225,7 @@ pub(super) fn dump(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Res
         atime_ns: stat.atime_ns as u64,
         mtime_ns: stat.mtime_ns as u64,
         path_len: 0,
-        reserved: 0,
+        page_shift: file.huge_shift(),
     };
     let kind = file.nameless();
     let mut name = KVVec::new();
@@ -238,9 +260,13 @@ pub(super) fn dump(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Res
 }
 
 /// A memfd.
-fn make_memfd(me: &CurrentTask, name: &[u8], how: u64) -> kernel::error::Result<File> {
+fn make_memfd(me: &CurrentTask, name: &[u8], how: u64, page_shift: u32) -> kernel::error::Result<File> {
+    let of_huge_pages = match page_shift {
+        0 => 0,
+        shift => MFD_HUGETLB | u64::from(shift.min(SHIFT_MAX)) << MFD_HUGE_SHIFT,
+    };
     let at = me.put_path(name)?;
-    let fd = me.call(nr::__NR_memfd_create, &[at, how | MFD_CLOEXEC])?;
+    let fd = me.call(nr::__NR_memfd_create, &[at, how | of_huge_pages | MFD_CLOEXEC])?;
     take_fd(me, fd)
 }
 
@@ -302,7 +328,11 @@ fn make(restore: &Restore<'_>, r: &Nameless, path: &[u8]) -> Result<File> {
         } else {
             MFD_EXEC | MFD_ALLOW_SEALING
         };
-        return make_memfd(me, path, how).context(format_args!("cannot make a memfd"));
+        let made = make_memfd(me, path, how, r.page_shift);
+        return made.map_err(|e| match e {
+            ENODEV => no_huge_pages(e, r.page_shift),
+            e => Fault::new(e, format_args!("cannot make a memfd")),
+        });
     }
     let slash = path.iter().rposition(|b| *b == b'/').unwrap_or(0);
     let (directory, name) = path.split_at(slash + 1);
@@ -310,13 +340,18 @@ fn make(restore: &Restore<'_>, r: &Nameless, path: &[u8]) -> Result<File> {
         // Somebody else has replaced it, who may: it can be anywhere.
         let name = &name[..name.len().min(MEMFD_NAME_MAX)];
         if [EACCES, EPERM, EROFS].contains(&e) {
-            make_memfd(me, name, MFD_EXEC).map_err(|_| e)
+            make_memfd(me, name, MFD_EXEC, r.page_shift).map_err(|_| e)
         } else {
             Err(e)
         }
     });
     let shown = core::str::from_utf8(directory).unwrap_or("(not UTF-8)");
-    made.context(format_args!("cannot make a file without a name in {shown}"))
+    let file = made.context(format_args!("cannot make a file without a name in {shown}"))?;
+    if file.huge_shift() != r.page_shift {
+        let text = "cannot make a file without a name: its huge pages are of another size than those of";
+        return Err(Fault::new(ESTALE, format_args!("{text} {shown}")));
+    }
+    Ok(file)
 }
 
 /// Makes the file, still without content.
@@ -338,10 +373,10 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         || r.mode & mode::FMT != mode::REGULAR
         || r.mode & !(mode::FMT | PERMISSIONS) != 0
         || i64::try_from(r.size).is_err()
+        || (r.page_shift != 0 && (r.size.trailing_zeros() < r.page_shift || r.flags & flags::NAMED != 0))
         || path.len() != r.path_len as usize
         || path_is_wrong
         || path.contains(&0)
-        || r.reserved != 0
     {
         return Err(restore.input.bad(
             EBADMSG,
@@ -376,9 +411,9 @@ pub(super) fn restore_data(restore: &mut Restore<'_>) -> Result {
     let bytes = restore.input.variable();
     let newest = r.objref == restore.made.len();
     let made = restore.made.nameless(r.objref).filter(|_| newest);
-    let made = made.and_then(|m| m.unfinished.as_ref().map(|of| (&*m, of.size)));
+    let made = made.and_then(|m| m.unfinished.as_ref().map(|of| (&*m, of)));
     let end = r.offset.checked_add(u64::from(r.length));
-    let Some((made, _)) = made.filter(|(_, size)| end.is_some_and(|end| end <= *size)) else {
+    let Some((made, of)) = made.filter(|(_, of)| end.is_some_and(|end| end <= of.size)) else {
         return Err(restore
             .input
             .bad(EBADMSG, format_args!("content lies outside of its file")));
@@ -391,10 +426,32 @@ pub(super) fn restore_data(restore: &mut Restore<'_>) -> Result {
     if !made.written {
         return Ok(());
     }
+    if of.page_shift != 0 {
+        return write_huge(restore.me, &made.file, of.page_shift, r.offset, bytes);
+    }
     let mut pos = r.offset as i64;
     made.file
         .write_all(bytes, Some(&mut pos))
         .context(format_args!("cannot fill a file whose contents travel"))
+}
+
+/// Writes to a file of hugetlbfs, which knows no write(2), within its size. It is mapped into the caller for that time.
+fn write_huge(me: &CurrentTask, file: &File, page_shift: u32, offset: u64, bytes: &[u8]) -> Result {
+    let page = 1 << page_shift;
+    let inside = offset % page;
+    let len = (inside + bytes.len() as u64).next_multiple_of(page);
+    // Without a reservation, which would be for holes, too.
+    let how = map::SHARED | map::NORESERVE;
+    let base = vm_mmap(Some(file), 0, len, prot::READ | prot::WRITE, how, offset - inside)
+        .context(format_args!("cannot map a file of huge pages"))?;
+    let put = me.put_bytes(base + inside, bytes);
+    me.call(nr::__NR_munmap, &[base, len])?;
+    if put.is_err() {
+        let mut name = PathBuf::new()?;
+        file.print_any(&mut name)?;
+        return Err(lacks_huge_pages(len, page_shift).and(name.as_str()));
+    }
+    Ok(())
 }
 
 /// Sets what depends on the contents, and lets nobody have it open for writing: what is cannot be executed.

@@ -19,8 +19,8 @@
 //! out-of-band data was that has been read (SIOCATMARK).
 //! Refused: other families (TCP, UDP, netlink); an end that a process outside of the target holds, or is the peer of; connections that
 //! somebody outside has made and that wait to be accepted; connections that wait where the path has been removed; a path that lies outside
-//! of the root directory or has more than 107 bytes; more than 16,384 messages in a socket; open files in messages that cannot be saved in a
-//! descriptor either; socket filters; timestamps; sockets in BPF maps; a socket of another network namespace than its process.
+//! of the root directory or has more than 107 bytes; more than 16,384 messages in a socket; open files in messages that cannot be saved
+//! in a descriptor either; socket filters; timestamps; sockets in BPF maps; a socket of another network namespace than its process.
 //! Shown by: socket/, policy/sockets, refuse/socket, hostile/values_of_socket, hostile/values_of_long_messages,
 //! hostile/pairs_of_sockets.
 //!

@@ -13,15 +13,15 @@
 //! on for the ring that its descriptor names then, also if another thread has put another ring there meanwhile. Where a seccomp filter has
 //! io_uring_enter(2) or io_uring_register(2) say ENOSYS to a task that is just stopped there, that looks like a wait: it may see another
 //! result, or be refused.
-//! Refused: requests that do not complete in time; those that only others complete (accept, receive, poll, waitid, futex) get half a second.
-//! A wait for a ring that its descriptor does not name any more; rings that a process outside of the target holds, too; a ring whose
-//! completions are polled for, that a thread of the kernel submits to (IORING_SETUP_SQPOLL), that shares the workers of another one or lies
-//! in the program's own memory; restrictions, credentials (IORING_REGISTER_PERSONALITY), buffers to choose from
+//! Refused: requests that do not complete in time; those that only others complete (accept, receive, poll, waitid, futex) get half a
+//! second. A wait for a ring that its descriptor does not name any more; rings that a process outside of the target holds, too; a ring
+//! whose completions are polled for, that a thread of the kernel submits to (IORING_SETUP_SQPOLL), that shares the workers of another
+//! one or lies in the program's own memory; restrictions, credentials (IORING_REGISTER_PERSONALITY), buffers to choose from
 //! (IORING_REGISTER_PBUF_RING, IORING_OP_PROVIDE_BUFFERS), more than 65,536 completions without room, zero copy receive, regions for
-//! parameters, BPF, NAPI; a buffer whose memory is mapped there no more, or of a process that has no descriptor of the ring; an eventfd for
-//! which there is no descriptor; a mapping of only a part of a ring, a private one, or one from before the ring was resized.
-//! Shown by: file/keeps_io_uring, file/keeps_a_wait_for_io_uring, file/waits_for_requests_of_io_uring, file/requests_of_io_uring_are_refused,
-//! mm/request_of_io_uring_is_refused, program/node, refuse/io_uring, hostile/values_of_io_uring.
+//! parameters, BPF, NAPI; a buffer whose memory is mapped there no more, or of a process that has no descriptor of the ring; an eventfd
+//! for which there is no descriptor; a mapping of only a part of a ring, a private one, or one from before the ring was resized.
+//! Shown by: file/keeps_io_uring, file/keeps_a_wait_for_io_uring, file/waits_for_requests_of_io_uring,
+//! file/requests_of_io_uring_are_refused, mm/request_of_io_uring_is_refused, program/node, refuse/io_uring, hostile/values_of_io_uring.
 //!
 //! Records: [`ckpt_uapi::record::uring`].  C sources: `io_uring/`
 

@@ -4,11 +4,16 @@
 //! statefile straight into fresh pages.
 //!
 //! Saved: anonymous pages (also of private file mappings, of PROT_NONE memory, and swapped ones), guard regions. Pages that a
-//! process and its parent have had in common since fork(2) are written once, and are common again after the restart.
+//! process and its parent have had in common since fork(2) are written once, and are common again after the restart; but huge pages of
+//! hugetlbfs are written for each, who has its own afterwards.
 //! Not saved: clean pages of files; contents of MAP_DROPPABLE memory; zero pages, which come back as holes.
 //! Shown by: mm/, shmem/, robust/a_thousand_cycles, hostile/values_with_right_checksums.
 
-use super::{super::restore_shmem_pages, vma::is_of_device, Dump, Restore};
+use super::{
+    super::restore_shmem_pages,
+    vma::{is_of_device, lacks_huge_pages},
+    Dump, Restore,
+};
 use crate::{
     error::{Context, Fault, Result},
     statefile::Writer,
@@ -52,8 +57,10 @@ pub(super) fn dump(mm: &Mm, parent: Option<&Mm>, areas: &[Area], dump: &mut Dump
         }
     }
     dump_ranges(mm, parent, &not_copied, dump.out)?;
-    // The target may write to all of it meanwhile, and each page written to is a page more.
-    let worth = mm.anon_pages() >= SNAPSHOT_PAGES && mm.anon_pages() <= available_pages() / 2;
+    // The target may write to all of it meanwhile, and each page written to is a page more. Of huge pages there may be none more: the
+    // target would die.
+    let huge = areas.iter().any(|area| area.huge_shift != 0);
+    let worth = !huge && mm.anon_pages() >= SNAPSHOT_PAGES && mm.anon_pages() <= available_pages() / 2;
     if dump.may_snapshot && worth {
         match mm.snapshot() {
             Ok(copy) => {
@@ -156,11 +163,21 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
                 .map_err(|f| f.address(e.address))?;
         }
     }
-    restore.input.pages_into(&building.mm, r.extents, |e| {
+    let mut last = None;
+    let read = restore.input.pages_into(&building.mm, r.extents, |e| {
         let end = e.address.checked_add(u64::from(e.pages) << 12);
         if e.address % 4096 != 0 || end.is_none_or(|end| end > task_size()) {
             return Err(Fault::new(EBADMSG, format_args!("pages at an impossible address")).address(e.address));
         }
+        last = Some(*e);
         Ok(e.address)
+    });
+    read.map_err(|fault| {
+        let area = last.and_then(|e| Some((e, building.mapping_of(e.address)?)));
+        match area.filter(|(_, v)| v.page_shift != 0 && fault.errno() == EFAULT) {
+            // Without a reservation they come page by page.
+            Some((e, v)) => lacks_huge_pages(u64::from(e.pages) << 12, v.page_shift).address(e.address),
+            None => fault,
+        }
     })
 }

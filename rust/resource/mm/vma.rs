@@ -5,10 +5,13 @@
 //! Saved: private and shared file mappings, private and shared anonymous memory, stack growth, protection, madvise(2)
 //! advice, NUMA policies (mbind) with their home node, mlock(2), MAP_NORESERVE, MAP_DROPPABLE (without its contents: it may be dropped
 //! at any time, and random number state must not be used twice), names, seals; the vdso and its data pages by place; attachments of
-//! System V shared memory (shmat(2)), also in parts: the segments are ipc/shm.rs.
-//! Refused: hugetlbfs, device memory, protection keys, shadow stacks,
+//! System V shared memory (shmat(2)), also in parts: the segments are ipc/shm.rs; memory of huge pages (MAP_HUGETLB), private and shared,
+//! and of memfds and files of hugetlbfs, with the size of its pages. The restart needs as many huge pages as it has, and as are to be
+//! reserved for it: what is lacking is said.
+//! Refused: attached segments of huge pages (SHM_HUGETLB), device memory, protection keys, shadow stacks,
 //! userfaultfd, NUMA policies of shared memory, anonymous memory shared with a process outside of the target.
-//! Shown by: mm/, shmem/, refuse/device_mapped, refuse/hugetlb, refuse/memory_mapped_outside.
+//! Shown by: mm/, shmem/, refuse/device_mapped, refuse/memory_mapped_outside, refuse/huge_memory_mapped_outside,
+//! hostile/values_of_huge_pages.
 
 use super::{
     super::{dump_segment, policy::Action, Target},
@@ -23,7 +26,7 @@ use crate::{
     wrapper::{
         file::File,
         ipc::{attached, Kind as IpcKind},
-        mm::{map, prot, task_size, vm, vm_mmap, Batch, Vma as Area},
+        mm::{map, prot, task_size, vm, vm_mmap, Batch, Vma as Area, Walked},
         path::PathBuf,
         pid::PidNs,
         syscall::{nr, CurrentTask},
@@ -81,21 +84,30 @@ fn is_vdso(area: &Area) -> bool {
 
 /// Whether it is memory that a driver manages.
 pub(super) fn is_of_device(area: &Area) -> bool {
-    area.flags & (vm::PFNMAP | vm::MIXEDMAP | vm::IO | vm::DONTEXPAND) != 0
+    area.huge_shift == 0 && area.flags & (vm::PFNMAP | vm::MIXEDMAP | vm::IO | vm::DONTEXPAND) != 0
 }
 
 /// Whether it is memory that `mmap(MAP_SHARED | MAP_ANONYMOUS)` made.
 fn is_shared_anon(area: &Area) -> Result<bool> {
-    let Some(file) = area
-        .file
-        .as_ref()
-        .filter(|_| area.shmem && area.flags & vm::SHARED != 0)
-    else {
+    let Some(file) = area.file.as_ref().filter(|_| area.flags & vm::SHARED != 0) else {
         return Ok(false);
     };
+    if !area.shmem {
+        return Ok(file.is_anon_huge());
+    }
     let mut name = PathBuf::new()?;
     file.print_any(&mut name)?;
     Ok(name.as_bytes() == b"/dev/zero (deleted)" && !file.is_unlinked())
+}
+
+/// Whether it is memory that `mmap(MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB)` made.
+fn is_private_huge(area: &Area) -> bool {
+    is_private(area) && area.file.as_ref().is_some_and(File::is_anon_huge)
+}
+
+/// A shared mapping of a file opened for reading only has no VM_SHARED.
+fn is_private(area: &Area) -> bool {
+    area.flags & (vm::SHARED | vm::MAYSHARE) == 0
 }
 
 /// Address of the vdso text, and of the lowest of its mappings.
@@ -230,8 +242,8 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
             ),
         ));
     }
-    if area.flags & vm::HUGETLB != 0 {
-        return refuse("memory of hugetlbfs");
+    if area.huge_shift != 0 && area.file.as_ref().and_then(attached).is_some() {
+        return refuse("memory of hugetlbfs (SHM_HUGETLB)");
     }
     let ring = area.file.as_ref().and_then(Uring::of);
     if let Some(what) = ring
@@ -256,9 +268,11 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
         vm::READ | vm::WRITE | vm::EXEC | vm::SHARED | vm::IGNORED | vm::MAYBE_GUARD,
         |sum, (kernel, _)| sum | kernel,
     );
-    // Those of a ring come with its pages.
+    // Those of a ring come with its pages, and of huge pages with their size.
     let implied = if ring.is_some() {
         vm::MIXEDMAP | vm::DONTEXPAND
+    } else if area.huge_shift != 0 {
+        vm::HUGETLB | vm::DONTEXPAND
     } else {
         0
     };
@@ -274,7 +288,7 @@ fn check_area(target: &Target<'_>, area: &Area) -> Result {
     let Some(file) = &area.file else {
         return Ok(());
     };
-    if is_shared_anon(area)? || attached(file).is_some() {
+    if is_shared_anon(area)? || is_private_huge(area) || attached(file).is_some() {
         return Ok(());
     }
     let written = vm::SHARED | vm::MAYWRITE;
@@ -308,8 +322,8 @@ pub(super) fn entries(
             v.flags = FLAGS
                 .iter()
                 .fold(0, |sum, (k, f)| if area.flags & k != 0 { sum | f } else { sum });
-            // A shared mapping of a file opened for reading only has no VM_SHARED.
-            let private = area.flags & (vm::SHARED | vm::MAYSHARE) == 0;
+            v.page_shift = area.huge_shift;
+            let private = is_private(area);
             if private && area.flags & vm::ACCOUNT != 0 && area.flags & vm::WRITE == 0 {
                 v.flags |= vma_flags::CHARGED;
             }
@@ -319,7 +333,10 @@ pub(super) fn entries(
                 v.kind = vma_kind::AIO;
             } else if let Some(file) = &area.file {
                 v.offset = area.offset;
-                if is_shared_anon(area)? {
+                if is_private_huge(area) {
+                    v.kind = vma_kind::HUGE;
+                    v.objref = dump_shmem(file, area, dump)?;
+                } else if is_shared_anon(area)? {
                     v.kind = vma_kind::SHMEM;
                     v.objref = dump_shmem(file, area, dump)?;
                 } else if let Some((id, _)) = attached(file) {
@@ -354,10 +371,15 @@ fn dump_shmem(file: &File, area: &Area, dump: &mut Dump<'_>) -> Result<u32> {
     let size = file.stat()?.size;
     dump.out.record(&Shmem {
         objref,
-        noreserve: u32::from(area.flags & vm::NORESERVE != 0),
+        noreserve: u16::from(area.flags & vm::NORESERVE != 0 && area.huge_shift == 0),
+        page_shift: area.huge_shift as u16,
         size,
     })?;
-    dump_shmem_pages(file, objref, size, dump.out)?;
+    if area.huge_shift == 0 {
+        dump_shmem_pages(file, objref, size, dump.out)?;
+    } else {
+        dump_huge_pages(file, objref, size, dump.out)?;
+    }
     Ok(objref)
 }
 
@@ -392,6 +414,27 @@ pub(crate) fn dump_shmem_pages(file: &File, objref: u32, size: u64, out: &mut Wr
     }
     if !batch.is_empty() {
         out.batch(objref, &mut batch)?;
+    }
+    Ok(())
+}
+
+/// The same for a file of hugetlbfs, which knows no SEEK_HOLE.
+fn dump_huge_pages(file: &File, objref: u32, size: u64, out: &mut Writer) -> Result {
+    // A restart maps what one record tells of: that lies side by side.
+    let mut batch = Batch::new(1024, 1)?;
+    let mut at = 0;
+    while at < size {
+        at = match batch
+            .walk_huge_file(file, at, size)
+            .context(format_args!("cannot read huge pages"))?
+        {
+            Walked::Done => size,
+            Walked::Full(next) => next,
+        };
+        if !batch.is_empty() {
+            out.batch(objref, &mut batch)?;
+            batch.clear();
+        }
     }
     Ok(())
 }
@@ -454,6 +497,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
             || (v.start | v.end | v.offset) % 4096 != 0
             || v.flags & !vma_flags::ALL != 0
             || v.prot & !(prot::READ | prot::WRITE | prot::EXEC) != 0
+            || !has_sound_pages(&v)
             || building.vmas.last().is_some_and(|last| last.end > v.start);
         if bad {
             return Err(restore
@@ -486,6 +530,19 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
         place_parts(restore.me, parts, restore.made, merge_any)?;
     }
     Ok(())
+}
+
+/// Whether the size of its huge pages, if it has them, is one that its place allows. That it is the size of those of its object is looked
+/// at later.
+fn has_sound_pages(v: &Vma) -> bool {
+    match v.page_shift {
+        0 => v.kind != vma_kind::HUGE,
+        shift => {
+            let aligned = (v.start | v.end | v.offset).trailing_zeros() >= shift;
+            let without = [vma_kind::ANON, vma_kind::SPECIAL, vma_kind::SYSV, vma_kind::AIO];
+            aligned && !without.contains(&v.kind)
+        }
+    }
 }
 
 /// The segment of which a mapping is only a part.
@@ -637,9 +694,16 @@ fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32, 
         }
         (vma_kind::FILE_SHARED, Some(Object::File(f, ..))) => (Some(f), map::SHARED),
         (vma_kind::SHMEM, Some(Object::Shmem(f, _))) => (Some(f), map::SHARED),
+        (vma_kind::HUGE, Some(Object::Shmem(f, _))) => (Some(f), 0),
         (vma_kind::SYSV, Some(Object::Segment(segment))) => return attach(me, v, segment, merge_any),
         _ => return Err(Fault::new(EBADMSG, format_args!("mapping and object do not fit"))),
     };
+    if file.map_or(0, File::huge_shift) != v.page_shift {
+        return Err(Fault::new(
+            EBADMSG,
+            format_args!("a mapping has huge pages of another size than its object"),
+        ));
+    }
     let droppable = v.flags & vma_flags::DROPPABLE != 0;
     let mut how = kind | map::FIXED_NOREPLACE;
     if droppable {
@@ -653,17 +717,52 @@ fn restore_area(me: &CurrentTask, v: &Vma, object: Option<&Object>, flags: u32, 
     if v.flags & vma_flags::NORESERVE != 0 && !droppable {
         how |= map::NORESERVE;
     }
-    // What has been writable once is charged, and does not merge with what never was.
-    let charged = v.flags & vma_flags::CHARGED != 0 && how & map::SHARED == 0;
-    let first = if charged { v.prot | prot::WRITE } else { v.prot };
+    let first = if how & map::SHARED == 0 && is_written_first(v) {
+        v.prot | prot::WRITE
+    } else {
+        v.prot
+    };
     match file.and_then(Uring::of) {
         Some(ring) => place_ring(&ring, v, first, how)?,
         None => {
-            vm_mmap(file, v.start, v.end - v.start, first, how, v.offset)
-                .context(format_args!("cannot map {} bytes", v.end - v.start))?;
+            let len = v.end - v.start;
+            let mapped = vm_mmap(file, v.start, len, first, how, v.offset);
+            // What is not reserved now comes page by page.
+            let reserved = v.page_shift != 0 && how & map::NORESERVE == 0;
+            mapped.map_err(|e| match e {
+                ENOMEM if reserved => lacks_huge_pages(len, v.page_shift),
+                e => Fault::new(e, format_args!("cannot map {len} bytes")),
+            })?;
         }
     }
     advise(me, v, merge_any)
+}
+
+/// There are not enough huge pages for so many bytes.
+pub(crate) fn lacks_huge_pages(bytes: u64, page_shift: u32) -> Fault {
+    let kib = kib(page_shift).max(1);
+    let wanted = bytes.div_ceil(kib << 10);
+    Fault::new(
+        ENOMEM,
+        format_args!("not enough huge pages of {kib} KiB are free: {wanted} wanted here"),
+    )
+}
+
+/// The kernel has said by `errno` that there are no huge pages of this size.
+pub(crate) fn no_huge_pages(errno: Error, page_shift: u32) -> Fault {
+    let kib = kib(page_shift);
+    Fault::new(errno, format_args!("this system has no huge pages of {kib} KiB"))
+}
+
+/// A size that is a power of two.
+fn kib(shift: u32) -> u64 {
+    1u64.checked_shl(shift).unwrap_or(0) >> 10
+}
+
+/// Whether a private mapping is made writable, and gets its protection when the contents are in: what has been writable once is charged,
+/// and does not merge with what never was; and nothing but the program can write to huge pages that it could not write to.
+fn is_written_first(v: &Vma) -> bool {
+    v.flags & vma_flags::CHARGED != 0 || v.page_shift != 0
 }
 
 pub(super) fn advise(me: &CurrentTask, v: &Vma, merge_any: bool) -> Result {
@@ -742,7 +841,7 @@ pub(super) fn finish(me: &CurrentTask, vmas: &[Vma]) -> Result {
     for v in vmas {
         let range = [v.start, v.end - v.start];
         // Not before it has contents: the kernel takes the charge back from memory that never had any.
-        if v.flags & vma_flags::CHARGED != 0 && v.prot & prot::WRITE == 0 {
+        if is_written_first(v) && v.prot & prot::WRITE == 0 {
             me.call(nr::__NR_mprotect, &[range[0], range[1], u64::from(v.prot)])
                 .context(format_args!("cannot protect memory"))
                 .map_err(|f| f.address(v.start))?;

@@ -698,6 +698,7 @@ fn mapping_kind(kind: u32) -> &'static str {
         vma_kind::SPECIAL => "special",
         vma_kind::SYSV => "sysv",
         vma_kind::AIO => "aio",
+        vma_kind::HUGE => "huge",
         _ => "unknown",
     }
 }

@@ -98,6 +98,7 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "linkable": file.flags & nameless::flags::LINKABLE != 0, "path": printable(path), "mode": file.mode,
             "uid": file.uid, "gid": file.gid, "size": file.size, "content": content, "seals": file.seals,
             "atime_ns": file.atime_ns, "mtime_ns": file.mtime_ns,
+            "page_shift": (file.page_shift != 0).then_some(file.page_shift),
         }),
         Object::Pipe(pipe) => json!({
             "objref": objref, "type": "pipe", "capacity": pipe.capacity, "content": pipe.content,
@@ -211,7 +212,8 @@ fn object_json(objref: u32, object: &Object) -> Value {
             "flags": filter.flags,
         }),
         Object::Shmem { shmem, pages } => json!({
-            "objref": objref, "type": "shmem", "size": shmem.size, "noreserve": shmem.noreserve == 1, "pages": pages,
+            "objref": objref, "type": "shmem", "size": shmem.size, "noreserve": shmem.noreserve == 1,
+            "page_shift": (shmem.page_shift != 0).then_some(shmem.page_shift), "pages": pages,
         }),
         Object::Shm { shm, pages } => json!({
             "objref": objref, "type": "shm", "flags": shm.flags, "perm": perm_json(&shm.perm), "size": shm.size,
@@ -478,6 +480,7 @@ fn vma_json(process: &Process, vma: &Vma) -> Value {
     json!({
         "start": vma.start, "end": vma.end, "kind": mapping_kind(vma.kind), "prot": vma.prot, "flags": vma.flags,
         "offset": vma.offset, "objref": vma.objref, "name": process.vma_name(vma).map(printable),
+        "page_shift": (vma.page_shift != 0).then_some(vma.page_shift),
     })
 }
 

@@ -509,10 +509,11 @@ impl Summary {
             Some(Object::Nameless(file, path, content)) => {
                 let memfd = file.flags & nameless::flags::MEMFD != 0;
                 format!(
-                    "{} {objref}: {}, {}, {} saved",
+                    "{} {objref}: {}, {}{}, {} saved",
                     if memfd { "memfd" } else { "deleted" },
                     printable(path),
                     bytes(file.size),
+                    of_huge_pages(file.page_shift),
                     bytes(*content)
                 )
             }
@@ -624,8 +625,9 @@ impl Summary {
             Some(Object::LandlockLayer(_)) => format!("Landlock layer {objref}"),
             Some(Object::Shmem { shmem, pages }) => {
                 format!(
-                    "shared memory {objref}: {}, {} saved",
+                    "shared memory {objref}: {}{}, {} saved",
                     bytes(shmem.size),
+                    of_huge_pages(shmem.page_shift.into()),
                     count(*pages, "page")
                 )
             }
@@ -813,6 +815,14 @@ fn write_records(out: &mut String, records: &[RecordLine]) -> Result {
         )?;
     }
     Ok(())
+}
+
+/// What kind of pages shared memory has.
+fn of_huge_pages(shift: u32) -> String {
+    match 1u64.checked_shl(shift) {
+        Some(size) if shift != 0 => format!(" in huge pages of {}", bytes(size)),
+        _ => String::new(),
+    }
 }
 
 fn none_or(items: &[String]) -> String {

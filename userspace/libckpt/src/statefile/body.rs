@@ -1286,8 +1286,11 @@ impl Body {
                 let fixed: Shmem = parts.alone()?;
                 objref(fixed.objref)?;
                 check(fixed.noreserve <= 1, "a yes-or-no field is neither")?;
-                page_aligned(fixed.size)?;
+                let whole = fixed.size.trailing_zeros() >= u32::from(fixed.page_shift.max(12));
+                check(whole, "an address or size is no multiple of the page size")?;
                 check(fixed.size > 0, "the shared memory is empty")?;
+                let free = fixed.page_shift == 0 || fixed.noreserve == 0;
+                check(free, "huge pages are reserved by who maps them")?;
                 Self::Shmem(fixed)
             }
             _ => parts.nothing().map(|()| Self::MmEnd)?,
@@ -1352,7 +1355,11 @@ fn check_nameless(file: &Nameless) -> Result<()> {
     )?;
     check(file.mode & !PERMISSIONS == REGULAR, "a file is no regular one")?;
     check(i64::try_from(file.size).is_ok(), "the size of a file is out of range")?;
-    zero(file.reserved)
+    let whole = file.size.trailing_zeros() >= file.page_shift;
+    check(
+        file.page_shift == 0 || (whole && !named),
+        "the size of huge pages does not fit the file",
+    )
 }
 
 /// As in `asm-generic/fcntl.h`.
@@ -1434,19 +1441,32 @@ fn check_file(file: &File) -> Result<()> {
 }
 
 fn check_vma(vma: &Vma) -> Result<()> {
-    use record::mm::vma_kind::{AIO, ANON, FILE_PRIVATE, FILE_SHARED, SHMEM, SYSV};
-    zero(vma.reserved)?;
+    use record::mm::vma_kind::{ANON, FILE_PRIVATE, FILE_SHARED, HUGE, SHMEM, SYSV};
     known(vma.flags, record::mm::vma_flags::ALL)?;
     known(vma.prot, 7u32)?;
     range(vma.start, vma.end)?;
-    check((ANON..=AIO).contains(&vma.kind), "the kind of mapping is not known")?;
+    check((ANON..=HUGE).contains(&vma.kind), "the kind of mapping is not known")?;
+    huge_pages(vma)?;
     match vma.kind {
-        FILE_PRIVATE | FILE_SHARED | SHMEM | SYSV => {
+        FILE_PRIVATE | FILE_SHARED | SHMEM | SYSV | HUGE => {
             page_aligned(vma.offset)?;
             objref(vma.objref)
         }
         _ => check(vma.objref == 0, "a mapping without an object names one"),
     }
+}
+
+/// Memory of huge pages lies where such pages can lie; other memory has none.
+fn huge_pages(vma: &Vma) -> Result<()> {
+    use record::mm::vma_kind::{FILE_PRIVATE, FILE_SHARED, HUGE, SHMEM};
+    let right = match vma.page_shift {
+        0 => vma.kind != HUGE,
+        shift => {
+            let aligned = (vma.start | vma.end | vma.offset).trailing_zeros() >= shift;
+            aligned && matches!(vma.kind, FILE_PRIVATE | FILE_SHARED | HUGE | SHMEM)
+        }
+    };
+    check(right, "the size of huge pages does not fit the mapping")
 }
 
 /// Both maps of a user namespace have ids, and not too many.

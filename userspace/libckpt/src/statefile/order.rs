@@ -1329,7 +1329,7 @@ impl Order {
         check(after, "mappings overlap or are not in the order of their addresses")?;
         let wanted = match vma.kind {
             vma_kind::FILE_PRIVATE | vma_kind::FILE_SHARED => Some(Object::File),
-            vma_kind::SHMEM => Some(Object::Shmem),
+            vma_kind::SHMEM | vma_kind::HUGE => Some(Object::Shmem),
             vma_kind::SYSV => Some(Object::Segment),
             _ => None,
         };

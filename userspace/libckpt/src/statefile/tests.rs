@@ -10,6 +10,7 @@ use ckpt_uapi::record::file_signals::FileSignals;
 use ckpt_uapi::record::ipc::IpcEnd;
 use ckpt_uapi::record::landlock::{Landlock, Layer};
 use ckpt_uapi::record::lock::Locks;
+use ckpt_uapi::record::mm::{Vma, Vmas};
 use ckpt_uapi::record::mqueue::{MqNotify, Mqd, Mqueue, MqueueText};
 use ckpt_uapi::record::msg::{Msg, MsgText};
 use ckpt_uapi::record::nameless::{Nameless, NamelessData};
@@ -19,6 +20,7 @@ use ckpt_uapi::record::regs::Regs;
 use ckpt_uapi::record::seccomp::{Seccomp, SeccompFilter};
 use ckpt_uapi::record::sem::{Sem, SemUndo};
 use ckpt_uapi::record::shm::Shm;
+use ckpt_uapi::record::shmem::Shmem;
 use ckpt_uapi::record::socket::{Socket, SocketData, SocketMessage, SocketOptions, PART_MAX};
 use ckpt_uapi::record::task::Task;
 use ckpt_uapi::record::trailer::Trailer;
@@ -260,7 +262,7 @@ fn refuses_values_that_contradict_each_other() {
         wrong!(Nameless, size + 7, 0x80, "out of range"),
         wrong!(Nameless, size + 1, 0x10, "outside of its file"),
         wrong!(Nameless, path_len, 1, "length of a text"),
-        wrong!(Nameless, reserved, 1, "reserved"),
+        wrong!(Nameless, page_shift, 21, "size of huge pages"),
         (RecordType::Nameless, size_of::<Nameless>(), b'x', "an impossible path"),
         (RecordType::NamelessData, 0, 31, "does not follow its file"),
         wrong!(NamelessData, offset + 1, 0x20, "outside of its file"),
@@ -374,6 +376,19 @@ fn refuses_values_that_contradict_each_other() {
         wrong!(Landlock, reserved, 1, "reserved"),
         (RecordType::Shmem, 0, 1, "not the next number"),
         (RecordType::Shmem, 9, 0, "empty"),
+        wrong!(Shmem, page_shift, 14, "no multiple"),
+        (
+            RecordType::Vma,
+            size_of::<Vmas>() + offset_of!(Vma, page_shift),
+            21,
+            "size of huge pages",
+        ),
+        (
+            RecordType::Vma,
+            size_of::<Vmas>() + offset_of!(Vma, kind),
+            8,
+            "size of huge pages",
+        ),
         (RecordType::Pages, 9, 0x20, "outside of the shared memory"),
         (RecordType::SignalPending, 0, 2, "yes-or-no"),
         (RecordType::Cred, 46, 1, "groups outside"),
