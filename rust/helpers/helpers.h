@@ -354,7 +354,7 @@ struct ckpt_inode_stat {
 };
 
 unsigned int ckpt_count_own_mounts(void);
-unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max, bool relations);
+int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max, bool relations);
 void ckpt_put_mount(struct ckpt_mount *m);
 int ckpt_namespace_root(struct nsproxy *ns, struct path *out);
 void ckpt_superblock(const struct ckpt_mount *m, struct ckpt_superblock *out);

@@ -73,7 +73,8 @@ impl Superblock {
     }
 }
 
-/// All mounts of the namespace, parents before children. `E2BIG` when there are more than `most`.
+/// All mounts of the namespace, parents before children. `E2BIG` when there are more than `most`, `EMLINK` when their peers and slaves are
+/// too many to look at.
 pub(crate) fn collect(ns: &Nsproxy, most: u32) -> Result<KVVec<Mount>> {
     collect_with(ns, most, true)
 }
@@ -89,6 +90,7 @@ fn collect_with(ns: &Nsproxy, most: u32, relations: bool) -> Result<KVVec<Mount>
         let mut raw: KVVec<bindings::ckpt_mount> = KVVec::with_capacity(room as usize, GFP_KERNEL)?;
         // SAFETY: the namespaces are alive, the array has `room` entries; the helper locks and takes references.
         let n = unsafe { bindings::ckpt_collect_mounts(ns.as_ptr(), raw.as_mut_ptr(), room, relations) };
+        let n = to_result(n as isize)? as u32;
         let stored = n.min(room);
         let mut out = KVVec::new();
         let mut failed = out.reserve(stored as usize, GFP_KERNEL).is_err();
@@ -101,11 +103,11 @@ fn collect_with(ns: &Nsproxy, most: u32, relations: bool) -> Result<KVVec<Mount>
         if failed {
             return Err(ENOMEM);
         }
-        if n <= room {
-            return Ok(out);
-        }
         if n > most {
             return Err(E2BIG);
+        }
+        if n <= room {
+            return Ok(out);
         }
         // Some more may come meanwhile.
         room = n.saturating_add(16);

@@ -9,7 +9,7 @@
 //! Not saved: locks on mounts, expiry, numbers of mounts, what lies below the root mount.
 //! Refused: other file systems that the caller does not see; mounts with an id mapping, of a removed file, or covered by a mount that came
 //! before; peers and slaves of mounts outside, masters but the caller's; peers that begin above the first of them; proc, sysfs, mqueue and
-//! cgroup2 of namespaces that are not the task's own; more than 4096 mounts.
+//! cgroup2 of namespaces that are not the task's own; more than 4096 mounts, or more than 2^20 peers and slaves of them to look at.
 //! Shown by: ns/keeps_mounts, ns/keeps_a_mount, refuse/mount, hostile/values_of_namespaces.
 
 use super::{is_first, is_foreign, made, overlay, tmpfs, unshare, viewer_of};
@@ -62,7 +62,7 @@ struct Saved<'a> {
 }
 
 impl<'a> Saved<'a> {
-    /// `E2BIG` when it has too many mounts.
+    /// `EOPNOTSUPP` when it has too many mounts.
     fn new(whole: &'a Whole<'a>, maker: &'a Task, ns: &'a Nsproxy) -> Result<Self> {
         let mut earlier = KVVec::new();
         let mut known = KVVec::new();
@@ -84,7 +84,7 @@ impl<'a> Saved<'a> {
             whole,
             maker,
             ns,
-            mounts: mount::collect(ns, MOUNTS_MAX)?,
+            mounts: mount::collect(ns, MOUNTS_MAX).map_err(too_many)?,
             callers: mount::collect_alone(&whole.caller_ns)?,
             earlier,
         })
@@ -241,24 +241,37 @@ pub(super) fn check(
     ns: &Nsproxy,
     refuse: &mut dyn FnMut(core::fmt::Arguments<'_>),
 ) -> Result {
-    let saved = match Saved::new(whole, task, ns) {
-        Err(fault) if fault.errno() == E2BIG => {
-            refuse(format_args!("its mount namespace has more than {MOUNTS_MAX} mounts"));
-            return Ok(());
+    let mut name = |fault: Fault| match fault.errno() {
+        EOPNOTSUPP => {
+            let text = fault.detail().map_or("", |d| show(d.text.as_bytes()));
+            refuse(format_args!("{text}"));
+            Ok(())
         }
-        other => other?,
+        _ => Err(fault),
+    };
+    let saved = match Saved::new(whole, task, ns) {
+        Ok(saved) => saved,
+        Err(fault) => return name(fault),
     };
     let mut met = KVVec::new();
     for (i, m) in saved.mounts.iter().enumerate() {
-        match saved.check(i, m, &mut met) {
-            Err(fault) if fault.errno() == EOPNOTSUPP => {
-                let text = fault.detail().map_or("", |d| show(d.text.as_bytes()));
-                refuse(format_args!("{text}"));
-            }
-            other => other?,
-        }
+        saved.check(i, m, &mut met).or_else(&mut name)?;
     }
     Ok(())
+}
+
+fn too_many(error: Error) -> Fault {
+    match error {
+        E2BIG => Fault::new(
+            EOPNOTSUPP,
+            format_args!("its mount namespace has more than {MOUNTS_MAX} mounts"),
+        ),
+        EMLINK => Fault::new(
+            EOPNOTSUPP,
+            format_args!("mounts of its mount namespace have too many peers"),
+        ),
+        other => other.into(),
+    }
 }
 
 pub(super) fn dump(whole: &Whole<'_>, task: &Task, ns: &Nsproxy, objref: u32, dump: &mut Dump<'_>) -> Result {
