@@ -26,6 +26,7 @@ pub fn cases() -> Vec<Case> {
         Case::new("ns/keeps_a_sandbox_of_bubblewrap", sandbox).limit(120),
         Case::new("ns/keeps_mounts_and_the_contents_of_a_tmpfs", mounts),
         Case::new("ns/keeps_a_mount_that_comes_from_elsewhere", mount_from_elsewhere),
+        Case::new("ns/mounts_are_not_led_elsewhere", mounts_not_led),
         Case::new("ns/keeps_an_overlay", overlay).limit(120),
         Case::new("ns/keeps_a_container_with_an_overlay_as_root", overlay_root).limit(120),
         quiet("ns_loopback", &["up"]).case("ns/keeps_a_loopback_device_that_is_up"),
@@ -133,6 +134,44 @@ fn mount_from_elsewhere(context: &Context) -> Result {
             done.names(&["mount"]).during("restart")?;
         }
     }
+    target.revived();
+    fs::write(context.path("go"), "")?;
+    target.wait_good_end()
+}
+
+/// Whoever may write to a directory that is mounted puts a symbolic link into the way, to a place where there is the like.
+fn mounts_not_led(context: &Context) -> Result {
+    let file = context.path("mounts.ckpt");
+    for dir in ["old/from", "there/point", "else/from", "else/point"] {
+        fs::create_dir_all(context.path(dir))?;
+    }
+    fs::write(context.path("old/from/file"), "good")?;
+    let script = [
+        "import os, subprocess, time",
+        "subprocess.run(['mount', '--bind', 'old/from', 'there/point'], check=True)",
+        "print('ready', flush=True)",
+        "while not os.path.exists('go'): time.sleep(0.02)",
+        "assert open('there/point/file').read() == 'good'",
+        "print('OK', flush=True)",
+    ]
+    .join("\n");
+    let program = Program::command(context, &["unshare", "-m", "python3", "-c", &script]).cwd(context.dir());
+    let mut target = program.start()?;
+    target.wait_ready()?;
+    target.checkpoint_kill(&file)?;
+    let restart = || {
+        let mut command = ckptctl::command(&["restart", "--detach"]);
+        ckptctl::finish(command.arg(&file))
+    };
+    for name in ["old", "there"] {
+        fs::rename(context.path(name), context.path("kept"))?;
+        std::os::unix::fs::symlink("else", context.path(name))?;
+        let done = restart()?.expect(exit::FAILED).during("restart")?;
+        done.names(&["cannot mount"]).during("restart")?;
+        fs::remove_file(context.path(name))?;
+        fs::rename(context.path("kept"), context.path(name))?;
+    }
+    restart()?.expect(exit::DONE).during("restart")?;
     target.revived();
     fs::write(context.path("go"), "")?;
     target.wait_good_end()
