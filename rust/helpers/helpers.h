@@ -366,6 +366,8 @@ bool ckpt_is_covered(const struct ckpt_mount *m, const struct ckpt_mount *over);
 char *ckpt_mount_point(const struct ckpt_mount *m, const struct ckpt_mount *parent, char *buf, int size);
 char *ckpt_mount_elsewhere(const struct ckpt_mount *m, const struct ckpt_mount *other, const struct path *root, char *buf,
 			   int size);
+bool ckpt_may_see_all(const struct ckpt_mount *m);
+bool ckpt_begins_at_root(const struct ckpt_mount *m);
 int ckpt_private_mount(const struct ckpt_mount *m, struct path *out);
 struct file *ckpt_open_unnoticed(const struct path *root, const char *name, int flags);
 struct file *ckpt_open_below(const struct path *root, const char *name, int flags);

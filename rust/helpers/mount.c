@@ -446,7 +446,22 @@ bool ckpt_in_use_by_overlay(struct file *dir)
 	return inode_state_read_once(file_inode(dir)) & I_OVL_INUSE;
 }
 
-/* A mount of the whole file system that nobody else sees, with nothing mounted on it. */
+/* Whether the caller may see all of the file system, as whoever may mount it. */
+bool ckpt_may_see_all(const struct ckpt_mount *m)
+{
+	return ns_capable(m->path.dentry->d_sb->s_user_ns, CAP_SYS_ADMIN);
+}
+
+/* Whether it begins at the root of the file system. */
+bool ckpt_begins_at_root(const struct ckpt_mount *m)
+{
+	return m->path.dentry == m->path.dentry->d_sb->s_root;
+}
+
+/*
+ * A mount of the whole file system that nobody else sees, with nothing mounted on it: for whom ckpt_may_see_all(), or for what some mount
+ * shows as a whole.
+ */
 int ckpt_private_mount(const struct ckpt_mount *m, struct path *out)
 {
 	struct super_block *sb = m->path.dentry->d_sb;

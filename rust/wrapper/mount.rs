@@ -269,7 +269,20 @@ impl Mount {
         out.fill(|buf, size| unsafe { bindings::ckpt_mount_elsewhere(&self.0, &other.0, root.root(), buf, size) })
     }
 
-    /// Its whole file system, with nothing mounted on it, and with owners as `viewer` calls them.
+    /// Whether the caller may see all of its file system, whatever mounts show of it.
+    pub(crate) fn may_be_seen_whole(&self) -> bool {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_may_see_all(&self.0) }
+    }
+
+    /// Whether it begins at the root of its file system.
+    pub(crate) fn begins_at_root(&self) -> bool {
+        // SAFETY: alive; addresses are compared only.
+        unsafe { bindings::ckpt_begins_at_root(&self.0) }
+    }
+
+    /// Its whole file system, with nothing mounted on it, and with owners as `viewer` calls them: also what no mount shows. Whether the
+    /// caller may see that is to be asked before.
     pub(crate) fn open_tree(&self, viewer: Cred) -> Result<Tree> {
         let mut path = bindings::path::default();
         // SAFETY: the mount is alive; the helper returns references.

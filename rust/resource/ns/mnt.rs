@@ -9,8 +9,9 @@
 //! Not saved: locks on mounts, expiry, numbers of mounts, what lies below the root mount.
 //! Refused: other file systems that the caller does not see; mounts with an id mapping, of a removed file, or covered by a mount that came
 //! before; peers and slaves of mounts outside, masters but the caller's; peers that begin above the first of them; proc, sysfs, mqueue and
-//! cgroup2 of namespaces that are not the task's own; more than 4096 mounts, or more than 2^20 peers and slaves of them to look at.
-//! Shown by: ns/keeps_mounts, ns/keeps_a_mount, ns/mounts_are, refuse/mount, hostile/values_of_namespaces.
+//! cgroup2 of namespaces that are not the task's own; a tmpfs of which no mount of the target shows all, but for callers with CAP_SYS_ADMIN
+//! over its user namespace; more than 4096 mounts, or more than 2^20 peers and slaves of them to look at.
+//! Shown by: ns/keeps_mounts, ns/keeps_a_mount, ns/mounts_are, ns/shows_a_part, refuse/mount, hostile/values_of_namespaces.
 
 use super::{is_first, is_foreign, made, overlay, tmpfs, unshare, viewer_of};
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
             RESOLVE_NO_SYMLINKS, //
         },
         file::{open_at, take_fd, with_fd, File},
-        mount::{self, Mount, Superblock},
+        mount::{self, Mount, Superblock, Tree},
         ns::{Kind, Nsproxy},
         path::PathBuf,
         pid::PidNs,
@@ -225,6 +226,42 @@ impl<'a> Saved<'a> {
         overlay::options(m, &viewer, &all_options(m, sb)?, &self.callers, &self.whole.caller_fs)
     }
 
+    /// Whether the target gets to where a mount is mounted.
+    fn is_in_sight(&self, m: &Mount) -> bool {
+        let mut above = Some(m);
+        while let Some(m) = above {
+            let parent = m.parent();
+            let mut others = self.mounts.iter().skip(1).filter(|o| o.parent() == parent);
+            if others.any(|other| !core::ptr::eq(other, m) && m.is_covered(other)) {
+                return false;
+            }
+            above = self.mounts.get(parent).filter(|parent| !core::ptr::eq(*parent, m));
+        }
+        true
+    }
+
+    /// Whether the target sees all of a file system: a mount begins at its root, and nothing is mounted on that.
+    fn shows_whole(&self, sb: &Superblock) -> Result<bool> {
+        for (i, m) in self.mounts.iter().enumerate() {
+            let bare = || !self.mounts.iter().skip(1).any(|o| o.parent() == i);
+            if m.begins_at_root() && m.superblock()?.address == sb.address && bare() && self.is_in_sight(m) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What is in a file system, which is saved as a whole: no more than the target shows, or what the caller may see anyway.
+    fn contents(&self, m: &Mount, sb: &Superblock) -> Result<Tree> {
+        if !m.may_be_seen_whole() && !self.shows_whole(sb)? {
+            return Err(refuse(
+                sb,
+                "mounts hide a part of it from the target, and the caller has no CAP_SYS_ADMIN there",
+            ));
+        }
+        Ok(m.open_tree(self.viewer()?)?)
+    }
+
     /// What one mount needs to be saved.
     fn check(&self, i: usize, m: &Mount, met: &mut KVVec<usize>) -> Result {
         let from = self.origin(m)?;
@@ -236,7 +273,7 @@ impl<'a> Saved<'a> {
         met.push(sb.address, GFP_KERNEL)?;
         self.options(m, &sb)?;
         if sb.kind == TMPFS {
-            tmpfs::check(m, self.viewer()?)?;
+            tmpfs::check(&self.contents(m, &sb)?)?;
         }
         Ok(())
     }
@@ -395,7 +432,7 @@ fn filesystem(saved: &Saved<'_>, m: &Mount, dump: &mut Dump<'_>) -> Result<u32> 
     r.options_len = options.len() as u32;
     dump.out.record_with(&r, &text[..])?;
     if sb.kind == TMPFS {
-        tmpfs::dump(m, saved.viewer()?, dump)?;
+        tmpfs::dump(&saved.contents(m, &sb)?, dump)?;
     }
     Ok(r.objref)
 }

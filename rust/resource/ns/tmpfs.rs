@@ -15,13 +15,12 @@ use crate::{
     error::{Context, Fault, Result},
     resource::{each_extent, Dump, Restore},
     wrapper::{
-        cred::Cred,
         fcntl::{
             O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_RDWR, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS,
             RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV,
         },
         file::{mode, open_at, take_fd, with_fd, File, InodeStat},
-        mount::{Mount, Tree},
+        mount::Tree,
         syscall::{nr, CurrentTask},
         task::fatal_signal_pending, //
     },
@@ -224,17 +223,16 @@ fn refuse(path: &[u8], what: &str) -> Fault {
 }
 
 /// What stands in the way of saving the contents.
-pub(super) fn check(m: &Mount, viewer: Cred) -> Result {
-    let tree = m.open_tree(viewer)?;
+pub(super) fn check(tree: &Tree) -> Result {
     let mut links = Links::new();
-    walk(&tree, |found| {
+    walk(tree, |found| {
         let path = found.path;
         let file = match tree.open(path, O_PATH) {
             Err(ENOENT | ENOTDIR) => return Ok(false),
             other => other?,
         };
-        let stat = stat(&tree, path, &file)?;
-        xattrs(&tree, path, &file, |_, _| Ok(()))?;
+        let stat = stat(tree, path, &file)?;
+        xattrs(tree, path, &file, |_, _| Ok(()))?;
         let is_directory = stat.mode & mode::FMT == mode::DIRECTORY;
         if !is_directory && stat.nlink > 1 && links.first.get(&stat.ino).is_none() {
             links.add(stat.ino, found)?;
@@ -244,10 +242,9 @@ pub(super) fn check(m: &Mount, viewer: Cred) -> Result {
     Ok(())
 }
 
-pub(super) fn dump(m: &Mount, viewer: Cred, dump: &mut Dump<'_>) -> Result {
-    let tree = m.open_tree(viewer)?;
+pub(super) fn dump(tree: &Tree, dump: &mut Dump<'_>) -> Result {
     let mut links = Links::new();
-    let directories = walk(&tree, |found| one(&tree, found, &mut links, dump))?;
+    let directories = walk(tree, |found| one(tree, found, &mut links, dump))?;
     // What was made in them has changed their times.
     let mut next = 0;
     while let Some(path) = directories.path(next)? {
@@ -255,7 +252,7 @@ pub(super) fn dump(m: &Mount, viewer: Cred, dump: &mut Dump<'_>) -> Result {
         if fatal_signal_pending() {
             return Err(EINTR.into());
         }
-        let mut r = record(&stat(&tree, &path, &tree.open(&path, O_PATH)?)?);
+        let mut r = record(&stat(tree, &path, &tree.open(&path, O_PATH)?)?);
         r.flags = inode_flags::TIMES;
         r.path_len = path.len() as u32;
         dump.out.record_with(&r, &path[..])?;
