@@ -132,6 +132,7 @@ const KINDS: &[&str] = &[
     "mount_idmapped",
     "mount_mqueue_of_another_namespace",
     "mount_removed_file",
+    "mount_with_many_peers",
     "mount_immutable_file",
     "user_namespace",
     "user_namespace_without_its_child",

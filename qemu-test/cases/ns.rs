@@ -11,6 +11,7 @@ use harness::ckptctl::{self, exit};
 use harness::process::{children, status_field, wait_until, PATIENCE};
 use harness::{ensure, fail, skip, Case, Context, Program, Result};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 /// The cases of this kind.
 pub fn cases() -> Vec<Case> {
@@ -26,6 +27,8 @@ pub fn cases() -> Vec<Case> {
         Case::new("ns/keeps_a_sandbox_of_bubblewrap", sandbox).limit(120),
         Case::new("ns/keeps_mounts_and_the_contents_of_a_tmpfs", mounts),
         Case::new("ns/keeps_a_mount_that_comes_from_elsewhere", mount_from_elsewhere),
+        Case::new("ns/mounts_are_not_led_elsewhere", mounts_not_led),
+        Case::new("ns/shows_a_part_of_a_tmpfs", part_of_tmpfs),
         Case::new("ns/keeps_an_overlay", overlay).limit(120),
         Case::new("ns/keeps_a_container_with_an_overlay_as_root", overlay_root).limit(120),
         quiet("ns_loopback", &["up"]).case("ns/keeps_a_loopback_device_that_is_up"),
@@ -136,6 +139,83 @@ fn mount_from_elsewhere(context: &Context) -> Result {
     target.revived();
     fs::write(context.path("go"), "")?;
     target.wait_good_end()
+}
+
+/// Whoever may write to a directory that is mounted puts a symbolic link into the way, to a place where there is the like.
+fn mounts_not_led(context: &Context) -> Result {
+    let file = context.path("mounts.ckpt");
+    for dir in ["old/from", "there/point", "else/from", "else/point"] {
+        fs::create_dir_all(context.path(dir))?;
+    }
+    fs::write(context.path("old/from/file"), "good")?;
+    let script = [
+        "import os, subprocess, time",
+        "subprocess.run(['mount', '--bind', 'old/from', 'there/point'], check=True)",
+        "print('ready', flush=True)",
+        "while not os.path.exists('go'): time.sleep(0.02)",
+        "assert open('there/point/file').read() == 'good'",
+        "print('OK', flush=True)",
+    ]
+    .join("\n");
+    let program = Program::command(context, &["unshare", "-m", "python3", "-c", &script]).cwd(context.dir());
+    let mut target = program.start()?;
+    target.wait_ready()?;
+    target.checkpoint_kill(&file)?;
+    let restart = || {
+        let mut command = ckptctl::command(&["restart", "--detach"]);
+        ckptctl::finish(command.arg(&file))
+    };
+    for name in ["old", "there"] {
+        fs::rename(context.path(name), context.path("kept"))?;
+        std::os::unix::fs::symlink("else", context.path(name))?;
+        let done = restart()?.expect(exit::FAILED).during("restart")?;
+        done.names(&["cannot mount"]).during("restart")?;
+        fs::remove_file(context.path(name))?;
+        fs::rename(context.path("kept"), context.path(name))?;
+    }
+    restart()?.expect(exit::DONE).during("restart")?;
+    target.revived();
+    fs::write(context.path("go"), "")?;
+    target.wait_good_end()
+}
+
+/// What is not mounted, or mounted over, is not for a user who may trace the program: a tmpfs is saved as a whole.
+fn part_of_tmpfs(context: &Context) -> Result {
+    rootless::open_up("/dev/ckpt")?;
+    fs::set_permissions(context.dir(), fs::Permissions::from_mode(0o777))?;
+    for name in ["whole", "shown"] {
+        fs::create_dir(context.path(name))?;
+    }
+    let program = "import os, time
+print('ready', flush=True)
+while not os.path.exists('go'): time.sleep(0.02)
+print('OK', flush=True)";
+    for (mounts, hides) in [
+        ("true", false),
+        ("mount --bind whole/sub shown && umount whole", true),
+        ("mount -t tmpfs none whole/sub", true),
+    ] {
+        let script = format!(
+            "mount -t tmpfs own whole && mkdir whole/sub && {mounts} &&
+            exec setpriv --reuid=1000 --regid=1000 --clear-groups python3 -c \"$0\""
+        );
+        let words = ["unshare", "-m", "sh", "-c", &script, program];
+        let mut target = Program::command(context, &words).cwd(context.dir()).start()?;
+        target.wait_ready()?;
+        let pid = target.pid.to_string();
+        let by_user = ckptctl::finish(&mut rootless::by(rootless::USER, &["check", &pid]))?;
+        ensure!(
+            by_user.names(&["type tmpfs", "hide"]).is_ok() == hides,
+            "{mounts}: check says {by_user:?}"
+        );
+        ckptctl::run(&["check", &pid])?
+            .expect(exit::DONE)
+            .during("check by root")?;
+        fs::write(context.path("go"), "")?;
+        target.wait_good_end()?;
+        fs::remove_file(context.path("go"))?;
+    }
+    Ok(())
 }
 
 /// Files of both layers: read, written, mapped, executed, made and removed before and after.

@@ -165,6 +165,8 @@ static void enter_root(void)
 	CHECK(setxattr("data/listed", "system.posix_acl_access", acl, sizeof(acl), 0) == 0);
 	CHECK(mkfifo("data/fifo", 0620) == 0 && mknod("data/null", S_IFCHR | 0666, makedev(1, 3)) == 0);
 	CHECK(mkdir("data/dir", 01777) == 0 && mkdir("data/dir/below", 0700) == 0);
+	write_file("data/dir/below/deep", "some text", 0);
+	CHECK(link("data/dir/below/deep", "data/dir/below/deeper") == 0);
 	CHECK(setxattr("data/dir", "trusted.note", "a value", 7, 0) == 0);
 	CHECK(mount("data", "peer", NULL, MS_BIND, NULL) == 0 && mount(NULL, "peer", NULL, MS_SHARED, NULL) == 0);
 	CHECK(mount("peer", "slave", NULL, MS_BIND, NULL) == 0 && mount(NULL, "slave", NULL, MS_SLAVE, NULL) == 0);

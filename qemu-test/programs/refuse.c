@@ -1679,6 +1679,25 @@ static void mount_removed(void)
 	hold();
 }
 
+/* Two large peer groups by turns, so that each mount has to be asked for its own: 1.2 million questions. */
+static void mount_with_many_peers(void)
+{
+	enum { PEERS = 776 };
+	char from[16], to[32];
+
+	own_tmpfs();
+	for (int i = 0; i < 2 * PEERS; i++) {
+		snprintf(from, sizeof(from), "mnt/%c", 'a' + i % 2);
+		snprintf(to, sizeof(to), i < 2 ? "%s" : "%s%d", from, i);
+		close(open(to, O_WRONLY | O_CREAT, 0600));
+		CHECK(mount(from, to, NULL, MS_BIND, NULL) == 0);
+		if (i < 2)
+			CHECK(mount(NULL, to, NULL, MS_SHARED, NULL) == 0);
+	}
+	say("expect too many peers");
+	hold();
+}
+
 static void immutable_file(void)
 {
 	/* linux/fs.h cannot be included together with sys/mount.h. */
@@ -1994,6 +2013,7 @@ static const struct {
 	{ "mount_idmapped", mount_idmapped },
 	{ "mount_mqueue_of_another_namespace", mount_mqueue },
 	{ "mount_removed_file", mount_removed },
+	{ "mount_with_many_peers", mount_with_many_peers },
 	{ "mount_immutable_file", immutable_file },
 	{ "user_namespace_without_its_child", user_namespace_without_child },
 	{ "groups_without_numbers", groups_without_numbers },

@@ -369,7 +369,7 @@ struct ckpt_inode_stat {
 };
 
 unsigned int ckpt_count_own_mounts(void);
-unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max, bool relations);
+int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max, bool relations);
 void ckpt_put_mount(struct ckpt_mount *m);
 int ckpt_namespace_root(struct nsproxy *ns, struct path *out);
 void ckpt_superblock(const struct ckpt_mount *m, struct ckpt_superblock *out);
@@ -381,6 +381,8 @@ bool ckpt_is_covered(const struct ckpt_mount *m, const struct ckpt_mount *over);
 char *ckpt_mount_point(const struct ckpt_mount *m, const struct ckpt_mount *parent, char *buf, int size);
 char *ckpt_mount_elsewhere(const struct ckpt_mount *m, const struct ckpt_mount *other, const struct path *root, char *buf,
 			   int size);
+bool ckpt_may_see_all(const struct ckpt_mount *m);
+bool ckpt_begins_at_root(const struct ckpt_mount *m);
 int ckpt_private_mount(const struct ckpt_mount *m, struct path *out);
 struct file *ckpt_open_unnoticed(const struct path *root, const char *name, int flags);
 struct file *ckpt_open_below(const struct path *root, const char *name, int flags);

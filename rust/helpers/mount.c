@@ -77,58 +77,101 @@ static unsigned int attributes(int flags)
 	return attr;
 }
 
-/* Whether a peer of @m, or @m itself, is in @ns. */
-static bool has_peer_in(struct mount *m, const struct mnt_namespace *ns)
-{
-	struct mount *peer = m;
+/* Peers and slaves that one collection may look at: the lock is held meanwhile, and whoever may mount can make very many. */
+#define CKPT_RELATIONS_MAX (1U << 20)
 
-	do {
-		if (peer->mnt_ns == ns)
-			return true;
-		peer = list_entry(peer->mnt_share.next, struct mount, mnt_share);
-	} while (peer != m);
-	return false;
+/* What is known about one peer group. */
+struct group {
+	int id;
+	bool inside, outside, callers;
+};
+
+/* What a collection of mounts with their relations goes by. */
+struct relations {
+	unsigned int left;
+	/* The one that was looked at last: most have it from their neighbour. */
+	struct group last;
+};
+
+static bool spend(struct relations *r)
+{
+	return r->left && r->left--;
 }
 
-static void propagation(struct mount *m, struct ckpt_mount *out)
+/*
+ * Where @m and its peers are: in @ns, outside of it, in the namespace of the caller. Whoever is both inside and outside is looked at no
+ * further: then it does not matter whether the caller has one. False when there are too many.
+ */
+static bool look_at_group(struct mount *m, const struct mnt_namespace *ns, struct relations *r)
+{
+	struct mount *peer = m;
+	struct group g = { .id = m->mnt_group_id };
+
+	if (g.id && g.id == r->last.id)
+		return true;
+	do {
+		if (!spend(r))
+			return false;
+		*(peer->mnt_ns == ns ? &g.inside : &g.outside) = true;
+		g.callers |= peer->mnt_ns == current->nsproxy->mnt_ns;
+		peer = list_entry(peer->mnt_share.next, struct mount, mnt_share);
+	} while (peer != m && !(g.inside && g.outside));
+	r->last = g;
+	return true;
+}
+
+/* False when there are too many peers or slaves. */
+static bool propagation(struct mount *m, struct ckpt_mount *out, struct relations *r)
 {
 	struct mount *other;
 
 	out->unbindable = IS_MNT_UNBINDABLE(m);
 	if (IS_MNT_SHARED(m)) {
+		if (!look_at_group(m, m->mnt_ns, r))
+			return false;
 		out->group = m->mnt_group_id;
-		list_for_each_entry(other, &m->mnt_share, mnt_share)
-			out->shared_outside |= other->mnt_ns != m->mnt_ns;
+		out->shared_outside = r->last.outside;
 	}
-	hlist_for_each_entry(other, &m->mnt_slave_list, mnt_slave)
-		out->slaves_outside |= other->mnt_ns != m->mnt_ns;
+	hlist_for_each_entry(other, &m->mnt_slave_list, mnt_slave) {
+		if (!spend(r))
+			return false;
+		out->slaves_outside = other->mnt_ns != m->mnt_ns;
+		if (out->slaves_outside)
+			break;
+	}
 	if (IS_MNT_SLAVE(m)) {
+		if (!look_at_group(m->mnt_master, m->mnt_ns, r))
+			return false;
 		out->master = m->mnt_master->mnt_group_id;
-		out->master_outside = !has_peer_in(m->mnt_master, m->mnt_ns);
-		out->master_callers = has_peer_in(m->mnt_master, current->nsproxy->mnt_ns);
+		out->master_outside = !r->last.inside;
+		out->master_callers = r->last.callers;
 	}
+	return true;
 }
 
-/* Index of the parent of the last of @n mounts, which stands before it. */
+/*
+ * Index of the parent of the last of @n mounts: the one before it, or one that this is below. No mount is climbed over twice, since what
+ * has been left does not come again.
+ */
 static unsigned int parent_of(struct mount *m, const struct ckpt_mount *out, unsigned int n)
 {
-	unsigned int i;
+	unsigned int i = n - 2;
 
-	for (i = n - 1; i-- > 0;)
-		if (out[i].path.mnt == &m->mnt_parent->mnt)
-			return i;
-	return n - 1;
+	while (out[i].path.mnt != &m->mnt_parent->mnt && out[i].parent != i)
+		i = out[i].parent;
+	return i;
 }
 
 /*
  * The mounts of the mount namespace, parents before children; each is to be given back with ckpt_put_mount(). Returns how many there
- * are; those that do not fit into @max are not stored. Parents, peers and masters are looked for with @relations: that takes a time that grows
- * with the square of their number.
+ * are; those that do not fit into @max are not stored. Parents, peers and masters are looked for with @relations; -EMLINK when those are too
+ * many: none is to be given back then.
  */
-unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max, bool relations)
+int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, unsigned int max, bool relations)
 {
+	struct relations left = { .left = CKPT_RELATIONS_MAX };
 	struct mount *root, *m;
-	unsigned int n = 0;
+	unsigned int n = 0, i;
 
 	down_read(mounts_lock());
 	root = top(ns->mnt_ns);
@@ -140,19 +183,24 @@ unsigned int ckpt_collect_mounts(struct nsproxy *ns, struct ckpt_mount *out, uns
 		memset(c, 0, sizeof(*c));
 		c->path.mnt = mntget(&m->mnt);
 		c->path.dentry = dget(m->mnt.mnt_root);
-		c->parent = n - 1;
-		if (m != root) {
+		if (m != root)
 			c->mountpoint = dget(m->mnt_mountpoint);
-			if (relations)
-				c->parent = parent_of(m, out, n);
-		}
 		c->attributes = attributes(m->mnt.mnt_flags);
 		c->idmapped = is_idmapped_mnt(&m->mnt);
-		if (relations)
-			propagation(m, c);
+		if (!relations)
+			continue;
+		c->parent = m == root ? 0 : parent_of(m, out, n);
+		if (!propagation(m, c, &left))
+			goto too_many;
 	}
 	up_read(mounts_lock());
 	return n;
+
+too_many:
+	up_read(mounts_lock());
+	for (i = 0; i < n; i++)
+		ckpt_put_mount(&out[i]);
+	return -EMLINK;
 }
 
 /* Number of mounts of the caller's mount namespace that can be reached. */
@@ -398,7 +446,22 @@ bool ckpt_in_use_by_overlay(struct file *dir)
 	return inode_state_read_once(file_inode(dir)) & I_OVL_INUSE;
 }
 
-/* A mount of the whole file system that nobody else sees, with nothing mounted on it. */
+/* Whether the caller may see all of the file system, as whoever may mount it. */
+bool ckpt_may_see_all(const struct ckpt_mount *m)
+{
+	return ns_capable(m->path.dentry->d_sb->s_user_ns, CAP_SYS_ADMIN);
+}
+
+/* Whether it begins at the root of the file system. */
+bool ckpt_begins_at_root(const struct ckpt_mount *m)
+{
+	return m->path.dentry == m->path.dentry->d_sb->s_root;
+}
+
+/*
+ * A mount of the whole file system that nobody else sees, with nothing mounted on it: for whom ckpt_may_see_all(), or for what some mount
+ * shows as a whole.
+ */
 int ckpt_private_mount(const struct ckpt_mount *m, struct path *out)
 {
 	struct super_block *sb = m->path.dentry->d_sb;

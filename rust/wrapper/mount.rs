@@ -73,7 +73,8 @@ impl Superblock {
     }
 }
 
-/// All mounts of the namespace, parents before children. `E2BIG` when there are more than `most`.
+/// All mounts of the namespace, parents before children. `E2BIG` when there are more than `most`, `EMLINK` when their peers and slaves are
+/// too many to look at.
 pub(crate) fn collect(ns: &Nsproxy, most: u32) -> Result<KVVec<Mount>> {
     collect_with(ns, most, true)
 }
@@ -89,6 +90,7 @@ fn collect_with(ns: &Nsproxy, most: u32, relations: bool) -> Result<KVVec<Mount>
         let mut raw: KVVec<bindings::ckpt_mount> = KVVec::with_capacity(room as usize, GFP_KERNEL)?;
         // SAFETY: the namespaces are alive, the array has `room` entries; the helper locks and takes references.
         let n = unsafe { bindings::ckpt_collect_mounts(ns.as_ptr(), raw.as_mut_ptr(), room, relations) };
+        let n = to_result(n as isize)? as u32;
         let stored = n.min(room);
         let mut out = KVVec::new();
         let mut failed = out.reserve(stored as usize, GFP_KERNEL).is_err();
@@ -101,11 +103,11 @@ fn collect_with(ns: &Nsproxy, most: u32, relations: bool) -> Result<KVVec<Mount>
         if failed {
             return Err(ENOMEM);
         }
-        if n <= room {
-            return Ok(out);
-        }
         if n > most {
             return Err(E2BIG);
+        }
+        if n <= room {
+            return Ok(out);
         }
         // Some more may come meanwhile.
         room = n.saturating_add(16);
@@ -267,7 +269,20 @@ impl Mount {
         out.fill(|buf, size| unsafe { bindings::ckpt_mount_elsewhere(&self.0, &other.0, root.root(), buf, size) })
     }
 
-    /// Its whole file system, with nothing mounted on it, and with owners as `viewer` calls them.
+    /// Whether the caller may see all of its file system, whatever mounts show of it.
+    pub(crate) fn may_be_seen_whole(&self) -> bool {
+        // SAFETY: alive.
+        unsafe { bindings::ckpt_may_see_all(&self.0) }
+    }
+
+    /// Whether it begins at the root of its file system.
+    pub(crate) fn begins_at_root(&self) -> bool {
+        // SAFETY: alive; addresses are compared only.
+        unsafe { bindings::ckpt_begins_at_root(&self.0) }
+    }
+
+    /// Its whole file system, with nothing mounted on it, and with owners as `viewer` calls them: also what no mount shows. Whether the
+    /// caller may see that is to be asked before.
     pub(crate) fn open_tree(&self, viewer: Cred) -> Result<Tree> {
         let mut path = bindings::path::default();
         // SAFETY: the mount is alive; the helper returns references.

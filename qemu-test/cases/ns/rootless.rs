@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-const USER: &[&str] = &["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"];
+pub const USER: &[&str] = &["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups"];
 const OTHER: &[&str] = &["setpriv", "--reuid=1001", "--regid=1001", "--clear-groups"];
 const CONTAINER: &[&str] = &[
     "unshare",
@@ -24,7 +24,7 @@ const CONTAINER: &[&str] = &[
 ];
 
 /// A command of ckptctl, started by another command.
-fn by(through: &[&str], words: &[&str]) -> Command {
+pub fn by(through: &[&str], words: &[&str]) -> Command {
     let words = [through, &[CKPTCTL], words].concat();
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).stdin(Stdio::null());
@@ -32,7 +32,7 @@ fn by(through: &[&str], words: &[&str]) -> Command {
 }
 
 /// Makes a file or the device accessible for everybody.
-fn open_up(path: &str) -> Result {
+pub fn open_up(path: &str) -> Result {
     Ok(fs::set_permissions(path, fs::Permissions::from_mode(0o666))?)
 }
 

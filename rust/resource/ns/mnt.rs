@@ -9,8 +9,9 @@
 //! Not saved: locks on mounts, expiry, numbers of mounts, what lies below the root mount.
 //! Refused: other file systems that the caller does not see; mounts with an id mapping, of a removed file, or covered by a mount that came
 //! before; peers and slaves of mounts outside, masters but the caller's; peers that begin above the first of them; proc, sysfs, mqueue and
-//! cgroup2 of namespaces that are not the task's own; more than 4096 mounts.
-//! Shown by: ns/keeps_mounts, ns/keeps_a_mount, refuse/mount, hostile/values_of_namespaces.
+//! cgroup2 of namespaces that are not the task's own; a tmpfs of which no mount of the target shows all, but for callers with CAP_SYS_ADMIN
+//! over its user namespace; more than 4096 mounts, or more than 2^20 peers and slaves of them to look at.
+//! Shown by: ns/keeps_mounts, ns/keeps_a_mount, ns/mounts_are, ns/shows_a_part, refuse/mount, hostile/values_of_namespaces.
 
 use super::{is_first, is_foreign, made, overlay, tmpfs, unshare, viewer_of};
 use crate::{
@@ -19,9 +20,16 @@ use crate::{
     resource::{external::External, Dump, Restore, Whole},
     wrapper::{
         cred::Cred,
-        fcntl::{O_NOFOLLOW, O_PATH},
-        file::{take_fd, with_fd, File},
-        mount::{self, Mount, Superblock},
+        fcntl::{
+            O_DIRECTORY,
+            O_NOFOLLOW,
+            O_PATH,
+            RESOLVE_BENEATH,
+            RESOLVE_NO_MAGICLINKS,
+            RESOLVE_NO_SYMLINKS, //
+        },
+        file::{open_at, take_fd, with_fd, File},
+        mount::{self, Mount, Superblock, Tree},
         ns::{Kind, Nsproxy},
         path::PathBuf,
         pid::PidNs,
@@ -62,7 +70,7 @@ struct Saved<'a> {
 }
 
 impl<'a> Saved<'a> {
-    /// `E2BIG` when it has too many mounts.
+    /// `EOPNOTSUPP` when it has too many mounts.
     fn new(whole: &'a Whole<'a>, maker: &'a Task, ns: &'a Nsproxy) -> Result<Self> {
         let mut earlier = KVVec::new();
         let mut known = KVVec::new();
@@ -84,7 +92,7 @@ impl<'a> Saved<'a> {
             whole,
             maker,
             ns,
-            mounts: mount::collect(ns, MOUNTS_MAX)?,
+            mounts: mount::collect(ns, MOUNTS_MAX).map_err(too_many)?,
             callers: mount::collect_alone(&whole.caller_ns)?,
             earlier,
         })
@@ -218,6 +226,42 @@ impl<'a> Saved<'a> {
         overlay::options(m, &viewer, &all_options(m, sb)?, &self.callers, &self.whole.caller_fs)
     }
 
+    /// Whether the target gets to where a mount is mounted.
+    fn is_in_sight(&self, m: &Mount) -> bool {
+        let mut above = Some(m);
+        while let Some(m) = above {
+            let parent = m.parent();
+            let mut others = self.mounts.iter().skip(1).filter(|o| o.parent() == parent);
+            if others.any(|other| !core::ptr::eq(other, m) && m.is_covered(other)) {
+                return false;
+            }
+            above = self.mounts.get(parent).filter(|parent| !core::ptr::eq(*parent, m));
+        }
+        true
+    }
+
+    /// Whether the target sees all of a file system: a mount begins at its root, and nothing is mounted on that.
+    fn shows_whole(&self, sb: &Superblock) -> Result<bool> {
+        for (i, m) in self.mounts.iter().enumerate() {
+            let bare = || !self.mounts.iter().skip(1).any(|o| o.parent() == i);
+            if m.begins_at_root() && m.superblock()?.address == sb.address && bare() && self.is_in_sight(m) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What is in a file system, which is saved as a whole: no more than the target shows, or what the caller may see anyway.
+    fn contents(&self, m: &Mount, sb: &Superblock) -> Result<Tree> {
+        if !m.may_be_seen_whole() && !self.shows_whole(sb)? {
+            return Err(refuse(
+                sb,
+                "mounts hide a part of it from the target, and the caller has no CAP_SYS_ADMIN there",
+            ));
+        }
+        Ok(m.open_tree(self.viewer()?)?)
+    }
+
     /// What one mount needs to be saved.
     fn check(&self, i: usize, m: &Mount, met: &mut KVVec<usize>) -> Result {
         let from = self.origin(m)?;
@@ -229,7 +273,7 @@ impl<'a> Saved<'a> {
         met.push(sb.address, GFP_KERNEL)?;
         self.options(m, &sb)?;
         if sb.kind == TMPFS {
-            tmpfs::check(m, self.viewer()?)?;
+            tmpfs::check(&self.contents(m, &sb)?)?;
         }
         Ok(())
     }
@@ -241,24 +285,37 @@ pub(super) fn check(
     ns: &Nsproxy,
     refuse: &mut dyn FnMut(core::fmt::Arguments<'_>),
 ) -> Result {
-    let saved = match Saved::new(whole, task, ns) {
-        Err(fault) if fault.errno() == E2BIG => {
-            refuse(format_args!("its mount namespace has more than {MOUNTS_MAX} mounts"));
-            return Ok(());
+    let mut name = |fault: Fault| match fault.errno() {
+        EOPNOTSUPP => {
+            let text = fault.detail().map_or("", |d| show(d.text.as_bytes()));
+            refuse(format_args!("{text}"));
+            Ok(())
         }
-        other => other?,
+        _ => Err(fault),
+    };
+    let saved = match Saved::new(whole, task, ns) {
+        Ok(saved) => saved,
+        Err(fault) => return name(fault),
     };
     let mut met = KVVec::new();
     for (i, m) in saved.mounts.iter().enumerate() {
-        match saved.check(i, m, &mut met) {
-            Err(fault) if fault.errno() == EOPNOTSUPP => {
-                let text = fault.detail().map_or("", |d| show(d.text.as_bytes()));
-                refuse(format_args!("{text}"));
-            }
-            other => other?,
-        }
+        saved.check(i, m, &mut met).or_else(&mut name)?;
     }
     Ok(())
+}
+
+fn too_many(error: Error) -> Fault {
+    match error {
+        E2BIG => Fault::new(
+            EOPNOTSUPP,
+            format_args!("its mount namespace has more than {MOUNTS_MAX} mounts"),
+        ),
+        EMLINK => Fault::new(
+            EOPNOTSUPP,
+            format_args!("mounts of its mount namespace have too many peers"),
+        ),
+        other => other.into(),
+    }
 }
 
 pub(super) fn dump(whole: &Whole<'_>, task: &Task, ns: &Nsproxy, objref: u32, dump: &mut Dump<'_>) -> Result {
@@ -375,7 +432,7 @@ fn filesystem(saved: &Saved<'_>, m: &Mount, dump: &mut Dump<'_>) -> Result<u32> 
     r.options_len = options.len() as u32;
     dump.out.record_with(&r, &text[..])?;
     if sb.kind == TMPFS {
-        tmpfs::dump(m, saved.viewer()?, dump)?;
+        tmpfs::dump(&saved.contents(m, &sb)?, dump)?;
     }
     Ok(r.objref)
 }
@@ -411,8 +468,6 @@ pub(super) fn text_at(me: &CurrentTask, offset: usize, text: &[u8]) -> kernel::e
     }
     me.put_path_at(offset, text)
 }
-
-const AT_FDCWD: u64 = -100_i64 as u64;
 
 pub(super) fn begin(restore: &mut Restore<'_>) -> Result<Object> {
     let r: MntNs = restore.input.only()?;
@@ -633,59 +688,95 @@ fn set_attributes(me: &CurrentTask, fd: u64, set: u64, clear: u64, propagation: 
     .map(|_| ())
 }
 
+/// Below a directory, and nowhere else: whoever may write to what is mounted there must not choose where mounts come from and go to.
+const INSIDE: u32 = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+
+/// Where a mount comes from.
+struct Origin<'a> {
+    /// The root of a file system; `None` for the mounts of the restarter.
+    source: Option<File>,
+    /// An absolute path in there.
+    path: &'a [u8],
+    /// RESOLVE_* that go for a path in the mounts of the restarter.
+    resolve: u32,
+}
+
+impl Origin<'_> {
+    fn open(&self, me: &CurrentTask, path: &[u8], flags: u32) -> kernel::error::Result<File> {
+        match &self.source {
+            Some(root) => open_inside(me, root, path, flags),
+            None => open_at(me, None, path, flags, 0, self.resolve),
+        }
+    }
+
+    /// The directory, and the name in it; none for the root.
+    fn split(&self, me: &CurrentTask) -> kernel::error::Result<(File, &[u8])> {
+        let end = self.path.iter().rposition(|b| *b == b'/').ok_or(EINVAL)?;
+        let directory = if end == 0 { b"/" } else { &self.path[..end] };
+        Ok((self.open(me, directory, O_PATH | O_DIRECTORY)?, &self.path[end + 1..]))
+    }
+}
+
+/// Opens what is at an absolute path when `root` is the root directory.
+fn open_inside(me: &CurrentTask, root: &File, path: &[u8], flags: u32) -> kernel::error::Result<File> {
+    match path.get(1..) {
+        None | Some(b"") => Ok(root.clone()),
+        Some(below) => open_at(me, Some(root), below, flags, 0, INSIDE),
+    }
+}
+
 /// A new mount of a file system, or of what is at a path in the mounts of the restarter.
 ///
 /// In a mount namespace whose user namespace is not that of the restarter's, mounts cannot be had without those that are on them, which
 /// may hide something. They come along, and are looked for by [`adopt`].
-fn open_tree(
-    me: &CurrentTask,
-    source: Option<&File>,
-    from: &[u8],
-    recursive: &mut bool,
-) -> kernel::error::Result<File> {
+fn open_tree(me: &CurrentTask, from: &Origin<'_>, recursive: &mut bool) -> kernel::error::Result<File> {
     const AT_RECURSIVE: u64 = 0x8000;
-    let clone = u64::from(nr::OPEN_TREE_CLONE | nr::OPEN_TREE_CLOEXEC | nr::AT_SYMLINK_NOFOLLOW);
-    let here = |flags: u64| {
-        let at = text_at(me, 0, from)?;
-        me.call(nr::__NR_open_tree, &[AT_FDCWD, at, clone | flags])
-    };
-    let fd = match source {
-        None => here(0).or_else(|e| {
-            if e != EINVAL {
-                return Err(e);
+    let (directory, name) = from.split(me)?;
+    let empty = if name.is_empty() { nr::AT_EMPTY_PATH } else { 0 };
+    let clone = u64::from(nr::OPEN_TREE_CLONE | nr::OPEN_TREE_CLOEXEC | nr::AT_SYMLINK_NOFOLLOW | empty);
+    let fd = with_fd(me, &directory, |fd| {
+        let at = text_at(me, 0, name)?;
+        let open = |flags: u64| me.call(nr::__NR_open_tree, &[fd, at, clone | flags]);
+        match open(0) {
+            Err(EINVAL) if from.source.is_none() => {
+                *recursive = true;
+                open(AT_RECURSIVE)
             }
-            *recursive = true;
-            here(AT_RECURSIVE)
-        }),
-        Some(file) => with_fd(me, file, |fd| {
-            let at = text_at(me, 0, &from[1..])?;
-            let empty = if from.len() == 1 {
-                u64::from(nr::AT_EMPTY_PATH)
-            } else {
-                0
-            };
-            me.call(nr::__NR_open_tree, &[fd, at, clone | empty])
-        }),
-    }?;
+            other => other,
+        }
+    })?;
     take_fd(me, fd)
 }
 
-/// The mount that came along with another one, if it is what the record wants at this place: the root of `source`, or what the restarter
-/// has at `from`.
-fn adopt(me: &CurrentTask, parent: &File, point: &[u8], source: Option<&File>, from: &[u8]) -> Result<Option<File>> {
-    let open = |dir: u64, path: &[u8]| -> kernel::error::Result<File> {
-        let at = text_at(me, 0, path)?;
-        let fd = me.call(nr::__NR_openat, &[dir, at, u64::from(O_PATH | O_NOFOLLOW)])?;
-        take_fd(me, fd)
-    };
-    let point = point.get(1..).filter(|p| !p.is_empty()).unwrap_or(b".");
-    let there =
-        with_fd(me, parent, |fd| open(fd, point)).context(format_args!("there is no {} to mount on", show(point)))?;
-    let wanted = match source {
-        Some(file) => file.clone(),
-        None => open(AT_FDCWD, from).context(format_args!("cannot mount {} anywhere", show(from)))?,
-    };
+/// The mount that came along with another one, if it is what the record wants at this place.
+fn adopt(me: &CurrentTask, parent: &File, point: &[u8], from: &Origin<'_>) -> Result<Option<File>> {
+    let there = open_inside(me, parent, point, O_PATH | O_NOFOLLOW)
+        .context(format_args!("there is no {} to mount on", show(point)))?;
+    let wanted = from
+        .open(me, from.path, O_PATH | O_NOFOLLOW)
+        .context(format_args!("cannot mount {} anywhere", show(from.path)))?;
     Ok(mount::is_same_place(&there, &wanted).then_some(there))
+}
+
+/// Mounts what is detached on the place in its parent; on the root directory without one.
+fn attach(me: &CurrentTask, file: &File, parent: Option<&File>, point: &[u8]) -> kernel::error::Result {
+    let place = match parent {
+        Some(parent) => open_inside(me, parent, point, O_PATH | O_NOFOLLOW)?,
+        None => open_at(me, None, b"/", O_PATH, 0, 0)?,
+    };
+    join(me, file, &place, 0)
+}
+
+/// move_mount(2) of what is at one descriptor to what is at another one.
+fn join(me: &CurrentTask, from: &File, to: &File, flags: u32) -> kernel::error::Result {
+    let flags = flags | nr::MOVE_MOUNT_F_EMPTY_PATH | nr::MOVE_MOUNT_T_EMPTY_PATH;
+    with_fd(me, from, |from| {
+        with_fd(me, to, |to| {
+            let empty = text_at(me, SECOND, b"")?;
+            me.call(nr::__NR_move_mount, &[from, empty, to, empty, flags.into()])
+        })
+    })
+    .map(|_| ())
 }
 
 /// Makes one mount, and puts it to its place.
@@ -713,9 +804,15 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
     };
     // Its place among the restarter's mounts may be another one.
     let elsewhere = source.is_none().then(|| restore.external.mount(root)).flatten();
-    let (mut from, mut to) = (KVec::new(), KVec::new());
-    from.extend_from_slice(elsewhere.unwrap_or(root), GFP_KERNEL)?;
+    let (mut path, mut to) = (KVec::new(), KVec::new());
+    path.extend_from_slice(elsewhere.unwrap_or(root), GFP_KERNEL)?;
     to.extend_from_slice(point, GFP_KERNEL)?;
+    let from = Origin {
+        // What is saved is a path without symbolic links; who names another one may go by them.
+        resolve: if elsewhere.is_some() { 0 } else { RESOLVE_NO_SYMLINKS },
+        source,
+        path: &path,
+    };
     let me = restore.me;
     let b = match restore.late.mounts.as_mut() {
         Some(b) if b.left > 0 => b,
@@ -733,17 +830,18 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
             .bad(EBADMSG, format_args!("a mount does not follow its parent")));
     }
     let parent = b.mounts.get(r.parent as usize).map(|m| &m.file);
-    let there = match (&source, parent) {
-        // A cgroup2 is one for the whole machine.
-        (Some(file), Some(parent)) if b.recursive && &from[..] == b"/" => adopt(me, parent, &to, Some(file), &from)?,
-        (None, Some(parent)) if b.recursive => adopt(me, parent, &to, None, &from)?,
-        _ => None,
+    // A cgroup2 is one for the whole machine.
+    let may_be_there = b.recursive && (from.source.is_none() || *from.path == *b"/");
+    let there = match parent.filter(|_| may_be_there) {
+        Some(parent) => adopt(me, parent, &to, &from)?,
+        None => None,
     };
     let is_there = there.is_some();
     let file = match there {
         Some(file) => file,
-        None => open_tree(me, source.as_ref(), &from, &mut b.recursive)
-            .context(format_args!("cannot mount {} anywhere", show(&from)))?,
+        None => {
+            open_tree(me, &from, &mut b.recursive).context(format_args!("cannot mount {} anywhere", show(from.path)))?
+        }
     };
     let of = |group: u32| move |m: &Made| m.flags & mount_flags::SHARED != 0 && m.group == group;
     // Slaves of the restarter's mounts stay that, unless they were not. A peer gets its master with its group.
@@ -752,24 +850,12 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
     let propagation = if keep { 0 } else { nr::MS_PRIVATE };
     with_fd(me, &file, |fd| {
         set_attributes(me, fd, r.attributes.into(), known_attributes().into(), propagation)?;
-        let empty = text_at(me, SECOND, b"")?;
-        let move_to = |parent: u64, to: &[u8]| {
-            let mut flags = nr::MOVE_MOUNT_F_EMPTY_PATH;
-            if to.is_empty() {
-                flags |= nr::MOVE_MOUNT_T_EMPTY_PATH;
-            }
-            let at = text_at(me, 0, to)?;
-            me.call(nr::__NR_move_mount, &[fd, empty, parent, at, flags.into()])
-        };
         if is_there {
-            return Ok(0);
+            return Ok(());
         }
-        match b.mounts.get(r.parent as usize) {
-            None => move_to(AT_FDCWD, b"/"),
-            Some(parent) => with_fd(me, &parent.file, |parent| move_to(parent, to.get(1..).unwrap_or(&[]))),
-        }
+        attach(me, &file, b.mounts.get(r.parent as usize).map(|m| &m.file), &to)
     })
-    .context(format_args!("cannot mount {} on {}", show(&from), show(&to)))?;
+    .context(format_args!("cannot mount {} on {}", show(from.path), show(&to)))?;
     let made = Made {
         file,
         flags: r.flags,
@@ -797,7 +883,15 @@ fn complete(me: &CurrentTask, b: &mut Building) -> Result {
         .context(format_args!("cannot leave the mounts of the restarter"))?;
     let slash = text_at(me, 0, b"/")?;
     me.call(nr::__NR_chdir, &[slash])?;
-    if b.recursive && mount::count_own() != b.mounts.len() {
+    let mounted = mount::count_own();
+    if mounted < b.mounts.len() {
+        return Err(Fault::new(
+            EBUSY,
+            format_args!("a mount is not where it has been put: something changes what is mounted"),
+        ));
+    }
+    // Others may come by themselves: from the restarter's, or by autofs.
+    if b.recursive && mounted > b.mounts.len() {
         return Err(Fault::new(
             EPERM,
             format_args!("the restarter has mounts that the program had not, and that cannot be left out"),
@@ -829,16 +923,7 @@ fn make_read_only(me: &CurrentTask, file: &File) -> kernel::error::Result {
 /// Peer groups and masters: now that everything is in its place, nothing is propagated any more.
 fn propagate(me: &CurrentTask, mounts: &[Made]) -> Result {
     let set = |m: &Made, how: u32| with_fd(me, &m.file, |fd| set_attributes(me, fd, 0, 0, how));
-    let join = |from: &Made, m: &Made| {
-        with_fd(me, &from.file, |from| {
-            with_fd(me, &m.file, |fd| {
-                let empty = text_at(me, SECOND, b"")?;
-                let flags = nr::MOVE_MOUNT_F_EMPTY_PATH | nr::MOVE_MOUNT_T_EMPTY_PATH | nr::MOVE_MOUNT_SET_GROUP;
-                me.call(nr::__NR_move_mount, &[from, empty, fd, empty, flags.into()])
-                    .map(|_| ())
-            })
-        })
-    };
+    let join = |from: &Made, m: &Made| join(me, &from.file, &m.file, nr::MOVE_MOUNT_SET_GROUP);
     let shared = |m: &Made| m.flags & mount_flags::SHARED != 0;
     let mut done = KVVec::from_elem(false, mounts.len(), GFP_KERNEL)?;
     // A master may be a slave itself, and come later.

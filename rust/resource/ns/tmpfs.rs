@@ -6,7 +6,8 @@
 //! Not saved: change and birth times, inode numbers, blocks without content, quotas of users, flags of chattr(1); trusted.* for callers
 //! without CAP_SYS_ADMIN; the size, if that is the default: it is that of the restarting machine.
 //! Refused: immutable and append-only files, owners without a number in the target's user namespace, names with an encoding, extended
-//! attributes of more than 32 KiB; file capabilities in a user namespace that is not the caller's.
+//! attributes of more than 32 KiB; file capabilities in a user namespace that is not the caller's; more directories, or files with several
+//! names, than 64 MiB have room for (96 bytes and the name for each).
 //! Shown by: ns/keeps_mounts, refuse/mount, hostile/values_of_namespaces.
 
 use super::mnt::text_at;
@@ -14,13 +15,12 @@ use crate::{
     error::{Context, Fault, Result},
     resource::{each_extent, Dump, Restore},
     wrapper::{
-        cred::Cred,
         fcntl::{
             O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_RDWR, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS,
             RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV,
         },
         file::{mode, open_at, take_fd, with_fd, File, InodeStat},
-        mount::{Mount, Tree},
+        mount::Tree,
         syscall::{nr, CurrentTask},
         task::fatal_signal_pending, //
     },
@@ -37,47 +37,175 @@ const PERMISSIONS: u32 = 0o7777;
 
 type Path = KVVec<u8>;
 
+/// Most bytes that are kept of the directories of a tmpfs, and as many again of files with several names.
+const KEPT_MAX: usize = 64 << 20;
+/// What is kept of one, at most, beside its name: a [`Place`], and a node of a tree.
+const KEPT_EACH: usize = 96;
+
+/// What may still be kept.
+struct Room(usize);
+
+impl Room {
+    fn take(&mut self, name: &[u8], path: &[u8]) -> Result {
+        match self.0.checked_sub(KEPT_EACH + name.len()) {
+            Some(left) => self.0 = left,
+            None => {
+                return Err(refuse(
+                    path,
+                    "there are too many directories or files with several names",
+                ))
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a file is: a name in a directory. Whole paths would take 4 KiB of each, which is more than what the target pays for a directory.
+struct Place {
+    /// Index of the directory; that of the root is its own.
+    parent: usize,
+    name: KVec<u8>,
+}
+
+impl Place {
+    /// How many there are is the target's choice: whoever saves it pays.
+    fn new(parent: usize, name: &[u8]) -> Result<Self> {
+        let mut kept = KVec::new();
+        kept.extend_from_slice(name, GFP_KERNEL_ACCOUNT)?;
+        Ok(Self { parent, name: kept })
+    }
+}
+
+/// The directories of a tmpfs, each after the one that it is in.
+struct Directories {
+    all: KVVec<Place>,
+    room: Room,
+}
+
+impl Directories {
+    fn new() -> Self {
+        Self {
+            all: KVVec::new(),
+            room: Room(KEPT_MAX),
+        }
+    }
+
+    fn push(&mut self, parent: usize, name: &[u8], path: &[u8]) -> Result {
+        self.room.take(name, path)?;
+        Ok(self.all.push(Place::new(parent, name)?, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    /// Path of a directory from the root; `None` behind the last.
+    fn path(&self, index: usize) -> Result<Option<Path>> {
+        self.all.get(index).map(|place| self.path_to(place)).transpose()
+    }
+
+    /// Path of a place in one of them.
+    fn path_to(&self, place: &Place) -> Result<Path> {
+        let mut names: KVec<&[u8]> = KVec::new();
+        let mut next = Some(place);
+        while let Some(place) = next {
+            names.push(&place.name, GFP_KERNEL)?;
+            // The root is the only one without a name.
+            next = self.all.get(place.parent).filter(|parent| !parent.name.is_empty());
+        }
+        let mut path = Path::new();
+        for name in names.iter().rev() {
+            if !path.is_empty() {
+                path.push(b'/', GFP_KERNEL)?;
+            }
+            path.extend_from_slice(name, GFP_KERNEL)?;
+        }
+        Ok(path)
+    }
+}
+
+/// A file that a walk has come to.
+struct Found<'a> {
+    directories: &'a Directories,
+    /// Index of its directory.
+    parent: usize,
+    name: &'a [u8],
+    /// Path from the root; empty for that.
+    path: &'a [u8],
+}
+
 /// Looks at each file once, directories before what is in them; what `look` takes for a directory is looked into. Returns these.
 /// While the target runs, files come and go.
-fn walk(tree: &Tree, mut look: impl FnMut(&[u8]) -> Result<bool>) -> Result<KVVec<Path>> {
-    let mut directories: KVVec<Path> = KVVec::new();
-    let mut visit = |path: Path, directories: &mut KVVec<Path>| -> Result {
+fn walk(tree: &Tree, mut look: impl FnMut(&Found<'_>) -> Result<bool>) -> Result<Directories> {
+    let mut directories = Directories::new();
+    let mut visit = |parent: usize, name: &[u8], path: &[u8], directories: &mut Directories| -> Result {
         if fatal_signal_pending() {
             return Err(EINTR.into());
         }
         if path.len() > PATH_MAX {
             return Err(Fault::new(EOPNOTSUPP, format_args!("a path in a tmpfs is too long")));
         }
-        if look(&path)? {
-            directories.push(path, GFP_KERNEL)?;
+        let found = Found {
+            directories,
+            parent,
+            name,
+            path,
+        };
+        if look(&found)? {
+            directories.push(parent, name, path)?;
         }
         Ok(())
     };
-    visit(Path::new(), &mut directories)?;
+    visit(0, b"", b"", &mut directories)?;
     let mut next = 0;
-    while let Some(directory) = directories.get(next) {
-        let mut prefix = copy(directory)?;
-        if !prefix.is_empty() {
-            prefix.push(b'/', GFP_KERNEL)?;
-        }
+    while let Some(mut path) = directories.path(next)? {
+        let parent = next;
         next += 1;
-        let open = match tree.open(directory, O_RDONLY | O_DIRECTORY) {
+        let open = match tree.open(&path, O_RDONLY | O_DIRECTORY) {
             Err(ENOENT | ENOTDIR) => continue,
             other => other?,
         };
+        if !path.is_empty() {
+            path.push(b'/', GFP_KERNEL)?;
+        }
+        let prefix = path.len();
         loop {
             let lot = open.names()?;
             if lot.is_empty() {
                 break;
             }
             for name in lot.split(|b| *b == 0).filter(|name| !name.is_empty()) {
-                let mut path = copy(&prefix)?;
+                path.truncate(prefix);
                 path.extend_from_slice(name, GFP_KERNEL)?;
-                visit(path, &mut directories)?;
+                visit(parent, name, &path, &mut directories)?;
             }
         }
     }
     Ok(directories)
+}
+
+/// Files with several names, by their inode numbers: the name that was met first.
+struct Links {
+    first: RBTree<u64, Place>,
+    room: Room,
+}
+
+impl Links {
+    fn new() -> Self {
+        Self {
+            first: RBTree::new(),
+            room: Room(KEPT_MAX),
+        }
+    }
+
+    /// Path of the name that was met first.
+    fn path(&self, inode: u64, directories: &Directories) -> Result<Option<Path>> {
+        let place = self.first.get(&inode);
+        place.map(|place| directories.path_to(place)).transpose()
+    }
+
+    fn add(&mut self, inode: u64, found: &Found<'_>) -> Result {
+        self.room.take(found.name, found.path)?;
+        let place = Place::new(found.parent, found.name)?;
+        self.first.try_create_and_insert(inode, place, GFP_KERNEL_ACCOUNT)?;
+        Ok(())
+    }
 }
 
 fn copy(path: &[u8]) -> Result<Path> {
@@ -95,27 +223,36 @@ fn refuse(path: &[u8], what: &str) -> Fault {
 }
 
 /// What stands in the way of saving the contents.
-pub(super) fn check(m: &Mount, viewer: Cred) -> Result {
-    let tree = m.open_tree(viewer)?;
-    walk(&tree, |path| {
+pub(super) fn check(tree: &Tree) -> Result {
+    let mut links = Links::new();
+    walk(tree, |found| {
+        let path = found.path;
         let file = match tree.open(path, O_PATH) {
             Err(ENOENT | ENOTDIR) => return Ok(false),
             other => other?,
         };
-        let stat = stat(&tree, path, &file)?;
-        xattrs(&tree, path, &file, |_, _| Ok(()))?;
-        Ok(stat.mode & mode::FMT == mode::DIRECTORY)
+        let stat = stat(tree, path, &file)?;
+        xattrs(tree, path, &file, |_, _| Ok(()))?;
+        let is_directory = stat.mode & mode::FMT == mode::DIRECTORY;
+        if !is_directory && stat.nlink > 1 && links.first.get(&stat.ino).is_none() {
+            links.add(stat.ino, found)?;
+        }
+        Ok(is_directory)
     })?;
     Ok(())
 }
 
-pub(super) fn dump(m: &Mount, viewer: Cred, dump: &mut Dump<'_>) -> Result {
-    let tree = m.open_tree(viewer)?;
-    let mut names: RBTree<u64, Path> = RBTree::new();
-    let directories = walk(&tree, |path| one(&tree, path, &mut names, dump))?;
+pub(super) fn dump(tree: &Tree, dump: &mut Dump<'_>) -> Result {
+    let mut links = Links::new();
+    let directories = walk(tree, |found| one(tree, found, &mut links, dump))?;
     // What was made in them has changed their times.
-    for path in &directories {
-        let mut r = record(&stat(&tree, path, &tree.open(path, O_PATH)?)?);
+    let mut next = 0;
+    while let Some(path) = directories.path(next)? {
+        next += 1;
+        if fatal_signal_pending() {
+            return Err(EINTR.into());
+        }
+        let mut r = record(&stat(tree, &path, &tree.open(&path, O_PATH)?)?);
         r.flags = inode_flags::TIMES;
         r.path_len = path.len() as u32;
         dump.out.record_with(&r, &path[..])?;
@@ -146,21 +283,21 @@ fn record(stat: &InodeStat) -> Inode {
 }
 
 /// Writes one file, without what is in it if it is a directory; whether it is one.
-fn one(tree: &Tree, path: &[u8], names: &mut RBTree<u64, Path>, dump: &mut Dump<'_>) -> Result<bool> {
+fn one(tree: &Tree, found: &Found<'_>, links: &mut Links, dump: &mut Dump<'_>) -> Result<bool> {
+    let path = found.path;
     let file = tree.open(path, O_PATH)?;
     let stat = stat(tree, path, &file)?;
     let mut r = record(&stat);
     let format = r.mode & mode::FMT;
     let mut target = Path::new();
-    match names.get(&stat.ino).filter(|_| format != mode::DIRECTORY) {
-        Some(first) => {
-            r.flags |= inode_flags::LINK;
-            target.extend_from_slice(first, GFP_KERNEL)?;
+    if format != mode::DIRECTORY && stat.nlink > 1 {
+        match links.path(stat.ino, found.directories)? {
+            Some(first) => {
+                r.flags |= inode_flags::LINK;
+                target = first;
+            }
+            None => links.add(stat.ino, found)?,
         }
-        None if format != mode::DIRECTORY && stat.nlink > 1 => {
-            names.try_create_and_insert(stat.ino, copy(path)?, GFP_KERNEL)?;
-        }
-        None => {}
     }
     if r.flags & inode_flags::LINK == 0 && format == SYMLINK {
         target.extend_from_slice(&file.link_text()?, GFP_KERNEL)?;
