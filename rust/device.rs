@@ -37,7 +37,7 @@ impl MiscDevice for Device {
     type Ptr = Pin<KBox<Session>>;
 
     fn open(_file: &File, _misc: &MiscDeviceRegistration<Self>) -> kernel::error::Result<Self::Ptr> {
-        KBox::pin_init(Session::new(), GFP_KERNEL)
+        KBox::pin_init(Session::new(), GFP_KERNEL_ACCOUNT)
     }
 
     fn read_iter(kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> kernel::error::Result<usize> {
@@ -79,7 +79,7 @@ impl MiscDevice for Device {
 
 /// Copies texts in, whose length has been looked at.
 fn texts(address: u64, length: u32) -> Result<KVVec<u8>> {
-    let mut texts = KVVec::zeroed(length as usize, GFP_KERNEL)?;
+    let mut texts = KVVec::zeroed(length as usize, GFP_KERNEL_ACCOUNT)?;
     if !texts.is_empty() {
         UserSlice::new(UserPtr::from_addr(address as usize), texts.len())
             .reader()

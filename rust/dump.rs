@@ -174,7 +174,7 @@ fn new_shares(known: &mut RBTree<usize, ()>, task: &Task) -> Result<u32> {
         (shared.handlers, share::HANDLERS),
     ] {
         if known.get(&address).is_none() {
-            known.try_create_and_insert(address, (), GFP_KERNEL)?;
+            known.try_create_and_insert(address, (), GFP_KERNEL_ACCOUNT)?;
             new |= bit;
         }
     }

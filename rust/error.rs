@@ -81,7 +81,7 @@ impl Fault {
                 offset: 0,
                 text: Text::new(),
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         );
         let mut detail = detail.ok();
         if let Some(d) = detail.as_mut() {

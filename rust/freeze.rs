@@ -84,7 +84,7 @@ impl Places {
     pub(crate) fn of(processes: &[Process]) -> Result<Self> {
         let mut places = RBTree::new();
         for (index, task) in (0..).zip(processes.iter().flat_map(Process::tasks)) {
-            places.try_create_and_insert(task.address(), index, GFP_KERNEL)?;
+            places.try_create_and_insert(task.address(), index, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(Self(places))
     }
@@ -98,7 +98,7 @@ impl Places {
 /// The processes of a target, parents before children, that are there now. Nothing is stopped.
 pub(crate) fn processes_of(root: &Root) -> Result<KVVec<Process>> {
     let mut found: KVVec<Process> = KVVec::new();
-    found.push(process(root.leader.clone(), 0)?, GFP_KERNEL)?;
+    found.push(process(root.leader.clone(), 0)?, GFP_KERNEL_ACCOUNT)?;
     if root.scope == Scope::Process {
         return Ok(found);
     }
@@ -157,7 +157,7 @@ fn push_siblings(found: &mut KVVec<Process>, root: &Root, above: &Task) -> Resul
 /// Adds a process, if it is not gone meanwhile.
 fn push_unless_gone(found: &mut KVVec<Process>, process: Result<Process>) -> Result {
     match process {
-        Ok(p) => Ok(found.push(p, GFP_KERNEL)?),
+        Ok(p) => Ok(found.push(p, GFP_KERNEL_ACCOUNT)?),
         Err(fault) if fault.errno() == ESRCH => Ok(()),
         Err(fault) => Err(fault),
     }
@@ -279,11 +279,11 @@ impl FrozenTree {
             }
             let address = t.address();
             // Room first: a request without a place in the list could not be taken back.
-            self.parks.reserve(1, GFP_KERNEL)?;
+            self.parks.reserve(1, GFP_KERNEL_ACCOUNT)?;
             self.asked
-                .try_create_and_insert(t.address(), self.parks.len(), GFP_KERNEL)?;
+                .try_create_and_insert(t.address(), self.parks.len(), GFP_KERNEL_ACCOUNT)?;
             match Park::request(t) {
-                Ok(park) => Ok(self.parks.push(park, GFP_KERNEL)?),
+                Ok(park) => Ok(self.parks.push(park, GFP_KERNEL_ACCOUNT)?),
                 // On its way out: nothing to save. Another task may get its address.
                 Err(e) if e == ESRCH => {
                     self.asked.remove(&address);
@@ -378,7 +378,7 @@ fn threads_of(leader: &Task) -> Result<KVVec<Task>> {
         threads.clear();
         let listed = leader.for_each_thread(|t| {
             if !t.is_exiting() && !t.is_io_worker() {
-                threads.push(t, GFP_KERNEL)?;
+                threads.push(t, GFP_KERNEL_ACCOUNT)?;
             }
             Ok(())
         });

@@ -77,14 +77,16 @@ impl Seen {
         if objref > OBJECTS_MAX {
             return Err(Fault::new(E2BIG, format_args!("more than {} objects", OBJECTS_MAX)));
         }
-        self.held.push(keeper, GFP_KERNEL)?;
-        self.by_address.try_create_and_insert(address, objref, GFP_KERNEL)?;
+        self.held.push(keeper, GFP_KERNEL_ACCOUNT)?;
+        self.by_address
+            .try_create_and_insert(address, objref, GFP_KERNEL_ACCOUNT)?;
         Ok(objref)
     }
 
     /// Lets another address, which its keeper keeps too, stand for an object.
     pub(crate) fn also(&mut self, address: usize, objref: u32) -> Result {
-        self.by_address.try_create_and_insert(address, objref, GFP_KERNEL)?;
+        self.by_address
+            .try_create_and_insert(address, objref, GFP_KERNEL_ACCOUNT)?;
         Ok(())
     }
 
@@ -164,12 +166,12 @@ impl Remains {
 
     /// Room for one more, which [`Self::add`] has then.
     pub(crate) fn reserve(&mut self) -> Result {
-        Ok(self.0.reserve(1, GFP_KERNEL)?)
+        Ok(self.0.reserve(1, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// One more.
     pub(crate) fn add(&mut self, created: Created) -> Result {
-        Ok(self.0.push(created, GFP_KERNEL)?)
+        Ok(self.0.push(created, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// All of it stays.
@@ -290,7 +292,7 @@ impl Made {
         if self.next() > OBJECTS_MAX {
             return Err(Fault::new(E2BIG, format_args!("more than {} objects", OBJECTS_MAX)));
         }
-        Ok(self.objects.push(object, GFP_KERNEL)?)
+        Ok(self.objects.push(object, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// The object.

@@ -177,25 +177,25 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
     }
     let prologue = Prologue::read(&mut reader, header.tasks, external)?;
     let entries = &prologue.tree;
-    let mut gates: KVVec<Gate> = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
-    let mut tasks: KVVec<Option<Task>> = KVVec::with_capacity(entries.len(), GFP_KERNEL)?;
+    let mut gates: KVVec<Gate> = KVVec::with_capacity(entries.len(), GFP_KERNEL_ACCOUNT)?;
+    let mut tasks: KVVec<Option<Task>> = KVVec::with_capacity(entries.len(), GFP_KERNEL_ACCOUNT)?;
     for _ in 0..entries.len() {
         gates.push(
             Gate {
-                turn: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
-                gathered: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
+                turn: KBox::pin_init(Completion::new(), GFP_KERNEL_ACCOUNT)?,
+                gathered: KBox::pin_init(Completion::new(), GFP_KERNEL_ACCOUNT)?,
                 missing: AtomicU32::new(0),
                 users: 0,
                 threads: 0,
                 entered: AtomicBool::new(false),
-                vfork: KBox::pin_init(Completion::new(), GFP_KERNEL)?,
+                vfork: KBox::pin_init(Completion::new(), GFP_KERNEL_ACCOUNT)?,
                 vfork_parent: AtomicU32::new(NOBODY),
                 pdeath_signal: AtomicU32::new(0),
                 started: AtomicBool::new(false),
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
-        tasks.push(None, GFP_KERNEL)?;
+        tasks.push(None, GFP_KERNEL_ACCOUNT)?;
     }
     for entry in entries {
         if let Some(gate) = gates.get_mut(entry.vm as usize) {
@@ -242,7 +242,7 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
             all_started <- Completion::new(),
             bytes: core::sync::atomic::AtomicU64::new(0),
         }),
-        GFP_KERNEL,
+        GFP_KERNEL_ACCOUNT,
     )?;
     Ok(restart)
 }
@@ -469,7 +469,7 @@ impl Restart {
             raise_limits(me)?;
         }
 
-        let mut late = KBox::new(Late::default(), GFP_KERNEL)?;
+        let mut late = KBox::new(Late::default(), GFP_KERNEL_ACCOUNT)?;
         {
             let mut stream = self.stream.lock();
             let stream = &mut *stream;
@@ -629,7 +629,7 @@ impl Restart {
 
     /// Takes on what is left of a task that has exited.
     fn remains(&self, index: u32, entry: &Tree, me: &CurrentTask) -> Result<KBox<Late>> {
-        let mut late = KBox::new(Late::default(), GFP_KERNEL)?;
+        let mut late = KBox::new(Late::default(), GFP_KERNEL_ACCOUNT)?;
         {
             let mut stream = self.stream.lock();
             let stream = &mut *stream;

@@ -140,10 +140,10 @@ impl Session {
         }
         let mut bytes = KVec::new();
         let done = bytes
-            .extend_from_slice(message.as_bytes(), GFP_KERNEL)
-            .and_then(|()| bytes.extend_from_slice(&text[..message.text_len as usize], GFP_KERNEL))
-            .and_then(|()| bytes.resize(size, 0, GFP_KERNEL))
-            .and_then(|()| log.messages.push(bytes, GFP_KERNEL));
+            .extend_from_slice(message.as_bytes(), GFP_KERNEL_ACCOUNT)
+            .and_then(|()| bytes.extend_from_slice(&text[..message.text_len as usize], GFP_KERNEL_ACCOUNT))
+            .and_then(|()| bytes.resize(size, 0, GFP_KERNEL_ACCOUNT))
+            .and_then(|()| log.messages.push(bytes, GFP_KERNEL_ACCOUNT));
         if done.is_err() {
             log.lost += 1;
         } else {

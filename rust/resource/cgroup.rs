@@ -99,7 +99,7 @@ impl Resource for CgroupRoom {
         if restore.warnings.len() < WARNINGS {
             let ids = restore.me.task();
             let fault = fault.kind(RecordType::Cgroup).task(ids.tgid(), ids.tid());
-            restore.warnings.push(fault, GFP_KERNEL)?;
+            restore.warnings.push(fault, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ fn join(me: &CurrentTask, path: &[u8]) -> Result<bool> {
     let own = me.cgroup()?;
     let mut text = KVec::new();
     for part in [MOUNT, &own[..]] {
-        text.extend_from_slice(part, GFP_KERNEL)?;
+        text.extend_from_slice(part, GFP_KERNEL_ACCOUNT)?;
     }
     let base = File::open(&text, O_PATH).context(format_args!("there is no cgroup file system"))?;
     if !base.is_own_cgroup() {
@@ -138,7 +138,7 @@ fn join(me: &CurrentTask, path: &[u8]) -> Result<bool> {
     })?;
     let mut file = KVec::new();
     for part in [below, b"/cgroup.procs"] {
-        file.extend_from_slice(part, GFP_KERNEL)?;
+        file.extend_from_slice(part, GFP_KERNEL_ACCOUNT)?;
     }
     let procs = open_at(me, Some(&base), &file, O_WRONLY, 0, 0).context(format_args!("cannot open it"))?;
     // The caller itself.

@@ -127,7 +127,7 @@ impl Resource for CredRoom {
         }
         let mut groups = KVec::new();
         for g in restore.input.entries::<u32>(want.groups)? {
-            groups.push(g, GFP_KERNEL)?;
+            groups.push(g, GFP_KERNEL_ACCOUNT)?;
         }
         if want.user_ns == 0 {
             become_as(restore.me, &want, &groups)?;

@@ -49,7 +49,7 @@ impl Resource for FdRoom {
                     objref,
                     reserved: 0,
                 };
-                table.push(entry, GFP_KERNEL)?;
+                table.push(entry, GFP_KERNEL_ACCOUNT)?;
             }
             if from.is_none() {
                 break;

@@ -618,21 +618,21 @@ fn check_flying(
     obstacles: &mut dyn Obstacles,
 ) -> Result {
     let mut carriers: KVVec<File> = KVVec::new();
-    carriers.push(fd.file.clone(), GFP_KERNEL)?;
+    carriers.push(fd.file.clone(), GFP_KERNEL_ACCOUNT)?;
     while let Some(carrier) = carriers.pop() {
         let files = census::flying(&carrier)?;
         for file in files.iter() {
             if met.get(&file.address()).is_some() {
                 continue;
             }
-            met.try_create_and_insert(file.address(), (), GFP_KERNEL)?;
+            met.try_create_and_insert(file.address(), (), GFP_KERNEL_ACCOUNT)?;
             let is_same = |other: &&File| other.address() == file.address();
             let ours = files.iter().filter(is_same).count() + usize::from(is_same(&&carrier));
             let kind = check_open(target, fd.fd, file, ours + held(lot, file), leader, path, obstacles)?;
             if let Some(what) = kind.and_then(|_| owner::check_flying(target, file)) {
                 add_refusal(target, file, refuse(file, what).fd(fd.fd), obstacles);
             }
-            carriers.push(file.clone(), GFP_KERNEL)?;
+            carriers.push(file.clone(), GFP_KERNEL_ACCOUNT)?;
         }
         if fatal_signal_pending() {
             return Err(EINTR.into());
@@ -966,7 +966,7 @@ fn restore_file(restore: &mut Restore<'_>) -> Result<Object> {
             return Err(fault);
         }
         if restore.warnings.len() < WARNINGS {
-            restore.warnings.push(fault, GFP_KERNEL)?;
+            restore.warnings.push(fault, GFP_KERNEL_ACCOUNT)?;
         }
     }
     if matches!(r.kind, kind::REGULAR | kind::DIRECTORY | kind::NAMELESS) && r.pos != 0 {

@@ -67,8 +67,8 @@ impl Resource for FpuRoom {
                 format_args!("processor state has features it does not announce"),
             ));
         }
-        let mut copy = KVec::with_capacity(state.len(), GFP_KERNEL)?;
-        copy.extend_from_slice(state, GFP_KERNEL)?;
+        let mut copy = KVec::with_capacity(state.len(), GFP_KERNEL_ACCOUNT)?;
+        copy.extend_from_slice(state, GFP_KERNEL_ACCOUNT)?;
         restore.late.xstate = Some((copy, r.xfeatures & here));
         Ok(())
     }

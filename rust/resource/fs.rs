@@ -57,8 +57,8 @@ impl Resource for FsRoom {
         r.cwd_len = cwd.as_bytes().len() as u32;
         r.root_len = root.as_bytes().len() as u32;
         let mut paths = KVec::new();
-        paths.extend_from_slice(cwd.as_bytes(), GFP_KERNEL)?;
-        paths.extend_from_slice(root.as_bytes(), GFP_KERNEL)?;
+        paths.extend_from_slice(cwd.as_bytes(), GFP_KERNEL_ACCOUNT)?;
+        paths.extend_from_slice(root.as_bytes(), GFP_KERNEL_ACCOUNT)?;
         dump.out.record_with(&r, &paths[..])
     }
 

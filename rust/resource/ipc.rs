@@ -480,7 +480,7 @@ fn warn_of_others(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
     for task in whole.processes.iter().filter_map(|p| p.threads.first()) {
         if Nsproxy::of(task).is_ok_and(|ns| ns.address(NsKind::Ipc) == callers) {
             let number = task.numbers_in(&whole.pid_ns)[1];
-            own.try_create_and_insert(number, (task.tgid(), task.tid()), GFP_KERNEL)?;
+            own.try_create_and_insert(number, (task.tgid(), task.tid()), GFP_KERNEL_ACCOUNT)?;
         }
     }
     if own.is_empty() {

@@ -85,7 +85,7 @@ impl Resource for LayerRoom {
             flags: r.flags,
             subdomains_off: r.subdomains_off == 1,
         };
-        let layer = KBox::new(layer, GFP_KERNEL)?;
+        let layer = KBox::new(layer, GFP_KERNEL_ACCOUNT)?;
         restore.made.add(Object::Layer(layer, r.below, None))
     }
 }
@@ -148,7 +148,7 @@ impl Resource for LandlockRoom {
                 .bad(EBADMSG, format_args!("wrong values in a Landlock record")));
         }
         let me = restore.me;
-        let mut domain = KVec::with_capacity(LAYERS_MAX, GFP_KERNEL)?;
+        let mut domain = KVec::with_capacity(LAYERS_MAX, GFP_KERNEL_ACCOUNT)?;
         let mut at = r.domain;
         while at != 0 {
             let Some((_, below, _)) = restore.made.layer(at) else {
@@ -162,7 +162,7 @@ impl Resource for LandlockRoom {
                     format_args!("a Landlock domain has more than {LAYERS_MAX} layers"),
                 ));
             }
-            domain.push(at, GFP_KERNEL)?;
+            domain.push(at, GFP_KERNEL_ACCOUNT)?;
             at = below;
         }
         if r.no_new_privs == 1 {

@@ -66,7 +66,7 @@ impl Resource for MempolicyRoom {
         }
         let mut words = KVec::new();
         for w in restore.input.entries::<u64>(r.words)? {
-            words.push(w, GFP_KERNEL)?;
+            words.push(w, GFP_KERNEL_ACCOUNT)?;
         }
         let me = restore.me;
         let (at, bits) = put_nodes(me, &words)?;

@@ -269,7 +269,7 @@ fn begin(restore: &mut Restore<'_>) -> Result {
     }
     let mut auxv = KVec::new();
     for word in input.entries::<u64>(fields.auxv)? {
-        auxv.push(word, GFP_KERNEL)?;
+        auxv.push(word, GFP_KERNEL_ACCOUNT)?;
     }
     let me = restore.me;
     let mm = me.task().mm().ok_or(ESRCH)?;

@@ -119,7 +119,7 @@ fn met(whole: &Whole<'_>) -> Result<RBTree<(usize, u32), Met>> {
                 threads,
                 ids: (task.tgid(), task.tid()),
             };
-            met.try_create_and_insert(key, first, GFP_KERNEL)?;
+            met.try_create_and_insert(key, first, GFP_KERNEL_ACCOUNT)?;
             Ok(())
         };
         for kind in SAVED.into_iter().filter(|k| is_foreign(whole, &ns, *k)) {
@@ -552,7 +552,7 @@ fn enter(restore: &mut Restore<'_>) -> Result {
         match restore.made.get(objref) {
             Some(Object::Namespace(found, file, maker)) if *found == base => {
                 owners.add(UserNs::owner_of(file).as_ref());
-                wanted.push((kind, file.clone(), maker.clone()), GFP_KERNEL)?;
+                wanted.push((kind, file.clone(), maker.clone()), GFP_KERNEL_ACCOUNT)?;
             }
             _ => {
                 return Err(restore

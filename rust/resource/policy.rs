@@ -146,7 +146,7 @@ impl<'a> Decisions<'a> {
         };
         self.files
             .borrow_mut()
-            .try_create_and_insert(file.address(), number, GFP_KERNEL)?;
+            .try_create_and_insert(file.address(), number, GFP_KERNEL_ACCOUNT)?;
         Ok(why.and(text))
     }
 
@@ -162,7 +162,7 @@ impl<'a> Decisions<'a> {
     fn doom(&self, leader: &Task) -> Result<&'static str> {
         self.doomed
             .borrow_mut()
-            .try_create_and_insert(leader.tgid(), (), GFP_KERNEL)?;
+            .try_create_and_insert(leader.tgid(), (), GFP_KERNEL_ACCOUNT)?;
         Ok("the process will be killed at restart")
     }
 

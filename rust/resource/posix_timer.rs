@@ -73,7 +73,7 @@ impl Resource for PosixTimerRoom {
     fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         let timers = posix_timers(target.leader, &PidNs::of(target.leader)?)?;
         let (next_id, restore_ids) = numbering(target.leader);
-        let mut entries = KVVec::with_capacity(timers.len(), GFP_KERNEL)?;
+        let mut entries = KVVec::with_capacity(timers.len(), GFP_KERNEL_ACCOUNT)?;
         for t in &timers {
             let entry = Entry {
                 id: t.id as u32,
@@ -89,7 +89,7 @@ impl Resource for PosixTimerRoom {
                 value_ns: t.value_ns.min(TIME_MAX),
                 overrun: t.overrun.min(OVERRUN_MAX),
             };
-            entries.push(entry, GFP_KERNEL)?;
+            entries.push(entry, GFP_KERNEL_ACCOUNT)?;
         }
         let mut left = &entries[..];
         loop {
@@ -151,7 +151,7 @@ impl Resource for PosixTimerRoom {
             if t.pending {
                 expire(me, &t).context(format_args!("cannot queue the signal of POSIX timer {id}"))?;
             }
-            restore.late.posix_timers.push(t, GFP_KERNEL)?;
+            restore.late.posix_timers.push(t, GFP_KERNEL_ACCOUNT)?;
         }
         me.set_next_timer_id(r.next_id);
         number(me, r.flags & timers_flags::RESTORE_IDS != 0)

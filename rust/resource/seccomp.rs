@@ -190,9 +190,9 @@ fn install(restore: &mut Restore<'_>) -> Result {
     {
         return Err(input.bad(EBADMSG, format_args!("wrong values in a seccomp filter record")));
     }
-    let mut program = KVVec::with_capacity(r.count as usize, GFP_KERNEL)?;
+    let mut program = KVVec::with_capacity(r.count as usize, GFP_KERNEL_ACCOUNT)?;
     for word in input.entries::<u64>(r.count)? {
-        program.push(word, GFP_KERNEL)?;
+        program.push(word, GFP_KERNEL_ACCOUNT)?;
     }
     let me = restore.me;
     no_new_privs(me, r.flags & filter_flags::NO_NEW_PRIVS != 0)?;

@@ -37,7 +37,7 @@ impl Resource for ActionRoom {
 
     fn dump(target: &Target<'_>, _task: &FrozenTask<'_>, dump: &mut Dump<'_>) -> Result {
         let actions = sighand::actions(target.leader)?;
-        let mut r = KBox::new(Actions::new_zeroed(), GFP_KERNEL)?;
+        let mut r = KBox::new(Actions::new_zeroed(), GFP_KERNEL_ACCOUNT)?;
         for (to, [handler, flags, restorer, mask]) in r.actions.iter_mut().zip(actions.iter().copied()) {
             *to = Action {
                 handler,
@@ -50,7 +50,7 @@ impl Resource for ActionRoom {
     }
 
     fn restore(_kind: RecordType, restore: &mut Restore<'_>) -> Result {
-        let r: KBox<Actions> = KBox::new(restore.input.only()?, GFP_KERNEL)?;
+        let r: KBox<Actions> = KBox::new(restore.input.only()?, GFP_KERNEL_ACCOUNT)?;
         let me = restore.me;
         let now = sighand::actions(me.task())?;
         for ((signal, a), have) in (1..=SIGNALS as u32).zip(r.actions.iter()).zip(now.iter()) {
@@ -99,9 +99,9 @@ const ENTRIES: usize = 1024;
 fn dump_queue(task: &Task, shared: bool, dump: &mut Dump<'_>) -> Result {
     let queue = sighand::pending(task, shared)?;
     for lot in queue.chunks(ENTRIES) {
-        let mut infos = KVec::with_capacity(lot.len(), GFP_KERNEL)?;
+        let mut infos = KVec::with_capacity(lot.len(), GFP_KERNEL_ACCOUNT)?;
         for siginfo in lot {
-            infos.push(Info { siginfo: *siginfo }, GFP_KERNEL)?;
+            infos.push(Info { siginfo: *siginfo }, GFP_KERNEL_ACCOUNT)?;
         }
         let fixed = Pending {
             shared: u32::from(shared),

@@ -95,7 +95,7 @@ impl Users {
         match self.0.get_mut(&address) {
             Some(n) => *n += count,
             None => {
-                self.0.try_create_and_insert(address, count, GFP_KERNEL)?;
+                self.0.try_create_and_insert(address, count, GFP_KERNEL_ACCOUNT)?;
             }
         }
         Ok(())

@@ -45,14 +45,14 @@ const ENTRIES: usize = 4000;
 /// Index of the process whose address space each process shares: the first that has it.
 fn first_with_same_mm(whole: &Whole<'_>) -> Result<KVVec<usize>> {
     let mut first: RBTree<usize, usize> = RBTree::new();
-    let mut out = KVVec::with_capacity(whole.processes.len(), GFP_KERNEL)?;
+    let mut out = KVVec::with_capacity(whole.processes.len(), GFP_KERNEL_ACCOUNT)?;
     for (i, p) in whole.processes.iter().enumerate() {
         let mm = p.threads.first().map_or(0, |t| t.shared().mm);
         let found = first.get(&mm).copied();
         if found.is_none() && mm != 0 {
-            first.try_create_and_insert(mm, i, GFP_KERNEL)?;
+            first.try_create_and_insert(mm, i, GFP_KERNEL_ACCOUNT)?;
         }
-        out.push(if mm == 0 { i } else { found.unwrap_or(i) }, GFP_KERNEL)?;
+        out.push(if mm == 0 { i } else { found.unwrap_or(i) }, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(out)
 }
@@ -105,13 +105,13 @@ fn check_nested(whole: &Whole<'_>, refuse: &mut dyn FnMut(Option<&Task>, core::f
     // The namespace that each process has made, if there is one and only one.
     let mut made: RBTree<usize, Option<usize>> = RBTree::new();
     for p in whole.processes {
-        numbers.try_create_and_insert(p.leader.numbers_in(&whole.pid_ns)[1], (), GFP_KERNEL)?;
+        numbers.try_create_and_insert(p.leader.numbers_in(&whole.pid_ns)[1], (), GFP_KERNEL_ACCOUNT)?;
         let mut ns = pid_ns_of(p)?;
         while let Some(inner) = ns.filter(|ns| *ns != whole.pid_ns) {
             match inhabitants.get_mut(&inner.address()) {
                 Some(n) => *n += 1,
                 None => {
-                    inhabitants.try_create_and_insert(inner.address(), 1, GFP_KERNEL)?;
+                    inhabitants.try_create_and_insert(inner.address(), 1, GFP_KERNEL_ACCOUNT)?;
                 }
             }
             ns = inner.above(1);
@@ -135,7 +135,7 @@ fn check_nested(whole: &Whole<'_>, refuse: &mut dyn FnMut(Option<&Task>, core::f
                 match made.get_mut(&p.parent) {
                     Some(several) => *several = None,
                     None => {
-                        made.try_create_and_insert(p.parent, Some(ns.address()), GFP_KERNEL)?;
+                        made.try_create_and_insert(p.parent, Some(ns.address()), GFP_KERNEL_ACCOUNT)?;
                     }
                 }
                 if ns.level() - whole.pid_ns.level() > LEVELS_MAX {
@@ -233,13 +233,13 @@ pub(crate) fn check(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result 
 
 /// Writes the tree of the target.
 pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
-    let mut entries: KVVec<Tree> = KVVec::with_capacity(tasks(whole.processes), GFP_KERNEL)?;
+    let mut entries: KVVec<Tree> = KVVec::with_capacity(tasks(whole.processes), GFP_KERNEL_ACCOUNT)?;
     let first = first_with_same_mm(whole)?;
     // Index of the leader of each process.
-    let mut leaders: KVVec<u32> = KVVec::with_capacity(whole.processes.len(), GFP_KERNEL)?;
+    let mut leaders: KVVec<u32> = KVVec::with_capacity(whole.processes.len(), GFP_KERNEL_ACCOUNT)?;
     for (p, vm) in whole.processes.iter().zip(first.iter()) {
         let index = entries.len() as u32;
-        leaders.push(index, GFP_KERNEL)?;
+        leaders.push(index, GFP_KERNEL_ACCOUNT)?;
         let leader = &p.leader;
         let owner = leaders.get(*vm).copied().unwrap_or(index);
         let ppid = match whole.processes.get(p.parent) {
@@ -283,12 +283,12 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
             e.flags |= flags::PIDNS_INIT;
             e.owner = owner_of(whole, &ns).ok_or(EINVAL)?;
         }
-        entries.push(e, GFP_KERNEL)?;
+        entries.push(e, GFP_KERNEL_ACCOUNT)?;
         (e.flags, e.exit_signal, e.stop_signal, e.owner) = (0, 0, 0, 0);
         for t in p.tasks().skip(1) {
             [e.pid, e.tgid, e.pgid, e.sid] = t.numbers_in(&whole.pid_ns);
             e.comm = t.comm();
-            entries.push(e, GFP_KERNEL)?;
+            entries.push(e, GFP_KERNEL_ACCOUNT)?;
         }
     }
     for (i, lot) in entries.chunks(ENTRIES).enumerate() {
@@ -300,9 +300,9 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
     }
     let tasks = whole.processes.iter().flat_map(Process::tasks);
     for ((index, e), task) in (0..).zip(&entries).zip(tasks).filter(|((_, e), _)| e.level != 0) {
-        let mut ids: KVec<u32> = KVec::with_capacity(e.level as usize, GFP_KERNEL)?;
+        let mut ids: KVec<u32> = KVec::with_capacity(e.level as usize, GFP_KERNEL_ACCOUNT)?;
         for levels in (0..e.level).rev() {
-            ids.push(task.numbers_above(levels)[0], GFP_KERNEL)?;
+            ids.push(task.numbers_above(levels)[0], GFP_KERNEL_ACCOUNT)?;
         }
         out.record_with(&Pids { index, count: e.level }, &ids)?;
     }
@@ -339,7 +339,7 @@ impl Nested {
     /// Passes over the tasks that live in the root task's namespace.
     fn skip(&mut self, tree: &[Tree]) -> Result {
         while tree.get(self.starts.len()).is_some_and(|e| e.level == 0) {
-            self.starts.push(self.ids.len(), GFP_KERNEL)?;
+            self.starts.push(self.ids.len(), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(())
     }
@@ -352,12 +352,12 @@ impl Nested {
         if head.index as usize != self.starts.len() || next.is_none_or(|e| e.level != head.count) {
             return Err(input.bad(EBADMSG, format_args!("thread ids that the tree does not have")));
         }
-        self.starts.push(self.ids.len(), GFP_KERNEL)?;
+        self.starts.push(self.ids.len(), GFP_KERNEL_ACCOUNT)?;
         for id in input.entries::<u32>(head.count)? {
             if id == 0 || id > i32::MAX as u32 {
                 return Err(input.bad(EBADMSG, format_args!("impossible thread id in a nested pid namespace")));
             }
-            self.ids.push(id, GFP_KERNEL)?;
+            self.ids.push(id, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(())
     }
@@ -443,7 +443,7 @@ pub(crate) fn restore(input: &Reader, tasks: u32, tree: &mut KVVec<Tree>) -> Res
                 return bad("thread without its leader in the task tree");
             }
         }
-        tree.push(e, GFP_KERNEL)?;
+        tree.push(e, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(())
 }
@@ -463,11 +463,11 @@ impl Numbers {
 fn check_jobs(input: &Reader, tree: &[Tree]) -> Result {
     // The session of each group.
     let mut sessions: RBTree<u32, u32> = RBTree::new();
-    sessions.try_create_and_insert(0, 0, GFP_KERNEL)?;
+    sessions.try_create_and_insert(0, 0, GFP_KERNEL_ACCOUNT)?;
     for (index, e) in tree.iter().enumerate().filter(|(_, e)| e.flags & flags::LEADER != 0) {
         for group in [e.pgid, e.sid] {
             match sessions.get(&group) {
-                None => drop(sessions.try_create_and_insert(group, e.sid, GFP_KERNEL)?),
+                None => drop(sessions.try_create_and_insert(group, e.sid, GFP_KERNEL_ACCOUNT)?),
                 Some(same) if *same == e.sid => {}
                 Some(_) => {
                     return Err(input.bad(
@@ -528,9 +528,9 @@ pub(crate) fn check_whole(input: &Reader, tree: &[Tree], nested: &mut Nested) ->
             return bad("a process in a pid namespace whose first process has exited, in the task tree");
         }
         if is_first && is_child {
-            ended.try_create_and_insert(e.ppid, e.flags & flags::ZOMBIE != 0, GFP_KERNEL)?;
+            ended.try_create_and_insert(e.ppid, e.flags & flags::ZOMBIE != 0, GFP_KERNEL_ACCOUNT)?;
         }
-        numbers.try_create_and_insert(e.pid, index as u32, GFP_KERNEL)?;
+        numbers.try_create_and_insert(e.pid, index as u32, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(Numbers(numbers))
 }
@@ -579,7 +579,8 @@ impl Ghosts {
 
     fn keep(&mut self, number: u32, join: &Join) -> Result {
         if let Join::New(_) = join {
-            self.0.try_create_and_insert(number, join.pid().clone(), GFP_KERNEL)?;
+            self.0
+                .try_create_and_insert(number, join.pid().clone(), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(())
     }

@@ -149,7 +149,7 @@ impl Reader {
                 return self.file.read_full(out, Some(pos));
             }
             if self.ahead.is_empty() {
-                self.ahead.resize(AHEAD, 0, GFP_KERNEL)?;
+                self.ahead.resize(AHEAD, 0, GFP_KERNEL_ACCOUNT)?;
             }
             self.got = self.file.read_full(&mut self.ahead, Some(&mut pos.clone()))?;
         }
@@ -195,7 +195,7 @@ impl Reader {
             let length = header.length as usize;
             let mut body = core::mem::take(&mut self.body);
             if body.len() < length {
-                body.resize(length, 0, GFP_KERNEL)?;
+                body.resize(length, 0, GFP_KERNEL_ACCOUNT)?;
             }
             let ret = self.bytes(&mut body[..length]);
             self.body = body;
@@ -241,7 +241,7 @@ impl Reader {
             return Ok(());
         }
         self.zeroes(PAGE_ALIGN)?;
-        let mut page = KVVec::<u8>::zeroed(PAGE_SIZE, GFP_KERNEL)?;
+        let mut page = KVVec::<u8>::zeroed(PAGE_SIZE, GFP_KERNEL_ACCOUNT)?;
         let mut hash = Xxh64::new(HASH_SEED);
         while self.payload > 0 {
             let n = self.payload.min(PAGE_SIZE as u64);

@@ -67,7 +67,7 @@ impl Writer {
             file,
             pos,
             offset: 0,
-            buffer: KVVec::with_capacity(BUFFER, GFP_KERNEL)?,
+            buffer: KVVec::with_capacity(BUFFER, GFP_KERNEL_ACCOUNT)?,
             sequence: 0,
             chain: Xxh64::new(HASH_SEED),
             payload: 0,
@@ -111,7 +111,7 @@ impl Writer {
                 self.flush()?;
             }
             let n = bytes.len().min(BUFFER - self.buffer.len());
-            self.buffer.extend_from_slice(&bytes[..n], GFP_KERNEL)?;
+            self.buffer.extend_from_slice(&bytes[..n], GFP_KERNEL_ACCOUNT)?;
             bytes = &bytes[n..];
         }
         Ok(())
@@ -131,9 +131,9 @@ impl Writer {
             if payload != 0 {
                 return Err(Fault::new(EINVAL, format_args!("pages cannot wait")).kind(kind));
             }
-            let mut copy = KVVec::with_capacity(length, GFP_KERNEL)?;
-            copy.extend_from_slice(body[0], GFP_KERNEL)?;
-            copy.extend_from_slice(body[1], GFP_KERNEL)?;
+            let mut copy = KVVec::with_capacity(length, GFP_KERNEL_ACCOUNT)?;
+            copy.extend_from_slice(body[0], GFP_KERNEL_ACCOUNT)?;
+            copy.extend_from_slice(body[1], GFP_KERNEL_ACCOUNT)?;
             deferred.push(
                 Deferred {
                     kind,
@@ -141,7 +141,7 @@ impl Writer {
                     fixed: body[0].len(),
                     body: copy,
                 },
-                GFP_KERNEL,
+                GFP_KERNEL_ACCOUNT,
             )?;
             return Ok(());
         }
@@ -205,7 +205,7 @@ impl Writer {
 
     /// A page record: `objref` 0 is the address space.
     pub(crate) fn batch(&mut self, objref: u32, batch: &mut Batch) -> Result {
-        let mut extents = KVVec::with_capacity(batch.extents().len(), GFP_KERNEL)?;
+        let mut extents = KVVec::with_capacity(batch.extents().len(), GFP_KERNEL_ACCOUNT)?;
         for e in batch.extents() {
             extents.push(
                 Extent {
@@ -213,7 +213,7 @@ impl Writer {
                     pages: e.pages,
                     flags: e.flags,
                 },
-                GFP_KERNEL,
+                GFP_KERNEL_ACCOUNT,
             )?;
         }
         let fixed = Pages {

@@ -31,7 +31,7 @@ pub(crate) fn contexts(mm: &Mm) -> Result<KVVec<Context>> {
     let mut from = 0;
     while let Some(context) = first_from(mm, from)? {
         from = context.index.saturating_add(1);
-        out.push(context, GFP_KERNEL)?;
+        out.push(context, GFP_KERNEL_ACCOUNT)?;
     }
     out.sort_unstable_by_key(|c: &Context| c.address);
     Ok(out)

@@ -12,7 +12,7 @@ const PATH: usize = 4096;
 
 /// What a helper prints: it returns the length, or an error.
 fn printed(print: impl FnOnce(*mut ffi::c_char, i32) -> i32) -> Result<KVec<u8>> {
-    let mut buf = KVec::<u8>::zeroed(PATH, GFP_KERNEL)?;
+    let mut buf = KVec::<u8>::zeroed(PATH, GFP_KERNEL_ACCOUNT)?;
     let n = to_result(print(buf.as_mut_ptr().cast(), PATH as i32) as isize)?;
     buf.truncate(n);
     Ok(buf)

@@ -95,9 +95,9 @@ impl Cred {
             let info = (*self.0).group_info;
             let n = (*info).ngroups as usize;
             let groups = (*info).gid.as_slice(n);
-            let mut out = KVec::with_capacity(n, GFP_KERNEL)?;
+            let mut out = KVec::with_capacity(n, GFP_KERNEL_ACCOUNT)?;
             for g in groups {
-                out.push(bindings::from_kgid((*viewer.0).user_ns, *g), GFP_KERNEL)?;
+                out.push(bindings::from_kgid((*viewer.0).user_ns, *g), GFP_KERNEL_ACCOUNT)?;
             }
             Ok(out)
         }

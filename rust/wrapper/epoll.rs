@@ -39,14 +39,14 @@ impl<'a> Epoll<'a> {
         loop {
             // A target that runs may add some meanwhile.
             let room = self.read(&mut raw)?.saturating_add(16);
-            raw = KVVec::from_elem(Default::default(), room, GFP_KERNEL)?;
-            let mut items = KVVec::with_capacity(room, GFP_KERNEL)?;
+            raw = KVVec::from_elem(Default::default(), room, GFP_KERNEL_ACCOUNT)?;
+            let mut items = KVVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?;
             let found = self.read(&mut raw)?;
             for item in raw.drain_all().take(found) {
                 // SAFETY: the helper took a reference, or gave NULL.
                 if let Ok(file) = unsafe { File::from_raw(item.file) } {
                     let (fd, events, data) = (item.fd, item.events, item.data);
-                    items.push(Item { fd, events, data, file }, GFP_KERNEL)?;
+                    items.push(Item { fd, events, data, file }, GFP_KERNEL_ACCOUNT)?;
                 }
             }
             if found <= room {

@@ -56,7 +56,7 @@ impl<'a> Fanotify<'a> {
     pub(crate) fn marks(&self) -> Result<KVVec<Mark>> {
         // SAFETY: a fanotify, by the invariant; the buffer has that many entries.
         let found = marks(|out, max| unsafe { bindings::ckpt_fanotify_marks(self.0.as_ptr(), out, max) })?;
-        let mut marks = KVVec::with_capacity(found.len(), GFP_KERNEL)?;
+        let mut marks = KVVec::with_capacity(found.len(), GFP_KERNEL_ACCOUNT)?;
         for (raw, inode) in found {
             let mark = Mark {
                 mask: raw.mask,
@@ -65,7 +65,7 @@ impl<'a> Fanotify<'a> {
                 is_directory: raw.is_directory,
                 inode,
             };
-            marks.push(mark, GFP_KERNEL)?;
+            marks.push(mark, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(marks)
     }

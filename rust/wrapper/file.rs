@@ -195,9 +195,9 @@ impl File {
 
     /// Opens a path as the calling task would: with its root, its credentials, its LSM.
     pub(crate) fn open(path: &[u8], flags: u32) -> Result<Self> {
-        let mut text = KVec::with_capacity(path.len() + 1, GFP_KERNEL)?;
-        text.extend_from_slice(path, GFP_KERNEL)?;
-        text.push(0, GFP_KERNEL)?;
+        let mut text = KVec::with_capacity(path.len() + 1, GFP_KERNEL_ACCOUNT)?;
+        text.extend_from_slice(path, GFP_KERNEL_ACCOUNT)?;
+        text.push(0, GFP_KERNEL_ACCOUNT)?;
         let path = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
         // SAFETY: a NUL-terminated path; the function returns a reference or an error pointer.
         unsafe { Self::from_raw(bindings::filp_open(path.as_char_ptr(), flags as i32, 0)) }
@@ -253,7 +253,7 @@ impl File {
     pub(crate) fn info(&self) -> Result<Info> {
         let mut size = 4096;
         loop {
-            let mut text: KVVec<u8> = KVVec::zeroed(size, GFP_KERNEL)?;
+            let mut text: KVVec<u8> = KVVec::zeroed(size, GFP_KERNEL_ACCOUNT)?;
             // SAFETY: alive; the buffer has `size` bytes.
             let length = unsafe { bindings::ckpt_fdinfo(self.as_ptr(), text.as_mut_ptr().cast(), size) };
             if length < size {
@@ -408,9 +408,9 @@ impl File {
         if !unsafe { bindings::ckpt_may_be_covered(self.as_ptr()) } {
             return Ok(false);
         }
-        let mut text = KVec::with_capacity(path.as_bytes().len() + 1, GFP_KERNEL)?;
-        text.extend_from_slice(path.as_bytes(), GFP_KERNEL)?;
-        text.push(0, GFP_KERNEL)?;
+        let mut text = KVec::with_capacity(path.as_bytes().len() + 1, GFP_KERNEL_ACCOUNT)?;
+        text.extend_from_slice(path.as_bytes(), GFP_KERNEL_ACCOUNT)?;
+        text.push(0, GFP_KERNEL_ACCOUNT)?;
         let path = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
         // SAFETY: all are alive, the path has its NUL.
         Ok(unsafe { bindings::ckpt_leads_elsewhere(fs.root(), path.as_char_ptr(), self.as_ptr()) })
@@ -585,11 +585,11 @@ pub(crate) fn collect_fds(task: &Task, from: &mut Option<u32>) -> Result<KVec<Fd
     let Some(start) = *from else {
         return Ok(out);
     };
-    let mut raw: KVec<bindings::ckpt_fd> = KVec::with_capacity(FDS, GFP_KERNEL)?;
+    let mut raw: KVec<bindings::ckpt_fd> = KVec::with_capacity(FDS, GFP_KERNEL_ACCOUNT)?;
     for _ in 0..FDS {
-        raw.push(bindings::ckpt_fd::default(), GFP_KERNEL)?;
+        raw.push(bindings::ckpt_fd::default(), GFP_KERNEL_ACCOUNT)?;
     }
-    out.reserve(FDS, GFP_KERNEL)?;
+    out.reserve(FDS, GFP_KERNEL_ACCOUNT)?;
     let mut next = 0;
     // SAFETY: the task is alive, the array has FDS entries; the helper locks and takes a reference on each file.
     let n = unsafe { bindings::ckpt_collect_fds(task.as_ptr(), start, raw.as_mut_ptr(), FDS as u32, &mut next) };
@@ -604,7 +604,7 @@ pub(crate) fn collect_fds(task: &Task, from: &mut Option<u32>) -> Result<KVec<Fd
                 cloexec: r.cloexec != 0,
                 file,
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
     }
     Ok(out)

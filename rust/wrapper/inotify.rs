@@ -64,13 +64,13 @@ pub(super) fn marks(
 ) -> Result<KVVec<(bindings::ckpt_mark, Option<Inode>)>> {
     let mut room = 16;
     loop {
-        let mut raw: KVVec<bindings::ckpt_mark> = KVVec::from_elem(Default::default(), room, GFP_KERNEL)?;
-        let mut marks = KVVec::with_capacity(room, GFP_KERNEL)?;
+        let mut raw: KVVec<bindings::ckpt_mark> = KVVec::from_elem(Default::default(), room, GFP_KERNEL_ACCOUNT)?;
+        let mut marks = KVVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?;
         let found = list(raw.as_mut_ptr(), room as u32) as usize;
         for mark in raw.iter().take(found) {
             // SAFETY: the helper took the reference, or left it empty.
             let inode = unsafe { Inode::from_raw(mark.inode) };
-            marks.push((*mark, inode), GFP_KERNEL)?;
+            marks.push((*mark, inode), GFP_KERNEL_ACCOUNT)?;
         }
         if found <= room {
             return Ok(marks);
@@ -112,14 +112,14 @@ impl<'a> Inotify<'a> {
     pub(crate) fn watches(&self) -> Result<KVVec<Watch>> {
         // SAFETY: an inotify, by the invariant; the buffer has that many entries.
         let marks = marks(|out, max| unsafe { bindings::ckpt_inotify_marks(self.0.as_ptr(), out, max) })?;
-        let mut watches = KVVec::with_capacity(marks.len(), GFP_KERNEL)?;
+        let mut watches = KVVec::with_capacity(marks.len(), GFP_KERNEL_ACCOUNT)?;
         for (raw, inode) in marks {
             let watch = Watch {
                 wd: raw.wd as u32,
                 mask: raw.mask,
                 inode: inode.ok_or(EINVAL)?,
             };
-            watches.push(watch, GFP_KERNEL)?;
+            watches.push(watch, GFP_KERNEL_ACCOUNT)?;
         }
         watches.sort_unstable_by_key(|w: &Watch| w.wd);
         Ok(watches)

@@ -106,7 +106,7 @@ fn each_message<E: From<Error>>(
     look: &mut Look<'_, E>,
 ) -> Result<u64, E> {
     const HEAD: usize = size_of::<bindings::ckpt_queued>();
-    let mut buffer = KVVec::zeroed(LOT, GFP_KERNEL).map_err(Error::from)?;
+    let mut buffer = KVVec::zeroed(LOT, GFP_KERNEL_ACCOUNT).map_err(Error::from)?;
     let mut seen = 0;
     loop {
         if fatal_signal_pending() {
@@ -172,7 +172,7 @@ impl Nsproxy {
 
     /// Values of a set of `n` semaphores.
     pub(crate) fn sem_values(&self, id: i32, n: usize, viewer: &Viewer<'_>) -> Result<KVVec<Sem>> {
-        let mut out = KVVec::from_elem(Sem::default(), n, GFP_KERNEL)?;
+        let mut out = KVVec::from_elem(Sem::default(), n, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: all are alive, the array has `n` entries; the helper locks.
         let ret =
             unsafe { bindings::ckpt_sem_values(self.ipc(), id, viewer.pids.as_ptr(), out.as_mut_ptr(), n as u32) };
@@ -184,7 +184,7 @@ impl Nsproxy {
     pub(crate) fn sem_undos(&self, id: i32, lists: &[usize], max: usize) -> Result<KVVec<Undo>> {
         let mut room = 64;
         loop {
-            let mut out = KVVec::from_elem(Undo::default(), room, GFP_KERNEL)?;
+            let mut out = KVVec::from_elem(Undo::default(), room, GFP_KERNEL_ACCOUNT)?;
             // SAFETY: alive, the arrays have that many entries; the helper locks, and compares the addresses only.
             let found = to_result(unsafe {
                 let count = u32::try_from(lists.len())?;

@@ -35,7 +35,7 @@ impl Cred {
         // SAFETY: the reference keeps the cred and its domain; the array has as many elements as a domain has layers.
         let n = unsafe { bindings::ckpt_landlock_layers(self.as_ptr(), raw.as_mut_ptr()) };
         let n = to_result(n as isize)?;
-        let mut layers = KVec::with_capacity(n, GFP_KERNEL)?;
+        let mut layers = KVec::with_capacity(n, GFP_KERNEL_ACCOUNT)?;
         for r in raw.iter().take(n) {
             let layer = Layer {
                 attr: [
@@ -49,7 +49,7 @@ impl Cred {
                 flags: r.flags,
                 subdomains_off: r.subdomains_off != 0,
             };
-            layers.push((r.node as usize, layer), GFP_KERNEL)?;
+            layers.push((r.node as usize, layer), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(layers)
     }

@@ -69,6 +69,6 @@ pub(crate) fn ranges(file: &File, table_of: Option<&Task>) -> Result<KVVec<Range
             out.truncate(found);
             return Ok(out);
         }
-        out = KVVec::from_elem(Range::default(), found, GFP_KERNEL)?;
+        out = KVVec::from_elem(Range::default(), found, GFP_KERNEL_ACCOUNT)?;
     }
 }

@@ -299,7 +299,7 @@ impl Mm {
         // SAFETY: the mm is alive; the array is part of it.
         let auxv = unsafe { &(*self.0.as_ptr()).__bindgen_anon_1.saved_auxv };
         for w in auxv {
-            out.push(*w as u64, GFP_KERNEL)?;
+            out.push(*w as u64, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(out)
     }
@@ -363,7 +363,7 @@ impl Mm {
             // SAFETY: the lock keeps the mapping and what hangs on it.
             let vma = unsafe { Self::copy_vma(v) }?;
             at = vma.end as usize;
-            out.push(vma, GFP_KERNEL)?;
+            out.push(vma, GFP_KERNEL_ACCOUNT)?;
         }
     }
 
@@ -397,7 +397,7 @@ impl Mm {
                 policy: {
                     let mut policy = Policy::default();
                     if bindings::ckpt_vma_policy(v, &mut policy) {
-                        Some(KBox::new(policy, GFP_KERNEL)?)
+                        Some(KBox::new(policy, GFP_KERNEL_ACCOUNT)?)
                     } else {
                         None
                     }
@@ -468,13 +468,13 @@ impl Drop for Batch {
 impl Batch {
     /// Room for `pages` pages in at most `extents` runs.
     pub(crate) fn new(pages: usize, extents: usize) -> Result<Self> {
-        let mut bvec = KVVec::with_capacity(pages, GFP_KERNEL)?;
-        let mut ext = KVVec::with_capacity(extents, GFP_KERNEL)?;
+        let mut bvec = KVVec::with_capacity(pages, GFP_KERNEL_ACCOUNT)?;
+        let mut ext = KVVec::with_capacity(extents, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..pages {
-            bvec.push(bindings::bio_vec::default(), GFP_KERNEL)?;
+            bvec.push(bindings::bio_vec::default(), GFP_KERNEL_ACCOUNT)?;
         }
         for _ in 0..extents {
-            ext.push(Extent::default(), GFP_KERNEL)?;
+            ext.push(Extent::default(), GFP_KERNEL_ACCOUNT)?;
         }
         let walk = bindings::ckpt_walk {
             bvec: bvec.as_mut_ptr(),
@@ -669,11 +669,11 @@ const LOT: usize = 512;
 impl PageInput {
     /// With room for one lot.
     pub(crate) fn new() -> Result<Self> {
-        let mut pages = KVVec::with_capacity(LOT, GFP_KERNEL)?;
-        let mut bvec = KVVec::with_capacity(LOT, GFP_KERNEL)?;
+        let mut pages = KVVec::with_capacity(LOT, GFP_KERNEL_ACCOUNT)?;
+        let mut bvec = KVVec::with_capacity(LOT, GFP_KERNEL_ACCOUNT)?;
         for _ in 0..LOT {
-            pages.push(core::ptr::null_mut(), GFP_KERNEL)?;
-            bvec.push(bindings::bio_vec::default(), GFP_KERNEL)?;
+            pages.push(core::ptr::null_mut(), GFP_KERNEL_ACCOUNT)?;
+            bvec.push(bindings::bio_vec::default(), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(Self { pages, bvec })
     }

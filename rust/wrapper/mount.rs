@@ -87,18 +87,18 @@ pub(crate) fn collect_alone(ns: &Nsproxy) -> Result<KVVec<Mount>> {
 fn collect_with(ns: &Nsproxy, most: u32, relations: bool) -> Result<KVVec<Mount>> {
     let mut room = 64;
     loop {
-        let mut raw: KVVec<bindings::ckpt_mount> = KVVec::with_capacity(room as usize, GFP_KERNEL)?;
+        let mut raw: KVVec<bindings::ckpt_mount> = KVVec::with_capacity(room as usize, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: the namespaces are alive, the array has `room` entries; the helper locks and takes references.
         let n = unsafe { bindings::ckpt_collect_mounts(ns.as_ptr(), raw.as_mut_ptr(), room, relations) };
         let n = to_result(n as isize)? as u32;
         let stored = n.min(room);
         let mut out = KVVec::new();
-        let mut failed = out.reserve(stored as usize, GFP_KERNEL).is_err();
+        let mut failed = out.reserve(stored as usize, GFP_KERNEL_ACCOUNT).is_err();
         for i in 0..stored as usize {
             // SAFETY: the helper has stored that many.
             // INVARIANT: with a reference each.
             let mount = Mount(unsafe { raw.as_ptr().add(i).read() });
-            failed |= out.push(mount, GFP_KERNEL).is_err();
+            failed |= out.push(mount, GFP_KERNEL_ACCOUNT).is_err();
         }
         if failed {
             return Err(ENOMEM);
@@ -190,7 +190,7 @@ impl Mount {
             bindings::ckpt_superblock(&self.0, &mut out);
             let mut source = KVec::new();
             if !out.source.is_null() {
-                source.extend_from_slice(CStr::from_char_ptr(out.source).to_bytes(), GFP_KERNEL)?;
+                source.extend_from_slice(CStr::from_char_ptr(out.source).to_bytes(), GFP_KERNEL_ACCOUNT)?;
             }
             Ok(Superblock {
                 address: out.address as usize,
@@ -211,7 +211,7 @@ impl Mount {
             return Err(EINVAL);
         }
         for i in 0.. {
-            out.reserve(1, GFP_KERNEL)?;
+            out.reserve(1, GFP_KERNEL_ACCOUNT)?;
             // SAFETY: the mount is alive, and of an overlay; the helper takes references.
             if !unsafe { bindings::ckpt_overlay_layer(&self.0, i, &mut raw, &mut kind) } {
                 break;
@@ -224,7 +224,7 @@ impl Mount {
                 bindings::ckpt_layer_CKPT_LAYER_UPPER => Layer::Upper,
                 _ => Layer::Work,
             };
-            out.push((kind, layer), GFP_KERNEL)?;
+            out.push((kind, layer), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(out)
     }
@@ -242,7 +242,7 @@ impl Mount {
 
     /// Options of its file system as in /proc/mounts, with a leading comma.
     pub(crate) fn options(&self) -> Result<KVVec<u8>> {
-        let mut buf = KVVec::<u8>::zeroed(OPTIONS, GFP_KERNEL)?;
+        let mut buf = KVVec::<u8>::zeroed(OPTIONS, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: the mount is alive, the buffer has that many bytes.
         let n = unsafe { bindings::ckpt_superblock_options(&self.0, buf.as_mut_ptr().cast(), buf.len() as u32) };
         let n = to_result(n as isize)?;
@@ -322,7 +322,7 @@ impl Tree {
 
     /// Value of an extended attribute; `name` ends with a NUL.
     pub(crate) fn xattr(&self, file: &File, name: &CStr) -> Result<KVVec<u8>> {
-        let mut buf = KVVec::<u8>::zeroed(64 * 1024, GFP_KERNEL)?;
+        let mut buf = KVVec::<u8>::zeroed(64 * 1024, GFP_KERNEL_ACCOUNT)?;
         let (text, viewer) = (name.as_char_ptr(), self.viewer.as_ptr());
         // SAFETY: all are alive, the buffer has that many bytes.
         let n = unsafe { bindings::ckpt_get_xattr(file.as_ptr(), viewer, text, buf.as_mut_ptr().cast(), buf.len()) };
@@ -350,9 +350,9 @@ pub(crate) fn is_same_place(mounted: &File, from: &File) -> bool {
 }
 
 fn with_nul(path: &[u8]) -> Result<KVec<u8>> {
-    let mut text = KVec::with_capacity(path.len() + 1, GFP_KERNEL)?;
-    text.extend_from_slice(path, GFP_KERNEL)?;
-    text.push(0, GFP_KERNEL)?;
+    let mut text = KVec::with_capacity(path.len() + 1, GFP_KERNEL_ACCOUNT)?;
+    text.extend_from_slice(path, GFP_KERNEL_ACCOUNT)?;
+    text.push(0, GFP_KERNEL_ACCOUNT)?;
     Ok(text)
 }
 
@@ -373,7 +373,7 @@ impl File {
 
     /// The next names in a directory, each with a NUL; empty at the end.
     pub(crate) fn names(&self) -> Result<KVec<u8>> {
-        let mut buf = KVec::<u8>::zeroed(16 * 1024, GFP_KERNEL)?;
+        let mut buf = KVec::<u8>::zeroed(16 * 1024, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: alive, the buffer has that many bytes; the function locks the directory.
         let n = unsafe { bindings::ckpt_read_names(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len() as u32) };
         let n = to_result(n as isize)?;
@@ -383,7 +383,7 @@ impl File {
 
     /// Text of the symbolic link that this is.
     pub(crate) fn link_text(&self) -> Result<KVec<u8>> {
-        let mut buf = KVec::<u8>::zeroed(4096, GFP_KERNEL)?;
+        let mut buf = KVec::<u8>::zeroed(4096, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: alive, the buffer has that many bytes.
         let n = unsafe { bindings::ckpt_read_link(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len() as u32) };
         let n = to_result(n as isize)?;
@@ -398,7 +398,7 @@ impl File {
             Err(EOPNOTSUPP) => 0,
             other => other?,
         };
-        let mut buf = KVVec::<u8>::zeroed(n, GFP_KERNEL)?;
+        let mut buf = KVVec::<u8>::zeroed(n, GFP_KERNEL_ACCOUNT)?;
         if n > 0 {
             // SAFETY: alive, the buffer has that many bytes.
             let n = unsafe { bindings::ckpt_list_xattrs(self.as_ptr(), buf.as_mut_ptr().cast(), buf.len()) };

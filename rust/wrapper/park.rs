@@ -83,7 +83,7 @@ impl Park {
                 inside: AtomicBool::new(false),
                 task,
             }),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         park.queue()?;
         Ok(park)

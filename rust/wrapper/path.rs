@@ -22,7 +22,7 @@ impl PathBuf {
     /// An empty one.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            buf: KVec::zeroed(SIZE, GFP_KERNEL)?,
+            buf: KVec::zeroed(SIZE, GFP_KERNEL_ACCOUNT)?,
             start: SIZE - 1,
         })
     }

@@ -65,7 +65,7 @@ impl<'a> Pipe<'a> {
 
     /// A copy of what waits, at most `max` bytes.
     pub(crate) fn copy_content(&self, max: usize) -> Result<KVVec<u8>> {
-        let mut out = KVVec::<u8>::zeroed(self.state()?.content.min(max), GFP_KERNEL)?;
+        let mut out = KVVec::<u8>::zeroed(self.state()?.content.min(max), GFP_KERNEL_ACCOUNT)?;
         // SAFETY: alive; the buffer is as long as we say; the helper locks.
         let n = unsafe { bindings::ckpt_pipe_copy(self.0.as_ptr(), out.as_mut_ptr().cast(), out.len()) };
         let n = to_result(n)?;

@@ -62,7 +62,7 @@ pub(crate) fn general(task: &Task) -> Result<[u64; 27]> {
 /// The xstate in the standard format, and the features that it may hold.
 pub(crate) fn xstate(task: &Task) -> Result<(KVec<u8>, u64)> {
     let set = view(task).iter().find(|s| s.core_note_type == XSTATE).ok_or(ENODEV)?;
-    let mut out = KVec::zeroed(set.n as usize * set.size as usize, GFP_KERNEL)?;
+    let mut out = KVec::zeroed(set.n as usize * set.size as usize, GFP_KERNEL_ACCOUNT)?;
     get(task, set, &mut out)?;
     let mut w = [0; 8];
     w.copy_from_slice(out.get(XFEATURES_OFFSET..XFEATURES_OFFSET + 8).ok_or(EIO)?);

@@ -40,14 +40,14 @@ pub(crate) fn may_read() -> bool {
 pub(crate) fn chain(task: &Task) -> Result<KVVec<usize>> {
     let mut room = 8usize;
     loop {
-        let mut raw: KVVec<*const ffi::c_void> = KVVec::with_capacity(room, GFP_KERNEL)?;
+        let mut raw: KVVec<*const ffi::c_void> = KVVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: the task is alive, the array has `room` entries; the helper locks.
         let n = unsafe { bindings::ckpt_seccomp_chain(task.as_ptr(), raw.as_mut_ptr(), room as u32) } as usize;
         if n <= room {
-            let mut out = KVVec::with_capacity(n, GFP_KERNEL)?;
+            let mut out = KVVec::with_capacity(n, GFP_KERNEL_ACCOUNT)?;
             for i in (0..n).rev() {
                 // SAFETY: the helper has stored that many.
-                out.push(unsafe { *raw.as_ptr().add(i) } as usize, GFP_KERNEL)?;
+                out.push(unsafe { *raw.as_ptr().add(i) } as usize, GFP_KERNEL_ACCOUNT)?;
             }
             return Ok(out);
         }
@@ -66,7 +66,7 @@ pub(crate) fn newest(task: &Task) -> usize {
 /// One of the task's filters; `ESRCH` when it has no filter at this address, `EMEDIUMTYPE` for one without a program of user
 /// space.
 pub(crate) fn filter(task: &Task, address: usize) -> Result<Filter> {
-    let mut program = KVVec::zeroed(PROGRAM_MAX, GFP_KERNEL)?;
+    let mut program = KVVec::zeroed(PROGRAM_MAX, GFP_KERNEL_ACCOUNT)?;
     let mut info = bindings::ckpt_filter::default();
     // SAFETY: the task is alive, the array has `PROGRAM_MAX` entries; the helper locks, and looks for the address in the task's
     // own chain before it uses it.

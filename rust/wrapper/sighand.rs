@@ -69,7 +69,7 @@ impl Drop for Siglock<'_> {
 
 /// All 64 signal actions of the process.
 pub(crate) fn actions(task: &Task) -> Result<KVec<Action>> {
-    let mut out = KVec::zeroed(64, GFP_KERNEL)?;
+    let mut out = KVec::zeroed(64, GFP_KERNEL_ACCOUNT)?;
     let lock = Siglock::lock(task)?;
     // SAFETY: the lock is held, so the array is there and does not change.
     unsafe {
@@ -109,7 +109,7 @@ pub(crate) fn pending(task: &Task, shared: bool) -> Result<KVVec<Siginfo>> {
     // RLIMIT_SIGPENDING bounds the queue, not us: count first, then copy, until the count holds.
     let mut room = 16;
     loop {
-        let mut out: KVVec<Siginfo> = KVVec::with_capacity(room, GFP_KERNEL)?;
+        let mut out: KVVec<Siginfo> = KVVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?;
         let lock = Siglock::lock(task)?;
         let t = lock.task.as_ptr();
         // SAFETY: the lock is held, so the queue and the signal struct are there.

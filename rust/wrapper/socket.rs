@@ -191,14 +191,14 @@ impl Unix {
 
     /// The open files in the message at a place of the queue. `ENOENT` behind the last.
     pub(crate) fn files(&self, nth: u32) -> Result<KVVec<File>> {
-        let mut raw = KVec::from_elem(core::ptr::null_mut(), FILES_MAX, GFP_KERNEL)?;
-        let mut files = KVVec::with_capacity(FILES_MAX, GFP_KERNEL)?;
+        let mut raw = KVec::from_elem(core::ptr::null_mut(), FILES_MAX, GFP_KERNEL_ACCOUNT)?;
+        let mut files = KVVec::with_capacity(FILES_MAX, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: alive, there is room for that many; the helper locks.
         let count = unsafe { bindings::ckpt_unix_files(self.0.as_ptr(), nth, raw.as_mut_ptr(), FILES_MAX as i32) };
         for at in raw.iter().take(to_result(count as isize)?) {
             // SAFETY: the helper took a reference, which is ours.
             let file = unsafe { File::from_raw(*at) }?;
-            files.push(file, GFP_KERNEL)?;
+            files.push(file, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(files)
     }

@@ -300,7 +300,7 @@ impl CurrentTask {
                 orig_ax,
                 ax,
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         resume.work.func = Some(resume_callback);
         self.queue(resume);
@@ -342,7 +342,7 @@ impl CurrentTask {
                 orig_ax: None,
                 ax: u64::from(status),
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?;
         exit.work.func = Some(match who {
             Exit::Process => exit_process_callback,

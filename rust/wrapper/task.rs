@@ -138,13 +138,13 @@ impl Restart {
 pub(super) unsafe fn listed(list: impl Fn(*mut *mut bindings::task_struct, u32) -> u32) -> Result<KVVec<Task>> {
     let mut room = 8usize;
     loop {
-        let mut raw: KVVec<*mut bindings::task_struct> = KVVec::with_capacity(room, GFP_KERNEL)?;
-        let mut out = KVVec::with_capacity(room, GFP_KERNEL)?;
+        let mut raw: KVVec<*mut bindings::task_struct> = KVVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?;
+        let mut out = KVVec::with_capacity(room, GFP_KERNEL_ACCOUNT)?;
         let n = list(raw.as_mut_ptr(), room as u32) as usize;
         for i in 0..n.min(room) {
             // SAFETY: that many tasks have been stored, with a reference on each.
             if let Some(t) = unsafe { Task::from_raw(*raw.as_ptr().add(i)) } {
-                out.push(t, GFP_KERNEL)?;
+                out.push(t, GFP_KERNEL_ACCOUNT)?;
             }
         }
         if n <= room {
@@ -476,7 +476,7 @@ impl Task {
 
     /// Name of the kernel function that it sleeps in, as /proc/PID/wchan; for messages.
     pub(crate) fn wait_channel(&self) -> Result<KVec<u8>> {
-        let mut name = KVec::<u8>::zeroed(bindings::CKPT_SYMBOL_LEN as usize, GFP_KERNEL)?;
+        let mut name = KVec::<u8>::zeroed(bindings::CKPT_SYMBOL_LEN as usize, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: the task is alive; the buffer is as long as the helper wants it, and comes back NUL-terminated.
         unsafe { bindings::ckpt_wchan(self.as_ptr(), name.as_mut_ptr().cast()) };
         let length = name.iter().position(|b| *b == 0).unwrap_or(0);

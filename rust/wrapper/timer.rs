@@ -54,7 +54,7 @@ const LOT: usize = 64;
 pub(crate) fn posix_timers(task: &Task, ns: &PidNs) -> Result<KVVec<PosixTimer>> {
     let mut out = KVVec::new();
     loop {
-        let mut lot: KVec<bindings::ckpt_timer> = KVec::with_capacity(LOT, GFP_KERNEL)?;
+        let mut lot: KVec<bindings::ckpt_timer> = KVec::with_capacity(LOT, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: task and namespace are alive, so is the signal struct; the array has `LOT` entries; the helper locks.
         let n = unsafe {
             bindings::ckpt_timers(
@@ -86,7 +86,7 @@ pub(crate) fn posix_timers(task: &Task, ns: &PidNs) -> Result<KVVec<PosixTimer>>
                     overrun: t.overrun,
                     overrun_last: t.overrun_last,
                 },
-                GFP_KERNEL,
+                GFP_KERNEL_ACCOUNT,
             )?;
         }
         if n < LOT {

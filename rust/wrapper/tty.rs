@@ -143,7 +143,7 @@ impl Master {
         /// More than the buffers of a pair may take.
         const MOST: usize = 256 * 1024;
         let mut state = PtyState::default();
-        let mut bytes = KVVec::from_elem(0u8, MOST, GFP_KERNEL)?;
+        let mut bytes = KVVec::from_elem(0u8, MOST, GFP_KERNEL_ACCOUNT)?;
         // SAFETY: by the type's invariant; the buffer is as long as we say; the helper locks.
         let n = unsafe { bindings::ckpt_pty_save(self.0.as_ptr(), &mut state, bytes.as_mut_ptr(), bytes.len()) };
         bytes.truncate(to_result(n as isize)?);
@@ -165,9 +165,9 @@ impl Master {
 
     /// Opens /dev/tty as if the slave were the caller's controlling terminal.
     pub(crate) fn open_tty(&self, _me: &CurrentTask, path: &[u8], flags: u32) -> Result<File> {
-        let mut text = KVec::with_capacity(path.len() + 1, GFP_KERNEL)?;
-        text.extend_from_slice(path, GFP_KERNEL)?;
-        text.push(0, GFP_KERNEL)?;
+        let mut text = KVec::with_capacity(path.len() + 1, GFP_KERNEL_ACCOUNT)?;
+        text.extend_from_slice(path, GFP_KERNEL_ACCOUNT)?;
+        text.push(0, GFP_KERNEL_ACCOUNT)?;
         let path = CStr::from_bytes_with_nul(&text).map_err(|_| EINVAL)?;
         // SAFETY: by the type's invariant; a NUL-terminated path; the helper returns a reference or an error pointer.
         unsafe {

@@ -153,7 +153,7 @@ impl<'a> Uring<'a> {
             let Ok(file) = (unsafe { File::from_raw(file) }) else {
                 return Ok(out);
             };
-            out.push(Slot { slot, tag, file }, GFP_KERNEL)?;
+            out.push(Slot { slot, tag, file }, GFP_KERNEL_ACCOUNT)?;
             slot += 1;
         }
     }
@@ -170,7 +170,7 @@ impl<'a> Uring<'a> {
             if to_result(found as isize)? == 0 {
                 return Ok(out);
             }
-            out.push((slot, buffer), GFP_KERNEL)?;
+            out.push((slot, buffer), GFP_KERNEL_ACCOUNT)?;
             slot += 1;
         }
     }
@@ -215,7 +215,7 @@ pub(crate) fn registered(task: &Task) -> Result<KVec<(u32, File)>> {
         let Ok(file) = (unsafe { File::from_raw(file) }) else {
             return Ok(out);
         };
-        out.push((place, file), GFP_KERNEL)?;
+        out.push((place, file), GFP_KERNEL_ACCOUNT)?;
         place += 1;
     }
 }

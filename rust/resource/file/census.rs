@@ -104,13 +104,13 @@ pub(crate) struct Census {
 /// Whether something was not in a set, to which it is added.
 fn is_new(set: &RefCell<RBTree<usize, ()>>, address: usize) -> Result<bool> {
     let mut set = set.borrow_mut();
-    Ok(set.get(&address).is_none() && set.try_create_and_insert(address, (), GFP_KERNEL)?.is_none())
+    Ok(set.get(&address).is_none() && set.try_create_and_insert(address, (), GFP_KERNEL_ACCOUNT)?.is_none())
 }
 
 /// Adds what is not there yet.
 fn insert_first(map: &mut RBTree<usize, u32>, key: usize, value: u32) -> Result {
     if map.get(&key).is_none() {
-        map.try_create_and_insert(key, value, GFP_KERNEL)?;
+        map.try_create_and_insert(key, value, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(())
 }
@@ -125,7 +125,7 @@ pub(super) fn each_fd(processes: &[Process], mut each: impl FnMut(Place, &File) 
         if table == 0 || tables.get(&table).is_some() {
             continue;
         }
-        tables.try_create_and_insert(table, (), GFP_KERNEL)?;
+        tables.try_create_and_insert(table, (), GFP_KERNEL_ACCOUNT)?;
         let mut from = Some(0);
         while from.is_some() {
             for fd in collect_fds(task, &mut from)?.iter() {
@@ -166,7 +166,7 @@ impl Census {
         let mut carriers: KVVec<File> = KVVec::new();
         each_fd(processes, |place, file| {
             if census.count(place, file)? && carries(file) {
-                carriers.push(file.clone(), GFP_KERNEL)?;
+                carriers.push(file.clone(), GFP_KERNEL_ACCOUNT)?;
             }
             Ok(())
         })?;
@@ -175,11 +175,11 @@ impl Census {
             for (_, ring) in registered(task)? {
                 let place = Place::Message(census.flying.len());
                 if census.count(place, &ring)? {
-                    carriers.push(ring.clone(), GFP_KERNEL)?;
+                    carriers.push(ring.clone(), GFP_KERNEL_ACCOUNT)?;
                 }
                 // The thread has a reference, and so have we.
                 census.count(place, &ring)?;
-                census.flying.push(ring, GFP_KERNEL)?;
+                census.flying.push(ring, GFP_KERNEL_ACCOUNT)?;
             }
         }
         while let Some(carrier) = carriers.pop() {
@@ -189,9 +189,9 @@ impl Census {
                 let is_new = census.count(place, &file)?;
                 census.count(place, &file)?;
                 if is_new && carries(&file) {
-                    carriers.push(file.clone(), GFP_KERNEL)?;
+                    carriers.push(file.clone(), GFP_KERNEL_ACCOUNT)?;
                 }
-                census.flying.push(file, GFP_KERNEL)?;
+                census.flying.push(file, GFP_KERNEL_ACCOUNT)?;
             }
             if let Some(ring) = Uring::of(&carrier) {
                 let found = ring.state()?;
@@ -202,7 +202,7 @@ impl Census {
                     keeper: if found.buffers == 0 { 0 } else { found.mm },
                     file: carrier,
                 };
-                census.rings.push(ring, GFP_KERNEL)?;
+                census.rings.push(ring, GFP_KERNEL_ACCOUNT)?;
             }
             if fatal_signal_pending() {
                 return Err(EINTR.into());
@@ -295,19 +295,20 @@ impl Census {
             messages: u32::from(is_message),
             place,
         };
-        self.files.try_create_and_insert(address, entry, GFP_KERNEL)?;
+        self.files.try_create_and_insert(address, entry, GFP_KERNEL_ACCOUNT)?;
         match Unix::of(file).map(|socket| socket.listens_at()) {
             None | Some(0) => {}
-            Some(at) => drop(self.listeners.try_create_and_insert(at, address, GFP_KERNEL)?),
+            Some(at) => drop(self.listeners.try_create_and_insert(at, address, GFP_KERNEL_ACCOUNT)?),
         }
         if let Some(at) = event_of(file) {
-            self.events.try_create_and_insert(at, address, GFP_KERNEL)?;
+            self.events.try_create_and_insert(at, address, GFP_KERNEL_ACCOUNT)?;
         }
         if let Some(pipe) = Pipe::of(file) {
             let mut ends = self.pipes.get(&pipe.address()).copied().unwrap_or_default();
             ends.readers += u32::from(file.is_readable());
             ends.writers += u32::from(file.is_writable());
-            self.pipes.try_create_and_insert(pipe.address(), ends, GFP_KERNEL)?;
+            self.pipes
+                .try_create_and_insert(pipe.address(), ends, GFP_KERNEL_ACCOUNT)?;
         }
         if let Some((tty, at)) = tty.and_then(|tty| tty.pair().map(|at| (tty, at))) {
             let mut pair = self.pairs.get(&at).copied().unwrap_or_default();
@@ -317,7 +318,7 @@ impl Census {
             } else {
                 pair.slaves += 1;
             }
-            self.pairs.try_create_and_insert(at, pair, GFP_KERNEL)?;
+            self.pairs.try_create_and_insert(at, pair, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(true)
     }
@@ -409,7 +410,7 @@ pub(super) fn flying(file: &File) -> Result<KVVec<File>> {
     let mut files = KVVec::new();
     if let Some(ring) = Uring::of(file) {
         for slot in ring.files()? {
-            files.push(slot.file, GFP_KERNEL)?;
+            files.push(slot.file, GFP_KERNEL_ACCOUNT)?;
         }
         return Ok(files);
     }
@@ -431,7 +432,7 @@ fn add_flying(socket: &Unix, files: &mut KVVec<File>) -> Result {
         match socket.files(nth) {
             Ok(of_message) => {
                 for file in of_message {
-                    files.push(file, GFP_KERNEL)?;
+                    files.push(file, GFP_KERNEL_ACCOUNT)?;
                 }
             }
             Err(e) if e == ENOENT => break,

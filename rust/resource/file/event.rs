@@ -165,7 +165,7 @@ fn dump_epoll(target: &Target<'_>, file: &File, objref: u32, flags: u32, dump: &
             reserved: 0,
             data: item.data,
         };
-        entries.push(entry, GFP_KERNEL)?;
+        entries.push(entry, GFP_KERNEL_ACCOUNT)?;
     }
     for lot in entries.chunks(ENTRIES) {
         let fixed = EpollItems {
@@ -224,7 +224,7 @@ pub(super) fn restore(kind: RecordType, restore: &mut Restore<'_>) -> Result<Obj
                 .context(format_args!("cannot make a timerfd of clock {}", r.clock))?;
             let file = take_fd(me, fd)?;
             if r.value_ns != 0 || r.ticks != 0 {
-                restore.late.timerfds.push((file.clone(), r), GFP_KERNEL)?;
+                restore.late.timerfds.push((file.clone(), r), GFP_KERNEL_ACCOUNT)?;
             }
             (r.objref, r.flags, file)
         }

@@ -220,7 +220,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         missing: r.marks,
         lasting: 0,
     };
-    restore.late.fanotifies.push(building, GFP_KERNEL)?;
+    restore.late.fanotifies.push(building, GFP_KERNEL_ACCOUNT)?;
     Ok(Object::File(file, 0, 0))
 }
 

@@ -52,11 +52,12 @@ impl Holders {
             ids: (leader.tgid(), leader.tid()),
             fd: None,
         };
-        self.files.try_create_and_insert(file.address(), holder, GFP_KERNEL)?;
+        self.files
+            .try_create_and_insert(file.address(), holder, GFP_KERNEL_ACCOUNT)?;
         match self.inodes.get_mut(&file.inode()) {
             Some(n) => *n += 1,
             None => {
-                self.inodes.try_create_and_insert(file.inode(), 1, GFP_KERNEL)?;
+                self.inodes.try_create_and_insert(file.inode(), 1, GFP_KERNEL_ACCOUNT)?;
             }
         }
         Ok(())

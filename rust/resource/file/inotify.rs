@@ -126,7 +126,7 @@ pub(super) fn dump(target: &Target<'_>, file: &File, inotify: &Inotify<'_>, dump
         next_wd: i32::try_from(inotify.next_wd()).map_or(1, |n| n.max(1)) as u32,
     })?;
     let mut from = 0;
-    let mut bytes: KVVec<u8> = KVVec::zeroed(EVENTS, GFP_KERNEL)?;
+    let mut bytes: KVVec<u8> = KVVec::zeroed(EVENTS, GFP_KERNEL_ACCOUNT)?;
     loop {
         let (n, used) = inotify.events(from, &mut bytes)?;
         if n == 0 {
@@ -190,7 +190,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         queued: 0,
         oneshot: KVVec::new(),
     };
-    restore.late.inotifies.push(building, GFP_KERNEL)?;
+    restore.late.inotifies.push(building, GFP_KERNEL_ACCOUNT)?;
     Ok(Object::File(file, 0, 0))
 }
 
@@ -269,7 +269,7 @@ pub(super) fn restore_watch(restore: &mut Restore<'_>) -> Result {
     building.last = r.wd;
     building.missing -= 1;
     if r.mask & ONESHOT != 0 {
-        building.oneshot.push(r.wd as i32, GFP_KERNEL)?;
+        building.oneshot.push(r.wd as i32, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(())
 }

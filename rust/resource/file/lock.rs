@@ -83,8 +83,9 @@ impl<'a> Holding<'a> {
     pub(crate) fn look_at(&mut self, fd: u32, file: &File) -> Result {
         let holds = !is_left_out(self.target, file) && Locks::of(file, self.target.leader).of_table > 0;
         if holds && self.known.get(&file.address()).is_none() {
-            self.known.try_create_and_insert(file.address(), (), GFP_KERNEL)?;
-            self.by.push((fd, file.clone()), GFP_KERNEL)?;
+            self.known
+                .try_create_and_insert(file.address(), (), GFP_KERNEL_ACCOUNT)?;
+            self.by.push((fd, file.clone()), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(())
     }
@@ -101,7 +102,7 @@ impl<'a> Holding<'a> {
 
 fn write(holder: u32, of: u32, ranges: &[Range], dump: &mut Dump<'_>) -> Result {
     for lot in ranges.chunks(ENTRIES) {
-        let mut entries: KVVec<Lock> = KVVec::with_capacity(lot.len(), GFP_KERNEL)?;
+        let mut entries: KVVec<Lock> = KVVec::with_capacity(lot.len(), GFP_KERNEL_ACCOUNT)?;
         for range in lot {
             let entry = Lock {
                 start: range.start,
@@ -109,7 +110,7 @@ fn write(holder: u32, of: u32, ranges: &[Range], dump: &mut Dump<'_>) -> Result 
                 kind: range.type_,
                 reserved: 0,
             };
-            entries.push(entry, GFP_KERNEL)?;
+            entries.push(entry, GFP_KERNEL_ACCOUNT)?;
         }
         let fixed = Record {
             holder,

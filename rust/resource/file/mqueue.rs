@@ -114,7 +114,7 @@ fn each(leader: &Task, look: &mut dyn FnMut(MqNotify) -> Result) -> Result {
             if met.contains(&queue.inode) {
                 continue;
             }
-            met.push(queue.inode, GFP_KERNEL)?;
+            met.push(queue.inode, GFP_KERNEL_ACCOUNT)?;
             look(MqNotify {
                 fd: fd.fd,
                 notify: queue.notify,
@@ -171,7 +171,7 @@ impl Resource for NotifyRoom {
                 format_args!("wrong values in a record of who is told of messages"),
             ));
         }
-        Ok(restore.late.notified.push(r, GFP_KERNEL)?)
+        Ok(restore.late.notified.push(r, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// Not before: who closes a descriptor of the queue, as threads do with descriptors that are not theirs, is told no more.

@@ -152,7 +152,7 @@ fn memfd_name(file: &File) -> Result<KVVec<u8>> {
     let name = shown.as_bytes().strip_prefix(b"/memfd:").ok_or(EINVAL)?;
     let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
     let mut out = KVVec::new();
-    out.extend_from_slice(name, GFP_KERNEL)?;
+    out.extend_from_slice(name, GFP_KERNEL_ACCOUNT)?;
     Ok(out)
 }
 
@@ -176,7 +176,7 @@ fn next_data(file: &File, pos: i64, end: i64) -> kernel::error::Result<(i64, i64
 /// Calls `each` with what is between the holes of a file, in parts of at most `most` bytes.
 pub(crate) fn each_extent(file: &File, size: u64, most: u32, mut each: impl FnMut(u64, &[u8]) -> Result) -> Result {
     let end = i64::try_from(size).map_err(|_| EFBIG)?;
-    let mut buf = KVVec::zeroed(most as usize, GFP_KERNEL)?;
+    let mut buf = KVVec::zeroed(most as usize, GFP_KERNEL_ACCOUNT)?;
     let mut pos = 0;
     while pos < end {
         let (data, hole) = match next_data(file, pos, end) {
@@ -244,7 +244,7 @@ pub(super) fn dump(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Res
                 Kind::Not => flags::NAMED,
                 _ => 0,
             };
-        name.extend_from_slice(path.as_bytes(), GFP_KERNEL)?;
+        name.extend_from_slice(path.as_bytes(), GFP_KERNEL_ACCOUNT)?;
     }
     fixed.path_len = name.len() as u32;
     dump.out.record_with(&fixed, &name[..])?;
@@ -402,7 +402,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         named,
         written,
     };
-    Ok(Object::Nameless(KBox::new(made, GFP_KERNEL)?))
+    Ok(Object::Nameless(KBox::new(made, GFP_KERNEL_ACCOUNT)?))
 }
 
 /// Fills the newest object.

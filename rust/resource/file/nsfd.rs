@@ -45,7 +45,7 @@ impl Inhabited {
             for (index, task) in (0..).zip(processes.iter().flat_map(Process::tasks)) {
                 for address in nsfd::namespaces_of(task) {
                     if self.0.get(&address).is_none() {
-                        self.0.try_create_and_insert(address, index, GFP_KERNEL)?;
+                        self.0.try_create_and_insert(address, index, GFP_KERNEL_ACCOUNT)?;
                     }
                 }
             }

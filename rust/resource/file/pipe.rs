@@ -74,7 +74,7 @@ pub(super) fn dump(file: &File, pipe: &Pipe<'_>, path: &[u8], dump: &mut Dump<'_
         content: content.len() as u32,
         path_len: path.len() as u32,
     };
-    content.extend_from_slice(path, GFP_KERNEL)?;
+    content.extend_from_slice(path, GFP_KERNEL_ACCOUNT)?;
     dump.out.record_with(&fixed, &content[..])?;
     Ok(objref)
 }

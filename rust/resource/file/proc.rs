@@ -161,9 +161,9 @@ pub(super) fn dump(target: &Target<'_>, file: &File, proc: &Proc<'_>, dump: &mut
     let root = root.as_bytes();
     let rest = &path.as_bytes()[path.as_bytes().len() - r.path_len as usize..];
     r.proc_len = root.len() as u32;
-    let mut both = KVVec::with_capacity(root.len() + rest.len(), GFP_KERNEL)?;
-    both.extend_from_slice(root, GFP_KERNEL)?;
-    both.extend_from_slice(rest, GFP_KERNEL)?;
+    let mut both = KVVec::with_capacity(root.len() + rest.len(), GFP_KERNEL_ACCOUNT)?;
+    both.extend_from_slice(root, GFP_KERNEL_ACCOUNT)?;
+    both.extend_from_slice(rest, GFP_KERNEL_ACCOUNT)?;
     r.objref = dump.seen.add(file.address(), Keeper::File(file.clone()))?;
     dump.out.record_with(&r, &both[..])?;
     Ok(r.objref)
@@ -179,8 +179,8 @@ fn push_number(path: &mut KVec<u8>, number: u32) -> Result {
         digits[at] = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
-    path.push(b'/', GFP_KERNEL)?;
-    Ok(path.extend_from_slice(&digits[at..], GFP_KERNEL)?)
+    path.push(b'/', GFP_KERNEL_ACCOUNT)?;
+    Ok(path.extend_from_slice(&digits[at..], GFP_KERNEL_ACCOUNT)?)
 }
 
 /// Makes the object.
@@ -213,15 +213,15 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         )
     };
     let mut path: KVec<u8> = KVec::new();
-    path.extend_from_slice(root, GFP_KERNEL)?;
+    path.extend_from_slice(root, GFP_KERNEL_ACCOUNT)?;
     let mut of = task(r.process)?;
     push_number(&mut path, proc.number(&of).ok_or_else(unseen)?)?;
     if r.thread != PROCESS {
         of = task(r.thread)?;
-        path.extend_from_slice(b"/task", GFP_KERNEL)?;
+        path.extend_from_slice(b"/task", GFP_KERNEL_ACCOUNT)?;
         push_number(&mut path, proc.number(&of).ok_or_else(unseen)?)?;
     }
-    path.extend_from_slice(rest, GFP_KERNEL)?;
+    path.extend_from_slice(rest, GFP_KERNEL_ACCOUNT)?;
     let name = core::str::from_utf8(&path).unwrap_or("(not UTF-8)");
     let file = File::open(&path, r.flags | O_NONBLOCK).context(format_args!("cannot open {name}"))?;
     file.set_nonblock(r.flags & O_NONBLOCK != 0);

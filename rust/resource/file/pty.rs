@@ -184,8 +184,8 @@ pub(crate) fn dump_pair(target: &Target<'_>, pair: usize, dump: &mut Dump<'_>) -
         reserved: 0,
     };
     let mut body = KVVec::new();
-    body.extend_from_slice(path.as_bytes(), GFP_KERNEL)?;
-    body.extend_from_slice(&content, GFP_KERNEL)?;
+    body.extend_from_slice(path.as_bytes(), GFP_KERNEL_ACCOUNT)?;
+    body.extend_from_slice(&content, GFP_KERNEL_ACCOUNT)?;
     dump.out.record_with(&fixed, &body[..])?;
     Ok(fixed.objref)
 }
@@ -251,7 +251,7 @@ fn make_at(restore: &Restore<'_>, path: &[u8], how: u32, outside: bool, index: u
         if got == index {
             break Ok(Some(master));
         }
-        let failed = below.push(master, GFP_KERNEL).err();
+        let failed = below.push(master, GFP_KERNEL_ACCOUNT).err();
         if let Some(e) = failed {
             break Err(Error::from(e).into());
         }
@@ -421,7 +421,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         .fill(&state(&r), content)
         .context(format_args!("cannot fill a pty"))?;
     let late = (master.clone(), r.flags & tty::FLAGS, r.packet_status);
-    restore.late.ptys.push(late, GFP_KERNEL)?;
+    restore.late.ptys.push(late, GFP_KERNEL_ACCOUNT)?;
     Ok(Object::Pty(master))
 }
 

@@ -426,12 +426,12 @@ impl<'a> Place<'a> {
             name::NONE
         };
         if r.name != name::NONE {
-            body.extend_from_slice(state.name(), GFP_KERNEL)?;
+            body.extend_from_slice(state.name(), GFP_KERNEL_ACCOUNT)?;
             r.name_len = state.name().len() as u32;
         }
         if r.name == name::BOUND && state.has_path() {
             state.print_path(target.names, &mut path)?;
-            body.extend_from_slice(path.as_bytes(), GFP_KERNEL)?;
+            body.extend_from_slice(path.as_bytes(), GFP_KERNEL_ACCOUNT)?;
             r.path_len = path.as_bytes().len() as u32;
             (r.mode, r.uid, r.gid) = (state.mode & 0o7777, state.uid, state.gid);
         }
@@ -442,7 +442,7 @@ impl<'a> Place<'a> {
             file: self.file.cloned(),
             keeper: self.keeper.clone(),
         };
-        dump.seen.sockets.push(unfinished, GFP_KERNEL)?;
+        dump.seen.sockets.push(unfinished, GFP_KERNEL_ACCOUNT)?;
         Ok(r.objref)
     }
 }
@@ -454,7 +454,7 @@ fn dump_ghost(address: usize, keeper: &File, [pair, kind]: [u32; 2], text: &[u8]
     (r.kind, r.pair, r.name_len) = (kind, pair, text.len() as u32);
     r.name = name::CLOSED;
     dump.out.record_with(&r, text)?;
-    dump.seen.closed.push(r.objref, GFP_KERNEL)?;
+    dump.seen.closed.push(r.objref, GFP_KERNEL_ACCOUNT)?;
     Ok(r.objref)
 }
 
@@ -513,7 +513,7 @@ pub(crate) fn finish_sockets(target: &Target<'_>, dump: &mut Dump<'_>) -> Result
                 Some(Connection::OneWay(peer)) => dump_file(target, &peer, HELD, dump)?,
                 _ => 0,
             };
-            finished.push((unfinished, peer), GFP_KERNEL)?;
+            finished.push((unfinished, peer), GFP_KERNEL_ACCOUNT)?;
         }
     }
     for (unfinished, peer) in finished {
@@ -536,7 +536,7 @@ fn dump_messages(target: &Target<'_>, to: &Unfinished, state: &State, dump: &mut
         let message = to.socket.message(nth, target.leader, &mut [])?;
         fit(check_length(&message))?;
         let length = message.length;
-        let mut bytes = KVVec::from_elem(0u8, length, GFP_KERNEL)?;
+        let mut bytes = KVVec::from_elem(0u8, length, GFP_KERNEL_ACCOUNT)?;
         let message = to.socket.message(nth, target.leader, &mut bytes)?;
         let sender = dump_sender(target, &message, to, state, dump)?;
         let mut body: KVVec<u8> = KVVec::new();
@@ -547,12 +547,12 @@ fn dump_messages(target: &Target<'_>, to: &Unfinished, state: &State, dump: &mut
                 let is_unknown = target.whole.census.descriptors(&file) == 0;
                 fit(is_unknown.then_some("Unix socket to which a file was sent after it had been checked"))?;
                 let objref = dump_file(target, &file, HELD, dump)?;
-                body.extend_from_slice(&objref.to_ne_bytes(), GFP_KERNEL)?;
+                body.extend_from_slice(&objref.to_ne_bytes(), GFP_KERNEL_ACCOUNT)?;
                 files += 1;
             }
         }
         let (first, rest) = bytes.split_at(length.min(PART_MAX as usize));
-        body.extend_from_slice(first, GFP_KERNEL)?;
+        body.extend_from_slice(first, GFP_KERNEL_ACCOUNT)?;
         let fixed = SocketMessage {
             socket: to.objref,
             sender,
@@ -927,8 +927,8 @@ pub(super) fn restore_message(restore: &mut Restore<'_>) -> Result {
         files: KVVec::new(),
         bytes: KVVec::new(),
     };
-    arriving.files.extend_from_slice(objrefs, GFP_KERNEL)?;
-    arriving.bytes.extend_from_slice(first, GFP_KERNEL)?;
+    arriving.files.extend_from_slice(objrefs, GFP_KERNEL_ACCOUNT)?;
+    arriving.bytes.extend_from_slice(first, GFP_KERNEL_ACCOUNT)?;
     arrive(restore, arriving)
 }
 
@@ -945,7 +945,7 @@ pub(super) fn restore_data(restore: &mut Restore<'_>) -> Result {
     {
         return Err(bad(restore, "wrong values in a socket-data record"));
     }
-    arriving.bytes.extend_from_slice(part, GFP_KERNEL)?;
+    arriving.bytes.extend_from_slice(part, GFP_KERNEL_ACCOUNT)?;
     arrive(restore, arriving)
 }
 
@@ -995,7 +995,7 @@ fn arrive(restore: &mut Restore<'_>, arriving: Arriving) -> Result {
             uid: r.uid,
             gid: r.gid,
         };
-        restore.made.sockets().unnamed.push(message, GFP_KERNEL)?;
+        restore.made.sockets().unnamed.push(message, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(())
 }
@@ -1017,8 +1017,8 @@ impl<'a> Lent<'a> {
     }
 
     fn lend(&mut self, file: &File) -> Result {
-        self.fds.reserve(1, GFP_KERNEL)?;
-        Ok(self.fds.push(install_any(file)? as i32, GFP_KERNEL)?)
+        self.fds.reserve(1, GFP_KERNEL_ACCOUNT)?;
+        Ok(self.fds.push(install_any(file)? as i32, GFP_KERNEL_ACCOUNT)?)
     }
 }
 
@@ -1073,7 +1073,7 @@ pub(super) fn restore_options(restore: &mut Restore<'_>) -> Result {
     }
     if [r.peer_pid, r.peer_uid] != [0, NOBODY] {
         let peer = (socket, [r.peer_pid, r.peer_uid, r.peer_gid]);
-        restore.made.sockets().peers.push(peer, GFP_KERNEL)?;
+        restore.made.sockets().peers.push(peer, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(())
 }

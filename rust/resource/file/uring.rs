@@ -138,13 +138,13 @@ fn rings_of(processes: &[Process]) -> Result<KVVec<File>> {
     let mut rings = KVVec::new();
     each_fd(processes, |_, file| {
         if Uring::of(file).is_some() {
-            rings.push(file.clone(), GFP_KERNEL)?;
+            rings.push(file.clone(), GFP_KERNEL_ACCOUNT)?;
         }
         Ok(())
     })?;
     for task in processes.iter().flat_map(|p| p.threads.iter()) {
         for (_, ring) in registered(task)? {
-            rings.push(ring, GFP_KERNEL)?;
+            rings.push(ring, GFP_KERNEL_ACCOUNT)?;
         }
     }
     Ok(rings)
@@ -318,7 +318,7 @@ const PAGE: usize = 4096;
 
 /// Writes what is not zero.
 fn dump_region(ring: &Uring<'_>, objref: u32, region: usize, bytes: u64, dump: &mut Dump<'_>) -> Result {
-    let mut buf: KVVec<u8> = KVVec::zeroed(DATA_MAX as usize, GFP_KERNEL)?;
+    let mut buf: KVVec<u8> = KVVec::zeroed(DATA_MAX as usize, GFP_KERNEL_ACCOUNT)?;
     let mut at = 0;
     while at < bytes {
         let n = (bytes - at).min(u64::from(DATA_MAX)) as usize;
@@ -346,16 +346,16 @@ fn dump_region(ring: &Uring<'_>, objref: u32, region: usize, bytes: u64, dump: &
 }
 
 fn dump_overflow(ring: &Uring<'_>, objref: u32, dump: &mut Dump<'_>) -> Result {
-    let mut words: KVVec<[u64; 4]> = KVVec::from_elem([0; 4], ENTRIES, GFP_KERNEL)?;
+    let mut words: KVVec<[u64; 4]> = KVVec::from_elem([0; 4], ENTRIES, GFP_KERNEL_ACCOUNT)?;
     let mut from = 0;
     loop {
         let n = ring.overflow(from, &mut words)?;
         if n == 0 {
             return Ok(());
         }
-        let mut entries = KVVec::with_capacity(n, GFP_KERNEL)?;
+        let mut entries = KVVec::with_capacity(n, GFP_KERNEL_ACCOUNT)?;
         for words in &words[..n] {
-            entries.push(Cqe { words: *words }, GFP_KERNEL)?;
+            entries.push(Cqe { words: *words }, GFP_KERNEL_ACCOUNT)?;
         }
         let fixed = Overflow {
             ring: objref,
@@ -375,7 +375,7 @@ fn dump_files(target: &Target<'_>, ring: &Uring<'_>, objref: u32, dump: &mut Dum
             file: dump_file(target, &slot.file, usize::MAX / 2, dump)?,
             tag: slot.tag,
         };
-        entries.push(entry, GFP_KERNEL)?;
+        entries.push(entry, GFP_KERNEL_ACCOUNT)?;
     }
     for lot in entries.chunks(ENTRIES) {
         let fixed = Files {
@@ -466,7 +466,10 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         .context(format_args!("cannot set up a ring of io_uring"))?;
     if r.files != 0 {
         // When the files are there, which change it.
-        restore.late.file_hints.push((file.clone(), r.file_hint), GFP_KERNEL)?;
+        restore
+            .late
+            .file_hints
+            .push((file.clone(), r.file_hint), GFP_KERNEL_ACCOUNT)?;
     }
     Ok(Object::File(file, 0, 0))
 }
@@ -733,7 +736,7 @@ impl Resource for UringRoom {
                     return Err(bad_values(restore));
                 }
                 let file = ring_file(restore, r.ring)?;
-                Ok(restore.late.rings.push((file, r), GFP_KERNEL)?)
+                Ok(restore.late.rings.push((file, r), GFP_KERNEL_ACCOUNT)?)
             }
         }
     }
@@ -773,7 +776,7 @@ fn dump_buffers(file: &File, ring: &Uring<'_>, dump: &mut Dump<'_>) -> Result {
             length: buffer.length,
             tag: buffer.tag,
         };
-        entries.push(entry, GFP_KERNEL)?;
+        entries.push(entry, GFP_KERNEL_ACCOUNT)?;
     }
     if entries.is_empty() {
         return Ok(());

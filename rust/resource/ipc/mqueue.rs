@@ -148,7 +148,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     if r.messages == 0 {
         settle(me, &file, &r)?;
     }
-    Ok(Object::Mqueue(file, r.messages, KBox::new(r, GFP_KERNEL)?))
+    Ok(Object::Mqueue(file, r.messages, KBox::new(r, GFP_KERNEL_ACCOUNT)?))
 }
 
 /// Whether these bytes can be the name of a queue.

@@ -82,7 +82,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     let mut found = obtained.found.fields;
     if r.messages == 0 {
         let fields = settle(restore, Kind::Msg, &found, &want)?;
-        return Ok(Object::Msg(KBox::new(fields, GFP_KERNEL)?, 0));
+        return Ok(Object::Msg(KBox::new(fields, GFP_KERNEL_ACCOUNT)?, 0));
     }
     // Its messages may need more room than the namespace gives to a new queue.
     if want.size > found.size {
@@ -98,7 +98,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         address: found.address,
         ..want
     };
-    Ok(Object::Msg(KBox::new(fields, GFP_KERNEL)?, r.messages))
+    Ok(Object::Msg(KBox::new(fields, GFP_KERNEL_ACCOUNT)?, r.messages))
 }
 
 /// Sends a message by the task's own system call.

@@ -38,13 +38,13 @@ pub(super) fn dump(ns: &Nsproxy, viewer: &Viewer<'_>, f: &Fields, shared: bool, 
     }
     super::check(ns, Kind::Sem, f)?;
     let values = ns.sem_values(f.id, f.size as usize, viewer)?;
-    let mut entries: KVVec<SemValue> = KVVec::with_capacity(values.len(), GFP_KERNEL)?;
+    let mut entries: KVVec<SemValue> = KVVec::with_capacity(values.len(), GFP_KERNEL_ACCOUNT)?;
     for v in values.iter() {
         let entry = SemValue {
             value: v.value,
             pid: v.pid,
         };
-        entries.push(entry, GFP_KERNEL)?;
+        entries.push(entry, GFP_KERNEL_ACCOUNT)?;
     }
     let mut r = Sem::new_zeroed();
     r.objref = dump.seen.add(f.address, Keeper::Task)?;
@@ -72,18 +72,18 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         return Err(bad(restore));
     }
     let count = r.count as usize;
-    let mut words: KVVec<u8> = KVVec::with_capacity(count * 2, GFP_KERNEL)?;
-    let mut values: KVVec<Value> = KVVec::with_capacity(count, GFP_KERNEL)?;
+    let mut words: KVVec<u8> = KVVec::with_capacity(count * 2, GFP_KERNEL_ACCOUNT)?;
+    let mut values: KVVec<Value> = KVVec::with_capacity(count, GFP_KERNEL_ACCOUNT)?;
     for v in restore.input.entries::<SemValue>(r.count)? {
         if v.value > VALUE_MAX {
             return Err(bad(restore));
         }
-        words.extend_from_slice(&(v.value as u16).to_ne_bytes(), GFP_KERNEL)?;
+        words.extend_from_slice(&(v.value as u16).to_ne_bytes(), GFP_KERNEL_ACCOUNT)?;
         let value = Value {
             value: v.value,
             pid: v.pid,
         };
-        values.push(value, GFP_KERNEL)?;
+        values.push(value, GFP_KERNEL_ACCOUNT)?;
     }
     let want = wanted(&r.perm, u64::from(r.count), [r.otime, 0, r.ctime], [0; 2]);
     let obtained = obtain(
@@ -99,7 +99,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         .context(format_args!("cannot set the values of semaphore set {}", r.perm.id))?;
     me.set_sem_pids(&obtained.found.fields, &values, &root_pids(restore)?)?;
     let fields = settle(restore, Kind::Sem, &obtained.found.fields, &want)?;
-    Ok(Object::Sem(KBox::new(fields, GFP_KERNEL)?))
+    Ok(Object::Sem(KBox::new(fields, GFP_KERNEL_ACCOUNT)?))
 }
 
 /// What is undone at exit.
@@ -184,7 +184,7 @@ impl Undos {
             users: 0,
             undos: KVVec::new(),
         };
-        self.lists.try_create_and_insert(address, list, GFP_KERNEL)?;
+        self.lists.try_create_and_insert(address, list, GFP_KERNEL_ACCOUNT)?;
         Ok(())
     }
 
@@ -196,8 +196,8 @@ impl Undos {
             };
             list.users = undo.users;
             if undo.number >= 0 {
-                list.undos.push((f.id, f.address, *undo), GFP_KERNEL)?;
-                self.sets.try_create_and_insert(f.address, (), GFP_KERNEL)?;
+                list.undos.push((f.id, f.address, *undo), GFP_KERNEL_ACCOUNT)?;
+                self.sets.try_create_and_insert(f.address, (), GFP_KERNEL_ACCOUNT)?;
             }
         }
         Ok(())
@@ -221,7 +221,7 @@ fn dump_list(target: &Target<'_>, task: &Task, address: usize, dump: &mut Dump<'
             number: undo.number as u32,
             adjust: undo.adjust,
         };
-        entries.push(entry, GFP_KERNEL)?;
+        entries.push(entry, GFP_KERNEL_ACCOUNT)?;
     }
     // A process whose list is empty gets a new one when it needs one, unless others have the same.
     let alone = task == target.leader && !list.is_some_and(|list| is_shared(target.whole, list, &ns));
@@ -268,14 +268,14 @@ pub(super) fn check_lists(whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> R
         known.count(task)?;
         match Nsproxy::of(task) {
             Ok(ns) if task.undo_list() != 0 && namespaces.get(&ns.address(NsKind::Ipc)).is_none() => {
-                namespaces.try_create_and_insert(ns.address(NsKind::Ipc), (ns, task), GFP_KERNEL)?;
+                namespaces.try_create_and_insert(ns.address(NsKind::Ipc), (ns, task), GFP_KERNEL_ACCOUNT)?;
             }
             _ => {}
         }
     }
     let mut lists: KVVec<usize> = KVVec::new();
     for address in known.lists.keys() {
-        lists.push(*address, GFP_KERNEL)?;
+        lists.push(*address, GFP_KERNEL_ACCOUNT)?;
     }
     let mut left = UNDOS_MAX;
     for (ns, task) in namespaces.values() {

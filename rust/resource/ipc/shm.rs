@@ -43,11 +43,11 @@ impl Segments {
         let cred = Cred::of(target.leader);
         if let Some(a) = self.0.get_mut(&(ns, id)) {
             a.count += 1;
-            a.creds.push(cred, GFP_KERNEL)?;
+            a.creds.push(cred, GFP_KERNEL_ACCOUNT)?;
             return Ok(());
         }
         let mut creds = KVVec::new();
-        creds.push(cred, GFP_KERNEL)?;
+        creds.push(cred, GFP_KERNEL_ACCOUNT)?;
         let own = Nsproxy::of(target.leader)?;
         let attached = Attached {
             foreign: own.address(NsKind::Ipc) != ns,
@@ -57,7 +57,7 @@ impl Segments {
             address,
             creds,
         };
-        self.0.try_create_and_insert((ns, id), attached, GFP_KERNEL)?;
+        self.0.try_create_and_insert((ns, id), attached, GFP_KERNEL_ACCOUNT)?;
         Ok(())
     }
 
@@ -238,7 +238,10 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
             .context(format_args!("cannot lock shared memory segment {}", r.perm.id))?;
     }
     let fields = settle(restore, Kind::Shm, &obtained.found.fields, &want)?;
-    Ok(Object::Segment(KBox::new(Segment { file, fields }, GFP_KERNEL)?))
+    Ok(Object::Segment(KBox::new(
+        Segment { file, fields },
+        GFP_KERNEL_ACCOUNT,
+    )?))
 }
 
 /// Drops old contents, with the permission that it takes to write there.

@@ -135,14 +135,14 @@ pub(super) fn dump(mm: &Mm, contexts: &Contexts, dump: &mut Dump<'_>) -> Result 
     for c in &contexts.0 {
         let mut left = unread(c) as usize;
         let mut first = c.head;
-        let mut lot: KVVec<Event> = KVVec::from_elem(Event::default(), left.min(EVENTS), GFP_KERNEL)?;
+        let mut lot: KVVec<Event> = KVVec::from_elem(Event::default(), left.min(EVENTS), GFP_KERNEL_ACCOUNT)?;
         loop {
             let n = left.min(EVENTS);
             events(mm, c.index, first, &mut lot[..n])?;
-            let mut entries = KVVec::with_capacity(n, GFP_KERNEL)?;
+            let mut entries = KVVec::with_capacity(n, GFP_KERNEL_ACCOUNT)?;
             for e in &lot[..n] {
                 let (data, obj, res, res2) = (e.data, e.obj, e.res, e.res2);
-                entries.push(AioEvent { data, obj, res, res2 }, GFP_KERNEL)?;
+                entries.push(AioEvent { data, obj, res, res2 }, GFP_KERNEL_ACCOUNT)?;
             }
             let fixed = Aio {
                 address: c.address as u64,
@@ -195,7 +195,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
     let mut lot = KVVec::new();
     for e in input.entries::<AioEvent>(r.count)? {
         let (data, obj, res, res2) = (e.data, e.obj, e.res, e.res2);
-        lot.push(Event { data, obj, res, res2 }, GFP_KERNEL)?;
+        lot.push(Event { data, obj, res, res2 }, GFP_KERNEL_ACCOUNT)?;
     }
     complete(&building.mm, index, r.first, &lot).map_err(|_| bad("events do not fit the ring"))
 }

@@ -51,9 +51,9 @@ pub(super) fn dump(mm: &Mm, parent: Option<&Mm>, areas: &[Area], dump: &mut Dump
             continue;
         }
         if area.flags & (vm::DONTCOPY | vm::WIPEONFORK) != 0 {
-            not_copied.push((area.start, area.end), GFP_KERNEL)?;
+            not_copied.push((area.start, area.end), GFP_KERNEL_ACCOUNT)?;
         } else {
-            ranges.push((area.start, area.end), GFP_KERNEL)?;
+            ranges.push((area.start, area.end), GFP_KERNEL_ACCOUNT)?;
         }
     }
     dump_ranges(mm, parent, &not_copied, dump.out)?;

@@ -161,7 +161,8 @@ impl Mappings {
             count: 1,
             ids: (leader.tgid(), leader.tid()),
         };
-        self.0.try_create_and_insert(file.address(), mapped, GFP_KERNEL)?;
+        self.0
+            .try_create_and_insert(file.address(), mapped, GFP_KERNEL_ACCOUNT)?;
         Ok(())
     }
 
@@ -169,7 +170,7 @@ impl Mappings {
     pub(super) fn check(&self, whole: &Whole<'_>, obstacles: &mut dyn Obstacles) -> Result {
         let mut shared: KVVec<&Mapped> = KVVec::new();
         for m in self.0.values().filter(|m| m.is_shared(whole)) {
-            shared.push(m, GFP_KERNEL)?;
+            shared.push(m, GFP_KERNEL_ACCOUNT)?;
         }
         for _ in 0..20 {
             if shared.is_empty() || fatal_signal_pending() {
@@ -305,7 +306,7 @@ pub(super) fn entries(
     contexts: &aio::Contexts,
     dump: &mut Dump<'_>,
 ) -> Result<KVVec<Vma>> {
-    let mut out = KVVec::with_capacity(areas.len(), GFP_KERNEL)?;
+    let mut out = KVVec::with_capacity(areas.len(), GFP_KERNEL_ACCOUNT)?;
     for area in areas {
         let mut v = Vma::new_zeroed();
         v.start = area.start;
@@ -357,7 +358,7 @@ pub(super) fn entries(
                 v.kind = vma_kind::ANON;
             }
         }
-        out.push(v, GFP_KERNEL)?;
+        out.push(v, GFP_KERNEL_ACCOUNT)?;
     }
     Ok(out)
 }
@@ -517,11 +518,11 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result {
         building.rings += u32::from(v.kind == vma_kind::AIO);
         let merge_any = building.merges_any();
         restore_area(restore.me, &v, object, restore.flags, merge_any).map_err(|f| f.address(v.start))?;
-        building.vmas.push(v, GFP_KERNEL)?;
+        building.vmas.push(v, GFP_KERNEL_ACCOUNT)?;
         if let Some(segment) = is_part(&v, object) {
             check_part(&v, segment)
                 .map_err(|text| restore.input.bad(EBADMSG, format_args!("{text}")).address(v.start))?;
-            building.parts.push(v, GFP_KERNEL)?;
+            building.parts.push(v, GFP_KERNEL_ACCOUNT)?;
         }
     }
     if building.vmas.len() == building.fields.vmas as usize {
@@ -573,7 +574,7 @@ fn place_parts(me: &CurrentTask, parts: KVVec<Vma>, made: &Made, merge_any: bool
     const MREMAP_FIXED: u64 = 2;
     let mut sorted: RBTree<((u32, u64, bool), u64), &Vma> = RBTree::new();
     for v in &parts {
-        sorted.try_create_and_insert((attachment(v), v.start), v, GFP_KERNEL)?;
+        sorted.try_create_and_insert((attachment(v), v.start), v, GFP_KERNEL_ACCOUNT)?;
     }
     // The one that is being taken apart: where it is, and how long.
     let mut whole: Option<((u32, u64, bool), u64, u64)> = None;
@@ -819,7 +820,7 @@ pub(super) fn restore_policy(restore: &mut Restore<'_>) -> Result {
     }
     let mut words = KVec::new();
     for w in restore.input.entries::<u64>(r.words)? {
-        words.push(w, GFP_KERNEL)?;
+        words.push(w, GFP_KERNEL_ACCOUNT)?;
     }
     let me = restore.me;
     let (at, bits) = put_nodes(me, &words)?;

@@ -80,11 +80,11 @@ impl<'a> Saved<'a> {
             if !is_foreign(whole, &other, Kind::Mnt) || known.contains(&address) {
                 continue;
             }
-            known.push(address, GFP_KERNEL)?;
+            known.push(address, GFP_KERNEL_ACCOUNT)?;
             for m in &mount::collect_alone(&other)? {
                 let sb = m.superblock()?;
                 if sb.kind != CGROUP2 || is_foreign(whole, &other, Kind::Cgroup) {
-                    earlier.push(sb.address, GFP_KERNEL)?;
+                    earlier.push(sb.address, GFP_KERNEL_ACCOUNT)?;
                 }
             }
         }
@@ -270,7 +270,7 @@ impl<'a> Saved<'a> {
         if matches!(from, From::Caller(_)) || self.earlier.contains(&sb.address) || met.contains(&sb.address) {
             return Ok(());
         }
-        met.push(sb.address, GFP_KERNEL)?;
+        met.push(sb.address, GFP_KERNEL_ACCOUNT)?;
         self.options(m, &sb)?;
         if sb.kind == TMPFS {
             tmpfs::check(&self.contents(m, &sb)?)?;
@@ -350,8 +350,8 @@ pub(super) fn dump(whole: &Whole<'_>, task: &Task, ns: &Nsproxy, objref: u32, du
         };
         let point = saved.point(i, m)?;
         let mut paths = KVec::new();
-        paths.extend_from_slice(root.as_bytes(), GFP_KERNEL)?;
-        paths.extend_from_slice(point.as_bytes(), GFP_KERNEL)?;
+        paths.extend_from_slice(root.as_bytes(), GFP_KERNEL_ACCOUNT)?;
+        paths.extend_from_slice(point.as_bytes(), GFP_KERNEL_ACCOUNT)?;
         r.root_len = root.as_bytes().len() as u32;
         r.point_len = point.as_bytes().len() as u32;
         dump.out.record_with(&r, &paths[..])?;
@@ -382,7 +382,7 @@ fn options(viewer: &Cred, m: &Mount, sb: &Superblock) -> Result<KVVec<u8>> {
     }
     let all = all_options(m, sb)?;
     for option in all.split(|b| *b == b',').filter(|o| !o.is_empty()) {
-        out.push(b',', GFP_KERNEL)?;
+        out.push(b',', GFP_KERNEL_ACCOUNT)?;
         let id = |key: &[u8]| {
             core::str::from_utf8(option.strip_prefix(key)?)
                 .ok()?
@@ -393,13 +393,13 @@ fn options(viewer: &Cred, m: &Mount, sb: &Superblock) -> Result<KVVec<u8>> {
             (Some(uid), _) => ("uid", viewer.name_of(uid, false)),
             (_, Some(gid)) => ("gid", viewer.name_of(gid, true)),
             _ => {
-                out.extend_from_slice(option, GFP_KERNEL)?;
+                out.extend_from_slice(option, GFP_KERNEL_ACCOUNT)?;
                 continue;
             }
         };
         let here = here.ok_or_else(|| refuse(sb, "its owner has no number in the user namespace of the target"))?;
         let text = kernel::str::CString::try_from_fmt(fmt!("{key}={here}"))?;
-        out.extend_from_slice(text.to_bytes(), GFP_KERNEL)?;
+        out.extend_from_slice(text.to_bytes(), GFP_KERNEL_ACCOUNT)?;
     }
     Ok(out)
 }
@@ -425,7 +425,7 @@ fn filesystem(saved: &Saved<'_>, m: &Mount, dump: &mut Dump<'_>) -> Result<u32> 
     let options = saved.options(m, &sb)?;
     let mut text = KVVec::new();
     for part in [sb.kind, &sb.source[..], &options[..]] {
-        text.extend_from_slice(part, GFP_KERNEL)?;
+        text.extend_from_slice(part, GFP_KERNEL_ACCOUNT)?;
     }
     r.type_len = sb.kind.len() as u32;
     r.source_len = sb.source.len() as u32;
@@ -542,7 +542,7 @@ pub(super) fn restore_filesystem(restore: &mut Restore<'_>) -> Result<Object> {
     if is_tmpfs {
         b.contents = Some(tmpfs::Contents::new(file.clone()));
         if r.flags & fs_flags::RDONLY != 0 {
-            b.read_only.push(file.clone(), GFP_KERNEL)?;
+            b.read_only.push(file.clone(), GFP_KERNEL_ACCOUNT)?;
         }
     }
     Ok(Object::Filesystem(file))
@@ -580,11 +580,11 @@ fn unescape(text: &[u8]) -> Result<KVec<u8>> {
         };
         match (*first, digit(0), digit(1), digit(2)) {
             (b'\\', Some(a), Some(b), Some(c)) => {
-                out.push((a * 64 + b * 8 + c) as u8, GFP_KERNEL)?;
+                out.push((a * 64 + b * 8 + c) as u8, GFP_KERNEL_ACCOUNT)?;
                 rest = after.get(3..).unwrap_or(&[]);
             }
             _ => {
-                out.push(*first, GFP_KERNEL)?;
+                out.push(*first, GFP_KERNEL_ACCOUNT)?;
                 rest = after;
             }
         }
@@ -603,7 +603,7 @@ fn split_options(options: &[u8]) -> Result<KVec<&[u8]>> {
         }
         let option = &options[start..end];
         if !matches!(option, b"" | b"rw" | b"ro") {
-            out.push(option, GFP_KERNEL)?;
+            out.push(option, GFP_KERNEL_ACCOUNT)?;
         }
         start = end + 1;
     }
@@ -805,8 +805,8 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
     // Its place among the restarter's mounts may be another one.
     let elsewhere = source.is_none().then(|| restore.external.mount(root)).flatten();
     let (mut path, mut to) = (KVec::new(), KVec::new());
-    path.extend_from_slice(elsewhere.unwrap_or(root), GFP_KERNEL)?;
-    to.extend_from_slice(point, GFP_KERNEL)?;
+    path.extend_from_slice(elsewhere.unwrap_or(root), GFP_KERNEL_ACCOUNT)?;
+    to.extend_from_slice(point, GFP_KERNEL_ACCOUNT)?;
     let from = Origin {
         // What is saved is a path without symbolic links; who names another one may go by them.
         resolve: if elsewhere.is_some() { 0 } else { RESOLVE_NO_SYMLINKS },
@@ -862,7 +862,7 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
         group: r.group,
         master: r.master,
     };
-    b.mounts.push(made, GFP_KERNEL)?;
+    b.mounts.push(made, GFP_KERNEL_ACCOUNT)?;
     b.left -= 1;
     if b.left == 0 {
         complete(me, b)?;
@@ -925,7 +925,7 @@ fn propagate(me: &CurrentTask, mounts: &[Made]) -> Result {
     let set = |m: &Made, how: u32| with_fd(me, &m.file, |fd| set_attributes(me, fd, 0, 0, how));
     let join = |from: &Made, m: &Made| join(me, &from.file, &m.file, nr::MOVE_MOUNT_SET_GROUP);
     let shared = |m: &Made| m.flags & mount_flags::SHARED != 0;
-    let mut done = KVVec::from_elem(false, mounts.len(), GFP_KERNEL)?;
+    let mut done = KVVec::from_elem(false, mounts.len(), GFP_KERNEL_ACCOUNT)?;
     // A master may be a slave itself, and come later.
     loop {
         let left = done.iter().filter(|done| !**done).count();

@@ -59,7 +59,7 @@ struct Network {
 /// Adds an entry, unless there are too many.
 fn push<T>(list: &mut KVVec<T>, entry: T, what: &str, refuse: &mut Refuse<'_>) -> Result {
     if list.len() < ENTRIES_MAX {
-        return Ok(list.push(entry, GFP_KERNEL)?);
+        return Ok(list.push(entry, GFP_KERNEL_ACCOUNT)?);
     }
     if list.len() == ENTRIES_MAX {
         refuse(format_args!("its network namespace has more than {ENTRIES_MAX} {what}"));
@@ -168,7 +168,7 @@ pub(crate) fn outside(whole: &Whole<'_>) -> Result<KVec<u8>> {
         for (device, _) in accepted(whole, &ns)?.devices {
             if device.peer == peer::OUTSIDE {
                 for part in [b"veth[", text(&device.name).as_bytes(), b"]\0"] {
-                    names.extend_from_slice(part, GFP_KERNEL)?;
+                    names.extend_from_slice(part, GFP_KERNEL_ACCOUNT)?;
                 }
             }
         }

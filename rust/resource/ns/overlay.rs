@@ -75,7 +75,7 @@ pub(super) fn options(m: &Mount, maker: &Cred, all: &[u8], callers: &[Mount], ro
         }
         let key = LAYERS.iter().find(|(k, _)| *k == kind).map_or(&b""[..], |(_, key)| key);
         for part in [b",", key, b"="] {
-            out.extend_from_slice(part, GFP_KERNEL)?;
+            out.extend_from_slice(part, GFP_KERNEL_ACCOUNT)?;
         }
         escape(path.as_bytes(), &mut out)?;
     }
@@ -89,8 +89,8 @@ pub(super) fn options(m: &Mount, maker: &Cred, all: &[u8], callers: &[Mount], ro
                 "a mount of type overlay cannot be saved: it is volatile, and can be mounted only once"
             ));
         }
-        out.push(b',', GFP_KERNEL)?;
-        out.extend_from_slice(option, GFP_KERNEL)?;
+        out.push(b',', GFP_KERNEL_ACCOUNT)?;
+        out.extend_from_slice(option, GFP_KERNEL_ACCOUNT)?;
     }
     if out.len() > OPTIONS_MAX as usize {
         return refuse(format_args!(
@@ -107,10 +107,10 @@ fn escape(text: &[u8], out: &mut KVVec<u8>) -> Result {
             b',' | b'\\' | b' ' | b'\t' | b'\n' | b'#' => {
                 for digit in [b'\\', byte >> 6, byte >> 3 & 7, byte & 7] {
                     let digit = if digit == b'\\' { digit } else { b'0' + digit };
-                    out.push(digit, GFP_KERNEL)?;
+                    out.push(digit, GFP_KERNEL_ACCOUNT)?;
                 }
             }
-            _ => out.push(*byte, GFP_KERNEL)?,
+            _ => out.push(*byte, GFP_KERNEL_ACCOUNT)?,
         }
     }
     Ok(())

@@ -98,7 +98,7 @@ pub(super) fn join(me: &CurrentTask, file: &File, maker: &Task, r: &NsproxyRecor
     let mut own = KVec::new();
     for (kind, objref) in parts(r) {
         if objref == 0 && !matches!(kind, Kind::Time | Kind::TimeForChildren) {
-            own.push((kind, me.open_namespace(kind)?), GFP_KERNEL)?;
+            own.push((kind, me.open_namespace(kind)?), GFP_KERNEL_ACCOUNT)?;
         }
     }
     me.adopt_namespaces(maker)

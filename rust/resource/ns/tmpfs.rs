@@ -105,16 +105,16 @@ impl Directories {
         let mut names: KVec<&[u8]> = KVec::new();
         let mut next = Some(place);
         while let Some(place) = next {
-            names.push(&place.name, GFP_KERNEL)?;
+            names.push(&place.name, GFP_KERNEL_ACCOUNT)?;
             // The root is the only one without a name.
             next = self.all.get(place.parent).filter(|parent| !parent.name.is_empty());
         }
         let mut path = Path::new();
         for name in names.iter().rev() {
             if !path.is_empty() {
-                path.push(b'/', GFP_KERNEL)?;
+                path.push(b'/', GFP_KERNEL_ACCOUNT)?;
             }
-            path.extend_from_slice(name, GFP_KERNEL)?;
+            path.extend_from_slice(name, GFP_KERNEL_ACCOUNT)?;
         }
         Ok(path)
     }
@@ -162,7 +162,7 @@ fn walk(tree: &Tree, mut look: impl FnMut(&Found<'_>) -> Result<bool>) -> Result
             other => other?,
         };
         if !path.is_empty() {
-            path.push(b'/', GFP_KERNEL)?;
+            path.push(b'/', GFP_KERNEL_ACCOUNT)?;
         }
         let prefix = path.len();
         loop {
@@ -172,7 +172,7 @@ fn walk(tree: &Tree, mut look: impl FnMut(&Found<'_>) -> Result<bool>) -> Result
             }
             for name in lot.split(|b| *b == 0).filter(|name| !name.is_empty()) {
                 path.truncate(prefix);
-                path.extend_from_slice(name, GFP_KERNEL)?;
+                path.extend_from_slice(name, GFP_KERNEL_ACCOUNT)?;
                 visit(parent, name, &path, &mut directories)?;
             }
         }
@@ -210,7 +210,7 @@ impl Links {
 
 fn copy(path: &[u8]) -> Result<Path> {
     let mut out = Path::new();
-    out.extend_from_slice(path, GFP_KERNEL)?;
+    out.extend_from_slice(path, GFP_KERNEL_ACCOUNT)?;
     Ok(out)
 }
 
@@ -300,12 +300,12 @@ fn one(tree: &Tree, found: &Found<'_>, links: &mut Links, dump: &mut Dump<'_>) -
         }
     }
     if r.flags & inode_flags::LINK == 0 && format == SYMLINK {
-        target.extend_from_slice(&file.link_text()?, GFP_KERNEL)?;
+        target.extend_from_slice(&file.link_text()?, GFP_KERNEL_ACCOUNT)?;
     }
     r.path_len = path.len() as u32;
     r.target_len = target.len() as u32;
     let mut text = copy(path)?;
-    text.extend_from_slice(&target, GFP_KERNEL)?;
+    text.extend_from_slice(&target, GFP_KERNEL_ACCOUNT)?;
     dump.out.record_with(&r, &text[..])?;
     if r.flags & inode_flags::LINK == 0 {
         if format == mode::REGULAR && r.size > 0 {
@@ -317,7 +317,7 @@ fn one(tree: &Tree, found: &Found<'_>, links: &mut Links, dump: &mut Dump<'_>) -
                 value_len: value.len() as u32,
             };
             let mut text = copy(name)?;
-            text.extend_from_slice(value, GFP_KERNEL)?;
+            text.extend_from_slice(value, GFP_KERNEL_ACCOUNT)?;
             dump.out.record_with(&r, &text[..])
         })?;
     }
@@ -510,7 +510,7 @@ pub(super) fn restore_inode(restore: &mut Restore<'_>) -> Result {
         mode: None,
         data: None,
     };
-    last.name.extend_from_slice(name, GFP_KERNEL)?;
+    last.name.extend_from_slice(name, GFP_KERNEL_ACCOUNT)?;
     if r.flags & inode_flags::LINK != 0 {
         let Some((directory, name)) = split(target) else {
             return bad();

@@ -100,7 +100,7 @@ impl UserNamespaces {
         while let Some(ns) = next.filter(|ns| self.number(ns.address()).is_none()) {
             next = ns.parent();
             // The kernel makes 32 levels at most.
-            self.nested.push(ns, GFP_KERNEL)?;
+            self.nested.push(ns, GFP_KERNEL_ACCOUNT)?;
         }
         self.nested[at..].reverse();
         Ok(())
@@ -248,7 +248,7 @@ fn extents_of(ns: &UserNs, state: &UserNsState) -> Result<KVec<IdExtent>> {
     for (group, count) in [(false, state.uids), (true, state.gids)] {
         for i in 0..count {
             let [first, outside, count] = ns.extent(group, i);
-            extents.push(IdExtent { first, outside, count }, GFP_KERNEL)?;
+            extents.push(IdExtent { first, outside, count }, GFP_KERNEL_ACCOUNT)?;
         }
     }
     Ok(extents)
@@ -305,8 +305,8 @@ pub(crate) fn dump(whole: &Whole<'_>, out: &mut Writer) -> Result {
     groups.retain(|group| *group != NO_NUMBER);
     r.groups = groups.len() as u32;
     let mut rest = KVec::new();
-    rest.extend_from_slice(extents.as_bytes(), GFP_KERNEL)?;
-    rest.extend_from_slice(groups.as_bytes(), GFP_KERNEL)?;
+    rest.extend_from_slice(extents.as_bytes(), GFP_KERNEL_ACCOUNT)?;
+    rest.extend_from_slice(groups.as_bytes(), GFP_KERNEL_ACCOUNT)?;
     out.record_with(&r, &rest[..])
 }
 
@@ -332,8 +332,8 @@ pub(crate) fn restore(input: &Reader) -> Result<Wanted> {
         return Err(input.bad(EBADMSG, format_args!("wrong values in a user namespace record")));
     }
     let mut body = KVec::new();
-    body.extend_from_slice(r.as_bytes(), GFP_KERNEL)?;
-    body.extend_from_slice(rest, GFP_KERNEL)?;
+    body.extend_from_slice(r.as_bytes(), GFP_KERNEL_ACCOUNT)?;
+    body.extend_from_slice(rest, GFP_KERNEL_ACCOUNT)?;
     Ok(Wanted {
         body,
         restarter: Cred::current(),
@@ -387,7 +387,7 @@ impl Wanted {
         };
         let mut groups = KVec::new();
         for word in rest.chunks_exact(size_of::<u32>()) {
-            groups.push(u32::read_from_bytes(word).map_err(|_| EINVAL)?, GFP_KERNEL)?;
+            groups.push(u32::read_from_bytes(word).map_err(|_| EINVAL)?, GFP_KERNEL_ACCOUNT)?;
         }
         if groups.iter().all(|group| inside(*group)) {
             groups.clear();
@@ -443,11 +443,11 @@ impl WantedNested {
         }
         let mut extents = KVec::new();
         for extent in input.entries::<IdExtent>(r.uids.saturating_add(r.gids))? {
-            extents.push(extent, GFP_KERNEL)?;
+            extents.push(extent, GFP_KERNEL_ACCOUNT)?;
         }
-        self.bodies.extend_from_slice(r.as_bytes(), GFP_KERNEL)?;
-        self.bodies.extend_from_slice(extents.as_bytes(), GFP_KERNEL)?;
-        self.wanted.push((r, extents), GFP_KERNEL)?;
+        self.bodies.extend_from_slice(r.as_bytes(), GFP_KERNEL_ACCOUNT)?;
+        self.bodies.extend_from_slice(extents.as_bytes(), GFP_KERNEL_ACCOUNT)?;
+        self.wanted.push((r, extents), GFP_KERNEL_ACCOUNT)?;
         Ok(())
     }
 }
@@ -500,7 +500,7 @@ impl Given {
                 format_args!("user namespace {number} is not like that of the saved program"),
             ));
         }
-        self.0.push(ns, GFP_KERNEL)?;
+        self.0.push(ns, GFP_KERNEL_ACCOUNT)?;
         Ok(())
     }
 

@@ -61,7 +61,7 @@ pub(super) fn collect(whole: &Whole<'_>, ns: &Nsproxy, refuse: &mut Refuse<'_>) 
             ));
         }
         match device(whole, ns, body, attributes)? {
-            Ok(device) => devices.push(device, GFP_KERNEL)?,
+            Ok(device) => devices.push(device, GFP_KERNEL_ACCOUNT)?,
             Err(what) => refuse(format_args!("device {name} of its network namespace {what}")),
         }
         Ok(())
@@ -145,7 +145,7 @@ fn device(
     let alias = attributes.find(rt::IFLA_IFALIAS).unwrap_or(&[]);
     let alias = alias.split(|b| *b == 0).next().unwrap_or(&[]);
     let mut text = KVec::new();
-    text.extend_from_slice(alias, GFP_KERNEL)?;
+    text.extend_from_slice(alias, GFP_KERNEL_ACCOUNT)?;
     r.alias_len = text.len() as u32;
     Ok(Ok((r, text)))
 }

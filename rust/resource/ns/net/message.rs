@@ -42,7 +42,7 @@ impl Message {
     }
 
     fn push(&mut self, bytes: &[u8]) -> Result {
-        Ok(self.0.extend_from_slice(bytes, GFP_KERNEL)?)
+        Ok(self.0.extend_from_slice(bytes, GFP_KERNEL_ACCOUNT)?)
     }
 
     fn pad(&mut self) -> Result {
@@ -209,7 +209,7 @@ pub(super) fn ask(ns: &Nsproxy, kind: u32, family: u32, mut each: impl FnMut(&[u
         _ => &head[..12],
     };
     socket.send(&Message::new(kind, rt::NLM_F_DUMP, head)?.finish())?;
-    let mut buffer = KVVec::zeroed(BUFFER, GFP_KERNEL)?;
+    let mut buffer = KVVec::zeroed(BUFFER, GFP_KERNEL_ACCOUNT)?;
     loop {
         let size = socket.receive(&mut buffer)?;
         let mut rest = &buffer[..size];
