@@ -16,7 +16,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd
 use rustix::fs::{open, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::pipe::{pipe_with, PipeFlags};
-use rustix::process::{set_parent_process_death_signal, waitid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{pidfd_send_signal, set_parent_process_death_signal, waitid, Signal, WaitId, WaitIdOptions};
 use rustix::thread::{
     move_into_link_name_space, set_thread_res_gid, set_thread_res_uid, unshare_unsafe, Gid, LinkNameSpaceType, Uid,
     UnshareFlags,
@@ -134,6 +134,8 @@ fn helper_main(
     drop(name_end);
     let made = look_after(session, number, one, &owner, name.as_fd());
     drop(go_end);
+    // Another user, whom it has become, may have stopped it.
+    let _ = pidfd_send_signal(owner.pidfd.as_fd(), Signal::KILL);
     wait(owner);
     made
 }
