@@ -124,6 +124,7 @@ const KINDS: &[&str] = &[
     "network_filter_egress",
     "network_traffic_control",
     "network_lacks_address",
+    "network_many_routes",
     "network_without_inet6",
     "network_outside_of_user_namespace",
     "time_outside_of_user_namespace",

@@ -1575,6 +1575,12 @@ static void network_lacks_address(void)
 	network("ip link set lo up && ip addr del 127.0.0.1/8 dev lo", "device lo");
 }
 
+static void network_many_routes(void)
+{
+	network("i=0; while [ $i -lt 16500 ]; do echo route add unreachable 10.$((i / 256)).$((i % 256)).0/24; i=$((i + 1));"
+		" done | ip -batch -", "more than 16384 routes");
+}
+
 static void network_without_inet6(void)
 {
 	network("echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up", "disable_ipv6");
@@ -2005,6 +2011,7 @@ static const struct {
 	{ "network_filter_egress", network_filter_egress },
 	{ "network_traffic_control", network_traffic_control },
 	{ "network_lacks_address", network_lacks_address },
+	{ "network_many_routes", network_many_routes },
 	{ "network_without_inet6", network_without_inet6 },
 	{ "network_outside_of_user_namespace", network_outside_of_user_namespace },
 	{ "time_outside_of_user_namespace", time_outside_of_user_namespace },

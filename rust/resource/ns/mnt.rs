@@ -34,14 +34,14 @@ use crate::{
         path::PathBuf,
         pid::PidNs,
         syscall::{nr, CurrentTask},
-        task::Task, //
+        task::{fatal_signal_pending, Task}, //
     },
 };
 use ckpt_uapi::{
     record::mnt::{fs_flags, mount_flags, Filesystem, MntNs, Mount as MountRecord, MOUNTS_MAX, OPTIONS_MAX},
     statefile::PATH_MAX,
 };
-use kernel::prelude::*;
+use kernel::{prelude::*, rbtree::RBTree};
 use zerocopy::FromZeros;
 
 /// File systems that can be mounted anew: what they show comes from the kernel, or is saved.
@@ -163,6 +163,7 @@ impl<'a> Saved<'a> {
         }
         if sb.kind != CGROUP2 || !is_foreign(self.whole, self.ns, Kind::Cgroup) || self.shows_all_cgroups(m)? {
             for other in &self.callers {
+                go_on()?;
                 if m.print_elsewhere(other, &self.whole.caller_fs, &mut path)? {
                     return Ok(From::Caller(path));
                 }
@@ -243,6 +244,7 @@ impl<'a> Saved<'a> {
     /// Whether the target sees all of a file system: a mount begins at its root, and nothing is mounted on that.
     fn shows_whole(&self, sb: &Superblock) -> Result<bool> {
         for (i, m) in self.mounts.iter().enumerate() {
+            go_on()?;
             let bare = || !self.mounts.iter().skip(1).any(|o| o.parent() == i);
             if m.begins_at_root() && m.superblock()?.address == sb.address && bare() && self.is_in_sight(m) {
                 return Ok(true);
@@ -264,6 +266,7 @@ impl<'a> Saved<'a> {
 
     /// What one mount needs to be saved.
     fn check(&self, i: usize, m: &Mount, met: &mut KVVec<usize>) -> Result {
+        go_on()?;
         let from = self.origin(m)?;
         self.point(i, m)?;
         let sb = m.superblock()?;
@@ -300,6 +303,14 @@ pub(super) fn check(
     let mut met = KVVec::new();
     for (i, m) in saved.mounts.iter().enumerate() {
         saved.check(i, m, &mut met).or_else(&mut name)?;
+    }
+    Ok(())
+}
+
+/// What goes through mounts times mounts can be ended.
+fn go_on() -> Result {
+    if fatal_signal_pending() {
+        return Err(EINTR.into());
     }
     Ok(())
 }
@@ -444,6 +455,17 @@ struct Made {
     flags: u32,
     group: u32,
     master: u32,
+}
+
+impl Made {
+    fn is_shared(&self) -> bool {
+        self.flags & mount_flags::SHARED != 0
+    }
+
+    /// The peer group of its master, if that is one of this namespace.
+    fn master(&self) -> Option<u32> {
+        (self.flags & mount_flags::SLAVE != 0 && self.master != 0).then_some(self.master)
+    }
 }
 
 /// A mount namespace that is being built: the calling task lives in it, with the restarter's mounts still there.
@@ -843,7 +865,7 @@ pub(super) fn restore_mount(restore: &mut Restore<'_>) -> Result {
             open_tree(me, &from, &mut b.recursive).context(format_args!("cannot mount {} anywhere", show(from.path)))?
         }
     };
-    let of = |group: u32| move |m: &Made| m.flags & mount_flags::SHARED != 0 && m.group == group;
+    let of = |group: u32| move |m: &Made| m.is_shared() && m.group == group;
     // Slaves of the restarter's mounts stay that, unless they were not. A peer gets its master with its group.
     let peer = r.flags & mount_flags::SHARED != 0 && b.mounts.iter().any(of(r.group));
     let keep = !peer && r.flags & mount_flags::SLAVE != 0 && r.master == 0 && r.filesystem == 0;
@@ -920,46 +942,66 @@ fn make_read_only(me: &CurrentTask, file: &File) -> kernel::error::Result {
     done.map(|_| ())
 }
 
+/// Gives a mount its propagation, when those that it has that from are there: peers, or a master.
+fn set_propagation(me: &CurrentTask, m: &Made, peer: Option<&Made>, master: Option<&Made>) -> kernel::error::Result {
+    let set = |how: u32| with_fd(me, &m.file, |fd| set_attributes(me, fd, 0, 0, how));
+    let follow = |other: &Made| join(me, &other.file, &m.file, nr::MOVE_MOUNT_SET_GROUP);
+    if let Some(peer) = peer {
+        return follow(peer);
+    }
+    if let Some(master) = master {
+        follow(master)?;
+        set(nr::MS_SLAVE)?;
+    }
+    if m.is_shared() {
+        set(nr::MS_SHARED)
+    } else if master.is_none() && m.flags & mount_flags::UNBINDABLE != 0 {
+        set(nr::MS_UNBINDABLE)
+    } else {
+        Ok(())
+    }
+}
+
 /// Peer groups and masters: now that everything is in its place, nothing is propagated any more.
 fn propagate(me: &CurrentTask, mounts: &[Made]) -> Result {
-    let set = |m: &Made, how: u32| with_fd(me, &m.file, |fd| set_attributes(me, fd, 0, 0, how));
-    let join = |from: &Made, m: &Made| join(me, &from.file, &m.file, nr::MOVE_MOUNT_SET_GROUP);
-    let shared = |m: &Made| m.flags & mount_flags::SHARED != 0;
-    let mut done = KVVec::from_elem(false, mounts.len(), GFP_KERNEL_ACCOUNT)?;
-    // A master may be a slave itself, and come later.
-    loop {
-        let left = done.iter().filter(|done| !**done).count();
-        for (i, m) in mounts.iter().enumerate() {
-            if done[i] {
-                continue;
-            }
-            let first_of = |group: u32| {
-                let mut ready = mounts.iter().zip(&done).filter(|(_, done)| **done).map(|(m, _)| m);
-                ready.find(|peer| shared(peer) && peer.group == group)
-            };
-            let peer = first_of(m.group).filter(|_| shared(m));
-            let has_master = m.flags & mount_flags::SLAVE != 0 && m.master != 0;
-            let result = match (peer, first_of(m.master).filter(|_| has_master)) {
-                (Some(peer), _) => join(peer, m),
-                (_, Some(master)) => join(master, m).and_then(|()| set(m, nr::MS_SLAVE)).and_then(|()| {
-                    if shared(m) {
-                        set(m, nr::MS_SHARED)
-                    } else {
-                        Ok(())
-                    }
-                }),
-                _ if has_master => continue,
-                _ if shared(m) => set(m, nr::MS_SHARED),
-                _ if m.flags & mount_flags::UNBINDABLE != 0 => set(m, nr::MS_UNBINDABLE),
-                _ => Ok(()),
-            };
-            result.context(format_args!("cannot set the propagation of mount {i}"))?;
-            done[i] = true;
-        }
-        match done.iter().filter(|done| !**done).count() {
-            0 => return Ok(()),
-            still if still == left => return Err(Fault::new(EBADMSG, format_args!("a mount is a slave of none"))),
-            _ => {}
+    // A master may be a slave itself, and come later. Who waits is found by the groups that could end that, in the order of the mounts.
+    let mut waiting: KVVec<(u32, usize)> = KVVec::new();
+    let mut ready: KVVec<usize> = KVVec::new();
+    for (i, m) in mounts.iter().enumerate() {
+        let Some(master) = m.master() else {
+            ready.push(i, GFP_KERNEL_ACCOUNT)?;
+            continue;
+        };
+        waiting.push((master, i), GFP_KERNEL_ACCOUNT)?;
+        if m.is_shared() {
+            waiting.push((m.group, i), GFP_KERNEL_ACCOUNT)?;
         }
     }
+    waiting.sort_unstable();
+    let mut first_of: RBTree<u32, usize> = RBTree::new();
+    let mut done = KVVec::from_elem(false, mounts.len(), GFP_KERNEL_ACCOUNT)?;
+    let mut next = 0;
+    while let Some(&i) = ready.get(next) {
+        next += 1;
+        if core::mem::replace(&mut done[i], true) {
+            continue;
+        }
+        go_on()?;
+        let m = &mounts[i];
+        let first = |group: u32| first_of.get(&group).map(|first| &mounts[*first]);
+        let peer = m.is_shared().then(|| first(m.group)).flatten();
+        let master = m.master().and_then(first);
+        set_propagation(me, m, peer, master).context(format_args!("cannot set the propagation of mount {i}"))?;
+        if m.is_shared() && peer.is_none() {
+            first_of.try_create_and_insert(m.group, i, GFP_KERNEL_ACCOUNT)?;
+            let start = waiting.partition_point(|(group, _)| *group < m.group);
+            for (_, i) in waiting[start..].iter().take_while(|(group, _)| *group == m.group) {
+                ready.push(*i, GFP_KERNEL_ACCOUNT)?;
+            }
+        }
+    }
+    if done.contains(&false) {
+        return Err(Fault::new(EBADMSG, format_args!("a mount is a slave of none")));
+    }
+    Ok(())
 }

@@ -56,21 +56,22 @@ struct Network {
     neighbours: KVVec<NetNeighbour>,
 }
 
-/// Adds an entry, unless there are too many.
-fn push<T>(list: &mut KVVec<T>, entry: T, what: &str, refuse: &mut Refuse<'_>) -> Result {
+/// Adds an entry. `EOPNOTSUPP` when there are too many: the rest, which may be a million routes, is not asked for.
+fn push<T>(list: &mut KVVec<T>, entry: T, what: &str) -> Result {
     if list.len() < ENTRIES_MAX {
         return Ok(list.push(entry, GFP_KERNEL_ACCOUNT)?);
     }
-    if list.len() == ENTRIES_MAX {
-        refuse(format_args!("its network namespace has more than {ENTRIES_MAX} {what}"));
-    }
-    Ok(())
+    Err(Fault::new(
+        EOPNOTSUPP,
+        format_args!("its network namespace has more than {ENTRIES_MAX} {what}"),
+    )
+    .kind(RecordType::NetNs))
 }
 
 fn collect(whole: &Whole<'_>, ns: &Nsproxy, refuse: &mut Refuse<'_>) -> Result<Network> {
     let mut network = Network {
         devices: device::collect(whole, ns, refuse)?,
-        addresses: address::collect(ns, refuse)?,
+        addresses: address::collect(ns)?,
         routes: route::collect(ns, refuse)?,
         neighbours: neighbour::collect(ns, refuse)?,
     };
@@ -129,7 +130,13 @@ pub(super) fn check(whole: &Whole<'_>, ns: &Nsproxy, obstacles: &mut dyn Obstacl
             text(&filter)
         ));
     }
-    steady(|| collect(whole, ns, &mut refuse)).map(drop)
+    match steady(|| collect(whole, ns, &mut refuse)) {
+        Err(fault) if fault.errno() == EOPNOTSUPP => {
+            obstacles.add(fault);
+            Ok(())
+        }
+        other => other.map(drop),
+    }
 }
 
 /// Looks again when it has changed meanwhile.

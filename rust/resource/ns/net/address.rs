@@ -3,7 +3,7 @@
 //! Addresses of network devices.
 
 use super::message::{ask, byte_at, is_address, padded, word_at, Attributes, Message, AF_INET, AF_INET6};
-use super::{push, Refuse};
+use super::push;
 use crate::{
     error::{Context, Result},
     resource::Restore,
@@ -17,7 +17,7 @@ use zerocopy::FromZeros;
 const UNSETTLED: u32 = 0x40 | 0x08;
 
 /// All addresses of the network namespace, in an order in which they can be set again.
-pub(super) fn collect(ns: &Nsproxy, refuse: &mut Refuse<'_>) -> Result<KVVec<NetAddress>> {
+pub(super) fn collect(ns: &Nsproxy) -> Result<KVVec<NetAddress>> {
     let mut addresses = KVVec::new();
     for family in [AF_INET, AF_INET6] {
         ask(ns, rt::RTM_GETADDR, family, |body| {
@@ -43,7 +43,7 @@ pub(super) fn collect(ns: &Nsproxy, refuse: &mut Refuse<'_>) -> Result<KVVec<Net
             if r.valid == 0 {
                 return Ok(());
             }
-            push(&mut addresses, r, "addresses", refuse)
+            push(&mut addresses, r, "addresses")
         })?;
     }
     Ok(addresses)

@@ -7,7 +7,8 @@ use crate::{
     wrapper::{
         net::{rt, RouteSocket},
         ns::Nsproxy,
-        syscall::{nr, CurrentTask}, //
+        syscall::{nr, CurrentTask},
+        task::fatal_signal_pending, //
     },
 };
 use kernel::prelude::*;
@@ -211,6 +212,9 @@ pub(super) fn ask(ns: &Nsproxy, kind: u32, family: u32, mut each: impl FnMut(&[u
     socket.send(&Message::new(kind, rt::NLM_F_DUMP, head)?.finish())?;
     let mut buffer = KVVec::zeroed(BUFFER, GFP_KERNEL_ACCOUNT)?;
     loop {
+        if fatal_signal_pending() {
+            return Err(EINTR.into());
+        }
         let size = socket.receive(&mut buffer)?;
         let mut rest = &buffer[..size];
         while let Some(head) = rest.get(..HEAD) {

@@ -29,7 +29,7 @@ pub(super) fn collect(ns: &Nsproxy, refuse: &mut Refuse<'_>) -> Result<KVVec<Net
             if byte_at(body, 10) != 0 {
                 refuse(format_args!("a neighbour in its network namespace has flags"));
             }
-            push(&mut neighbours, r, "neighbours", refuse)
+            push(&mut neighbours, r, "neighbours")
         })?;
     }
     Ok(neighbours)

@@ -32,7 +32,7 @@ pub(super) fn collect(ns: &Nsproxy, refuse: &mut Refuse<'_>) -> Result<KVVec<Net
                 return Ok(());
             }
             match route(family, body) {
-                Ok(r) => push(&mut routes, r, "routes", refuse),
+                Ok(r) => push(&mut routes, r, "routes"),
                 Err(attribute) => {
                     refuse(format_args!(
                         "a route of its network namespace has attribute {attribute} of rtnetlink(7)"

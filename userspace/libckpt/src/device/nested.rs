@@ -16,7 +16,7 @@ use rustix::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd
 use rustix::fs::{open, readlinkat_raw, Mode, OFlags, CWD};
 use rustix::io::Errno;
 use rustix::pipe::{pipe_with, PipeFlags};
-use rustix::process::{set_parent_process_death_signal, Signal, WaitIdOptions};
+use rustix::process::{pidfd_send_signal, set_parent_process_death_signal, Signal, WaitIdOptions};
 use rustix::thread::{move_into_link_name_space, set_thread_res_gid, set_thread_res_uid, Gid, LinkNameSpaceType, Uid};
 use std::ffi::CStr;
 use std::ptr;
@@ -153,6 +153,8 @@ fn helper_main(order: Order<'_>) -> Result<OwnedFd, Errno> {
     drop(said_end);
     let made = look_after(order, &owner, said.as_fd());
     drop(go_end);
+    // Another user, whom it has become, may have stopped it.
+    let _ = pidfd_send_signal(owner.pidfd.as_fd(), Signal::KILL);
     wait(owner);
     made
 }
