@@ -13,6 +13,7 @@ use harness::Case;
 pub fn all() -> Vec<Case> {
     vec![
         Case::new("hostile/bad_ioctls", ioctls::bad_ioctls).limit(240),
+        Case::new("hostile/restart_end_again", ioctls::end_again),
         Case::new("hostile/good_changes_are_accepted", statefiles::good_changes),
         Case::new("hostile/damaged_prologues", statefiles::damaged_prologues).limit(600),
         Case::new("hostile/truncated", statefiles::truncated).limit(600),

@@ -136,6 +136,8 @@ pub(crate) struct Restart {
     first_fault: Mutex<Option<Fault>>,
     failed: AtomicBool,
     released: AtomicBool,
+    /// The barrier is open, or about to be: what precedes that is done once.
+    opened: AtomicBool,
     /// All tasks are at the barrier and the trailer is right.
     #[pin]
     complete: Completion,
@@ -234,6 +236,7 @@ pub(crate) fn begin(file: File, flags: u32, external: External, session_ops: usi
             first_fault <- new_mutex!(None),
             failed: AtomicBool::new(false),
             released: AtomicBool::new(false),
+            opened: AtomicBool::new(false),
             complete <- Completion::new(),
             go <- Completion::new(),
             left: AtomicU32::new(0),
@@ -877,7 +880,8 @@ impl Restart {
                 ));
             }
         }
-        if let Err(fault) = self.zombies() {
+        let is_open = self.opened.load(Ordering::Acquire);
+        if let Err(fault) = if is_open { Ok(()) } else { self.zombies() } {
             if is_bare(&fault) {
                 return Err(fault);
             }
@@ -885,12 +889,15 @@ impl Restart {
             let first = self.first_fault.lock().take();
             return Err(first.unwrap_or_else(|| EINTR.into()));
         }
-        // From here on nobody dies with the coordinator: all of them go on, whatever becomes of it.
-        self.arm_death_signals();
-        self.stop();
-        self.released.store(true, Ordering::Release);
-        // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
-        self.go.complete_all();
+        // Whoever calls again waits, and changes nothing: the tasks are on their own by then, and may have executed a setuid program.
+        if !self.opened.swap(true, Ordering::AcqRel) {
+            // From here on nobody dies with the coordinator: all of them go on, whatever becomes of it.
+            self.arm_death_signals();
+            self.stop();
+            self.released.store(true, Ordering::Release);
+            // A failure that came between the check above and here has killed the tasks; the barrier does no harm then.
+            self.go.complete_all();
+        }
         loop {
             match self.all_started.wait_killable(LOOK_MS) {
                 Waited::Done => break,

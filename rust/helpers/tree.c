@@ -445,6 +445,8 @@ void ckpt_set_group_stop(struct task_struct *t, int signal, bool tell)
 		for_each_thread(t, thread) {
 			if (thread->flags & PF_EXITING)
 				continue;
+			/* Nobody counts for a stop that nobody is told of. */
+			thread->jobctl &= ~JOBCTL_STOP_CONSUME;
 			thread->jobctl |= SIGSTOP | JOBCTL_STOP_PENDING;
 			if (tell) {
 				thread->jobctl |= JOBCTL_STOP_CONSUME;
@@ -568,6 +570,7 @@ int ckpt_adopt_fs(struct task_struct *from)
 {
 	struct fs_struct *fs, *old;
 	const struct user_namespace *ns;
+	bool in_exec = false;
 
 	rcu_read_lock();
 	for (ns = __task_cred(from)->user_ns; ns && ns != current_user_ns(); ns = ns->parent)
@@ -579,12 +582,17 @@ int ckpt_adopt_fs(struct task_struct *from)
 	fs = from->fs;
 	if (fs) {
 		read_seqlock_excl(&fs->seq);
-		fs->users++;
+		/* As copy_fs(): execve() has counted who shares it. */
+		in_exec = fs->in_exec;
+		if (!in_exec)
+			fs->users++;
 		read_sequnlock_excl(&fs->seq);
 	}
 	task_unlock(from);
 	if (!fs)
 		return -ESRCH;
+	if (in_exec)
+		return -EAGAIN;
 	old = ckpt_switch_fs_struct(fs);
 	if (old)
 		ckpt_free_fs_struct(old);

@@ -141,12 +141,13 @@ fn share_or_own(restore: &mut Restore<'_>, objref: u32, bit: u32) -> Result {
             .bad(EBADMSG, format_args!("the address space does not fit the tree")));
     }
     if objref == restore.made.next() && (keeps || bit & (share::FILES | share::FS) != 0) {
-        if !keeps {
-            // It was made to share its leader's.
-            const CLONE_FILES: u64 = 0x400;
-            const CLONE_FS: u64 = 0x200;
-            let what = if bit == share::FILES { CLONE_FILES } else { CLONE_FS };
-            me.call(nr::__NR_unshare, &[what])?;
+        const CLONE_FILES: u64 = 0x400;
+        const CLONE_FS: u64 = 0x200;
+        // A thread was made to share its leader's; that may share with somebody who runs.
+        match bit {
+            share::FILES => drop(me.call(nr::__NR_unshare, &[CLONE_FILES])?),
+            share::FS => drop(me.call(nr::__NR_unshare, &[CLONE_FS])?),
+            _ => {}
         }
         restore.late.new |= bit;
         return restore.made.add(Object::Shared(bit, me.task().clone()));

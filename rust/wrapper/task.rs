@@ -675,7 +675,8 @@ impl Task {
 
     /// Sets the signal at the death of the parent, as prctl(PR_SET_PDEATHSIG) of the task itself: 0 or a number of a signal.
     pub(crate) fn set_pdeath_signal(&self, signal: u32) {
-        // SAFETY: the task is alive; one word, which only the task itself changes but for this: it waits in the kernel. Any
+        // SAFETY: the task is alive; one word, which only the task itself changes but for this: it waits at the barrier, which
+        // opens once. Any
         // value is a signal or none.
         unsafe { core::ptr::write_volatile(&raw mut (*self.as_ptr()).pdeath_signal, signal.min(64) as i32) }
     }
