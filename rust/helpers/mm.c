@@ -284,6 +284,24 @@ static bool ckpt_walk_name(struct ckpt_walk *w, unsigned long addr, unsigned int
 	return true;
 }
 
+/* As mm_find_pmd(), which takes a page of 1 GiB for a page table. */
+static pmd_t *find_pmd(struct mm_struct *mm, unsigned long addr)
+{
+	pgd_t *pgd = pgd_offset(mm, addr);
+	p4d_t *p4d;
+	pud_t *pud;
+
+	if (!pgd_present(*pgd))
+		return NULL;
+	p4d = p4d_offset(pgd, addr);
+	if (!p4d_present(*p4d) || p4d_leaf(*p4d))
+		return NULL;
+	pud = pud_offset(p4d, addr);
+	if (!pud_present(*pud) || pud_leaf(*pud))
+		return NULL;
+	return pmd_offset(pud, addr);
+}
+
 /* Whether a page that may be shared by fork is the one that the parent has at the same address. */
 static bool ckpt_walk_is_same(struct ckpt_walk *w, unsigned long addr, struct page *page)
 {
@@ -294,7 +312,7 @@ static bool ckpt_walk_is_same(struct ckpt_walk *w, unsigned long addr, struct pa
 
 	if (!w->parent)
 		return false;
-	pmd = ckpt_mm_find_pmd(w->parent, addr);
+	pmd = find_pmd(w->parent, addr);
 	if (!pmd)
 		return false;
 	huge = pmdp_get(pmd);
@@ -738,7 +756,7 @@ static bool ckpt_inherit_page(struct vm_area_struct *vma, struct vm_area_struct 
 {
 	struct mm_struct *mm = vma->vm_mm, *parent = old->vm_mm;
 	/* Who has been told of the parent's page (KVM) would write to it as before: it keeps its own. */
-	pmd_t *pmd = mm_has_notifiers(parent) ? NULL : ckpt_mm_find_pmd(parent, addr);
+	pmd_t *pmd = mm_has_notifiers(parent) ? NULL : find_pmd(parent, addr);
 	spinlock_t *ptl, *old_ptl;
 	struct folio *folio;
 	pte_t *pte, *old_pte, ptent;
@@ -822,11 +840,12 @@ long ckpt_inherit(struct mm_struct *mm, struct mm_struct *parent, unsigned long 
 			vma = vma_lookup(mm, addr);
 		if (!old || addr >= old->vm_end)
 			old = vma_lookup(parent, addr);
-		if (!vma || !old || (vma->vm_flags & (VM_SHARED | VM_SPECIAL))) {
+		/* Huge pages are nobody else's, and none that could be split. */
+		if (!vma || !old || (vma->vm_flags & (VM_SHARED | VM_SPECIAL | VM_HUGETLB)) || is_vm_hugetlb_page(old)) {
 			ret = -EFAULT;
 			break;
 		}
-		pmd = ckpt_mm_find_pmd(parent, addr);
+		pmd = find_pmd(parent, addr);
 		if (pmd && pmd_is_huge(pmdp_get(pmd)))
 			ckpt_split_huge_pmd_address(old, addr, false);
 		if (!ckpt_inherit_page(vma, old, addr)) {

@@ -68,7 +68,6 @@ extern struct file *open_namespace_file(struct ns_common *ns);
 /* In mm/internal.h and uprobes.h, which symbol.c includes to check them. */
 extern void folio_add_lru_vma(struct folio *folio, struct vm_area_struct *vma);
 extern int anon_vma_fork(struct vm_area_struct *vma, struct vm_area_struct *old);
-extern pmd_t *mm_find_pmd(struct mm_struct *mm, unsigned long addr);
 extern int dup_mmap(struct mm_struct *mm, struct mm_struct *oldmm);
 extern void uprobe_start_dup_mmap(void);
 extern void uprobe_end_dup_mmap(void);
@@ -135,7 +134,6 @@ extern void uprobe_end_dup_mmap(void);
 	X(const struct ns_common *, kernfs_super_ns, (struct super_block *sb), (sb))				\
 	X(struct sighand_struct *, lock_task_sighand, (struct task_struct *t, unsigned long *flags), (t, flags))        \
 	X(struct mm_struct *, mm_alloc, (void), ())                                                                     \
-	X(pmd_t *, mm_find_pmd, (struct mm_struct *mm, unsigned long addr), (mm, addr))                                    \
 	X(struct file *, open_namespace_file, (struct ns_common *ns), (ns))                                                \
 	X(struct task_struct *, pidfd_get_task, (int pidfd, unsigned int *flags), (pidfd, flags))                       \
 	X(struct pid *, pidfd_pid, (const struct file *file), (file))                                                   \
