@@ -429,6 +429,13 @@ static int ckpt_walk_pmd(pmd_t *pmd, unsigned long addr, unsigned long end, stru
 	return ret;
 }
 
+/* An area of huge pages may be very long, and have few. */
+static int ckpt_walk_hole(unsigned long addr, unsigned long end, int depth, struct mm_walk *walk)
+{
+	cond_resched();
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
 /* One huge page of hugetlbfs, or a part of it. Those that a parent has, too, are written for each. */
 static int ckpt_walk_hugetlb(pte_t *pte, unsigned long hmask, unsigned long addr, unsigned long end,
 			     struct mm_walk *walk)
@@ -439,6 +446,9 @@ static int ckpt_walk_hugetlb(pte_t *pte, unsigned long hmask, unsigned long addr
 	pte_t ptent;
 	int ret = 0;
 
+	ret = ckpt_walk_hole(addr, end, 0, walk);
+	if (ret)
+		return ret;
 	ptl = huge_pte_lock(hstate_vma(walk->vma), walk->mm, pte);
 	ptent = huge_ptep_get(walk->mm, addr & hmask, pte);
 	if (pte_present(ptent)) {
@@ -468,6 +478,7 @@ static int ckpt_walk_test(unsigned long start, unsigned long end, struct mm_walk
 
 static const struct mm_walk_ops ckpt_walk_ops = {
 	.pmd_entry = ckpt_walk_pmd,
+	.pte_hole = ckpt_walk_hole,
 	.hugetlb_entry = ckpt_walk_hugetlb,
 	.test_walk = ckpt_walk_test,
 	.walk_lock = PGWALK_RDLOCK,
@@ -709,6 +720,12 @@ bool ckpt_is_related(struct mm_struct *mm, struct mm_struct *parent)
 	return related;
 }
 
+/* Whether both may have anonymous pages in common. Those of hugetlbfs are nobody else's, and none that could be split. */
+static bool may_inherit(const struct vm_area_struct *vma, const struct vm_area_struct *old)
+{
+	return !((vma->vm_flags | old->vm_flags) & (VM_SHARED | VM_SPECIAL | VM_HUGETLB));
+}
+
 /*
  * Makes the areas of @mm, which have no pages yet, children of those of @parent at the same addresses, as fork(2) does: whoever looks
  * for the users of a page that both will have finds both. 0 or a negative errno.
@@ -728,7 +745,7 @@ int ckpt_inherit_areas(struct mm_struct *mm, struct mm_struct *parent)
 
 	for_each_vma(vmi, vma) {
 		old = vma_lookup(parent, vma->vm_start);
-		if (!old || !old->anon_vma || vma->anon_vma || (vma->vm_flags & (VM_SHARED | VM_SPECIAL)) ||
+		if (!old || !old->anon_vma || vma->anon_vma || !may_inherit(vma, old) ||
 		    linear_page_index(old, vma->vm_start) != vma->vm_pgoff)
 			continue;
 		ret = ckpt_anon_vma_fork(vma, old);
@@ -840,8 +857,7 @@ long ckpt_inherit(struct mm_struct *mm, struct mm_struct *parent, unsigned long 
 			vma = vma_lookup(mm, addr);
 		if (!old || addr >= old->vm_end)
 			old = vma_lookup(parent, addr);
-		/* Huge pages are nobody else's, and none that could be split. */
-		if (!vma || !old || (vma->vm_flags & (VM_SHARED | VM_SPECIAL | VM_HUGETLB)) || is_vm_hugetlb_page(old)) {
+		if (!vma || !old || !may_inherit(vma, old)) {
 			ret = -EFAULT;
 			break;
 		}
