@@ -196,21 +196,18 @@ int ckpt_ipc_get(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int id, cons
  */
 int ckpt_ipc_may(struct ipc_namespace *ns, enum ckpt_ipc_kind kind, int id, const struct cred *as, unsigned short access)
 {
-	struct ipc_ids *ids = &ns->ids[kind];
+	const struct cred *own = override_creds(as);
 	struct kern_ipc_perm *perm;
 	int ret = -ENOENT;
 
-	down_read(&ids->rwsem);
-	rcu_read_lock();
-	perm = find(ids, id);
-	if (perm) {
-		const struct cred *own = override_creds(as);
-
-		ret = ckpt_ipcperms(ns, perm, access) ? -EACCES : 0;
-		revert_creds(own);
+	down_read(&ns->ids[kind].rwsem);
+	scoped_guard(rcu) {
+		perm = find(&ns->ids[kind], id);
+		if (perm)
+			ret = ckpt_ipcperms(ns, perm, access) ? -EACCES : 0;
 	}
-	rcu_read_unlock();
-	up_read(&ids->rwsem);
+	up_read(&ns->ids[kind].rwsem);
+	revert_creds(own);
 	return ret;
 }
 
