@@ -251,9 +251,11 @@ static enum ckpt_nameless ckpt_nowhere(struct file *f)
 	return CKPT_NAMELESS_NOT;
 }
 
-/* Whether the names that the kernel remembers of a file system are true: no server can have changed them meanwhile. */
-static bool knows_names(struct super_block *sb)
+/* Whether the names that the kernel remembers of a file system are true: no server, and no other machine, can have changed them meanwhile. */
+static bool knows_names(const struct dentry *dentry)
 {
+	struct super_block *sb = dentry->d_sb;
+
 	switch (sb->s_magic) {
 	case TMPFS_MAGIC:
 	case RAMFS_MAGIC:
@@ -262,7 +264,7 @@ static bool knows_names(struct super_block *sb)
 	case FUSE_SUPER_MAGIC:
 		return false;
 	default:
-		return sb->s_type->fs_flags & FS_REQUIRES_DEV;
+		return sb->s_type->fs_flags & FS_REQUIRES_DEV && !(dentry->d_flags & DCACHE_OP_REVALIDATE);
 	}
 }
 
@@ -310,7 +312,7 @@ bool ckpt_other_name(struct file *f, struct path *out)
 	struct dentry *alias;
 
 	if (f->f_mode & FMODE_BACKING || !S_ISREG(inode->i_mode) || !inode->i_nlink || !d_unlinked(f->f_path.dentry) ||
-	    !knows_names(inode->i_sb))
+	    !knows_names(f->f_path.dentry))
 		return false;
 	alias = d_find_alias(inode);
 	if (!alias)
@@ -322,6 +324,12 @@ bool ckpt_other_name(struct file *f, struct path *out)
 	out->mnt = mntget(f->f_path.mnt);
 	out->dentry = alias;
 	return true;
+}
+
+/* Whether a regular file has other names, but not that by which it was opened. */
+bool ckpt_lost_name(struct file *f)
+{
+	return S_ISREG(file_user_inode(f)->i_mode) && file_user_inode(f)->i_nlink && d_unlinked(file_user_path(f)->dentry);
 }
 
 /* Of a regular file. */

@@ -140,6 +140,7 @@ enum ckpt_nameless {
 };
 
 bool ckpt_other_name(struct file *f, struct path *out);
+bool ckpt_lost_name(struct file *f);
 /* Advice of posix_fadvise(2) that an open file keeps. */
 #define CKPT_ADVICE_RANDOM 1
 #define CKPT_ADVICE_SEQUENTIAL 2

@@ -397,6 +397,10 @@ impl File {
                 bindings::path_put(&other);
                 return printed;
             }
+            // The kernel has forgotten its names; the one that it had may be another file's.
+            if bindings::ckpt_lost_name(self.as_ptr()) {
+                return Ok(false);
+            }
         }
         // SAFETY: the path lives in the file.
         out.print(unsafe { bindings::ckpt_file_path(self.as_ptr()) }, fs.root())

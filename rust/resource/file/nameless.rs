@@ -13,15 +13,16 @@
 //! is left alone.
 //! Not saved: contents of programs and libraries that have a name, since no descriptor refers to them, and of files on file systems that
 //! know no write(2), as squashfs; its name in /proc/PID/fd, which becomes that of a file made by O_TMPFILE ("#123 (deleted)"); inode
-//! number, extended attributes, ACLs, file capabilities, flags of chattr(1).
-//! What has lost the name by which it was opened, but has another one (a hard link, linkat(2)), is a file of that name.
+//! number, extended attributes, ACLs, file capabilities, flags of chattr(1); what fallocate(2) has reserved, in holes and behind the end.
+//! What has lost the name by which it was opened, but has another one (a hard link, linkat(2)), is a file of that name; of several, of
+//! any one.
 //! Refused: deleted files that have another name which the kernel does not remember (it forgets names that nobody uses; of network file
 //! systems and FUSE it is not asked), whose directory is deleted too, whose file system knows no O_TMPFILE, or that NFS keeps by a name of
-//! its own; files that are open for writing only and that the caller may not read; memory of memfd_secret(2); a memfd with
-//! F_SEAL_FUTURE_WRITE that is still mapped for writing; files that somebody outside of the target has open or mapped, too: all open files
-//! of the inode, and all references to them, are counted. Of files with a name: those of other mounts than the task's, and those of
-//! hugetlbfs that are open for writing. A restart does not write into one that belongs to somebody else by now, that has another name too,
-//! or to which a symbolic link leads.
+//! its own; a file of huge pages that ends within one; files that are open for writing only and that the caller may not read; memory of
+//! memfd_secret(2); a memfd with F_SEAL_FUTURE_WRITE that is still mapped for writing; files that somebody outside of the target has
+//! open or mapped, too: all open files of the inode, and all references to them, are counted. Of files with a name: those of other
+//! mounts than the task's, and those of hugetlbfs that are open for writing. A restart does not write into one that belongs to somebody
+//! else by now, that has another name too, or to which a symbolic link leads.
 //! Shown by: file/keeps_deleted_files, file/keeps_files_that_have_another_name, file/keeps_memfds, file/keeps_files_of_huge_pages,
 //! file/contents, refuse/deleted_file, refuse/memfd,
 //! hostile/values_of_files_without_a_name, hostile/values_of_carried_files.
@@ -61,6 +62,7 @@ const MFD_EXEC: u64 = 16;
 /// Where the size of the pages stands, with MFD_HUGETLB, and the largest that has room there.
 const MFD_HUGE_SHIFT: u32 = 26;
 const SHIFT_MAX: u32 = 63;
+const LINKED: &str = "deleted file that has another name, which the kernel does not remember";
 const F_ADD_SEALS: u64 = 1033;
 const F_SEAL_FUTURE_WRITE: u32 = 1 << 4;
 
@@ -72,7 +74,7 @@ const EXECUTE: u32 = 0o111;
 /// Why a file cannot be saved, if it cannot. What can is counted as one of the target's.
 pub(super) fn check(target: &Target<'_>, file: &File, kind: Kind) -> Result<Option<&'static str>> {
     let refused = match kind {
-        Kind::Linked => Some("deleted file that has another name, which the kernel does not remember"),
+        Kind::Linked => Some(LINKED),
         Kind::Homeless => Some("deleted file of a deleted directory"),
         Kind::Renamed => Some("deleted file of NFS"),
         Kind::Unique => Some("deleted file of a file system that makes none without a name (O_TMPFILE)"),
@@ -81,6 +83,7 @@ pub(super) fn check(target: &Target<'_>, file: &File, kind: Kind) -> Result<Opti
         Kind::Deleted | Kind::Linkable if path(target, file)?.is_none() => {
             Some("deleted file outside of the caller's root directory")
         }
+        _ if !has_whole_pages(file)? => Some("file of huge pages that ends within one"),
         _ if !file.is_readable() && !file.may_read() => {
             Some("file without a name, open for writing only, that the caller may not read")
         }
@@ -94,6 +97,12 @@ pub(super) fn check(target: &Target<'_>, file: &File, kind: Kind) -> Result<Opti
             .add(file, 0, target.leader, held_by_others(kind))?;
     }
     Ok(refused)
+}
+
+/// Whether a file ends where a page does, if it is one of huge pages: only posix_fallocate(3) makes it end elsewhere.
+fn has_whole_pages(file: &File) -> Result<bool> {
+    let shift = file.huge_shift();
+    Ok(shift == 0 || file.stat()?.size.trailing_zeros() >= shift)
 }
 
 /// What it is if another process has it, too.
@@ -242,6 +251,7 @@ pub(super) fn dump(target: &Target<'_>, file: &File, dump: &mut Dump<'_>) -> Res
             | match kind {
                 Kind::Linkable => flags::LINKABLE,
                 Kind::Not => flags::NAMED,
+                Kind::Linked => return Err(refuse(file, LINKED)),
                 _ => 0,
             };
         name.extend_from_slice(path.as_bytes(), GFP_KERNEL_ACCOUNT)?;
@@ -373,6 +383,7 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         || r.mode & mode::FMT != mode::REGULAR
         || r.mode & !(mode::FMT | PERMISSIONS) != 0
         || i64::try_from(r.size).is_err()
+        || r.page_shift > SHIFT_MAX
         || (r.page_shift != 0 && (r.size.trailing_zeros() < r.page_shift || r.flags & flags::NAMED != 0))
         || path.len() != r.path_len as usize
         || path_is_wrong
