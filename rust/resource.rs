@@ -555,7 +555,7 @@ pub(crate) use landlock::open_denied;
 pub(crate) use mempolicy::{nodes, put_nodes};
 
 pub(crate) use ns::{
-    as_owner, names_of,
+    as_owner, in_announced, names_of,
     user::{Given, UserNamespaces},
     viewer_of,
 };

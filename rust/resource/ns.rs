@@ -305,12 +305,20 @@ impl Resource for NsRoom {
         if kind == NsproxyRecord::TYPE {
             return enter(restore);
         }
-        match restore.late.ns_owner {
-            0 => restore_part(kind, restore),
-            number => {
-                let ns = restore.user_nss.get(number).ok_or(EINVAL)?.clone();
-                restore.me.in_user_ns(&ns, || restore_part(kind, restore))
-            }
+        in_announced(restore, |restore| restore_part(kind, restore))
+    }
+}
+
+/// Does something as root of the user namespace that has been announced for what follows, in that.
+pub(crate) fn in_announced<'a, T>(
+    restore: &mut Restore<'a>,
+    act: impl FnOnce(&mut Restore<'a>) -> Result<T>,
+) -> Result<T> {
+    match restore.late.ns_owner {
+        0 => act(restore),
+        number => {
+            let ns = restore.user_nss.get(number).ok_or(EINVAL)?.clone();
+            restore.me.in_user_ns(&ns, || act(restore))
         }
     }
 }

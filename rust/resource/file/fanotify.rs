@@ -17,6 +17,7 @@
 //! Records: [`ckpt_uapi::record::fanotify`].  C sources: `fs/notify/fanotify/`
 
 use super::{
+    super::in_announced,
     census::is_only_of,
     inotify::{print_path, Lost},
     Dump,
@@ -173,19 +174,6 @@ fn bad_values(restore: &Restore<'_>) -> Fault {
         .bad(EBADMSG, format_args!("wrong values in a fanotify record"))
 }
 
-/// It belongs to the user namespace of who makes it: that in which the task will live.
-fn make(restore: &Restore<'_>, r: &Record) -> Result<usize> {
-    let me = restore.me;
-    let make = || {
-        me.call(nr::__NR_fanotify_init, &[u64::from(r.made), u64::from(r.event_flags)])
-            .context(format_args!("cannot make a fanotify"))
-    };
-    match restore.late.ns_owner {
-        0 => make(),
-        number => me.in_user_ns(restore.user_nss.get(number).ok_or(EINVAL)?, make),
-    }
-}
-
 /// Makes the object, which watches nothing yet.
 pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
     let r: Record = restore.input.only()?;
@@ -199,7 +187,14 @@ pub(super) fn restore(restore: &mut Restore<'_>) -> Result<Object> {
         return Err(bad_values(restore));
     }
     let me = restore.me;
-    let fd = make(restore, &r)?;
+    // It belongs to the user namespace of who makes it: that in which the task will live.
+    let fd = in_announced(restore, |restore| {
+        let made = [u64::from(r.made), u64::from(r.event_flags)];
+        restore
+            .me
+            .call(nr::__NR_fanotify_init, &made)
+            .context(format_args!("cannot make a fanotify"))
+    })?;
     let file = take_fd(me, fd)?;
     file.set_nonblock(r.flags != 0);
     let fanotify = Fanotify::of(&file).ok_or(EINVAL)?;

@@ -41,6 +41,7 @@ use ckpt_uapi::{
     record::mnt::{fs_flags, mount_flags, Filesystem, MntNs, Mount as MountRecord, MOUNTS_MAX, OPTIONS_MAX},
     statefile::PATH_MAX,
 };
+use core::cell::RefCell;
 use kernel::{prelude::*, rbtree::RBTree};
 use zerocopy::FromZeros;
 
@@ -67,6 +68,8 @@ struct Saved<'a> {
     callers: KVVec<Mount>,
     /// Addresses of file systems that namespaces of earlier threads have.
     earlier: KVVec<usize>,
+    /// See [`Self::shown_whole`], when somebody has asked.
+    shown: RefCell<Option<KVVec<usize>>>,
 }
 
 impl<'a> Saved<'a> {
@@ -95,6 +98,7 @@ impl<'a> Saved<'a> {
             mounts: mount::collect(ns, MOUNTS_MAX).map_err(too_many)?,
             callers: mount::collect_alone(&whole.caller_ns)?,
             earlier,
+            shown: RefCell::new(None),
         })
     }
 
@@ -227,30 +231,36 @@ impl<'a> Saved<'a> {
         overlay::options(m, &viewer, &all_options(m, sb)?, &self.callers, &self.whole.caller_fs)
     }
 
-    /// Whether the target gets to where a mount is mounted.
-    fn is_in_sight(&self, m: &Mount) -> bool {
-        let mut above = Some(m);
-        while let Some(m) = above {
+    /// Addresses of the file systems of which the target sees all: a mount begins at the root, nothing is mounted on that, and no other mount
+    /// covers the place where it is, or one above.
+    fn shown_whole(&self) -> Result<KVVec<usize>> {
+        let n = self.mounts.len();
+        let mut hidden = KVVec::from_elem(false, n, GFP_KERNEL_ACCOUNT)?;
+        let mut bears = KVVec::from_elem(false, n, GFP_KERNEL_ACCOUNT)?;
+        // Parents come before their children.
+        for (i, m) in self.mounts.iter().enumerate().skip(1) {
+            go_on()?;
             let parent = m.parent();
-            let mut others = self.mounts.iter().skip(1).filter(|o| o.parent() == parent);
-            if others.any(|other| !core::ptr::eq(other, m) && m.is_covered(other)) {
-                return false;
-            }
-            above = self.mounts.get(parent).filter(|parent| !core::ptr::eq(*parent, m));
+            let mut others = self.mounts.iter().enumerate().skip(1);
+            hidden[i] = hidden[parent] || others.any(|(j, o)| j != i && o.parent() == parent && m.is_covered(o));
+            bears[parent] = true;
         }
-        true
+        let mut shown = KVVec::new();
+        for (i, m) in self.mounts.iter().enumerate() {
+            if m.begins_at_root() && !bears[i] && !hidden[i] {
+                shown.push(m.superblock()?.address, GFP_KERNEL_ACCOUNT)?;
+            }
+        }
+        Ok(shown)
     }
 
-    /// Whether the target sees all of a file system: a mount begins at its root, and nothing is mounted on that.
+    /// Whether the target sees all of a file system.
     fn shows_whole(&self, sb: &Superblock) -> Result<bool> {
-        for (i, m) in self.mounts.iter().enumerate() {
-            go_on()?;
-            let bare = || !self.mounts.iter().skip(1).any(|o| o.parent() == i);
-            if m.begins_at_root() && m.superblock()?.address == sb.address && bare() && self.is_in_sight(m) {
-                return Ok(true);
-            }
+        let mut known = self.shown.borrow_mut();
+        if known.is_none() {
+            *known = Some(self.shown_whole()?);
         }
-        Ok(false)
+        Ok(known.as_ref().is_some_and(|shown| shown.contains(&sb.address)))
     }
 
     /// What is in a file system, which is saved as a whole: no more than the target shows, or what the caller may see anyway.
