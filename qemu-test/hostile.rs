@@ -88,6 +88,7 @@ pub fn all() -> Vec<Case> {
         )
         .limit(600),
         Case::new("hostile/values_of_decided_files", statefiles::values_of_decided_files).limit(600),
+        Case::new("hostile/child_of_huge_pages", statefiles::child_of_huge_pages),
         Case::new("hostile/values_of_huge_pages", statefiles::values_of_huge_pages).limit(600),
         Case::new(
             "hostile/values_of_files_without_a_name",

@@ -46,6 +46,7 @@ const KINDS: &[&str] = &[
     "memfd_mapped_outside",
     "memory_mapped_outside",
     "memfd_huge_shared_outside",
+    "memfd_huge_ends_within_a_page",
     "memfd_sealed_for_others",
     "memfd_secret",
     "deleted_file_shared_outside",
@@ -197,7 +198,12 @@ fn expectations(target: &Target) -> Vec<String> {
 }
 
 fn by_kind(context: &Context, kind: &str) -> Result {
-    let huge = ["huge_memory_mapped_outside", "shm_huge"].contains(&kind);
+    let huge = [
+        "huge_memory_mapped_outside",
+        "memfd_huge_ends_within_a_page",
+        "shm_huge",
+    ]
+    .contains(&kind);
     if huge {
         let _ = fs::write("/proc/sys/vm/nr_hugepages", "4");
     }

@@ -13,6 +13,7 @@ use harness::{ensure, fail, Context, Program, Result};
 use libckpt::testing::{Part, Statefile};
 use libckpt::uapi::record::aio::Aio;
 use libckpt::uapi::record::external::External;
+use libckpt::uapi::record::mm::{extent_flags, Extent, Pages};
 use libckpt::uapi::record::RecordType;
 use libckpt::uapi::statefile::{record_flags, RecordHeader};
 use std::fs;
@@ -1015,6 +1016,38 @@ pub fn values_of_huge_pages(context: &Context) -> Result {
         pages.all_are_free()?;
     }
     Ok(())
+}
+
+/// A page that a child is said to have in common with its parent, which has a huge page there.
+pub fn child_of_huge_pages(context: &Context) -> Result {
+    // As in the program.
+    const SAME: u64 = 0x6000_0000_0000;
+    const OTHER: u64 = 0x6100_0000_0000;
+    let pages = HugePages::new(4)?;
+    let mut feeder = Feeder::of(context, "huge_parent", &[])?;
+    let mut file = parse(feeder.good())?;
+    let answer = feeder.restart(&file.encode())?;
+    ensure!(answer == Answer::Accepted, "the good statefile: {answer:?}");
+    let extent = |address: u64| {
+        let mut bytes = [0; size_of::<Extent>()];
+        bytes[..8].copy_from_slice(&address.to_le_bytes());
+        bytes[8..12].copy_from_slice(&1u32.to_le_bytes());
+        bytes[12..].copy_from_slice(&extent_flags::SAME.to_le_bytes());
+        bytes
+    };
+    let mut found = 0;
+    for part in file.records.iter_mut().filter(|p| p.kind == RecordType::Pages.number()) {
+        for entry in part.body[size_of::<Pages>()..].chunks_exact_mut(size_of::<Extent>()) {
+            if *entry == extent(SAME) {
+                entry.copy_from_slice(&extent(OTHER));
+                found += 1;
+            }
+        }
+    }
+    ensure!(found == 1, "{found} pages are the parent's");
+    let answer = feeder.restart(&file.encode())?;
+    ensure!(answer == Answer::Refused(libc::EFAULT), "{answer:?}");
+    pages.all_are_free()
 }
 
 /// The same for what stands for a file that cannot be saved.

@@ -579,6 +579,17 @@ static void huge_memory_mapped(void)
 	mapped_outside(-1, MAP_HUGETLB, "anonymous memory");
 }
 
+static void memfd_huge_ends_within(void)
+{
+	int fd = memfd_create("huge", MFD_HUGETLB);
+
+	CHECK(fd >= 0 && fallocate(fd, 0, 0, PAGE) == 0);
+	say("expect file of huge pages that ends within one");
+	expect_fd(fd);
+	hold();
+	CHECK_EQ(lseek(fd, 0, SEEK_END), PAGE);
+}
+
 static void memfd_huge(void)
 {
 	shared_outside(memfd_create("ours", MFD_HUGETLB), "memfd");
@@ -1942,6 +1953,7 @@ static const struct {
 	{ "memfd_mapped_outside", memfd_mapped },
 	{ "memory_mapped_outside", memory_mapped },
 	{ "memfd_huge_shared_outside", memfd_huge },
+	{ "memfd_huge_ends_within_a_page", memfd_huge_ends_within },
 	{ "memfd_sealed_for_others", memfd_sealed },
 	{ "memfd_secret", secret_memory },
 	{ "deleted_file_shared_outside", deleted_file },

@@ -251,8 +251,11 @@ static enum ckpt_nameless ckpt_nowhere(struct file *f)
 	return CKPT_NAMELESS_NOT;
 }
 
-/* Whether the names that the kernel remembers of a file system are true: no server, and no other machine, can have changed them meanwhile. */
-static bool knows_names(const struct dentry *dentry)
+/*
+ * Whether a name that the kernel remembers is true: no server, and no other machine, can have changed it meanwhile. A name that is to be asked
+ * for again at each use is none.
+ */
+static bool is_true_name(const struct dentry *dentry)
 {
 	struct super_block *sb = dentry->d_sb;
 
@@ -311,13 +314,12 @@ bool ckpt_other_name(struct file *f, struct path *out)
 	struct inode *inode = f->f_inode;
 	struct dentry *alias;
 
-	if (f->f_mode & FMODE_BACKING || !S_ISREG(inode->i_mode) || !inode->i_nlink || !d_unlinked(f->f_path.dentry) ||
-	    !knows_names(f->f_path.dentry))
+	if (f->f_mode & FMODE_BACKING || !S_ISREG(inode->i_mode) || !inode->i_nlink || !d_unlinked(f->f_path.dentry))
 		return false;
 	alias = d_find_alias(inode);
 	if (!alias)
 		return false;
-	if (d_unlinked(alias)) {
+	if (d_unlinked(alias) || !is_true_name(alias)) {
 		dput(alias);
 		return false;
 	}
